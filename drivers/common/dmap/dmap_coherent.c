@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Coherent memory: allocated and shown to the device in one step.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "dmap_impl.h"
+
+int
+dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int socket,
+		struct dmap_coherent *out)
+{
+	struct dmap_region r = {.fd = -1};
+	struct dmap_owner *o;
+	void *handle = NULL;
+	int ret;
+
+	if (len == 0)
+		return -EINVAL;
+	ret = d->backend->coherent_alloc(d->backend_ctx, what, len, socket, &r, &handle);
+	if (ret != 0)
+		return ret;
+	o = dmap_owner_new(DMAP_OWNER_COHERENT, handle);
+	ret = o == NULL ? -ENOMEM : 0;
+	if (ret == 0 && !d->backend->shows_all_eal)
+		ret = dmap_region_list_add(&o->pages, &r);
+	if (ret == 0)
+		ret = dmap_domain_insert(d, o);
+	if (ret != 0) {
+		dmap_owner_free(o);
+		d->backend->coherent_free(d->backend_ctx, &r, handle);
+		return ret;
+	}
+	*out = (struct dmap_coherent){
+		.va = (void *)r.va, .len = r.len, .da = r.da, .handle = handle};
+	return 0;
+}
+
+void
+dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c)
+{
+	struct dmap_region r = {.va = (uintptr_t)c->va, .len = c->len, .da = c->da, .fd = -1};
+
+	if (c->va == NULL)
+		return;
+	dmap_domain_remove(d, DMAP_OWNER_COHERENT, c->handle);
+	d->backend->coherent_free(d->backend_ctx, &r, c->handle);
+	memset(c, 0, sizeof(*c));
+}

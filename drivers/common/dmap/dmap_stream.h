@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Streaming DMA on the hot path: lend a buffer to the device, take it back.
+ *
+ * A stream belongs to one queue and so to one polling core. A pool's pages are mapped once; lending a
+ * buffer is then a look at the windows that the stream remembers: a compare and an addition. Only a miss
+ * leaves the header, and then it may block, because memory that the device never saw has to be shown to it.
+ * What is remembered is checked against the domain's generation once per burst (dmap_stream_refresh):
+ * memory that is hidden while a burst runs would be memory that the application freed while it sent it.
+ */
+
+#ifndef DMAP_STREAM_H
+#define DMAP_STREAM_H
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_mbuf.h>
+
+#include "dmap.h"
+
+#define DMAP_STREAM_NEAR 4
+
+struct dmap_stream {
+	/* owned by the polling core */
+	struct dmap_window last;                   /* the window of the last hit */
+	uint32_t generation;                       /* of the domain when the windows were filled */
+	uint32_t nb_lent;                          /* buffers that the device has */
+	const uint32_t *domain_generation;
+	struct dmap_window near[DMAP_STREAM_NEAR]; /* other windows, most recent first */
+	uint64_t nb_misses;                        /* lookups that left this header */
+	/* constant after setup */
+	struct dmap_domain *domain;
+};
+
+void dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d);
+
+/* Bottom half of dmap_lend(): other windows, the domain's table, and at last the pool of the mbuf. */
+bool dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
+		struct dmap_addr *out);
+
+/* Forget everything; bottom half of dmap_stream_refresh(). */
+void dmap_stream_flush(struct dmap_stream *s);
+
+/** Once per burst, before the first dmap_lend(). */
+static __rte_always_inline void
+dmap_stream_refresh(struct dmap_stream *s)
+{
+	if (unlikely(__atomic_load_n(s->domain_generation, __ATOMIC_RELAXED) != s->generation))
+		dmap_stream_flush(s);
+}
+
+static __rte_always_inline bool
+dmap_window_holds(const struct dmap_window *w, const void *va, uint32_t len)
+{
+	uintptr_t off = (uintptr_t)va - w->lo;
+
+	return off < w->span && len <= w->span - off;
+}
+
+/**
+ * Address at which the device reaches len bytes at va, which lie in the buffer of m. False if it must not
+ * or cannot. The caller counts what it lends with dmap_lent() and dmap_take_back().
+ */
+static __rte_always_inline bool
+dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
+		struct dmap_addr *out)
+{
+	if (likely(dmap_window_holds(&s->last, va, len))) {
+		out->v = (uint64_t)(uintptr_t)va + s->last.delta;
+		return true;
+	}
+	return dmap_lend_miss(s, m, va, len, out);
+}
+
+/** nb buffers went to the device. */
+static __rte_always_inline void
+dmap_lent(struct dmap_stream *s, uint32_t nb)
+{
+	s->nb_lent += nb;
+}
+
+/** nb buffers came back: the CPU may touch them again. */
+static __rte_always_inline void
+dmap_take_back(struct dmap_stream *s, uint32_t nb)
+{
+	s->nb_lent -= nb;
+}
+
+#endif /* DMAP_STREAM_H */
