@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_ether.h>
+#include <rte_kvargs.h>
+#include <rte_string_fns.h>
+
+#include "sluice_args.h"
+#include "sluice_log.h"
+#include "sluice_spec.h"
+
+#define QUEUES_MAX 127     /* virtqueue numbers are 8 bits in vhost-user */
+#define QUEUE_SIZE_MIN 4
+#define SPEED_MAX 0x7fffffff /* virtio 1.3, 5.1.4: more means unknown */
+
+/* Parse a decimal number in [min, max]. */
+static int
+parse_number(const char *value, uint32_t min, uint32_t max, uint32_t *out)
+{
+	unsigned long long n;
+	char *end;
+
+	if (value == NULL || value[0] < '0' || value[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (errno != 0 || *end != '\0' || n < min || n > max)
+		return -EINVAL;
+	*out = n;
+	return 0;
+}
+
+static int
+parse_flag(const char *value, bool *out)
+{
+	uint32_t n;
+	int ret = parse_number(value, 0, 1, &n);
+
+	if (ret == 0)
+		*out = n != 0;
+	return ret;
+}
+
+static int
+parse_number16(const char *value, uint32_t min, uint32_t max, uint16_t *out)
+{
+	uint32_t n;
+	int ret = parse_number(value, min, max, &n);
+
+	if (ret == 0)
+		*out = n;
+	return ret;
+}
+
+static int
+set_path(struct sluice_args *args, const char *value)
+{
+	if (value[0] == '\0' || strlcpy(args->path, value, sizeof(args->path)) >= sizeof(args->path))
+		return -EINVAL;
+	return 0;
+}
+
+static int
+set_queues(struct sluice_args *args, const char *value)
+{
+	return parse_number16(value, 1, QUEUES_MAX, &args->nb_pairs);
+}
+
+static int
+set_queue_size(struct sluice_args *args, const char *value)
+{
+	return parse_number16(value, QUEUE_SIZE_MIN, SLUICE_QUEUE_SIZE_MAX, &args->queue_size);
+}
+
+static int
+set_mac(struct sluice_args *args, const char *value)
+{
+	struct rte_ether_addr addr;
+
+	if (rte_ether_unformat_addr(value, &addr) != 0 || !rte_is_valid_assigned_ether_addr(&addr))
+		return -EINVAL;
+	memcpy(args->mac, addr.addr_bytes, sizeof(args->mac));
+	args->has_mac = true;
+	return 0;
+}
+
+static int
+set_server(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->is_server);
+}
+
+static int
+set_packed_vq(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->is_packed);
+}
+
+static int
+set_mrg_rxbuf(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->has_mrg);
+}
+
+static int
+set_in_order(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->is_in_order);
+}
+
+static int
+set_vectorized(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->is_vectorized);
+}
+
+static int
+set_speed(struct sluice_args *args, const char *value)
+{
+	return parse_number(value, 0, SPEED_MAX, &args->speed);
+}
+
+static int
+set_isolation(struct sluice_args *args, const char *value)
+{
+	if (strcmp(value, "scoped") == 0)
+		args->isolation = SLUICE_ISOLATION_SCOPED;
+	else if (strcmp(value, "none") == 0)
+		args->isolation = SLUICE_ISOLATION_NONE;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static const struct {
+	const char *key;
+	int (*set)(struct sluice_args *args, const char *value);
+	const char *allowed;
+} keys[] = {
+	{"path", set_path, "path of a Unix socket, 1 to 107 characters"},
+	{"queues", set_queues, "1 to 127"},
+	{"queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1"},
+	{"mac", set_mac, "a unicast address such as 02:00:00:00:00:01"},
+	{"server", set_server, "0 or 1"},
+	{"packed_vq", set_packed_vq, "0 or 1"},
+	{"mrg_rxbuf", set_mrg_rxbuf, "0 or 1"},
+	{"in_order", set_in_order, "0 or 1"},
+	{"vectorized", set_vectorized, "0 or 1"},
+	{"speed", set_speed, "0 to 2147483647 Mbit/s"},
+	{"isolation", set_isolation, "scoped or none"},
+};
+
+struct parse_state {
+	struct sluice_args *args;
+	uint32_t seen; /* bit per entry of keys */
+};
+
+static int
+on_pair(const char *key, const char *value, void *opaque)
+{
+	struct parse_state *state = opaque;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(keys); i++)
+		if (strcmp(keys[i].key, key) == 0)
+			break;
+	if (i == RTE_DIM(keys)) {
+		SLUICE_INIT_LOG(ERR, "unknown device argument '%s=%s'; allowed: %s", key,
+				value == NULL ? "" : value, SLUICE_ARGS_STRING);
+		return -EINVAL;
+	}
+	if (state->seen & RTE_BIT32(i)) {
+		SLUICE_INIT_LOG(ERR, "device argument '%s=%s' given twice; allowed: once", key,
+				value == NULL ? "" : value);
+		return -EINVAL;
+	}
+	state->seen |= RTE_BIT32(i);
+	if (value == NULL || keys[i].set(state->args, value) != 0) {
+		SLUICE_INIT_LOG(ERR, "bad device argument '%s=%s'; allowed: %s", key,
+				value == NULL ? "" : value, keys[i].allowed);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+sluice_args_parse(const char *params, struct sluice_args *out)
+{
+	struct sluice_args args = {
+		.nb_pairs = 1,
+		.queue_size = 256,
+		.has_mrg = true,
+		.is_in_order = true,
+		.is_vectorized = true,
+		.speed = UINT32_MAX,
+	};
+	struct parse_state state = {.args = &args};
+	struct rte_kvargs *kvargs;
+	int ret;
+
+	kvargs = rte_kvargs_parse(params == NULL ? "" : params, NULL);
+	if (kvargs == NULL) {
+		SLUICE_INIT_LOG(ERR, "device arguments '%s' are not key=value,key=value; allowed: %s", params,
+				SLUICE_ARGS_STRING);
+		return -EINVAL;
+	}
+	ret = rte_kvargs_process(kvargs, NULL, on_pair, &state);
+	rte_kvargs_free(kvargs);
+	if (ret != 0)
+		return -EINVAL;
+	if (args.path[0] == '\0') {
+		SLUICE_INIT_LOG(ERR, "device argument 'path' is missing; allowed: path=<Unix socket>");
+		return -EINVAL;
+	}
+	if (!args.is_packed && !rte_is_power_of_2(args.queue_size)) {
+		SLUICE_INIT_LOG(ERR, "bad device argument 'queue_size=%u'; allowed: a power of two up to "
+				"32768 for split rings (packed_vq=0)", args.queue_size);
+		return -EINVAL;
+	}
+	*out = args;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Device arguments of the vdev. Names and meanings are those of net_virtio_user, so that changing a program
+ * over is changing a name. The list is in doc/guides/nics/sluice.rst; keep both together.
+ */
+
+#ifndef SLUICE_ARGS_H
+#define SLUICE_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sluice_isolation { SLUICE_ISOLATION_SCOPED, SLUICE_ISOLATION_NONE };
+
+struct sluice_args {
+	char path[108]; /* as long as a socket address can hold */
+	uint16_t nb_pairs;
+	uint16_t queue_size;
+	bool has_mac;
+	uint8_t mac[6];
+	bool is_server;
+	bool is_packed;
+	bool has_mrg;
+	bool is_in_order;
+	bool is_vectorized;
+	uint32_t speed; /* Mbit/s; UINT32_MAX: unknown */
+	enum sluice_isolation isolation;
+};
+
+/* For the PMD information: what the parser takes. */
+#define SLUICE_ARGS_STRING \
+	"path=<path> queues=<int> queue_size=<int> mac=<mac> server=<0|1> packed_vq=<0|1> " \
+	"mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped|none>"
+
+/*
+ * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.
+ * -EINVAL, or -ENOMEM.
+ */
+int sluice_args_parse(const char *params, struct sluice_args *out);
+
+#endif /* SLUICE_ARGS_H */

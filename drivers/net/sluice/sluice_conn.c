@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The control thread of a port: accepts or reaches the device, notices when it goes away or breaks the
+ * rules. It is a thread of its own because a handshake with a slow device takes seconds, and neither EAL's
+ * start nor EAL's interrupt thread may wait for that.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <ethdev_driver.h>
+#include <rte_lcore.h>
+
+#include "sluice_dev.h"
+#include "sluice_log.h"
+
+/* How often a client tries to reach a back end that went away. */
+#define RETRY_MS 1000
+
+static bool
+is_connected(const struct sluice_port *port)
+{
+	return port->transport->ops->is_connected(port->transport);
+}
+
+/* The first reason that a queue of the port has latched. */
+static enum sluice_fail
+find_failure(const struct sluice_port *port, uint16_t *queue, const char **direction)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+	const struct sluice_queue *q;
+	uint16_t i;
+
+	for (i = 0; i < data->nb_rx_queues + data->nb_tx_queues; i++) {
+		bool is_rx = i < data->nb_rx_queues;
+
+		q = is_rx ? data->rx_queues[i] : data->tx_queues[i - data->nb_rx_queues];
+		if (q == NULL || __atomic_load_n(&q->fail, __ATOMIC_RELAXED) == SLUICE_FAIL_NONE)
+			continue;
+		*queue = q->id;
+		*direction = is_rx ? "receive" : "transmit";
+		return q->fail;
+	}
+	return SLUICE_FAIL_NONE;
+}
+
+static void
+disconnect(struct sluice_port *port)
+{
+	if (port->is_live)
+		sluice_dev_go_down(port, false);
+	port->transport->ops->disconnect(port->transport);
+}
+
+/* A burst function met a violation. The device is not trusted any more, so it is not asked to stop. */
+static bool
+handle_failure(struct sluice_port *port)
+{
+	const char *direction = "";
+	enum sluice_fail why;
+	uint16_t queue = 0;
+
+	if (!port->is_live || port->failure != SLUICE_FAIL_NONE)
+		return false;
+	why = find_failure(port, &queue, &direction);
+	if (why == SLUICE_FAIL_NONE)
+		return false;
+	port->failure = why;
+	port->nb_failures++;
+	SLUICE_LOG(ERR, "port %u: failed: %s queue %u: %s; the device is cut off, stop and start the port to "
+			"try again", port->port_id, direction, queue, sluice_fail_name(why));
+	disconnect(port);
+	return true;
+}
+
+static void
+try_connect(struct sluice_port *port)
+{
+	struct sluice_device_info info;
+
+	if (port->transport->ops->connect(port->transport, &info, true) != 0)
+		return;
+	if (sluice_dev_accept(port, &info) != 0 || (port->is_started && sluice_dev_go_live(port) != 0)) {
+		port->transport->ops->disconnect(port->transport);
+		return;
+	}
+	port->nb_connects++;
+	SLUICE_LOG(NOTICE, "path=%s: connected", port->args.path);
+}
+
+/* One event. Tells whether the link changed, and whether the port failed. */
+static void
+handle(struct sluice_port *port, enum sluice_wait event, bool *has_changed, bool *has_failed)
+{
+	bool was_live;
+
+	pthread_mutex_lock(&port->lock);
+	was_live = port->is_live;
+	*has_failed = handle_failure(port);
+	if (!*has_failed && event == SLUICE_WAIT_GONE) {
+		SLUICE_LOG(NOTICE, "path=%s: the back end went away", port->args.path);
+		disconnect(port);
+	} else if (!*has_failed && !is_connected(port) && port->failure == SLUICE_FAIL_NONE) {
+		try_connect(port);
+	}
+	*has_changed = was_live != port->is_live;
+	pthread_mutex_unlock(&port->lock);
+}
+
+static void *
+conn_thread(void *arg)
+{
+	struct sluice_port *port = arg;
+	bool has_changed, has_failed;
+	enum sluice_wait event;
+	uint64_t count;
+	int timeout;
+
+	while (!__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE)) {
+		timeout = is_connected(port) || port->args.is_server ? -1 : RETRY_MS;
+		event = port->transport->ops->wait(port->transport, port->wake_fd, timeout);
+		if (event == SLUICE_WAIT_WOKEN && read(port->wake_fd, &count, sizeof(count)) < 0)
+			continue; /* somebody read it before: nothing is lost */
+		if (__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE))
+			break;
+		handle(port, event, &has_changed, &has_failed);
+		if (has_changed)
+			sluice_ethdev_link_changed(port);
+		if (has_failed)
+			sluice_ethdev_failed(port);
+	}
+	return NULL;
+}
+
+void
+sluice_conn_wake(struct sluice_port *port)
+{
+	uint64_t one = 1;
+
+	if (write(port->wake_fd, &one, sizeof(one)) < 0)
+		return; /* full: it is awake */
+}
+
+int
+sluice_conn_start(struct sluice_port *port)
+{
+	char name[RTE_MAX_THREAD_NAME_LEN];
+	int ret;
+
+	port->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (port->wake_fd < 0)
+		return -errno;
+	snprintf(name, sizeof(name), "sluice-%u", port->port_id);
+	ret = rte_ctrl_thread_create(&port->thread, name, NULL, conn_thread, port);
+	if (ret != 0) {
+		close(port->wake_fd);
+		port->wake_fd = -1;
+		return ret < 0 ? ret : -ret;
+	}
+	port->has_thread = true;
+	return 0;
+}
+
+void
+sluice_conn_stop(struct sluice_port *port)
+{
+	if (port->has_thread) {
+		__atomic_store_n(&port->is_closing, 1, __ATOMIC_RELEASE);
+		sluice_conn_wake(port);
+		pthread_join(port->thread, NULL);
+		port->has_thread = false;
+	}
+	if (port->wake_fd >= 0)
+		close(port->wake_fd);
+	port->wake_fd = -1;
+}

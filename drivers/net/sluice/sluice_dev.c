@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The state machine of a port: negotiation, going live, going down. See sluice_dev.h.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include <ethdev_driver.h>
+
+#include "sluice_dev.h"
+#include "sluice_log.h"
+#include "sluice_ring_packed.h"
+#include "sluice_ring_split.h"
+
+static const struct {
+	unsigned int bit;
+	const char *name;
+} feature_names[] = {
+	{SLUICE_NET_F_MTU, "MTU"},
+	{SLUICE_NET_F_MRG_RXBUF, "MRG_RXBUF"},
+	{SLUICE_NET_F_STATUS, "STATUS"},
+	{SLUICE_NET_F_MQ, "MQ"},
+	{SLUICE_F_INDIRECT_DESC, "INDIRECT_DESC"},
+	{SLUICE_F_EVENT_IDX, "EVENT_IDX"},
+	{SLUICE_F_VERSION_1, "VERSION_1"},
+	{SLUICE_F_RING_PACKED, "RING_PACKED"},
+	{SLUICE_F_IN_ORDER, "IN_ORDER"},
+};
+
+/* Features whose loss changes rings or burst functions. */
+#define LAYOUT_FEATURES \
+	(SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF) | SLUICE_BIT(SLUICE_F_INDIRECT_DESC) | \
+			SLUICE_BIT(SLUICE_F_EVENT_IDX) | SLUICE_BIT(SLUICE_F_RING_PACKED) | \
+			SLUICE_BIT(SLUICE_F_IN_ORDER))
+
+static bool
+has(uint64_t features, unsigned int bit)
+{
+	return (features & SLUICE_BIT(bit)) != 0;
+}
+
+uint64_t
+sluice_dev_wanted_features(const struct sluice_port *port)
+{
+	const struct sluice_args *args = &port->args;
+	uint64_t f = SLUICE_BIT(SLUICE_F_VERSION_1) | SLUICE_BIT(SLUICE_F_INDIRECT_DESC) |
+			SLUICE_BIT(SLUICE_F_EVENT_IDX) | SLUICE_BIT(SLUICE_NET_F_MTU) |
+			SLUICE_BIT(SLUICE_NET_F_STATUS);
+
+	if (args->has_mrg)
+		f |= SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF);
+	if (args->is_packed)
+		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
+	if (args->is_in_order)
+		f |= SLUICE_BIT(SLUICE_F_IN_ORDER);
+	/* The front end of vhost-user is the device model: it needs no control queue to use many queues. */
+	if (args->nb_pairs > 1)
+		f |= SLUICE_BIT(SLUICE_NET_F_MQ);
+	return f;
+}
+
+static void
+log_missing(const struct sluice_port *port, uint64_t missing, const char *consequence)
+{
+	char names[128] = "";
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(feature_names); i++)
+		if (has(missing, feature_names[i].bit)) {
+			strlcat(names, " ", sizeof(names));
+			strlcat(names, feature_names[i].name, sizeof(names));
+		}
+	SLUICE_LOG(WARNING, "path=%s: the back end does not offer%s: %s", port->args.path, names, consequence);
+}
+
+int
+sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *info)
+{
+	uint64_t lost = port->features & LAYOUT_FEATURES & ~info->features;
+
+	if (!has(info->features, SLUICE_F_RING_PACKED) && !rte_is_power_of_2(port->args.queue_size)) {
+		SLUICE_LOG(ERR, "path=%s: the back end has split rings only, and queue_size=%u is not a power "
+				"of two", port->args.path, port->args.queue_size);
+		return -EINVAL;
+	}
+	if (port->is_started && lost != 0) {
+		log_missing(port, lost, "the port runs with it; stop and start the port to go on without");
+		return -EINVAL;
+	}
+	if (port->is_started && SLUICE_VQ_TX(port->dev->data->nb_rx_queues - 1) > 2 * info->nb_pairs_max) {
+		SLUICE_LOG(ERR, "path=%s: the back end has %u queue pairs, the port runs with %u",
+				port->args.path, info->nb_pairs_max, port->dev->data->nb_rx_queues);
+		return -EINVAL;
+	}
+	if (info->nb_pairs_max < port->args.nb_pairs)
+		SLUICE_LOG(WARNING, "path=%s: queues=%u asked for, the back end has %u: reduced",
+				port->args.path, port->args.nb_pairs, info->nb_pairs_max);
+	port->info = *info;
+	port->has_info = true;
+	return 0;
+}
+
+/* Features for the next run: what is wanted and offered; a device still to come is hoped to have all. */
+static void
+choose_features(struct sluice_port *port)
+{
+	uint64_t wanted = sluice_dev_wanted_features(port), missing;
+
+	port->features = port->has_info ? wanted & port->info.features : wanted;
+	missing = wanted & ~port->features & (LAYOUT_FEATURES | SLUICE_BIT(SLUICE_NET_F_MQ));
+	if (missing != 0)
+		log_missing(port, missing, "going on without");
+	port->rx_path = sluice_rx_path_select(port->features);
+	port->tx_path = sluice_tx_path_select(port->features);
+}
+
+size_t
+sluice_dev_slice_len(const struct sluice_args *args)
+{
+	struct sluice_ring_layout split = sluice_ring_layout(SLUICE_SPLIT, args->queue_size, true);
+	struct sluice_ring_layout packed = sluice_ring_layout(SLUICE_PACKED, args->queue_size, true);
+
+	return RTE_MAX(split.len, packed.len);
+}
+
+uint16_t
+sluice_dev_ring_size(const struct sluice_port *port, uint16_t nb_desc)
+{
+	uint16_t size = RTE_MIN(nb_desc, port->args.queue_size);
+
+	if (has(port->features, SLUICE_F_RING_PACKED))
+		return size;
+	/* queue_size is a power of two then, so this stays below it. */
+	return rte_align32pow2(size);
+}
+
+/* Fresh rings in zeroed memory. */
+static void
+reset_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t nb_desc, uint16_t *avail_shadow)
+{
+	size_t slice = sluice_dev_slice_len(&port->args);
+	char *va = (char *)port->rings.va + q->vq * slice;
+	bool is_packed = has(port->features, SLUICE_F_RING_PACKED);
+	uint64_t nb_kicks = q->ring.nb_kicks, nb_suppressed = q->ring.nb_suppressed;
+
+	memset(va, 0, slice);
+	q->layout = is_packed ? SLUICE_PACKED : SLUICE_SPLIT;
+	sluice_ring_init(&q->ring, q->layout, sluice_dev_ring_size(port, nb_desc), va, avail_shadow);
+	q->ring.has_event_idx = has(port->features, SLUICE_F_EVENT_IDX);
+	q->ring.is_in_order = has(port->features, SLUICE_F_IN_ORDER);
+	q->ring.nb_kicks = nb_kicks;
+	q->ring.nb_suppressed = nb_suppressed;
+	q->fail = SLUICE_FAIL_NONE;
+	dmap_stream_init(&q->stream, port->domain);
+	if (is_packed)
+		sluice_packed_disable_interrupts(&q->ring);
+	else
+		sluice_split_disable_interrupts(&q->ring);
+}
+
+static void
+reset_rxq(struct sluice_port *port, struct sluice_rxq *rxq)
+{
+	reset_queue(port, &rxq->q, rxq->nb_desc, rxq->avail_shadow);
+	rxq->sample = 1;
+	rxq->must_read_header = false;
+	rxq->free_thresh = RTE_MIN(rxq->free_thresh_asked, RTE_MAX(rxq->q.ring.size / 2, 1));
+	port->rx_path->fill(rxq);
+}
+
+static void
+reset_txq(struct sluice_port *port, struct sluice_txq *txq)
+{
+	struct sluice_ring_layout l;
+	size_t at = txq->q.vq * sluice_dev_slice_len(&port->args);
+
+	reset_queue(port, &txq->q, txq->nb_desc, txq->avail_shadow);
+	l = sluice_ring_layout(txq->q.layout, txq->q.ring.size, true);
+	txq->dv_extra = (struct sluice_tx_extra *)((char *)port->rings.va + at + l.extra);
+	txq->extra_da.v = port->rings.da.v + at + l.extra;
+	txq->has_indirect = has(port->features, SLUICE_F_INDIRECT_DESC);
+	txq->reclaim_at = RTE_MIN(txq->reclaim_asked, RTE_MAX(txq->q.ring.size / 2, 1));
+	txq->pool = NULL;
+}
+
+static int
+start_vq(struct sluice_port *port, struct sluice_queue *q)
+{
+	const struct sluice_ring *r = &q->ring;
+	struct sluice_vq_setup vq = {.vq = q->vq, .size = r->size, .kick_fd = q->kick_fd};
+
+	vq.is_packed = q->layout == SLUICE_PACKED;
+	if (vq.is_packed) {
+		vq.dv_desc = r->packed.dv_desc;
+		vq.dv_driver = r->packed.dv_driver_event;
+		vq.dv_device = r->packed.dv_device_event;
+	} else {
+		vq.dv_desc = r->split.dv_desc;
+		vq.dv_driver = r->split.dv_avail;
+		vq.dv_device = r->split.dv_used;
+	}
+	return port->transport->ops->vq_start(port->transport, &vq);
+}
+
+/* Calls fn for each queue of the port that is set up, receive queues first. */
+#define FOREACH_QUEUE(port, q, i) \
+	for (i = 0; (q = queue_at(port, i)) != NULL; i++)
+
+static struct sluice_queue *
+queue_at(const struct sluice_port *port, unsigned int i)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+
+	if (i < data->nb_rx_queues)
+		return data->rx_queues[i];
+	i -= data->nb_rx_queues;
+	return i < data->nb_tx_queues ? data->tx_queues[i] : NULL;
+}
+
+static void
+run_queue(struct sluice_queue *q)
+{
+	q->ring.doorbell.fd = q->kick_fd;
+	/* What was published before the device listened; and it starts the ring [Ring states]. */
+	sluice_doorbell_ring(&q->ring);
+	__atomic_store_n(&q->state, SLUICE_QUEUE_RUNNING, __ATOMIC_RELEASE);
+}
+
+int
+sluice_dev_go_live(struct sluice_port *port)
+{
+	const struct sluice_transport_ops *ops = port->transport->ops;
+	const struct rte_eth_dev_data *data = port->dev->data;
+	uint16_t nb_pairs = RTE_MAX(data->nb_rx_queues, data->nb_tx_queues), i;
+	uint16_t mtu = has(port->features, SLUICE_NET_F_MTU) ? data->mtu : 0;
+	struct sluice_queue *q;
+	int ret;
+
+	for (i = 0; i < data->nb_rx_queues; i++)
+		reset_rxq(port, data->rx_queues[i]);
+	for (i = 0; i < data->nb_tx_queues; i++)
+		reset_txq(port, data->tx_queues[i]);
+	ret = ops->begin(port->transport, port->features & port->info.features, mtu);
+	if (ret == 0)
+		ret = dmap_publish(port->domain);
+	for (i = 0; ret == 0 && (q = queue_at(port, i)) != NULL; i++)
+		ret = start_vq(port, q);
+	if (ret == 0)
+		ret = ops->commit(port->transport, 2 * nb_pairs);
+	if (ret != 0) {
+		sluice_dev_go_down(port, false);
+		return ret;
+	}
+	FOREACH_QUEUE(port, q, i)
+		run_queue(q);
+	port->is_live = true;
+	SLUICE_LOG(INFO, "path=%s: live, features 0x%" PRIx64 ", %u queue pairs", port->args.path,
+			port->features & port->info.features, nb_pairs);
+	return 0;
+}
+
+void
+sluice_dev_go_down(struct sluice_port *port, bool is_graceful)
+{
+	const struct sluice_transport_ops *ops = port->transport->ops;
+	const struct rte_eth_dev_data *data = port->dev->data;
+	bool is_told = is_graceful;
+	struct sluice_queue *q;
+	uint16_t i;
+
+	port->is_live = false;
+	FOREACH_QUEUE(port, q, i) {
+		__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
+		q->ring.doorbell.fd = -1;
+	}
+	FOREACH_QUEUE(port, q, i)
+		if (sluice_queue_quiesce(q) != 0)
+			SLUICE_LOG(ERR, "port %u: a core stays in a burst of queue %u", port->port_id, q->id);
+	/* The device stops before mbufs go back. One that does not answer is not asked again. */
+	FOREACH_QUEUE(port, q, i)
+		is_told = is_told && ops->vq_stop(port->transport, q->vq) == 0;
+	if (is_told)
+		ops->reset(port->transport);
+	for (i = 0; i < data->nb_rx_queues; i++)
+		sluice_rxq_drain(data->rx_queues[i]);
+	for (i = 0; i < data->nb_tx_queues; i++)
+		port->nb_tx_lost += sluice_txq_drain(data->tx_queues[i]);
+}
+
+static int
+check_queues(const struct sluice_port *port)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+
+	if (data->nb_rx_queues == data->nb_tx_queues)
+		return 0;
+	/* Queues come in pairs (5.1.2); a ring that is not set up would keep the back end waiting. */
+	SLUICE_LOG(ERR, "port %u: %u receive and %u transmit queues; virtio-net has pairs, configure as many "
+			"of each", port->port_id, data->nb_rx_queues, data->nb_tx_queues);
+	return -EINVAL;
+}
+
+int
+sluice_dev_start(struct sluice_port *port)
+{
+	int ret = check_queues(port);
+
+	if (ret != 0)
+		return ret;
+	choose_features(port);
+	port->dev->rx_pkt_burst = port->rx_path->burst;
+	port->dev->tx_pkt_burst = port->tx_path->burst;
+	port->failure = SLUICE_FAIL_NONE;
+	if (port->transport->ops->is_connected(port->transport)) {
+		ret = sluice_dev_go_live(port);
+		if (ret != 0) {
+			SLUICE_LOG(ERR, "port %u: cannot start: %s", port->port_id, strerror(-ret));
+			return ret;
+		}
+	}
+	port->is_started = true;
+	return 0;
+}
+
+void
+sluice_dev_stop(struct sluice_port *port)
+{
+	if (port->is_live)
+		sluice_dev_go_down(port, true);
+	port->is_started = false;
+}

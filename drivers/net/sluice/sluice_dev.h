@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * A port: its device, its queues, and the state machine between them.
+ *
+ *   connected   the transport reaches a device, and its features are known
+ *   started     the application wants traffic (dev_start)
+ *   live        started and connected: the device runs the rings, the link is up
+ *
+ * started without connected is a port with its link down; the control thread (sluice_conn.c) makes it live
+ * when a device comes. A device that breaks the rules ends the connection and leaves the port failed until
+ * the application stops and starts it.
+ *
+ * Threads: everything here runs with port->lock held, except where said otherwise.
+ */
+
+#ifndef SLUICE_DEV_H
+#define SLUICE_DEV_H
+
+#include <pthread.h>
+
+#include "dmap.h"
+#include "sluice_args.h"
+#include "sluice_path.h"
+#include "sluice_queue.h"
+#include "sluice_transport.h"
+
+struct rte_eth_dev;
+
+struct sluice_port {
+	/* constant after probe */
+	struct rte_eth_dev *dev;
+	uint16_t port_id;
+	int socket;
+	struct sluice_args args;
+	struct sluice_transport *transport;
+	struct dmap_publisher publisher;
+	struct dmap_domain *domain;
+	struct dmap_coherent rings; /* slices for all virtqueues, see sluice_dev_ring_slice() */
+	/* protected by lock */
+	pthread_mutex_t lock;
+	struct sluice_device_info info; /* of the device that is, or was last, connected */
+	bool has_info;
+	uint64_t features; /* that the port runs with; fixed while it is started */
+	const struct sluice_rx_path *rx_path;
+	const struct sluice_tx_path *tx_path;
+	bool is_started;
+	bool is_live;
+	enum sluice_fail failure; /* why the port is failed; SLUICE_FAIL_NONE: it is not */
+	uint64_t nb_failures;
+	uint64_t nb_connects;
+	uint64_t nb_tx_lost; /* packets that a device had when it went away */
+	/* control thread */
+	pthread_t thread;
+	bool has_thread;
+	int wake_fd;
+	uint32_t is_closing; /* atomic */
+};
+
+/* Features that the device arguments ask for. */
+uint64_t sluice_dev_wanted_features(const struct sluice_port *port);
+
+/* A device is connected: may the port use it? Logs why not. */
+int sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *info);
+
+/*
+ * dev_start: choose features and paths, go live if a device is there. On error the port is not started and
+ * not connected.
+ */
+int sluice_dev_start(struct sluice_port *port);
+
+/* dev_stop: the device stops, all mbufs go back to their pools. */
+void sluice_dev_stop(struct sluice_port *port);
+
+/* Connected and started: memory, rings, DRIVER_OK. On error nothing runs; the caller disconnects. */
+int sluice_dev_go_live(struct sluice_port *port);
+
+/*
+ * The rings stop and the mbufs go back to their pools. With a device that still listens (is_graceful) it is
+ * told; otherwise the connection must be cut by the caller, before or after.
+ */
+void sluice_dev_go_down(struct sluice_port *port, bool is_graceful);
+
+/* Length of one virtqueue's slice in port->rings; room for any layout at the largest size. */
+size_t sluice_dev_slice_len(const struct sluice_args *args);
+
+/* Slots of a ring for nb_desc asked descriptors with these features. */
+uint16_t sluice_dev_ring_size(const struct sluice_port *port, uint16_t nb_desc);
+
+/* Control thread (sluice_conn.c); no lock held. */
+int sluice_conn_start(struct sluice_port *port);
+void sluice_conn_stop(struct sluice_port *port);
+/* Have the control thread look at the port now. Any thread, polling cores included. */
+void sluice_conn_wake(struct sluice_port *port);
+
+/* ethdev face of a change that the control thread saw; no lock held. */
+void sluice_ethdev_link_changed(struct sluice_port *port);
+void sluice_ethdev_failed(struct sluice_port *port);
+
+#endif /* SLUICE_DEV_H */

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * ethdev operations on the port. Those on queues are in sluice_ethdev_queue.c, statistics in sluice_stats.c.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "sluice_ethdev.h"
+#include "sluice_log.h"
+
+static int
+dev_configure(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+
+	if (dev->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG)
+		SLUICE_LOG(NOTICE, "port %u: the back end chooses the receive queue, RSS settings have no effect",
+				port->port_id);
+	/* A device with mergeable buffers splits what does not fit one, asked or not. */
+	dev->data->scattered_rx = port->args.has_mrg;
+	return 0;
+}
+
+/* ethdev and testpmd ask for the state of each queue; all follow the port. */
+static void
+set_queue_states(struct rte_eth_dev *dev, uint8_t state)
+{
+	memset(dev->data->rx_queue_state, state, dev->data->nb_rx_queues);
+	memset(dev->data->tx_queue_state, state, dev->data->nb_tx_queues);
+}
+
+static int
+dev_start(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	int ret;
+
+	pthread_mutex_lock(&port->lock);
+	ret = sluice_dev_start(port);
+	pthread_mutex_unlock(&port->lock);
+	if (ret == 0)
+		set_queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
+	/* After a failure, or a back end that is not there, the control thread goes on from here. */
+	sluice_conn_wake(port);
+	return ret;
+}
+
+static int
+dev_stop(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+
+	pthread_mutex_lock(&port->lock);
+	sluice_dev_stop(port);
+	pthread_mutex_unlock(&port->lock);
+	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
+	return 0;
+}
+
+static int
+dev_close(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	uint16_t i;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return 0;
+	dev_stop(dev);
+	sluice_conn_stop(port);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		sluice_rx_queue_release(dev, i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		sluice_tx_queue_release(dev, i);
+	/* Cut the connection first: then there is nobody to tell of memory that goes away. */
+	port->transport->ops->disconnect(port->transport);
+	dmap_coherent_free(port->domain, &port->rings);
+	dmap_domain_destroy(port->domain);
+	port->transport->ops->destroy(port->transport);
+	pthread_mutex_destroy(&port->lock);
+	/* ethdev frees dev_private and mac_addrs: the latter is part of nothing else. */
+	return 0;
+}
+
+static int
+dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	uint16_t nb_pairs = port->args.nb_pairs;
+
+	pthread_mutex_lock(&port->lock);
+	if (port->has_info)
+		nb_pairs = RTE_MIN(nb_pairs, port->info.nb_pairs_max);
+	info->max_mtu = port->info.mtu != 0 ? port->info.mtu : SLUICE_MAX_FRAME - SLUICE_FRAME_OVERHEAD;
+	pthread_mutex_unlock(&port->lock);
+	info->max_rx_queues = nb_pairs;
+	info->max_tx_queues = nb_pairs;
+	info->min_mtu = RTE_ETHER_MIN_MTU;
+	info->max_rx_pktlen = info->max_mtu + SLUICE_FRAME_OVERHEAD;
+	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
+	info->max_mac_addrs = 1;
+	info->rx_offload_capa = port->args.has_mrg ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	info->rx_desc_lim = (struct rte_eth_desc_lim){
+		.nb_max = SLUICE_QUEUE_SIZE_MAX,
+		.nb_min = 4,
+		.nb_align = 1,
+	};
+	info->tx_desc_lim = info->rx_desc_lim;
+	info->tx_desc_lim.nb_seg_max = UINT8_MAX;
+	info->tx_desc_lim.nb_mtu_seg_max = UINT8_MAX;
+	info->default_rxportconf = (struct rte_eth_dev_portconf){
+		.burst_size = 32, .ring_size = port->args.queue_size, .nb_queues = 1};
+	info->default_txportconf = info->default_rxportconf;
+	return 0;
+}
+
+static int
+link_update(struct rte_eth_dev *dev, int wait_to_complete)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	struct rte_eth_link link = {
+		.link_speed = port->args.speed == UINT32_MAX ? RTE_ETH_SPEED_NUM_UNKNOWN : port->args.speed,
+		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+	};
+
+	RTE_SET_USED(wait_to_complete);
+	/* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
+	link.link_status = __atomic_load_n(&port->is_live, __ATOMIC_RELAXED) ? RTE_ETH_LINK_UP
+									      : RTE_ETH_LINK_DOWN;
+	return rte_eth_linkstatus_set(dev, &link);
+}
+
+void
+sluice_ethdev_link_changed(struct sluice_port *port)
+{
+	link_update(port->dev, 0);
+	if (port->dev->data->dev_conf.intr_conf.lsc)
+		rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
+void
+sluice_ethdev_failed(struct sluice_port *port)
+{
+	rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_INTR_RESET, NULL);
+}
+
+static int
+mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	uint16_t i;
+	int ret = 0;
+
+	/* The device is told at start (5.1.4.2); while it runs the MTU only bounds what fits our buffers. */
+	for (i = 0; i < dev->data->nb_rx_queues && ret == 0; i++)
+		if (dev->data->rx_queues[i] != NULL)
+			ret = sluice_check_frame(port, dev->data->rx_queues[i], mtu);
+	return ret;
+}
+
+static int
+mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
+{
+	/* The back end does not filter by address and has no message to be told it. */
+	RTE_SET_USED(dev);
+	RTE_SET_USED(addr);
+	return 0;
+}
+
+/* A vhost-user back end filters nothing: the port always receives all, and cannot be told otherwise. */
+static int
+receive_all(struct rte_eth_dev *dev)
+{
+	RTE_SET_USED(dev);
+	return 0;
+}
+
+static int
+receive_less(struct rte_eth_dev *dev)
+{
+	RTE_SET_USED(dev);
+	return -ENOTSUP;
+}
+
+static int
+rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
+{
+	const struct sluice_rx_path *path = sluice_port_of(dev)->rx_path;
+
+	RTE_SET_USED(id);
+	if (path == NULL)
+		return -EINVAL;
+	strlcpy(mode->info, path->name, sizeof(mode->info));
+	return 0;
+}
+
+static int
+tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
+{
+	const struct sluice_tx_path *path = sluice_port_of(dev)->tx_path;
+
+	RTE_SET_USED(id);
+	if (path == NULL)
+		return -EINVAL;
+	strlcpy(mode->info, path->name, sizeof(mode->info));
+	return 0;
+}
+
+static const uint32_t *
+supported_ptypes_get(struct rte_eth_dev *dev)
+{
+	static const uint32_t none[] = {RTE_PTYPE_UNKNOWN};
+
+	RTE_SET_USED(dev);
+	return none;
+}
+
+const struct eth_dev_ops sluice_eth_dev_ops = {
+	.dev_configure = dev_configure,
+	.dev_start = dev_start,
+	.dev_stop = dev_stop,
+	.dev_close = dev_close,
+	.dev_infos_get = dev_infos_get,
+	.dev_supported_ptypes_get = supported_ptypes_get,
+	.link_update = link_update,
+	.mtu_set = mtu_set,
+	.mac_addr_set = mac_addr_set,
+	.promiscuous_enable = receive_all,
+	.promiscuous_disable = receive_less,
+	.allmulticast_enable = receive_all,
+	.allmulticast_disable = receive_less,
+	.rx_queue_setup = sluice_rx_queue_setup,
+	.rx_queue_release = sluice_rx_queue_release,
+	.tx_queue_setup = sluice_tx_queue_setup,
+	.tx_queue_release = sluice_tx_queue_release,
+	.rxq_info_get = sluice_rxq_info_get,
+	.txq_info_get = sluice_txq_info_get,
+	.rx_burst_mode_get = rx_burst_mode_get,
+	.tx_burst_mode_get = tx_burst_mode_get,
+	.tx_done_cleanup = sluice_tx_done_cleanup,
+	.stats_get = sluice_stats_get,
+	.stats_reset = sluice_stats_reset,
+	.xstats_get = sluice_xstats_get,
+	.xstats_get_names = sluice_xstats_get_names,
+	.xstats_reset = sluice_stats_reset,
+	.eth_dev_priv_dump = sluice_priv_dump,
+};

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * ethdev operations on queues: setup, release, and questions about their state.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_malloc.h>
+
+#include "sluice_ethdev.h"
+#include "sluice_log.h"
+#include "sluice_ring_packed.h"
+#include "sluice_ring_split.h"
+
+#define DEFAULT_THRESH 32
+#define MIN_DESC 4
+
+static void
+free_queue(struct sluice_queue *q)
+{
+	if (q->kick_fd >= 0)
+		close(q->kick_fd);
+	rte_free(q->sw_ring);
+}
+
+static int
+init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16_t vq, unsigned int socket)
+{
+	q->port = port;
+	q->id = id;
+	q->vq = vq;
+	q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (q->kick_fd < 0) {
+		SLUICE_LOG(ERR, "port %u: no eventfd for queue %u: %s", port->port_id, id, strerror(errno));
+		return -errno;
+	}
+	q->sw_ring = rte_zmalloc_socket("sluice sw_ring", port->args.queue_size * sizeof(q->sw_ring[0]),
+			RTE_CACHE_LINE_SIZE, socket);
+	return q->sw_ring == NULL ? -ENOMEM : 0;
+}
+
+static int
+check_nb_desc(const struct sluice_port *port, uint16_t id, uint16_t nb_desc)
+{
+	if (nb_desc < MIN_DESC) {
+		SLUICE_LOG(ERR, "port %u queue %u: %u descriptors are too few, at least %u", port->port_id, id,
+				nb_desc, MIN_DESC);
+		return -EINVAL;
+	}
+	if (nb_desc > port->args.queue_size)
+		SLUICE_LOG(INFO, "port %u queue %u: %u descriptors asked for, queue_size=%u is the limit",
+				port->port_id, id, nb_desc, port->args.queue_size);
+	return 0;
+}
+
+int
+sluice_check_frame(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
+{
+	uint32_t frame = mtu + RTE_ETHER_HDR_LEN, room = rxq->post_len - SLUICE_NET_HDR_LEN;
+
+	/* A device that splits packets over buffers needs no room in one. */
+	if (frame <= room || port->args.has_mrg)
+		return 0;
+	SLUICE_LOG(ERR, "port %u: frames of %u bytes do not fit mempool buffers of %u bytes without "
+			"mrg_rxbuf=1", port->port_id, frame, room);
+	return -EINVAL;
+}
+
+/* The eight bytes at rearm_data, and the flags, that every received mbuf starts with. */
+static void
+init_rx_template(struct sluice_rxq *rxq, uint16_t port_id)
+{
+	struct rte_mbuf m = {
+		.data_off = RTE_PKTMBUF_HEADROOM,
+		.nb_segs = 1,
+		.port = port_id,
+	};
+
+	rte_mbuf_refcnt_set(&m, 1);
+	rxq->rearm = *sluice_mbuf_rearm(&m);
+	if (rte_pktmbuf_priv_flags(rxq->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
+		rxq->ol_flags = RTE_MBUF_F_EXTERNAL;
+}
+
+static int
+init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
+{
+	uint32_t room = rte_pktmbuf_data_room_size(mp);
+	int ret;
+
+	rxq->pool = mp;
+	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
+		SLUICE_LOG(ERR, "port %u: mempool %s has buffers of %u bytes, at least %u are needed",
+				port->port_id, mp->name, room, RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN);
+		return -EINVAL;
+	}
+	rxq->post_len = room - RTE_PKTMBUF_HEADROOM + SLUICE_NET_HDR_LEN;
+	init_rx_template(rxq, port->port_id);
+	ret = dmap_add_pool(port->domain, mp);
+	if (ret != 0)
+		SLUICE_LOG(ERR, "port %u: cannot show mempool %s to the device: %s%s", port->port_id, mp->name,
+				strerror(-ret), ret == -ENOTSUP ? " (its memory has no file behind it)" : "");
+	return ret;
+}
+
+int
+sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
+		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	struct sluice_rxq *rxq;
+	int ret = check_nb_desc(port, id, nb_desc);
+
+	if (ret != 0)
+		return ret;
+	rxq = rte_zmalloc_socket("sluice rxq", sizeof(*rxq), RTE_CACHE_LINE_SIZE, socket);
+	if (rxq == NULL)
+		return -ENOMEM;
+	rxq->nb_desc = nb_desc;
+	rxq->free_thresh_asked = conf->rx_free_thresh != 0 ? conf->rx_free_thresh : DEFAULT_THRESH;
+	ret = init_queue(port, &rxq->q, id, SLUICE_VQ_RX(id), socket);
+	if (ret == 0)
+		ret = init_rx_pool(port, rxq, mp);
+	if (ret == 0)
+		ret = sluice_check_frame(port, rxq, dev->data->mtu);
+	if (ret == 0) {
+		rxq->avail_shadow = rte_zmalloc_socket("sluice avail",
+				port->args.queue_size * sizeof(uint16_t), RTE_CACHE_LINE_SIZE, socket);
+		ret = rxq->avail_shadow == NULL ? -ENOMEM : 0;
+	}
+	if (ret != 0) {
+		free_queue(&rxq->q);
+		rte_free(rxq);
+		return ret;
+	}
+	dev->data->rx_queues[id] = rxq;
+	return 0;
+}
+
+int
+sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
+		const struct rte_eth_txconf *conf)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	size_t slots = port->args.queue_size;
+	struct sluice_txq *txq;
+	int ret = check_nb_desc(port, id, nb_desc);
+
+	if (ret != 0)
+		return ret;
+	txq = rte_zmalloc_socket("sluice txq", sizeof(*txq), RTE_CACHE_LINE_SIZE, socket);
+	if (txq == NULL)
+		return -ENOMEM;
+	txq->nb_desc = nb_desc;
+	/* tx_free_thresh counts free descriptors, reclaim_at counts those that are not. */
+	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc
+			? nb_desc - conf->tx_free_thresh : DEFAULT_THRESH;
+	ret = init_queue(port, &txq->q, id, SLUICE_VQ_TX(id), socket);
+	if (ret == 0) {
+		txq->odd = rte_zmalloc_socket("sluice odd", slots * sizeof(uint16_t), RTE_CACHE_LINE_SIZE,
+				socket);
+		txq->avail_shadow = rte_zmalloc_socket("sluice avail", slots * sizeof(uint16_t),
+				RTE_CACHE_LINE_SIZE, socket);
+		ret = txq->odd == NULL || txq->avail_shadow == NULL ? -ENOMEM : 0;
+	}
+	if (ret != 0) {
+		rte_free(txq->odd);
+		rte_free(txq->avail_shadow);
+		free_queue(&txq->q);
+		rte_free(txq);
+		return ret;
+	}
+	dev->data->tx_queues[id] = txq;
+	return 0;
+}
+
+void
+sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
+{
+	struct sluice_rxq *rxq = dev->data->rx_queues[id];
+
+	if (rxq == NULL)
+		return;
+	rte_free(rxq->avail_shadow);
+	free_queue(&rxq->q);
+	rte_free(rxq);
+	dev->data->rx_queues[id] = NULL;
+}
+
+void
+sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
+{
+	struct sluice_txq *txq = dev->data->tx_queues[id];
+
+	if (txq == NULL)
+		return;
+	rte_free(txq->odd);
+	rte_free(txq->avail_shadow);
+	free_queue(&txq->q);
+	rte_free(txq);
+	dev->data->tx_queues[id] = NULL;
+}
+
+void
+sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info)
+{
+	const struct sluice_rxq *rxq = dev->data->rx_queues[id];
+
+	info->mp = rxq->pool;
+	info->scattered_rx = dev->data->scattered_rx;
+	info->nb_desc = rxq->q.ring.size != 0 ? rxq->q.ring.size : rxq->nb_desc;
+	info->rx_buf_size = rxq->post_len - SLUICE_NET_HDR_LEN;
+	info->conf.rx_free_thresh = rxq->free_thresh_asked;
+	info->conf.offloads = dev->data->dev_conf.rxmode.offloads;
+}
+
+void
+sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info)
+{
+	const struct sluice_txq *txq = dev->data->tx_queues[id];
+
+	info->nb_desc = txq->q.ring.size != 0 ? txq->q.ring.size : txq->nb_desc;
+	info->conf.tx_free_thresh = info->nb_desc > txq->reclaim_asked ? info->nb_desc - txq->reclaim_asked : 0;
+	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
+}
+
+/* Used entries that wait to be taken; 0 while the queue does not run. */
+static uint16_t
+count_used(const struct sluice_queue *q)
+{
+	if (__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) != SLUICE_QUEUE_RUNNING)
+		return 0;
+	return q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) : sluice_packed_count_used(&q->ring);
+}
+
+uint32_t
+sluice_rx_queue_count(void *rxq)
+{
+	return count_used(rxq);
+}
+
+int
+sluice_rx_descriptor_status(void *rxq, uint16_t offset)
+{
+	const struct sluice_queue *q = rxq;
+
+	if (offset >= q->ring.size)
+		return -EINVAL;
+	if (offset < count_used(q))
+		return RTE_ETH_RX_DESC_DONE;
+	return offset < sluice_ring_nb_busy(&q->ring) ? RTE_ETH_RX_DESC_AVAIL : RTE_ETH_RX_DESC_UNAVAIL;
+}
+
+int
+sluice_tx_descriptor_status(void *txq, uint16_t offset)
+{
+	const struct sluice_queue *q = txq;
+
+	if (offset >= q->ring.size)
+		return -EINVAL;
+	/* Offset 0 is where the next packet goes; behind the free slots come the oldest that are not free. */
+	if (offset < q->ring.nb_free || offset - q->ring.nb_free < count_used(q))
+		return RTE_ETH_TX_DESC_DONE;
+	return RTE_ETH_TX_DESC_FULL;
+}
+
+int
+sluice_tx_done_cleanup(void *queue, uint32_t nb_max)
+{
+	struct sluice_txq *txq = queue;
+	uint32_t nb = 0;
+
+	if (!sluice_queue_enter(&txq->q))
+		return 0;
+	nb = txq->q.port->tx_path->cleanup(txq, nb_max);
+	sluice_queue_leave(&txq->q);
+	return nb;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * A queue off the hot path: layout, reset, failure, quiescence, doorbell.
+ */
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+
+#include "sluice_queue.h"
+#include "sluice_ring_packed.h"
+#include "sluice_ring_split.h"
+
+#define QUIESCE_TIMEOUT_US 1000000
+
+sluice_fail_handler sluice_queue_on_fail;
+static bool has_membarrier;
+
+static size_t
+place(size_t *len, size_t bytes)
+{
+	size_t at = RTE_ALIGN_CEIL(*len, (size_t)RTE_CACHE_LINE_SIZE);
+
+	*len = at + bytes;
+	return at;
+}
+
+struct sluice_ring_layout
+sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
+{
+	struct sluice_ring_layout l = {0};
+
+	if (layout == SLUICE_SPLIT) {
+		l.desc = place(&l.len, size * sizeof(struct sluice_split_desc));
+		/* Both rings end with an event index (2.7.6, 2.7.8). */
+		l.driver = place(&l.len, sizeof(struct sluice_split_avail) + (size + 1) * sizeof(uint16_t));
+		l.device = place(&l.len, sizeof(struct sluice_split_used) +
+						size * sizeof(struct sluice_split_used_elem) +
+						sizeof(uint16_t));
+	} else {
+		l.desc = place(&l.len, size * sizeof(struct sluice_packed_desc));
+		l.driver = place(&l.len, sizeof(struct sluice_packed_event));
+		l.device = place(&l.len, sizeof(struct sluice_packed_event));
+	}
+	if (is_tx)
+		l.extra = place(&l.len, size * sizeof(struct sluice_tx_extra));
+	l.len = RTE_ALIGN_CEIL(l.len, (size_t)RTE_CACHE_LINE_SIZE);
+	return l;
+}
+
+void
+sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size, void *va,
+		uint16_t *avail_shadow)
+{
+	struct sluice_ring_layout l = sluice_ring_layout(layout, size, false);
+	char *base = va;
+	uint16_t i;
+
+	memset(r, 0, sizeof(*r));
+	r->size = size;
+	r->mask = size - 1;
+	r->nb_free = size;
+	r->doorbell.fd = -1;
+	if (layout == SLUICE_SPLIT) {
+		r->split.dv_desc = (void *)(base + l.desc);
+		r->split.dv_avail = (void *)(base + l.driver);
+		r->split.dv_used = (void *)(base + l.device);
+		r->split.avail_shadow = avail_shadow;
+		for (i = 0; i < size; i++) {
+			avail_shadow[i] = i;
+			r->split.dv_avail->ring[i] = i;
+		}
+	} else {
+		r->packed.dv_desc = (void *)(base + l.desc);
+		r->packed.dv_driver_event = (void *)(base + l.driver);
+		r->packed.dv_device_event = (void *)(base + l.device);
+		/* Both wrap counters start at 1 (2.8.1). */
+		r->avail_flags = SLUICE_DESC_F_AVAIL;
+		r->used_wrap = true;
+	}
+}
+
+void
+sluice_queue_break(struct sluice_queue *q, enum sluice_fail why)
+{
+	uint32_t running = SLUICE_QUEUE_RUNNING;
+
+	if (q->fail == SLUICE_FAIL_NONE)
+		__atomic_store_n(&q->fail, why, __ATOMIC_RELAXED);
+	/* A queue that the control side is stopping stays STOPPED. */
+	__atomic_compare_exchange_n(&q->state, &running, SLUICE_QUEUE_FAILED, false, __ATOMIC_RELEASE,
+			__ATOMIC_RELAXED);
+	if (sluice_queue_on_fail != NULL)
+		sluice_queue_on_fail(q->port);
+}
+
+const char *
+sluice_fail_name(enum sluice_fail why)
+{
+	static const char *const names[] = {
+		[SLUICE_FAIL_NONE] = "none",
+		[SLUICE_FAIL_USED_IDX] = "used index ahead of what was given",
+		[SLUICE_FAIL_BAD_ID] = "buffer id that the device does not have",
+		[SLUICE_FAIL_BAD_LEN] = "used length outside of the buffer",
+		[SLUICE_FAIL_NUM_BUFFERS] = "num_buffers that cannot be",
+	};
+
+	static_assert(RTE_DIM(names) == SLUICE_FAIL_MAX, "a name for each reason");
+	return (unsigned int)why < RTE_DIM(names) ? names[why] : "unknown";
+}
+
+void
+sluice_queue_quiesce_init(void)
+{
+	has_membarrier = syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+int
+sluice_queue_quiesce(struct sluice_queue *q)
+{
+	uint64_t deadline = rte_get_timer_cycles() + rte_get_timer_hz() / 1000000 * QUIESCE_TIMEOUT_US;
+
+	/*
+	 * Pairs with the order of busy and state in sluice_queue_enter(). Where seccomp forbids the call, a
+	 * millisecond is more than any store buffer needs.
+	 */
+	if (!has_membarrier || syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+		usleep(1000);
+	while (__atomic_load_n(&q->busy, __ATOMIC_ACQUIRE) != 0) {
+		if (rte_get_timer_cycles() > deadline)
+			return -ETIMEDOUT;
+		rte_pause();
+	}
+	return 0;
+}
+
+void
+sluice_doorbell_ring(struct sluice_ring *r)
+{
+	uint64_t one = 1;
+
+	if (r->doorbell.fd < 0)
+		return;
+	r->nb_kicks++;
+	/* EAGAIN: the counter is full, so the device has a notification waiting anyway. */
+	if (write(r->doorbell.fd, &one, sizeof(one)) < 0)
+		return;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * A virtqueue as the driver sees it, and the receive or transmit queue around it.
+ *
+ * One rule makes split and packed rings, ordered and unordered devices alike: descriptor slots are given in
+ * ring order, the buffer id is the slot, and slots become free in ring order. A device that completes out of
+ * order gets its buffers accepted at once (the mbuf leaves sw_ring, a hole stays), and the slot waits until
+ * the older ones are done. So the available ring of a split queue never changes (ring[i] = i), ids are
+ * compared with an expected sequence, and there is no free list that anybody could corrupt.
+ *
+ * Ownership: a slot between tail and head belongs to the device, unless it is a hole; sw_ring[slot] is the
+ * mbuf that the device has. Nothing that decides anything is read from device-visible memory (dv_) except
+ * used entries, and those are checked.
+ *
+ * Threads: the polling core of a queue runs its burst function; the control side (start, stop, failure) may
+ * touch the queue only while it is not RUNNING and sluice_queue_quiesce() has returned.
+ */
+
+#ifndef SLUICE_QUEUE_H
+#define SLUICE_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "dmap.h"
+#include "dmap_stream.h"
+#include "sluice_spec.h"
+
+enum sluice_layout { SLUICE_SPLIT, SLUICE_PACKED };
+
+/*
+ * What distinguishes one burst function from another. Always a literal, passed by value into the templates of
+ * sluice_rx.h and sluice_tx.h, which the compiler folds.
+ */
+struct sluice_path_cfg {
+	enum sluice_layout layout;
+	bool has_mrg;     /* receive: a packet may take several buffers */
+	bool is_in_order; /* transmit: the device promised order, completions come in batches */
+};
+
+/* Why a queue, and so its port, failed. Names in sluice_fail_name(). */
+enum sluice_fail {
+	SLUICE_FAIL_NONE,
+	SLUICE_FAIL_USED_IDX,    /* more completions than buffers given */
+	SLUICE_FAIL_BAD_ID,      /* an id out of range, or of a buffer that the device does not have */
+	SLUICE_FAIL_BAD_LEN,     /* shorter than the header or longer than the buffer */
+	SLUICE_FAIL_NUM_BUFFERS, /* zero, more than the ring holds, or a packet beyond 64 KiB */
+	SLUICE_FAIL_MAX
+};
+
+enum sluice_queue_state { SLUICE_QUEUE_STOPPED, SLUICE_QUEUE_RUNNING, SLUICE_QUEUE_FAILED };
+
+/* How a kick reaches the device: an eventfd. */
+struct sluice_doorbell {
+	int fd;
+};
+
+struct sluice_ring {
+	/* constant after setup */
+	union {
+		struct {
+			struct sluice_split_desc *dv_desc;
+			struct sluice_split_avail *dv_avail;
+			struct sluice_split_used *dv_used;
+			uint16_t *avail_shadow; /* what dv_avail->ring holds */
+		} split;
+		struct {
+			struct sluice_packed_desc *dv_desc;
+			struct sluice_packed_event *dv_driver_event;
+			struct sluice_packed_event *dv_device_event;
+		} packed;
+	};
+	uint16_t size;
+	uint16_t mask; /* size - 1; split only */
+	bool has_event_idx;
+	bool is_in_order;
+	struct sluice_doorbell doorbell;
+
+	/* owned by the polling core: slots */
+	uint16_t head;     /* next slot to give */
+	uint16_t tail;     /* oldest slot that is not free */
+	uint16_t nb_free;  /* slots that may be given */
+	uint16_t nb_holes; /* slots behind tail that the device gave back early */
+	/* split: free-running counters; packed: slots with wrap counters */
+	uint16_t avail_idx;
+	uint16_t used_idx;
+	uint16_t used_seen;      /* split: the used index read last */
+	uint16_t avail_flags;    /* packed: AVAIL and USED bits of a descriptor given now */
+	bool used_wrap;          /* packed */
+	uint16_t kicked_idx;     /* split: avail_idx at the last notification decision */
+	uint64_t nb_kicks;
+	uint64_t nb_suppressed;  /* notifications that the device did not want */
+};
+
+struct sluice_queue_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t errors;
+};
+
+struct sluice_port;
+
+/* What both directions have, first member of sluice_rxq and sluice_txq. */
+struct sluice_queue {
+	uint32_t state; /* enum sluice_queue_state; written by the control side, and by a failing burst */
+	uint32_t busy;  /* a burst function is inside; written by the polling core */
+	struct sluice_ring ring;
+	struct rte_mbuf **sw_ring;
+	struct dmap_stream stream;
+	struct sluice_queue_stats stats;
+	/* constant after setup */
+	struct sluice_port *port;
+	uint16_t id;       /* of the ethdev queue */
+	uint16_t vq;       /* of the virtqueue */
+	enum sluice_layout layout;
+	int kick_fd;
+	uint32_t fail;     /* enum sluice_fail; set once by the failing burst */
+};
+
+struct sluice_rxq {
+	struct sluice_queue q;
+	/* owned by the polling core: a mergeable packet of which buffers are still to come */
+	struct rte_mbuf *seg_first;
+	struct rte_mbuf *seg_last;
+	uint16_t nb_segs_left;
+	uint16_t sample;      /* counts down to the next header that is read although it need not be */
+	bool must_read_header; /* the device does not fill buffers as the specification demands */
+	uint16_t nb_batch;    /* in-order: buffers that one used entry completed, still to be taken */
+	uint32_t batch_len;   /* in-order: length of the last of them */
+	uint64_t nb_alloc_failed;
+	uint64_t nb_runts;
+	uint64_t nb_multi; /* packets of more than one buffer */
+	/* constant after setup */
+	uint64_t rearm;    /* the eight bytes at rearm_data of a fresh mbuf */
+	uint64_t ol_flags; /* of a fresh mbuf: says whether the pool has pinned external buffers */
+	uint32_t post_len;  /* bytes that the device may write: net header and data room */
+	uint16_t free_thresh; /* refill when this many slots are free */
+	uint16_t free_thresh_asked;
+	uint16_t nb_desc;     /* asked for by the application */
+	uint16_t *avail_shadow;
+	struct rte_mempool *pool;
+};
+
+struct sluice_txq {
+	struct sluice_queue q;
+	/* owned by the polling core */
+	struct rte_mempool *pool; /* where plain packets came from, and go back to */
+	uint16_t nb_odd;          /* slots given to packets that are not plain */
+	uint16_t *odd;            /* per slot: 0 plain, else how many slots the packet took */
+	uint64_t nb_unmapped;     /* dropped: memory that the device cannot reach */
+	uint64_t nb_oversize;     /* dropped: more segments than the ring has slots */
+	uint64_t nb_indirect;
+	uint64_t nb_chained;
+	uint64_t nb_ring_full;    /* packets left to the caller for lack of slots */
+	/* constant after setup */
+	uint16_t nb_desc;    /* asked for by the application */
+	uint16_t *avail_shadow;
+	uint16_t reclaim_asked;
+	uint16_t reclaim_at; /* look for completions when this many slots are not free */
+	bool has_indirect;
+	struct sluice_tx_extra *dv_extra; /* one per slot */
+	struct dmap_addr extra_da;
+};
+
+/* Tables of at most this many descriptors replace chains in the ring. */
+#define SLUICE_INDIRECT_MAX 15
+
+/*
+ * Per transmit slot, device-visible: a header for packets that have no room for one, and an indirect
+ * table.
+ */
+struct sluice_tx_extra {
+	struct sluice_net_hdr hdr;
+	uint32_t pad;
+	union {
+		struct sluice_split_desc split[SLUICE_INDIRECT_MAX];
+		struct sluice_packed_desc packed[SLUICE_INDIRECT_MAX];
+	};
+};
+
+static_assert(sizeof(struct sluice_tx_extra) == 256, "one slot is four cache lines");
+
+/* Where the parts of a ring lie in its piece of coherent memory; offsets in bytes. */
+struct sluice_ring_layout {
+	size_t desc;
+	size_t driver; /* split: available ring; packed: driver event suppression */
+	size_t device; /* split: used ring; packed: device event suppression */
+	size_t extra;  /* transmit: struct sluice_tx_extra[] */
+	size_t len;
+};
+
+/* Layout for a ring of size slots, parts aligned to cache lines. */
+struct sluice_ring_layout sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx);
+
+/* Place an idle ring in zeroed memory at va. */
+void sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size, void *va,
+		uint16_t *avail_shadow);
+
+/*
+ * Latch the failure of a queue: bursts return 0 from now on, the port's control thread does the rest.
+ * Called by the polling core; the first reason counts.
+ */
+void sluice_queue_break(struct sluice_queue *q, enum sluice_fail why);
+
+const char *sluice_fail_name(enum sluice_fail why);
+
+/* Tells the port of a failed queue; supplied by whoever owns the queues. */
+typedef void (*sluice_fail_handler)(struct sluice_port *port);
+extern sluice_fail_handler sluice_queue_on_fail;
+
+/*
+ * Wait until no burst function is inside the queue, which must not be RUNNING. Needs no fence on the polling
+ * core: membarrier(2) puts one there. -ETIMEDOUT if the core does not leave within a second.
+ */
+int sluice_queue_quiesce(struct sluice_queue *q);
+/* Once per process, before the first quiesce. */
+void sluice_queue_quiesce_init(void);
+
+/* Give back all mbufs that the queue holds. The device must not reach them any more. Returns how many. */
+uint32_t sluice_rxq_drain(struct sluice_rxq *rxq);
+uint32_t sluice_txq_drain(struct sluice_txq *txq);
+
+/* Send a notification to the device. */
+void sluice_doorbell_ring(struct sluice_ring *r);
+
+static __rte_always_inline bool
+sluice_queue_enter(struct sluice_queue *q)
+{
+	__atomic_store_n(&q->busy, 1, __ATOMIC_RELAXED);
+	/* Pairs with membarrier() in sluice_queue_quiesce(): here the compiler's order is enough. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (likely(__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) == SLUICE_QUEUE_RUNNING))
+		return true;
+	__atomic_store_n(&q->busy, 0, __ATOMIC_RELEASE);
+	return false;
+}
+
+static __rte_always_inline void
+sluice_queue_leave(struct sluice_queue *q)
+{
+	__atomic_store_n(&q->busy, 0, __ATOMIC_RELEASE);
+}
+
+/* Eight bytes of something that has another type; in DPDK the fields of an mbuf are written like that. */
+typedef uint64_t __rte_may_alias sluice_word;
+
+/* data_off, refcnt, nb_segs and port of an mbuf in one word. */
+static __rte_always_inline sluice_word *
+sluice_mbuf_rearm(struct rte_mbuf *m)
+{
+	return (sluice_word *)((char *)m + offsetof(struct rte_mbuf, rearm_data));
+}
+
+/* How far slot lies behind tail, in ring order. */
+static __rte_always_inline uint16_t
+sluice_ring_distance(const struct sluice_ring *r, uint16_t slot)
+{
+	return slot >= r->tail ? slot - r->tail : slot + r->size - r->tail;
+}
+
+static __rte_always_inline uint16_t
+sluice_ring_next(const struct sluice_ring *r, uint16_t slot, uint16_t by)
+{
+	uint32_t next = (uint32_t)slot + by;
+
+	return next >= r->size ? next - r->size : next;
+}
+
+/* Slots from tail on that are not free. */
+static __rte_always_inline uint16_t
+sluice_ring_nb_busy(const struct sluice_ring *r)
+{
+	return r->size - r->nb_free;
+}
+
+/* True if the device has a buffer that starts at this slot; id comes from the device. */
+static inline bool
+sluice_queue_is_lent(const struct sluice_queue *q, uint32_t id)
+{
+	return id < q->ring.size && sluice_ring_distance(&q->ring, id) < sluice_ring_nb_busy(&q->ring) &&
+			q->sw_ring[id] != NULL;
+}
+
+/* The oldest slots are free: move tail by nb slots. */
+static __rte_always_inline void
+sluice_ring_free_slots(struct sluice_ring *r, uint16_t nb)
+{
+	r->tail = sluice_ring_next(r, r->tail, nb);
+	r->nb_free += nb;
+}
+
+#endif /* SLUICE_QUEUE_H */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The rare half of receiving: unordered and batched completions, packets of several buffers, pools that run
+ * dry, lengths that cannot be. All of it checks what the device wrote; see sluice_rx.h.
+ */
+
+#include "sluice_rx.h"
+
+/* Longest packet: what a 16-bit length in an IP header allows, and a net header. */
+#define RX_MAX_LEN (65535 + SLUICE_NET_HDR_LEN)
+
+struct rte_mbuf *
+sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id)
+{
+	struct rte_mbuf *m;
+
+	if (!sluice_queue_is_lent(&rxq->q, id)) {
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_ID);
+		return NULL;
+	}
+	m = rxq->q.sw_ring[id];
+	rxq->q.sw_ring[id] = NULL;
+	rxq->q.ring.nb_holes++;
+	return m;
+}
+
+bool
+sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+
+	/* The claim that follows reports what is no batch. */
+	if (!sluice_queue_is_lent(&rxq->q, id))
+		return false;
+	rxq->nb_batch = sluice_ring_distance(r, id);
+	rxq->batch_len = len;
+	return true;
+}
+
+void
+sluice_rx_skip_holes(struct sluice_rxq *rxq)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+
+	while (r->nb_holes != 0 && rxq->q.sw_ring[r->tail] == NULL) {
+		r->nb_holes--;
+		sluice_ring_free_slots(r, 1);
+	}
+}
+
+/* An mbuf that never reached the application. */
+static void
+put_back(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	rte_mempool_put(rxq->pool, m);
+}
+
+void
+sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	put_back(rxq, m);
+	if (len < SLUICE_NET_HDR_LEN || len > rxq->post_len) {
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_LEN);
+		return;
+	}
+	rxq->nb_runts++;
+	rxq->q.stats.errors++;
+}
+
+uint16_t
+sluice_rx_num_buffers(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	const struct sluice_net_hdr *dv_hdr;
+	uint16_t nb;
+
+	rxq->sample = SLUICE_RX_SAMPLE;
+	dv_hdr = rte_pktmbuf_mtod_offset(m, const struct sluice_net_hdr *, -SLUICE_NET_HDR_LEN);
+	/* Once: the device may change it while we look. */
+	nb = __atomic_load_n(&dv_hdr->num_buffers, __ATOMIC_RELAXED);
+	if (nb == 1)
+		return nb;
+	if (nb == 0 || nb > rxq->q.ring.size) {
+		put_back(rxq, m);
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
+		return 0;
+	}
+	if (len != rxq->post_len)
+		rxq->must_read_header = true;
+	rxq->seg_first = m;
+	rxq->seg_last = m;
+	rxq->nb_segs_left = nb - 1;
+	return nb;
+}
+
+struct rte_mbuf *
+sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	struct rte_mbuf *first = rxq->seg_first;
+
+	if (len == 0 || len > rxq->post_len) {
+		put_back(rxq, m);
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_LEN);
+		return NULL;
+	}
+	if (first->pkt_len + len > RX_MAX_LEN) {
+		put_back(rxq, m);
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
+		return NULL;
+	}
+	/* No header in the following buffers: data start where the device was told to write (5.1.6.4). */
+	sluice_rx_fill_mbuf(rxq, m, len);
+	m->data_off = RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN;
+	m->data_len = len;
+	m->pkt_len = len;
+	rxq->seg_last->next = m;
+	rxq->seg_last = m;
+	first->nb_segs++;
+	first->pkt_len += len;
+	if (--rxq->nb_segs_left != 0)
+		return NULL;
+	rxq->seg_first = NULL;
+	rxq->seg_last = NULL;
+	rxq->nb_multi++;
+	return first;
+}
+
+uint16_t
+sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
+{
+	uint16_t nb_got = 0, n = nb;
+
+	/* Halves instead of all or nothing: a ring that misses 200 takes the 150 that the pool has. */
+	while (n != 0 && nb_got < nb) {
+		n = RTE_MIN(n, (uint16_t)(nb - nb_got));
+		if (rte_mempool_get_bulk(rxq->pool, (void **)&rxq->q.sw_ring[slot + nb_got], n) == 0)
+			nb_got += n;
+		else
+			n /= 2;
+	}
+	rxq->nb_alloc_failed += nb - nb_got;
+	return nb_got;
+}
+
+void
+sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
+{
+	rte_mempool_put_bulk(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb);
+	rxq->nb_alloc_failed += nb;
+}
+
+uint32_t
+sluice_rxq_drain(struct sluice_rxq *rxq)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+	uint32_t nb = 0;
+
+	for (; r->nb_free != r->size; sluice_ring_free_slots(r, 1)) {
+		struct rte_mbuf *m = rxq->q.sw_ring[r->tail];
+
+		if (m == NULL)
+			continue;
+		put_back(rxq, m);
+		nb++;
+	}
+	dmap_take_back(&rxq->q.stream, nb);
+	r->nb_holes = 0;
+	/* A packet whose end never came. */
+	rte_pktmbuf_free(rxq->seg_first);
+	rxq->seg_first = NULL;
+	rxq->seg_last = NULL;
+	rxq->nb_segs_left = 0;
+	rxq->nb_batch = 0;
+	return nb;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The receive burst functions: one line each defines the function and its row in the table.
+ */
+
+#include "sluice_path.h"
+#include "sluice_rx.h"
+
+#define SLUICE_RX_PATHS(X) \
+	X(split, .layout = SLUICE_SPLIT) \
+	X(split_mrg, .layout = SLUICE_SPLIT, .has_mrg = true) \
+	X(packed, .layout = SLUICE_PACKED) \
+	X(packed_mrg, .layout = SLUICE_PACKED, .has_mrg = true)
+
+#define DEFINE_PATH(name, ...) \
+	static uint16_t sluice_rx_burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb) \
+	{ \
+		return sluice_rx_tmpl(rxq, pkts, nb, (struct sluice_path_cfg){__VA_ARGS__}); \
+	} \
+	static void sluice_rx_fill_##name(struct sluice_rxq *rxq) \
+	{ \
+		sluice_rx_refill(rxq, 1, (struct sluice_path_cfg){__VA_ARGS__}); \
+	}
+SLUICE_RX_PATHS(DEFINE_PATH)
+
+#define DEFINE_ROW(path, ...) \
+	{.name = "Sluice Scalar " #path, \
+			.cfg = {__VA_ARGS__}, \
+			.burst = sluice_rx_burst_##path, \
+			.fill = sluice_rx_fill_##path},
+const struct sluice_rx_path sluice_rx_paths[] = {SLUICE_RX_PATHS(DEFINE_ROW)};
+const unsigned int sluice_nb_rx_paths = RTE_DIM(sluice_rx_paths);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Wire layouts and constants of the virtio 1.3 specification, with the section that defines each.
+ * Relies on nothing but the C library, so that tests and fake devices can use it without DPDK.
+ * All fields are little-endian (virtio 1.3, 1.4); big-endian hosts are refused below.
+ */
+
+#ifndef SLUICE_SPEC_H
+#define SLUICE_SPEC_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "big-endian hosts are not supported: ring fields are accessed without conversion"
+#endif
+
+/* Device status bits (2.1). */
+#define SLUICE_STATUS_ACKNOWLEDGE 1
+#define SLUICE_STATUS_DRIVER 2
+#define SLUICE_STATUS_DRIVER_OK 4
+#define SLUICE_STATUS_FEATURES_OK 8
+#define SLUICE_STATUS_NEEDS_RESET 64
+#define SLUICE_STATUS_FAILED 128
+
+/* Feature bits: network device (5.1.3). */
+#define SLUICE_NET_F_MTU 3
+#define SLUICE_NET_F_MAC 5
+#define SLUICE_NET_F_MRG_RXBUF 15
+#define SLUICE_NET_F_STATUS 16
+#define SLUICE_NET_F_MQ 22
+/* Feature bits: reserved for the ring and the transport (6). */
+#define SLUICE_F_INDIRECT_DESC 28
+#define SLUICE_F_EVENT_IDX 29
+#define SLUICE_F_VERSION_1 32
+#define SLUICE_F_RING_PACKED 34
+#define SLUICE_F_IN_ORDER 35
+
+#define SLUICE_BIT(n) (1ULL << (n))
+
+/* Largest queue: split 2.7, packed 2.8.10.1. */
+#define SLUICE_QUEUE_SIZE_MAX 32768
+
+/* Descriptor flags (2.7.5, 2.8.1). */
+#define SLUICE_DESC_F_NEXT 1
+#define SLUICE_DESC_F_WRITE 2
+#define SLUICE_DESC_F_INDIRECT 4
+#define SLUICE_DESC_F_AVAIL (1 << 7)
+#define SLUICE_DESC_F_USED (1 << 15)
+
+/* Split ring (2.7.5, 2.7.6, 2.7.8). */
+struct sluice_split_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags;
+	uint16_t next;
+};
+
+/* ring[size] is followed by a 16-bit used_event. */
+struct sluice_split_avail {
+	uint16_t flags;
+	uint16_t idx;
+	uint16_t ring[];
+};
+
+struct sluice_split_used_elem {
+	uint32_t id;
+	uint32_t len;
+};
+
+/* ring[size] is followed by a 16-bit avail_event. */
+struct sluice_split_used {
+	uint16_t flags;
+	uint16_t idx;
+	struct sluice_split_used_elem ring[];
+};
+
+#define SLUICE_AVAIL_F_NO_INTERRUPT 1 /* 2.7.7 */
+#define SLUICE_USED_F_NO_NOTIFY 1     /* 2.7.10 */
+
+/* Alignments (2.7.1, 2.8.10.1). */
+#define SLUICE_SPLIT_DESC_ALIGN 16
+#define SLUICE_SPLIT_AVAIL_ALIGN 2
+#define SLUICE_SPLIT_USED_ALIGN 4
+
+/* Packed ring (2.8.13, 2.8.14). */
+struct sluice_packed_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id;
+	uint16_t flags;
+};
+
+struct sluice_packed_event {
+	uint16_t off_wrap; /* bits 0-14 offset, bit 15 wrap counter */
+	uint16_t flags;
+};
+
+#define SLUICE_EVENT_ENABLE 0  /* 2.8.10 */
+#define SLUICE_EVENT_DISABLE 1
+#define SLUICE_EVENT_DESC 2
+
+/* Packet header (5.1.6); 12 bytes whenever VERSION_1 was negotiated. */
+struct sluice_net_hdr {
+	uint8_t flags;
+	uint8_t gso_type;
+	uint16_t hdr_len;
+	uint16_t gso_size;
+	uint16_t csum_start;
+	uint16_t csum_offset;
+	uint16_t num_buffers;
+};
+
+#define SLUICE_NET_HDR_LEN 12
+
+/* Configuration space of a network device (5.1.4). */
+struct sluice_net_config {
+	uint8_t mac[6];
+	uint16_t status;
+	uint16_t max_virtqueue_pairs;
+	uint16_t mtu;
+};
+
+#define SLUICE_NET_S_LINK_UP 1
+
+/* Queue index of receive and transmit queue of a pair (5.1.2). */
+#define SLUICE_VQ_RX(pair) ((uint16_t)(2 * (pair)))
+#define SLUICE_VQ_TX(pair) ((uint16_t)(2 * (pair) + 1))
+
+static_assert(sizeof(struct sluice_split_desc) == 16, "2.7.5");
+static_assert(sizeof(struct sluice_split_used_elem) == 8, "2.7.8");
+static_assert(offsetof(struct sluice_split_avail, ring) == 4, "2.7.6");
+static_assert(offsetof(struct sluice_split_used, ring) == 4, "2.7.8");
+static_assert(sizeof(struct sluice_packed_desc) == 16, "2.8.13");
+static_assert(sizeof(struct sluice_packed_event) == 4, "2.8.14");
+static_assert(sizeof(struct sluice_net_hdr) == SLUICE_NET_HDR_LEN, "5.1.6");
+static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
+
+#endif /* SLUICE_SPEC_H */

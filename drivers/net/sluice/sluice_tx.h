@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The transmit loop, the only one; a template as sluice_rx.h. It frees what the device has sent, writes
+ * descriptors, publishes once.
+ *
+ * A packet is "plain" if nobody else can hold its mbuf: one segment, reference count one, a buffer of its
+ * own, from the pool that the other plain packets came from. This is seen when the packet is given, so when
+ * it is done its mbuf goes back to the pool in a block with its neighbours, without being read again.
+ * Everything else is "odd" and is freed one by one. The net header goes into the headroom right before the
+ * data; packets that have no room for it, or whose buffer is shared, take the long way of sluice_tx_odd.c.
+ *
+ * Never here: locks, logs, config space, unbounded work.
+ */
+
+#ifndef SLUICE_TX_H
+#define SLUICE_TX_H
+
+#include <rte_atomic.h>
+
+#include "sluice_ring_packed.h"
+#include "sluice_ring_split.h"
+
+/* Completions looked at by one burst call; keeps the worst call short. */
+#define SLUICE_TX_RECLAIM_MAX 64
+
+/* What a burst has given so far; nothing of it is visible to the device. */
+struct sluice_tx_burst {
+	uint16_t slot;       /* next slot */
+	uint16_t nb_slots;   /* given */
+	uint16_t nb_bufs;    /* buffers, one available entry each */
+	uint16_t head_flags; /* packed: flags of the first descriptor */
+};
+
+enum sluice_tx_verdict {
+	SLUICE_TX_GIVEN,
+	SLUICE_TX_NO_ROOM, /* later, when slots are free */
+	SLUICE_TX_DROPPED, /* never: freed and counted */
+};
+
+/* Out of line, in sluice_tx_odd.c: any packet that is not one segment with room for the header. */
+enum sluice_tx_verdict sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m,
+		struct sluice_tx_burst *b, enum sluice_layout layout);
+/* A single-segment packet that came from another pool than the plain ones. */
+void sluice_tx_mark_foreign(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots);
+
+/*
+ * The buffer that starts at slot id is done, and plain blocks do not apply: free it, then the slots that
+ * are contiguous. Returns the slots that it took, 0 if the queue failed.
+ */
+uint16_t sluice_tx_complete(struct sluice_txq *txq, uint32_t id);
+
+/* refcnt == 1 and nb_segs == 1, as they lie in the eight bytes at rearm_data. */
+#define SLUICE_TX_REARM_MASK 0x0000ffffffff0000ULL
+#define SLUICE_TX_REARM_PLAIN 0x0000000100010000ULL
+
+static __rte_always_inline bool
+sluice_tx_has_header_room(struct rte_mbuf *m)
+{
+	return (*sluice_mbuf_rearm(m) & SLUICE_TX_REARM_MASK) == SLUICE_TX_REARM_PLAIN &&
+			(m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0 &&
+			m->data_off >= SLUICE_NET_HDR_LEN;
+}
+
+/* All zero: no offload, and num_buffers is 0 on transmit (5.1.6.2.1). Reads first: it often is zero. */
+static __rte_always_inline void
+sluice_tx_clear_header(void *hdr)
+{
+	struct {
+		uint64_t a;
+		uint32_t b;
+	} __rte_packed __rte_may_alias *h = hdr;
+
+	if (h->a != 0 || h->b != 0) {
+		h->a = 0;
+		h->b = 0;
+	}
+}
+
+/* nb plain packets from tail on are done; their mbufs are not read. */
+static __rte_always_inline void
+sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t first = RTE_MIN(nb, (uint16_t)(r->size - r->tail));
+
+	if (nb == 0)
+		return;
+	rte_mempool_put_bulk(txq->pool, (void **)&txq->q.sw_ring[r->tail], first);
+	if (unlikely(first < nb))
+		rte_mempool_put_bulk(txq->pool, (void **)txq->q.sw_ring, nb - first);
+	sluice_ring_free_slots(r, nb);
+	dmap_take_back(&txq->q.stream, nb);
+}
+
+static __rte_always_inline bool
+sluice_tx_all_plain(const struct sluice_txq *txq)
+{
+	return txq->nb_odd == 0 && txq->q.ring.nb_holes == 0;
+}
+
+static __rte_always_inline uint32_t
+sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb, nb_plain = 0, expected = r->tail;
+	uint32_t id, len, done;
+
+	nb = sluice_split_nb_used(r, nb_max);
+	if (unlikely(nb > sluice_ring_nb_busy(r) - r->nb_holes)) {
+		sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
+		return 0;
+	}
+	nb = RTE_MIN(nb, nb_max);
+	if (likely(sluice_tx_all_plain(txq))) {
+		/* In-order: the index says it all, entries of a batch are not even written (2.7.9). */
+		if (is_in_order) {
+			nb_plain = nb;
+			r->used_idx += nb;
+		}
+		while (nb_plain < nb) {
+			id = r->split.dv_used->ring[r->used_idx & r->mask].id;
+			if (unlikely(id != expected))
+				break;
+			expected = sluice_ring_next(r, expected, 1);
+			r->used_idx++;
+			nb_plain++;
+		}
+		sluice_tx_free_plain(txq, nb_plain);
+	}
+	for (done = nb_plain; done < nb; done++) {
+		sluice_split_take(r, &id, &len);
+		if (sluice_tx_complete(txq, is_in_order ? r->tail : id) == 0)
+			break;
+	}
+	return done;
+}
+
+/* One used descriptor of a packed ring: all buffers up to id if the device promised order (2.8.8). */
+static __rte_always_inline uint32_t
+sluice_tx_complete_packed(struct sluice_txq *txq, uint32_t id, bool is_in_order)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint32_t done = 0;
+	uint16_t nb, oldest;
+
+	if (unlikely(!sluice_queue_is_lent(&txq->q, id))) {
+		sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
+		return 0;
+	}
+	if (is_in_order && likely(sluice_tx_all_plain(txq))) {
+		nb = sluice_ring_distance(r, id) + 1;
+		sluice_packed_skip(r, nb);
+		sluice_tx_free_plain(txq, nb);
+		return nb;
+	}
+	do {
+		oldest = is_in_order ? r->tail : id;
+		nb = sluice_tx_complete(txq, oldest);
+		sluice_packed_skip(r, nb);
+		done++;
+	} while (nb != 0 && oldest != id);
+	return done;
+}
+
+static __rte_always_inline uint32_t
+sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb_plain = 0, expected = r->tail;
+	uint32_t id, len, done;
+
+	if (!is_in_order && likely(sluice_tx_all_plain(txq))) {
+		while (nb_plain < nb_max && nb_plain < sluice_ring_nb_busy(r) && sluice_packed_is_used(r)) {
+			sluice_packed_take(r, &id, &len);
+			if (unlikely(id != expected))
+				break;
+			sluice_packed_skip(r, 1);
+			expected = sluice_ring_next(r, expected, 1);
+			nb_plain++;
+		}
+		sluice_tx_free_plain(txq, nb_plain);
+	}
+	done = nb_plain;
+	while (done < nb_max && sluice_ring_nb_busy(r) != 0 && sluice_packed_is_used(r)) {
+		sluice_packed_take(r, &id, &len);
+		nb_plain = sluice_tx_complete_packed(txq, id, is_in_order);
+		if (unlikely(nb_plain == 0))
+			break;
+		done += nb_plain;
+	}
+	return done;
+}
+
+/* Free packets that the device has sent, about nb_max at most. Returns how many. */
+static __rte_always_inline uint32_t
+sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_path_cfg cfg)
+{
+	if (cfg.layout == SLUICE_SPLIT)
+		return sluice_tx_reclaim_split(txq, nb_max, cfg.is_in_order);
+	return sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
+}
+
+/* Give one segment with its header in front at the burst's next slot. False: the device cannot reach it. */
+static __rte_always_inline bool
+sluice_tx_give_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	void *hdr = rte_pktmbuf_mtod_offset(m, void *, -SLUICE_NET_HDR_LEN);
+	uint32_t len = m->data_len + SLUICE_NET_HDR_LEN;
+	struct dmap_addr da;
+
+	if (unlikely(!dmap_lend(&txq->q.stream, m, hdr, len, &da)))
+		return false;
+	sluice_tx_clear_header(hdr);
+	txq->q.sw_ring[b->slot] = m;
+	if (cfg.layout == SLUICE_SPLIT) {
+		sluice_split_give(r, b->slot, da, len, 0);
+		sluice_split_make_available(r, b->nb_bufs, b->slot);
+	} else {
+		sluice_packed_give(r, b->slot, b->slot, da, len, 0);
+	}
+	if (unlikely(m->pool != txq->pool))
+		sluice_tx_mark_foreign(txq, m, b->slot, b->nb_slots);
+	b->slot = sluice_ring_next(r, b->slot, 1);
+	b->nb_slots++;
+	b->nb_bufs++;
+	return true;
+}
+
+/* Make the burst visible, and tell the device if it wants to be told. */
+static __rte_always_inline void
+sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	bool wants_kick;
+
+	if (cfg.layout == SLUICE_SPLIT)
+		sluice_split_publish(r, b->nb_bufs);
+	else
+		sluice_packed_publish(r, b->nb_slots, b->head_flags);
+	r->head = b->slot;
+	r->nb_free -= b->nb_slots;
+	dmap_lent(&txq->q.stream, b->nb_bufs);
+	/* Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the device's fence. */
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (cfg.layout == SLUICE_SPLIT)
+		wants_kick = sluice_split_wants_kick(r);
+	else
+		wants_kick = sluice_packed_wants_kick(r, b->nb_slots);
+	if (wants_kick)
+		sluice_doorbell_ring(r);
+	else
+		r->nb_suppressed++;
+}
+
+static __rte_always_inline uint16_t
+sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	struct sluice_tx_burst b = {0};
+	enum sluice_tx_verdict verdict;
+	uint64_t bytes = 0, dropped = 0;
+	uint16_t nb_tx;
+
+	if (unlikely(!sluice_queue_enter(&txq->q)))
+		return 0;
+	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts)
+		sluice_tx_reclaim(txq, RTE_MAX(nb_pkts, (uint16_t)SLUICE_TX_RECLAIM_MAX), cfg);
+	dmap_stream_refresh(&txq->q.stream);
+	b.slot = r->head;
+	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx++) {
+		struct rte_mbuf *m = pkts[nb_tx];
+		uint32_t len = m->pkt_len;
+
+		if (likely(sluice_tx_has_header_room(m))) {
+			if (unlikely(b.nb_slots == r->nb_free))
+				break;
+			if (likely(sluice_tx_give_plain(txq, m, &b, cfg))) {
+				bytes += len;
+				continue;
+			}
+		}
+		verdict = sluice_tx_give_odd(txq, m, &b, cfg.layout);
+		if (verdict == SLUICE_TX_NO_ROOM)
+			break;
+		if (verdict == SLUICE_TX_GIVEN)
+			bytes += len;
+		else
+			dropped++;
+	}
+	if (likely(b.nb_bufs != 0))
+		sluice_tx_publish(txq, &b, cfg);
+	txq->q.stats.packets += nb_tx - dropped;
+	txq->q.stats.bytes += bytes;
+	txq->q.stats.errors += dropped;
+	txq->nb_ring_full += nb_pkts - nb_tx;
+	sluice_queue_leave(&txq->q);
+	return nb_tx;
+}
+
+#endif /* SLUICE_TX_H */

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The long way of transmitting: packets of several segments, shared or external buffers, no headroom, other
+ * pools; and completions that are not a block of plain packets. See sluice_tx.h.
+ *
+ * A packet takes one slot if it fits one descriptor or an indirect table, else one slot per part.
+ */
+
+#include <string.h>
+
+#include "sluice_tx.h"
+
+/* Most parts of a packet: as many as ip fragments of a 64 KiB packet in small buffers make. */
+#define TX_PARTS_MAX 256
+
+/* Parts of one packet on their way into descriptors. */
+struct part {
+	struct dmap_addr da;
+	uint32_t len;
+};
+
+void
+sluice_tx_mark_foreign(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots)
+{
+	uint16_t nb_busy = sluice_ring_nb_busy(&txq->q.ring) + nb_slots;
+
+	/* No plain packet is on its way: this pool becomes the one of the plain packets. */
+	if (nb_busy == txq->nb_odd && txq->q.ring.nb_holes == 0) {
+		txq->pool = m->pool;
+		return;
+	}
+	txq->odd[slot] = 1;
+	txq->nb_odd++;
+}
+
+/* Frees the packet of a slot; afterwards the slot is a hole. Returns the slots that it took. */
+static uint16_t
+free_packet(struct sluice_txq *txq, uint16_t slot)
+{
+	rte_pktmbuf_free(txq->q.sw_ring[slot]);
+	txq->q.sw_ring[slot] = NULL;
+	dmap_take_back(&txq->q.stream, 1);
+	return RTE_MAX(txq->odd[slot], 1);
+}
+
+uint16_t
+sluice_tx_complete(struct sluice_txq *txq, uint32_t id)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb_slots, nb;
+
+	if (!sluice_queue_is_lent(&txq->q, id)) {
+		sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
+		return 0;
+	}
+	nb_slots = free_packet(txq, id);
+	r->nb_holes += nb_slots;
+	while (r->nb_holes != 0 && txq->q.sw_ring[r->tail] == NULL) {
+		nb = RTE_MAX(txq->odd[r->tail], 1);
+		if (txq->odd[r->tail] != 0)
+			txq->nb_odd -= nb;
+		txq->odd[r->tail] = 0;
+		r->nb_holes -= nb;
+		sluice_ring_free_slots(r, nb);
+	}
+	return nb_slots;
+}
+
+/*
+ * Header of a packet: in the headroom if the buffer is ours alone and has the room, else in the slot's own
+ * device-visible memory. Adds the first part; the segment's data follow in the same part if they touch.
+ */
+static bool
+give_header(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct part *parts, uint16_t *nb)
+{
+	bool is_own = rte_mbuf_refcnt_read(m) == 1 &&
+			(RTE_MBUF_DIRECT(m) || (RTE_MBUF_HAS_PINNED_EXTBUF(m) &&
+					rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
+	uint64_t extra;
+	void *hdr;
+
+	if (is_own && m->data_off >= SLUICE_NET_HDR_LEN && m->data_len != 0) {
+		hdr = rte_pktmbuf_mtod_offset(m, void *, -SLUICE_NET_HDR_LEN);
+		parts[0].len = SLUICE_NET_HDR_LEN + m->data_len;
+		if (!dmap_lend(&txq->q.stream, m, hdr, parts[0].len, &parts[0].da))
+			return false;
+		sluice_tx_clear_header(hdr);
+		*nb = 1;
+		return true;
+	}
+	memset(&txq->dv_extra[slot].hdr, 0, sizeof(txq->dv_extra[slot].hdr));
+	extra = txq->extra_da.v + slot * sizeof(txq->dv_extra[0]);
+	parts[0] = (struct part){
+		.da.v = extra + offsetof(struct sluice_tx_extra, hdr), .len = SLUICE_NET_HDR_LEN};
+	*nb = 1;
+	if (m->data_len == 0)
+		return true;
+	parts[1].len = m->data_len;
+	*nb = 2;
+	return dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod(m, void *), m->data_len, &parts[1].da);
+}
+
+/*
+ * All parts of a packet. Empty segments are left out: a descriptor of length zero is not allowed.
+ * False: some memory is out of the device's reach.
+ */
+static bool
+collect_parts(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct part *parts, uint16_t *nb)
+{
+	struct rte_mbuf *seg;
+
+	if (!give_header(txq, m, slot, parts, nb))
+		return false;
+	for (seg = m->next; seg != NULL; seg = seg->next) {
+		if (seg->data_len == 0)
+			continue;
+		parts[*nb].len = seg->data_len;
+		if (!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, void *), seg->data_len,
+				    &parts[*nb].da))
+			return false;
+		(*nb)++;
+	}
+	return true;
+}
+
+/* One descriptor of a buffer that starts at slot head; is_first and is_last within the buffer. */
+static void
+write_desc(struct sluice_txq *txq, struct sluice_tx_burst *b, uint16_t head, const struct part *p,
+		uint16_t flags, enum sluice_layout layout)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t next = sluice_ring_next(r, b->slot, 1);
+
+	if (layout == SLUICE_SPLIT) {
+		sluice_split_desc_write(&r->split.dv_desc[b->slot], p->da, p->len, flags,
+				flags & SLUICE_DESC_F_NEXT ? next : 0);
+	} else {
+		if (b->nb_slots == 0)
+			b->head_flags = flags;
+		sluice_packed_give(r, b->slot, head, p->da, p->len, flags);
+	}
+	b->slot = next;
+	b->nb_slots++;
+}
+
+/* The parts in an indirect table, one slot (2.7.5.3, 2.8.7). */
+static void
+give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts, uint16_t nb,
+		enum sluice_layout layout)
+{
+	struct sluice_tx_extra *dv_extra = &txq->dv_extra[b->slot];
+	struct part table;
+	uint16_t i;
+
+	for (i = 0; i < nb; i++) {
+		if (layout == SLUICE_SPLIT)
+			sluice_split_desc_write(&dv_extra->split[i], parts[i].da, parts[i].len,
+					i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, i + 1 < nb ? i + 1 : 0);
+		else
+			dv_extra->packed[i] = (struct sluice_packed_desc){
+				.addr = parts[i].da.v, .len = parts[i].len};
+	}
+	table.da.v = txq->extra_da.v + b->slot * sizeof(*dv_extra) +
+			offsetof(struct sluice_tx_extra, split);
+	table.len = nb * sizeof(struct sluice_split_desc);
+	write_desc(txq, b, b->slot, &table, SLUICE_DESC_F_INDIRECT, layout);
+	txq->nb_indirect++;
+}
+
+/* The parts in slots of their own. */
+static void
+give_chain(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts, uint16_t nb,
+		enum sluice_layout layout)
+{
+	uint16_t i, head = b->slot;
+
+	for (i = 0; i < nb; i++) {
+		/* No packet starts at the slots in between, whatever was there before. */
+		if (i != 0)
+			txq->q.sw_ring[b->slot] = NULL;
+		write_desc(txq, b, head, &parts[i], i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, layout);
+	}
+	if (nb > 1)
+		txq->nb_chained++;
+}
+
+static enum sluice_tx_verdict
+drop(struct rte_mbuf *m, uint64_t *counter)
+{
+	rte_pktmbuf_free(m);
+	(*counter)++;
+	return SLUICE_TX_DROPPED;
+}
+
+enum sluice_tx_verdict
+sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		enum sluice_layout layout)
+{
+	uint16_t nb_free = txq->q.ring.nb_free - b->nb_slots;
+	struct part parts[TX_PARTS_MAX];
+	uint16_t nb, nb_slots, head = b->slot;
+	bool is_indirect;
+
+	/* With its header it may not be longer than the queue, in a table neither (2.7.5.3.1, 2.8.19). */
+	if (m->nb_segs >= RTE_DIM(parts) || m->nb_segs >= txq->q.ring.size)
+		return drop(m, &txq->nb_oversize);
+	if (nb_free == 0)
+		return SLUICE_TX_NO_ROOM;
+	if (!collect_parts(txq, m, head, parts, &nb))
+		return drop(m, &txq->nb_unmapped);
+	is_indirect = txq->has_indirect && nb > 1 && nb <= SLUICE_INDIRECT_MAX;
+	nb_slots = is_indirect ? 1 : nb;
+	if (nb_slots > nb_free)
+		return SLUICE_TX_NO_ROOM;
+	txq->q.sw_ring[head] = m;
+	txq->odd[head] = nb_slots;
+	txq->nb_odd += nb_slots;
+	if (layout == SLUICE_SPLIT)
+		sluice_split_make_available(&txq->q.ring, b->nb_bufs, head);
+	if (is_indirect)
+		give_indirect(txq, b, parts, nb, layout);
+	else
+		give_chain(txq, b, parts, nb, layout);
+	b->nb_bufs++;
+	return SLUICE_TX_GIVEN;
+}
+
+uint32_t
+sluice_txq_drain(struct sluice_txq *txq)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint32_t nb = 0;
+	uint16_t nb_slots;
+
+	while (r->nb_free != r->size) {
+		nb_slots = RTE_MAX(txq->odd[r->tail], 1);
+		if (txq->q.sw_ring[r->tail] != NULL) {
+			free_packet(txq, r->tail);
+			nb++;
+		}
+		txq->odd[r->tail] = 0;
+		sluice_ring_free_slots(r, nb_slots);
+	}
+	txq->nb_odd = 0;
+	r->nb_holes = 0;
+	return nb;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Exchange of vhost-user messages. The other side is not trusted: sizes, request numbers and flags are
+ * checked, descriptors that nobody asked for are closed, and no wait is without a deadline.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vhost_user_msg.h"
+
+/* Descriptors that one recvmsg may bring; the kernel's limit is 253, what does not fit is closed by it. */
+#define UNWANTED_FDS 253
+
+const char *
+sluice_vu_request_name(uint32_t request)
+{
+	static const struct {
+		enum sluice_vu_request request;
+		const char *name;
+	} names[] = {
+		{SLUICE_VU_GET_FEATURES, "GET_FEATURES"},
+		{SLUICE_VU_SET_FEATURES, "SET_FEATURES"},
+		{SLUICE_VU_SET_OWNER, "SET_OWNER"},
+		{SLUICE_VU_SET_MEM_TABLE, "SET_MEM_TABLE"},
+		{SLUICE_VU_SET_VRING_NUM, "SET_VRING_NUM"},
+		{SLUICE_VU_SET_VRING_ADDR, "SET_VRING_ADDR"},
+		{SLUICE_VU_SET_VRING_BASE, "SET_VRING_BASE"},
+		{SLUICE_VU_GET_VRING_BASE, "GET_VRING_BASE"},
+		{SLUICE_VU_SET_VRING_KICK, "SET_VRING_KICK"},
+		{SLUICE_VU_SET_VRING_CALL, "SET_VRING_CALL"},
+		{SLUICE_VU_GET_PROTOCOL_FEATURES, "GET_PROTOCOL_FEATURES"},
+		{SLUICE_VU_SET_PROTOCOL_FEATURES, "SET_PROTOCOL_FEATURES"},
+		{SLUICE_VU_GET_QUEUE_NUM, "GET_QUEUE_NUM"},
+		{SLUICE_VU_SET_VRING_ENABLE, "SET_VRING_ENABLE"},
+		{SLUICE_VU_NET_SET_MTU, "NET_SET_MTU"},
+		{SLUICE_VU_GET_CONFIG, "GET_CONFIG"},
+		{SLUICE_VU_GET_MAX_MEM_SLOTS, "GET_MAX_MEM_SLOTS"},
+		{SLUICE_VU_ADD_MEM_REG, "ADD_MEM_REG"},
+		{SLUICE_VU_REM_MEM_REG, "REM_MEM_REG"},
+		{SLUICE_VU_SET_STATUS, "SET_STATUS"},
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].request == request)
+			return names[i].name;
+	return "request";
+}
+
+int64_t
+sluice_vu_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* Wait for events until the deadline. A signal does not end the wait. */
+static int
+wait_for(int sock, short events, int64_t deadline)
+{
+	struct pollfd pfd = {.fd = sock, .events = events};
+	int64_t left;
+	int ret;
+
+	for (;;) {
+		left = deadline - sluice_vu_now();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		ret = poll(&pfd, 1, left);
+		if (ret > 0)
+			return 0;
+		if (ret < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+int
+sluice_vu_send(int sock, const struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds,
+		int64_t deadline)
+{
+	char control[CMSG_SPACE(SLUICE_VU_TABLE_MAX * sizeof(int))] = {0};
+	size_t len = SLUICE_VU_HEADER_LEN + msg->size, sent = 0;
+	struct msghdr mh = {0};
+	struct cmsghdr *cmsg;
+	struct iovec iov;
+	ssize_t n;
+	int ret;
+
+	if (nb_fds > SLUICE_VU_TABLE_MAX)
+		return -EINVAL;
+	mh.msg_iov = &iov;
+	mh.msg_iovlen = 1;
+	if (nb_fds != 0) {
+		mh.msg_control = control;
+		mh.msg_controllen = CMSG_SPACE(nb_fds * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&mh);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(nb_fds * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, nb_fds * sizeof(int));
+	}
+	while (sent < len) {
+		iov.iov_base = (char *)(uintptr_t)msg + sent;
+		iov.iov_len = len - sent;
+		n = sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0) {
+			sent += n;
+			/* The descriptors went with the first byte. */
+			mh.msg_control = NULL;
+			mh.msg_controllen = 0;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return errno == EPIPE ? -ECONNRESET : -errno;
+		ret = wait_for(sock, POLLOUT, deadline);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Close whatever descriptors came with a message; true if there were any. */
+static bool
+close_descriptors(struct msghdr *mh)
+{
+	struct cmsghdr *cmsg;
+	bool had_any = false;
+
+	for (cmsg = CMSG_FIRSTHDR(mh); cmsg != NULL; cmsg = CMSG_NXTHDR(mh, cmsg)) {
+		size_t at, len = cmsg->cmsg_len - CMSG_LEN(0);
+		int fd;
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (at = 0; at + sizeof(fd) <= len; at += sizeof(fd)) {
+			memcpy(&fd, CMSG_DATA(cmsg) + at, sizeof(fd));
+			close(fd);
+			had_any = true;
+		}
+	}
+	return had_any;
+}
+
+/* Receive exactly len bytes. */
+static int
+recv_exactly(int sock, void *buf, size_t len, int64_t deadline)
+{
+	char control[CMSG_SPACE(UNWANTED_FDS * sizeof(int))];
+	size_t got = 0;
+	ssize_t n;
+	int ret;
+
+	while (got < len) {
+		struct iovec iov = {.iov_base = (char *)buf + got, .iov_len = len - got};
+		struct msghdr mh = {
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control),
+		};
+
+		ret = wait_for(sock, POLLIN, deadline);
+		if (ret != 0)
+			return ret;
+		n = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			return n == 0 ? -ECONNRESET : -errno;
+		if (close_descriptors(&mh))
+			return -EPROTO;
+		got += n;
+	}
+	return 0;
+}
+
+int
+sluice_vu_recv_reply(int sock, uint32_t request, struct sluice_vu_msg *msg, uint32_t payload_len,
+		int64_t deadline)
+{
+	int ret = recv_exactly(sock, msg, SLUICE_VU_HEADER_LEN, deadline);
+
+	if (ret != 0)
+		return ret;
+	if (msg->request != request || (msg->flags & SLUICE_VU_VERSION_MASK) != SLUICE_VU_VERSION ||
+			!(msg->flags & SLUICE_VU_REPLY) || msg->size != payload_len)
+		return -EPROTO;
+	return recv_exactly(sock, (char *)msg + SLUICE_VU_HEADER_LEN, payload_len, deadline);
+}
+
+static int
+make_address(const char *path, struct sockaddr_un *sun)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof(sun->sun_path))
+		return -ENAMETOOLONG;
+	strcpy(sun->sun_path, path);
+	return 0;
+}
+
+static int
+make_socket(void)
+{
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return sock < 0 ? -errno : sock;
+}
+
+int
+sluice_vu_connect(const char *path)
+{
+	struct sockaddr_un sun;
+	struct stat st;
+	int sock, ret;
+
+	ret = make_address(path, &sun);
+	if (ret != 0)
+		return ret;
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	sock = make_socket();
+	if (sock < 0)
+		return sock;
+	/* On a Unix socket this never is in progress: EAGAIN means that the backlog is full. */
+	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
+		ret = -errno;
+		close(sock);
+		return ret;
+	}
+	return sock;
+}
+
+int
+sluice_vu_listen(const char *path)
+{
+	struct sockaddr_un sun;
+	struct stat st;
+	int sock, ret;
+
+	ret = make_address(path, &sun);
+	if (ret != 0)
+		return ret;
+	/* A socket that nobody answers is left over from an earlier run. Anything else is not ours. */
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode))
+			return -ENOTSOCK;
+		sock = sluice_vu_connect(path);
+		if (sock >= 0) {
+			close(sock);
+			return -EADDRINUSE;
+		}
+		if (sock == -ECONNREFUSED)
+			unlink(path);
+	}
+	sock = make_socket();
+	if (sock < 0)
+		return sock;
+	if (bind(sock, (struct sockaddr *)&sun, sizeof(sun)) < 0 || listen(sock, 1) < 0) {
+		ret = -errno;
+		close(sock);
+		return ret;
+	}
+	return sock;
+}
+
+int
+sluice_vu_accept(int listen_fd)
+{
+	int sock = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	return sock < 0 ? -errno : sock;
+}

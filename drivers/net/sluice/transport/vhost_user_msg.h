@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * vhost-user messages: layout, and exchange over a socket with a deadline. Knows no state of a device.
+ * Layout and numbers: QEMU docs/interop/vhost-user.rst, section "Message Specification".
+ */
+
+#ifndef VHOST_USER_MSG_H
+#define VHOST_USER_MSG_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sluice_vu_request {
+	SLUICE_VU_GET_FEATURES = 1,
+	SLUICE_VU_SET_FEATURES = 2,
+	SLUICE_VU_SET_OWNER = 3,
+	SLUICE_VU_SET_MEM_TABLE = 5,
+	SLUICE_VU_SET_VRING_NUM = 8,
+	SLUICE_VU_SET_VRING_ADDR = 9,
+	SLUICE_VU_SET_VRING_BASE = 10,
+	SLUICE_VU_GET_VRING_BASE = 11,
+	SLUICE_VU_SET_VRING_KICK = 12,
+	SLUICE_VU_SET_VRING_CALL = 13,
+	SLUICE_VU_GET_PROTOCOL_FEATURES = 15,
+	SLUICE_VU_SET_PROTOCOL_FEATURES = 16,
+	SLUICE_VU_GET_QUEUE_NUM = 17,
+	SLUICE_VU_SET_VRING_ENABLE = 18,
+	SLUICE_VU_NET_SET_MTU = 20,
+	SLUICE_VU_GET_CONFIG = 24,
+	SLUICE_VU_GET_MAX_MEM_SLOTS = 36,
+	SLUICE_VU_ADD_MEM_REG = 37,
+	SLUICE_VU_REM_MEM_REG = 38,
+	SLUICE_VU_SET_STATUS = 39,
+};
+
+/* In the feature bits of GET_FEATURES and SET_FEATURES; not a virtio feature. */
+#define SLUICE_VU_F_PROTOCOL_FEATURES 30
+
+#define SLUICE_VU_PROTOCOL_F_MQ 0
+#define SLUICE_VU_PROTOCOL_F_REPLY_ACK 3
+#define SLUICE_VU_PROTOCOL_F_NET_MTU 4
+#define SLUICE_VU_PROTOCOL_F_CONFIG 9
+#define SLUICE_VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS 15
+#define SLUICE_VU_PROTOCOL_F_STATUS 16
+
+#define SLUICE_VU_VERSION 1u
+#define SLUICE_VU_VERSION_MASK 3u
+#define SLUICE_VU_REPLY 4u
+#define SLUICE_VU_NEED_REPLY 8u
+/* In the payload of SET_VRING_KICK and SET_VRING_CALL: no descriptor comes with it. */
+#define SLUICE_VU_NO_FD 0x100
+
+/* Regions that a memory table message can hold. */
+#define SLUICE_VU_TABLE_MAX 8
+
+struct sluice_vu_region {
+	uint64_t guest_addr;
+	uint64_t size;
+	uint64_t user_addr;
+	uint64_t mmap_offset;
+};
+
+struct sluice_vu_msg {
+	uint32_t request;
+	uint32_t flags;
+	uint32_t size; /* of the payload */
+	union {
+		uint64_t u64;
+		struct {
+			uint32_t index;
+			uint32_t num;
+		} vring;
+		struct {
+			uint32_t index;
+			uint32_t flags;
+			uint64_t desc;
+			uint64_t used;
+			uint64_t avail;
+			uint64_t log;
+		} addr;
+		struct {
+			uint32_t nb;
+			uint32_t padding;
+			struct sluice_vu_region regions[SLUICE_VU_TABLE_MAX];
+		} table;
+		struct {
+			uint64_t padding;
+			struct sluice_vu_region region;
+		} slot;
+		struct {
+			uint32_t offset;
+			uint32_t size;
+			uint32_t flags;
+			uint8_t data[64];
+		} config;
+	} __attribute__((packed));
+} __attribute__((packed));
+
+#define SLUICE_VU_HEADER_LEN offsetof(struct sluice_vu_msg, u64)
+static_assert(SLUICE_VU_HEADER_LEN == 12, "three 32-bit words");
+
+/* What a request is called in messages to the user. */
+const char *sluice_vu_request_name(uint32_t request);
+
+/* Monotonic time in milliseconds. */
+int64_t sluice_vu_now(void);
+
+/*
+ * Send a message and nb_fds descriptors, all of it before the deadline (milliseconds of sluice_vu_now).
+ * -ETIMEDOUT, or what sendmsg says.
+ */
+int sluice_vu_send(int sock, const struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds,
+		int64_t deadline);
+
+/*
+ * Receive the reply to request into *msg. Its payload must be of payload_len bytes.
+ * -ETIMEDOUT; -ECONNRESET: closed; -EPROTO: not that reply (descriptors that come along are closed).
+ */
+int sluice_vu_recv_reply(int sock, uint32_t request, struct sluice_vu_msg *msg, uint32_t payload_len,
+		int64_t deadline);
+
+/* Sockets, all non-blocking and close-on-exec. A descriptor or a negative errno. */
+int sluice_vu_connect(const char *path);
+int sluice_vu_listen(const char *path);
+int sluice_vu_accept(int listen_fd);
+
+#endif /* VHOST_USER_MSG_H */
