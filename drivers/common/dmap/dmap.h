@@ -68,8 +68,8 @@ struct dmap_backend {
 	 * Memory for coherent use: zeroed, page-aligned, of at least r->len bytes (rounded up to what the
 	 * back end maps), on NUMA node socket where possible. Fills *r and *handle.
 	 */
-	int (*coherent_alloc)(void *ctx, const char *what, size_t len, int socket, struct dmap_region *r,
-			void **handle);
+	int (*coherent_alloc)(void *ctx, const char *what, size_t len, int socket,
+			struct dmap_region *r, void **handle);
 	void (*coherent_free)(void *ctx, const struct dmap_region *r, void *handle);
 	/*
 	 * Give a device address to a range of EAL memory before it becomes reachable. NULL: the device

@@ -15,7 +15,7 @@ int
 dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int socket,
 		struct dmap_coherent *out)
 {
-	struct dmap_region r = {.fd = -1};
+	struct dmap_region r = { .fd = -1 };
 	struct dmap_owner *o;
 	void *handle = NULL;
 	int ret;
@@ -37,14 +37,15 @@ dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int soc
 		return ret;
 	}
 	*out = (struct dmap_coherent){
-		.va = (void *)r.va, .len = r.len, .da = r.da, .handle = handle};
+		.va = (void *)r.va, .len = r.len, .da = r.da, .handle = handle
+	};
 	return 0;
 }
 
 void
 dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c)
 {
-	struct dmap_region r = {.va = (uintptr_t)c->va, .len = c->len, .da = c->da, .fd = -1};
+	struct dmap_region r = { .va = (uintptr_t)c->va, .len = c->len, .da = c->da, .fd = -1 };
 
 	if (c->va == NULL)
 		return;

@@ -198,7 +198,8 @@ dmap_domain_destroy(struct dmap_domain *d)
 	while ((o = TAILQ_FIRST(&d->owners)) != NULL) {
 		TAILQ_REMOVE(&d->owners, o, next);
 		if (o->kind == DMAP_OWNER_COHERENT)
-			d->backend->coherent_free(d->backend_ctx, o->pages.r, (void *)(uintptr_t)o->key);
+			d->backend->coherent_free(
+					d->backend_ctx, o->pages.r, (void *)(uintptr_t)o->key);
 		dmap_owner_free(o);
 	}
 	dmap_region_list_free(&d->regions);
@@ -326,7 +327,7 @@ dmap_generation(const struct dmap_domain *d)
 static bool
 drop_pages(struct dmap_region_list *l, uintptr_t lo, uintptr_t hi)
 {
-	struct dmap_region_list kept = {0};
+	struct dmap_region_list kept = { 0 };
 	bool dropped = false;
 	unsigned int i;
 
@@ -376,7 +377,8 @@ dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len)
 		unsigned int i;
 
 		for (i = 0; i < o->pages.nb; i++)
-			is_ours |= o->pages.r[i].va < hi && o->pages.r[i].va + o->pages.r[i].len > lo;
+			is_ours |= o->pages.r[i].va < hi &&
+					o->pages.r[i].va + o->pages.r[i].len > lo;
 	}
 	rte_spinlock_unlock(&d->table_lock);
 	if (!is_ours)
@@ -402,7 +404,7 @@ dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len)
 void
 dmap_domain_memory_added(struct dmap_domain *d)
 {
-	struct dmap_region_list pages = {0}, old;
+	struct dmap_region_list pages = { 0 }, old;
 	struct dmap_owner *o;
 	int ret;
 
@@ -422,5 +424,6 @@ dmap_domain_memory_added(struct dmap_domain *d)
 	pthread_mutex_unlock(&d->publish_lock);
 	dmap_region_list_free(&pages);
 	if (ret != 0)
-		DMAP_LOG(ERR, "%s: the device cannot reach new memory: %s\n", d->name, strerror(-ret));
+		DMAP_LOG(ERR, "%s: the device cannot reach new memory: %s\n", d->name,
+				strerror(-ret));
 }

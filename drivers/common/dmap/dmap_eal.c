@@ -34,7 +34,8 @@ page_of(const void *addr, struct dmap_region *r)
 	if (fd < 0 || rte_memseg_get_fd_offset(ms, &off) < 0)
 		return -ENOTSUP;
 	*r = (struct dmap_region){
-		.va = ms->addr_64, .len = ms->len, .da.v = ms->addr_64, .fd = fd, .fd_off = off};
+		.va = ms->addr_64, .len = ms->len, .da.v = ms->addr_64, .fd = fd, .fd_off = off
+	};
 	return 0;
 }
 
@@ -83,7 +84,8 @@ add_pinned(struct rte_mempool *mp, void *opaque, void *obj, unsigned int idx)
 
 	RTE_SET_USED(mp);
 	RTE_SET_USED(idx);
-	if (w->ret != 0 || (last != NULL && va >= last->va && va + m->buf_len <= last->va + last->len))
+	if (w->ret != 0 ||
+			(last != NULL && va >= last->va && va + m->buf_len <= last->va + last->len))
 		return;
 	w->ret = dmap_eal_pages(m->buf_addr, m->buf_len, w->out);
 }
@@ -91,7 +93,7 @@ add_pinned(struct rte_mempool *mp, void *opaque, void *obj, unsigned int idx)
 int
 dmap_eal_pool_pages(struct rte_mempool *mp, struct dmap_region_list *out)
 {
-	struct pool_walk w = {.out = out};
+	struct pool_walk w = { .out = out };
 
 	if (mp->private_data_size < sizeof(struct rte_pktmbuf_pool_private))
 		return -EINVAL;
@@ -120,14 +122,16 @@ add_memseg(const struct rte_memseg_list *msl, const struct rte_memseg *ms, void 
 	if (fd < 0 || rte_memseg_get_fd_offset_thread_unsafe(ms, &off) < 0)
 		return -ENOTSUP;
 	page = (struct dmap_region){
-		.va = ms->addr_64, .len = ms->len, .da.v = ms->addr_64, .fd = fd, .fd_off = off};
+		.va = ms->addr_64, .len = ms->len, .da.v = ms->addr_64, .fd = fd, .fd_off = off
+	};
 	return dmap_region_list_add(w->out, &page);
 }
 
 int
 dmap_eal_all_pages(bool have_lock, struct dmap_region_list *out)
 {
-	struct eal_walk w = {.out = out};
+	struct eal_walk w = { .out = out };
 
-	return have_lock ? rte_memseg_walk_thread_unsafe(add_memseg, &w) : rte_memseg_walk(add_memseg, &w);
+	return have_lock ? rte_memseg_walk_thread_unsafe(add_memseg, &w) :
+			   rte_memseg_walk(add_memseg, &w);
 }

@@ -64,10 +64,11 @@ void dmap_region_list_free(struct dmap_region_list *l);
 /* The union of the owners' pages, sorted, continued regions merged. */
 int dmap_region_union(const struct dmap_owner_head *owners, struct dmap_region_list *out);
 /* Windows of a sorted union; NULL with *nb 0 for an empty one. */
-int dmap_region_windows(const struct dmap_region_list *l, struct dmap_window **out, unsigned int *nb);
+int dmap_region_windows(
+		const struct dmap_region_list *l, struct dmap_window **out, unsigned int *nb);
 /* The window of a sorted array that holds a range; NULL if none. */
-const struct dmap_window *dmap_region_find(const struct dmap_window *w, unsigned int nb, uintptr_t va,
-		size_t len);
+const struct dmap_window *dmap_region_find(
+		const struct dmap_window *w, unsigned int nb, uintptr_t va, size_t len);
 
 /* EAL's memory (dmap_eal.c): pages with their files. They take EAL's memory lock. */
 int dmap_eal_pages(const void *addr, size_t len, struct dmap_region_list *out);

@@ -81,7 +81,8 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 		va = map_sealed(what, len, 0, &piece->fd);
 	if (va == MAP_FAILED) {
 		ret = -errno;
-		DMAP_LOG(ERR, "no memory file of %zu bytes for %s: %s\n", len, what, strerror(errno));
+		DMAP_LOG(ERR, "no memory file of %zu bytes for %s: %s\n", len, what,
+				strerror(errno));
 		free(piece);
 		return ret;
 	}
@@ -89,7 +90,8 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 	/* A child after fork() must not share rings with its parent by accident. */
 	madvise(va, len, MADV_DONTFORK);
 	*r = (struct dmap_region){
-		.va = (uintptr_t)va, .len = len, .da.v = (uintptr_t)va, .fd = piece->fd};
+		.va = (uintptr_t)va, .len = len, .da.v = (uintptr_t)va, .fd = piece->fd
+	};
 	*handle = piece;
 	return 0;
 }

@@ -31,7 +31,8 @@ none_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct 
 	memset(mz->addr, 0, mz->len);
 	/* The table holds these pages already: they are EAL's. */
 	*r = (struct dmap_region){
-		.va = (uintptr_t)mz->addr, .len = len, .da.v = (uintptr_t)mz->addr, .fd = -1};
+		.va = (uintptr_t)mz->addr, .len = len, .da.v = (uintptr_t)mz->addr, .fd = -1
+	};
 	*handle = (void *)(uintptr_t)mz;
 	return 0;
 }

@@ -75,7 +75,7 @@ by_address(const void *a, const void *b)
 int
 dmap_region_union(const struct dmap_owner_head *owners, struct dmap_region_list *out)
 {
-	struct dmap_region_list all = {0};
+	struct dmap_region_list all = { 0 };
 	const struct dmap_owner *o;
 	unsigned int i;
 	int ret = 0;
@@ -116,7 +116,7 @@ dmap_region_windows(const struct dmap_region_list *l, struct dmap_window **out, 
 			continue;
 		}
 		last = &w[(*nb)++];
-		*last = (struct dmap_window){.lo = r->va, .span = r->len, .delta = delta};
+		*last = (struct dmap_window){ .lo = r->va, .span = r->len, .delta = delta };
 	}
 	*out = w;
 	return 0;

@@ -70,7 +70,8 @@ dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, 
 	}
 	s->nb_misses++;
 	if (dmap_lookup(s->domain, va, len, &w) != 0 &&
-			(show_memory_of(s->domain, m) != 0 || dmap_lookup(s->domain, va, len, &w) != 0))
+			(show_memory_of(s->domain, m) != 0 ||
+					dmap_lookup(s->domain, va, len, &w) != 0))
 		return false;
 	remember(s, &w, DMAP_STREAM_NEAR - 1);
 hit:

@@ -15,7 +15,7 @@
 #include "sluice_log.h"
 #include "sluice_spec.h"
 
-#define QUEUES_MAX 127     /* virtqueue numbers are 8 bits in vhost-user */
+#define QUEUES_MAX 127 /* virtqueue numbers are 8 bits in vhost-user */
 #define QUEUE_SIZE_MIN 4
 #define SPEED_MAX 0x7fffffff /* virtio 1.3, 5.1.4: more means unknown */
 
@@ -61,7 +61,8 @@ parse_number16(const char *value, uint32_t min, uint32_t max, uint16_t *out)
 static int
 set_path(struct sluice_args *args, const char *value)
 {
-	if (value[0] == '\0' || strlcpy(args->path, value, sizeof(args->path)) >= sizeof(args->path))
+	if (value[0] == '\0' ||
+			strlcpy(args->path, value, sizeof(args->path)) >= sizeof(args->path))
 		return -EINVAL;
 	return 0;
 }
@@ -143,17 +144,17 @@ static const struct {
 	int (*set)(struct sluice_args *args, const char *value);
 	const char *allowed;
 } keys[] = {
-	{"path", set_path, "path of a Unix socket, 1 to 107 characters"},
-	{"queues", set_queues, "1 to 127"},
-	{"queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1"},
-	{"mac", set_mac, "a unicast address such as 02:00:00:00:00:01"},
-	{"server", set_server, "0 or 1"},
-	{"packed_vq", set_packed_vq, "0 or 1"},
-	{"mrg_rxbuf", set_mrg_rxbuf, "0 or 1"},
-	{"in_order", set_in_order, "0 or 1"},
-	{"vectorized", set_vectorized, "0 or 1"},
-	{"speed", set_speed, "0 to 2147483647 Mbit/s"},
-	{"isolation", set_isolation, "scoped or none"},
+	{ "path", set_path, "path of a Unix socket, 1 to 107 characters" },
+	{ "queues", set_queues, "1 to 127" },
+	{ "queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1" },
+	{ "mac", set_mac, "a unicast address such as 02:00:00:00:00:01" },
+	{ "server", set_server, "0 or 1" },
+	{ "packed_vq", set_packed_vq, "0 or 1" },
+	{ "mrg_rxbuf", set_mrg_rxbuf, "0 or 1" },
+	{ "in_order", set_in_order, "0 or 1" },
+	{ "vectorized", set_vectorized, "0 or 1" },
+	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
+	{ "isolation", set_isolation, "scoped or none" },
 };
 
 struct parse_state {
@@ -200,14 +201,15 @@ sluice_args_parse(const char *params, struct sluice_args *out)
 		.is_vectorized = true,
 		.speed = UINT32_MAX,
 	};
-	struct parse_state state = {.args = &args};
+	struct parse_state state = { .args = &args };
 	struct rte_kvargs *kvargs;
 	int ret;
 
 	kvargs = rte_kvargs_parse(params == NULL ? "" : params, NULL);
 	if (kvargs == NULL) {
-		SLUICE_INIT_LOG(ERR, "device arguments '%s' are not key=value,key=value; allowed: %s", params,
-				SLUICE_ARGS_STRING);
+		SLUICE_INIT_LOG(ERR,
+				"device arguments '%s' are not key=value,key=value; allowed: %s",
+				params, SLUICE_ARGS_STRING);
 		return -EINVAL;
 	}
 	ret = rte_kvargs_process(kvargs, NULL, on_pair, &state);
@@ -215,12 +217,15 @@ sluice_args_parse(const char *params, struct sluice_args *out)
 	if (ret != 0)
 		return -EINVAL;
 	if (args.path[0] == '\0') {
-		SLUICE_INIT_LOG(ERR, "device argument 'path' is missing; allowed: path=<Unix socket>");
+		SLUICE_INIT_LOG(ERR,
+				"device argument 'path' is missing; allowed: path=<Unix socket>");
 		return -EINVAL;
 	}
 	if (!args.is_packed && !rte_is_power_of_2(args.queue_size)) {
-		SLUICE_INIT_LOG(ERR, "bad device argument 'queue_size=%u'; allowed: a power of two up to "
-				"32768 for split rings (packed_vq=0)", args.queue_size);
+		SLUICE_INIT_LOG(ERR,
+				"bad device argument 'queue_size=%u'; allowed: a power of two up to "
+				"32768 for split rings (packed_vq=0)",
+				args.queue_size);
 		return -EINVAL;
 	}
 	*out = args;

@@ -73,8 +73,10 @@ handle_failure(struct sluice_port *port)
 		return false;
 	port->failure = why;
 	port->nb_failures++;
-	SLUICE_LOG(ERR, "port %u: failed: %s queue %u: %s; the device is cut off, stop and start the port to "
-			"try again", port->port_id, direction, queue, sluice_fail_name(why));
+	SLUICE_LOG(ERR,
+			"port %u: failed: %s queue %u: %s; the device is cut off, stop and start the port to "
+			"try again",
+			port->port_id, direction, queue, sluice_fail_name(why));
 	disconnect(port);
 	return true;
 }
@@ -86,7 +88,8 @@ try_connect(struct sluice_port *port)
 
 	if (port->transport->ops->connect(port->transport, &info, true) != 0)
 		return;
-	if (sluice_dev_accept(port, &info) != 0 || (port->is_started && sluice_dev_go_live(port) != 0)) {
+	if (sluice_dev_accept(port, &info) != 0 ||
+			(port->is_started && sluice_dev_go_live(port) != 0)) {
 		port->transport->ops->disconnect(port->transport);
 		return;
 	}

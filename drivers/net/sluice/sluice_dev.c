@@ -21,15 +21,15 @@ static const struct {
 	unsigned int bit;
 	const char *name;
 } feature_names[] = {
-	{SLUICE_NET_F_MTU, "MTU"},
-	{SLUICE_NET_F_MRG_RXBUF, "MRG_RXBUF"},
-	{SLUICE_NET_F_STATUS, "STATUS"},
-	{SLUICE_NET_F_MQ, "MQ"},
-	{SLUICE_F_INDIRECT_DESC, "INDIRECT_DESC"},
-	{SLUICE_F_EVENT_IDX, "EVENT_IDX"},
-	{SLUICE_F_VERSION_1, "VERSION_1"},
-	{SLUICE_F_RING_PACKED, "RING_PACKED"},
-	{SLUICE_F_IN_ORDER, "IN_ORDER"},
+	{ SLUICE_NET_F_MTU, "MTU" },
+	{ SLUICE_NET_F_MRG_RXBUF, "MRG_RXBUF" },
+	{ SLUICE_NET_F_STATUS, "STATUS" },
+	{ SLUICE_NET_F_MQ, "MQ" },
+	{ SLUICE_F_INDIRECT_DESC, "INDIRECT_DESC" },
+	{ SLUICE_F_EVENT_IDX, "EVENT_IDX" },
+	{ SLUICE_F_VERSION_1, "VERSION_1" },
+	{ SLUICE_F_RING_PACKED, "RING_PACKED" },
+	{ SLUICE_F_IN_ORDER, "IN_ORDER" },
 };
 
 /* Features whose loss changes rings or burst functions. */
@@ -75,7 +75,8 @@ log_missing(const struct sluice_port *port, uint64_t missing, const char *conseq
 			strlcat(names, " ", sizeof(names));
 			strlcat(names, feature_names[i].name, sizeof(names));
 		}
-	SLUICE_LOG(WARNING, "path=%s: the back end does not offer%s: %s", port->args.path, names, consequence);
+	SLUICE_LOG(WARNING, "path=%s: the back end does not offer%s: %s", port->args.path, names,
+			consequence);
 }
 
 int
@@ -83,16 +84,21 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 {
 	uint64_t lost = port->features & LAYOUT_FEATURES & ~info->features;
 
-	if (!has(info->features, SLUICE_F_RING_PACKED) && !rte_is_power_of_2(port->args.queue_size)) {
-		SLUICE_LOG(ERR, "path=%s: the back end has split rings only, and queue_size=%u is not a power "
-				"of two", port->args.path, port->args.queue_size);
+	if (!has(info->features, SLUICE_F_RING_PACKED) &&
+			!rte_is_power_of_2(port->args.queue_size)) {
+		SLUICE_LOG(ERR,
+				"path=%s: the back end has split rings only, and queue_size=%u is not a power "
+				"of two",
+				port->args.path, port->args.queue_size);
 		return -EINVAL;
 	}
 	if (port->is_started && lost != 0) {
-		log_missing(port, lost, "the port runs with it; stop and start the port to go on without");
+		log_missing(port, lost,
+				"the port runs with it; stop and start the port to go on without");
 		return -EINVAL;
 	}
-	if (port->is_started && SLUICE_VQ_TX(port->dev->data->nb_rx_queues - 1) > 2 * info->nb_pairs_max) {
+	if (port->is_started &&
+			SLUICE_VQ_TX(port->dev->data->nb_rx_queues - 1) > 2 * info->nb_pairs_max) {
 		SLUICE_LOG(ERR, "path=%s: the back end has %u queue pairs, the port runs with %u",
 				port->args.path, info->nb_pairs_max, port->dev->data->nb_rx_queues);
 		return -EINVAL;
@@ -123,7 +129,8 @@ size_t
 sluice_dev_slice_len(const struct sluice_args *args)
 {
 	struct sluice_ring_layout split = sluice_ring_layout(SLUICE_SPLIT, args->queue_size, true);
-	struct sluice_ring_layout packed = sluice_ring_layout(SLUICE_PACKED, args->queue_size, true);
+	struct sluice_ring_layout packed = sluice_ring_layout(
+			SLUICE_PACKED, args->queue_size, true);
 
 	return RTE_MAX(split.len, packed.len);
 }
@@ -141,7 +148,8 @@ sluice_dev_ring_size(const struct sluice_port *port, uint16_t nb_desc)
 
 /* Fresh rings in zeroed memory. */
 static void
-reset_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t nb_desc, uint16_t *avail_shadow)
+reset_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t nb_desc,
+		uint16_t *avail_shadow)
 {
 	size_t slice = sluice_dev_slice_len(&port->args);
 	char *va = (char *)port->rings.va + q->vq * slice;
@@ -150,7 +158,8 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t nb_desc, 
 
 	memset(va, 0, slice);
 	q->layout = is_packed ? SLUICE_PACKED : SLUICE_SPLIT;
-	sluice_ring_init(&q->ring, q->layout, sluice_dev_ring_size(port, nb_desc), va, avail_shadow);
+	sluice_ring_init(
+			&q->ring, q->layout, sluice_dev_ring_size(port, nb_desc), va, avail_shadow);
 	q->ring.has_event_idx = has(port->features, SLUICE_F_EVENT_IDX);
 	q->ring.is_in_order = has(port->features, SLUICE_F_IN_ORDER);
 	q->ring.nb_kicks = nb_kicks;
@@ -192,7 +201,7 @@ static int
 start_vq(struct sluice_port *port, struct sluice_queue *q)
 {
 	const struct sluice_ring *r = &q->ring;
-	struct sluice_vq_setup vq = {.vq = q->vq, .size = r->size, .kick_fd = q->kick_fd};
+	struct sluice_vq_setup vq = { .vq = q->vq, .size = r->size, .kick_fd = q->kick_fd };
 
 	vq.is_packed = q->layout == SLUICE_PACKED;
 	if (vq.is_packed) {
@@ -208,8 +217,7 @@ start_vq(struct sluice_port *port, struct sluice_queue *q)
 }
 
 /* Calls fn for each queue of the port that is set up, receive queues first. */
-#define FOREACH_QUEUE(port, q, i) \
-	for (i = 0; (q = queue_at(port, i)) != NULL; i++)
+#define FOREACH_QUEUE(port, q, i) for (i = 0; (q = queue_at(port, i)) != NULL; i++)
 
 static struct sluice_queue *
 queue_at(const struct sluice_port *port, unsigned int i)
@@ -257,7 +265,7 @@ sluice_dev_go_live(struct sluice_port *port)
 		return ret;
 	}
 	FOREACH_QUEUE(port, q, i)
-		run_queue(q);
+	run_queue(q);
 	port->is_live = true;
 	SLUICE_LOG(INFO, "path=%s: live, features 0x%" PRIx64 ", %u queue pairs", port->args.path,
 			port->features & port->info.features, nb_pairs);
@@ -274,16 +282,18 @@ sluice_dev_go_down(struct sluice_port *port, bool is_graceful)
 	uint16_t i;
 
 	port->is_live = false;
-	FOREACH_QUEUE(port, q, i) {
+	FOREACH_QUEUE(port, q, i)
+	{
 		__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
 		q->ring.doorbell.fd = -1;
 	}
 	FOREACH_QUEUE(port, q, i)
-		if (sluice_queue_quiesce(q) != 0)
-			SLUICE_LOG(ERR, "port %u: a core stays in a burst of queue %u", port->port_id, q->id);
+	if (sluice_queue_quiesce(q) != 0)
+		SLUICE_LOG(ERR, "port %u: a core stays in a burst of queue %u", port->port_id,
+				q->id);
 	/* The device stops before mbufs go back. One that does not answer is not asked again. */
 	FOREACH_QUEUE(port, q, i)
-		is_told = is_told && ops->vq_stop(port->transport, q->vq) == 0;
+	is_told = is_told && ops->vq_stop(port->transport, q->vq) == 0;
 	if (is_told)
 		ops->reset(port->transport);
 	for (i = 0; i < data->nb_rx_queues; i++)
@@ -300,8 +310,10 @@ check_queues(const struct sluice_port *port)
 	if (data->nb_rx_queues == data->nb_tx_queues)
 		return 0;
 	/* Queues come in pairs (5.1.2); a ring that is not set up would keep the back end waiting. */
-	SLUICE_LOG(ERR, "port %u: %u receive and %u transmit queues; virtio-net has pairs, configure as many "
-			"of each", port->port_id, data->nb_rx_queues, data->nb_tx_queues);
+	SLUICE_LOG(ERR,
+			"port %u: %u receive and %u transmit queues; virtio-net has pairs, configure as many "
+			"of each",
+			port->port_id, data->nb_rx_queues, data->nb_tx_queues);
 	return -EINVAL;
 }
 

@@ -18,11 +18,30 @@ dev_configure(struct rte_eth_dev *dev)
 	struct sluice_port *port = sluice_port_of(dev);
 
 	if (dev->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG)
-		SLUICE_LOG(NOTICE, "port %u: the back end chooses the receive queue, RSS settings have no effect",
+		SLUICE_LOG(NOTICE,
+				"port %u: the back end chooses the receive queue, RSS settings have no effect",
 				port->port_id);
 	/* A device with mergeable buffers splits what does not fit one, asked or not. */
 	dev->data->scattered_rx = port->args.has_mrg;
 	return 0;
+}
+
+static int
+link_update(struct rte_eth_dev *dev, int wait_to_complete)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	struct rte_eth_link link = {
+		.link_speed = port->args.speed == UINT32_MAX ? RTE_ETH_SPEED_NUM_UNKNOWN :
+							       port->args.speed,
+		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+	};
+
+	RTE_SET_USED(wait_to_complete);
+	/* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
+	link.link_status = __atomic_load_n(&port->is_live, __ATOMIC_RELAXED) ? RTE_ETH_LINK_UP :
+									       RTE_ETH_LINK_DOWN;
+	return rte_eth_linkstatus_set(dev, &link);
 }
 
 /* ethdev and testpmd ask for the state of each queue; all follow the port. */
@@ -44,6 +63,7 @@ dev_start(struct rte_eth_dev *dev)
 	pthread_mutex_unlock(&port->lock);
 	if (ret == 0)
 		set_queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
+	link_update(dev, 0);
 	/* After a failure, or a back end that is not there, the control thread goes on from here. */
 	sluice_conn_wake(port);
 	return ret;
@@ -58,7 +78,7 @@ dev_stop(struct rte_eth_dev *dev)
 	sluice_dev_stop(port);
 	pthread_mutex_unlock(&port->lock);
 	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
-	dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
+	link_update(dev, 0);
 	return 0;
 }
 
@@ -95,7 +115,8 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	pthread_mutex_lock(&port->lock);
 	if (port->has_info)
 		nb_pairs = RTE_MIN(nb_pairs, port->info.nb_pairs_max);
-	info->max_mtu = port->info.mtu != 0 ? port->info.mtu : SLUICE_MAX_FRAME - SLUICE_FRAME_OVERHEAD;
+	info->max_mtu = port->info.mtu != 0 ? port->info.mtu :
+					      SLUICE_MAX_FRAME - SLUICE_FRAME_OVERHEAD;
 	pthread_mutex_unlock(&port->lock);
 	info->max_rx_queues = nb_pairs;
 	info->max_tx_queues = nb_pairs;
@@ -114,26 +135,10 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_desc_lim.nb_seg_max = UINT8_MAX;
 	info->tx_desc_lim.nb_mtu_seg_max = UINT8_MAX;
 	info->default_rxportconf = (struct rte_eth_dev_portconf){
-		.burst_size = 32, .ring_size = port->args.queue_size, .nb_queues = 1};
+		.burst_size = 32, .ring_size = port->args.queue_size, .nb_queues = 1
+	};
 	info->default_txportconf = info->default_rxportconf;
 	return 0;
-}
-
-static int
-link_update(struct rte_eth_dev *dev, int wait_to_complete)
-{
-	struct sluice_port *port = sluice_port_of(dev);
-	struct rte_eth_link link = {
-		.link_speed = port->args.speed == UINT32_MAX ? RTE_ETH_SPEED_NUM_UNKNOWN : port->args.speed,
-		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
-		.link_autoneg = RTE_ETH_LINK_FIXED,
-	};
-
-	RTE_SET_USED(wait_to_complete);
-	/* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
-	link.link_status = __atomic_load_n(&port->is_live, __ATOMIC_RELAXED) ? RTE_ETH_LINK_UP
-									      : RTE_ETH_LINK_DOWN;
-	return rte_eth_linkstatus_set(dev, &link);
 }
 
 void
@@ -215,7 +220,7 @@ tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mod
 static const uint32_t *
 supported_ptypes_get(struct rte_eth_dev *dev)
 {
-	static const uint32_t none[] = {RTE_PTYPE_UNKNOWN};
+	static const uint32_t none[] = { RTE_PTYPE_UNKNOWN };
 
 	RTE_SET_USED(dev);
 	return none;

@@ -28,10 +28,10 @@ sluice_port_of(const struct rte_eth_dev *dev)
 }
 
 /* Queues (sluice_ethdev_queue.c). */
-int sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
-		const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
-int sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
-		const struct rte_eth_txconf *conf);
+int sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
+		unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
+int sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
+		unsigned int socket, const struct rte_eth_txconf *conf);
 void sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);
@@ -47,7 +47,8 @@ int sluice_check_frame(const struct sluice_port *port, const struct sluice_rxq *
 int sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
 int sluice_stats_reset(struct rte_eth_dev *dev);
 int sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
-int sluice_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n);
+int sluice_xstats_get_names(
+		struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n);
 int sluice_priv_dump(struct rte_eth_dev *dev, FILE *f);
 
 #endif /* SLUICE_ETHDEV_H */

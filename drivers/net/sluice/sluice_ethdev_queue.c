@@ -30,18 +30,20 @@ free_queue(struct sluice_queue *q)
 }
 
 static int
-init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16_t vq, unsigned int socket)
+init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16_t vq,
+		unsigned int socket)
 {
 	q->port = port;
 	q->id = id;
 	q->vq = vq;
 	q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->kick_fd < 0) {
-		SLUICE_LOG(ERR, "port %u: no eventfd for queue %u: %s", port->port_id, id, strerror(errno));
+		SLUICE_LOG(ERR, "port %u: no eventfd for queue %u: %s", port->port_id, id,
+				strerror(errno));
 		return -errno;
 	}
-	q->sw_ring = rte_zmalloc_socket("sluice sw_ring", port->args.queue_size * sizeof(q->sw_ring[0]),
-			RTE_CACHE_LINE_SIZE, socket);
+	q->sw_ring = rte_zmalloc_socket("sluice sw_ring",
+			port->args.queue_size * sizeof(q->sw_ring[0]), RTE_CACHE_LINE_SIZE, socket);
 	return q->sw_ring == NULL ? -ENOMEM : 0;
 }
 
@@ -49,12 +51,13 @@ static int
 check_nb_desc(const struct sluice_port *port, uint16_t id, uint16_t nb_desc)
 {
 	if (nb_desc < MIN_DESC) {
-		SLUICE_LOG(ERR, "port %u queue %u: %u descriptors are too few, at least %u", port->port_id, id,
-				nb_desc, MIN_DESC);
+		SLUICE_LOG(ERR, "port %u queue %u: %u descriptors are too few, at least %u",
+				port->port_id, id, nb_desc, MIN_DESC);
 		return -EINVAL;
 	}
 	if (nb_desc > port->args.queue_size)
-		SLUICE_LOG(INFO, "port %u queue %u: %u descriptors asked for, queue_size=%u is the limit",
+		SLUICE_LOG(INFO,
+				"port %u queue %u: %u descriptors asked for, queue_size=%u is the limit",
 				port->port_id, id, nb_desc, port->args.queue_size);
 	return 0;
 }
@@ -67,8 +70,10 @@ sluice_check_frame(const struct sluice_port *port, const struct sluice_rxq *rxq,
 	/* A device that splits packets over buffers needs no room in one. */
 	if (frame <= room || port->args.has_mrg)
 		return 0;
-	SLUICE_LOG(ERR, "port %u: frames of %u bytes do not fit mempool buffers of %u bytes without "
-			"mrg_rxbuf=1", port->port_id, frame, room);
+	SLUICE_LOG(ERR,
+			"port %u: frames of %u bytes do not fit mempool buffers of %u bytes without "
+			"mrg_rxbuf=1",
+			port->port_id, frame, room);
 	return -EINVAL;
 }
 
@@ -97,15 +102,17 @@ init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempoo
 	rxq->pool = mp;
 	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
 		SLUICE_LOG(ERR, "port %u: mempool %s has buffers of %u bytes, at least %u are needed",
-				port->port_id, mp->name, room, RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN);
+				port->port_id, mp->name, room,
+				RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN);
 		return -EINVAL;
 	}
 	rxq->post_len = room - RTE_PKTMBUF_HEADROOM + SLUICE_NET_HDR_LEN;
 	init_rx_template(rxq, port->port_id);
 	ret = dmap_add_pool(port->domain, mp);
 	if (ret != 0)
-		SLUICE_LOG(ERR, "port %u: cannot show mempool %s to the device: %s%s", port->port_id, mp->name,
-				strerror(-ret), ret == -ENOTSUP ? " (its memory has no file behind it)" : "");
+		SLUICE_LOG(ERR, "port %u: cannot show mempool %s to the device: %s%s",
+				port->port_id, mp->name, strerror(-ret),
+				ret == -ENOTSUP ? " (its memory has no file behind it)" : "");
 	return ret;
 }
 
@@ -131,7 +138,8 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		ret = sluice_check_frame(port, rxq, dev->data->mtu);
 	if (ret == 0) {
 		rxq->avail_shadow = rte_zmalloc_socket("sluice avail",
-				port->args.queue_size * sizeof(uint16_t), RTE_CACHE_LINE_SIZE, socket);
+				port->args.queue_size * sizeof(uint16_t), RTE_CACHE_LINE_SIZE,
+				socket);
 		ret = rxq->avail_shadow == NULL ? -ENOMEM : 0;
 	}
 	if (ret != 0) {
@@ -159,12 +167,13 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		return -ENOMEM;
 	txq->nb_desc = nb_desc;
 	/* tx_free_thresh counts free descriptors, reclaim_at counts those that are not. */
-	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc
-			? nb_desc - conf->tx_free_thresh : DEFAULT_THRESH;
+	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc ?
+			nb_desc - conf->tx_free_thresh :
+			DEFAULT_THRESH;
 	ret = init_queue(port, &txq->q, id, SLUICE_VQ_TX(id), socket);
 	if (ret == 0) {
-		txq->odd = rte_zmalloc_socket("sluice odd", slots * sizeof(uint16_t), RTE_CACHE_LINE_SIZE,
-				socket);
+		txq->odd = rte_zmalloc_socket("sluice odd", slots * sizeof(uint16_t),
+				RTE_CACHE_LINE_SIZE, socket);
 		txq->avail_shadow = rte_zmalloc_socket("sluice avail", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);
 		ret = txq->odd == NULL || txq->avail_shadow == NULL ? -ENOMEM : 0;
@@ -226,7 +235,8 @@ sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_inf
 	const struct sluice_txq *txq = dev->data->tx_queues[id];
 
 	info->nb_desc = txq->q.ring.size != 0 ? txq->q.ring.size : txq->nb_desc;
-	info->conf.tx_free_thresh = info->nb_desc > txq->reclaim_asked ? info->nb_desc - txq->reclaim_asked : 0;
+	info->conf.tx_free_thresh =
+			info->nb_desc > txq->reclaim_asked ? info->nb_desc - txq->reclaim_asked : 0;
 	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
 }
 
@@ -236,7 +246,8 @@ count_used(const struct sluice_queue *q)
 {
 	if (__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) != SLUICE_QUEUE_RUNNING)
 		return 0;
-	return q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) : sluice_packed_count_used(&q->ring);
+	return q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
+					   sluice_packed_count_used(&q->ring);
 }
 
 uint32_t
@@ -254,7 +265,8 @@ sluice_rx_descriptor_status(void *rxq, uint16_t offset)
 		return -EINVAL;
 	if (offset < count_used(q))
 		return RTE_ETH_RX_DESC_DONE;
-	return offset < sluice_ring_nb_busy(&q->ring) ? RTE_ETH_RX_DESC_AVAIL : RTE_ETH_RX_DESC_UNAVAIL;
+	return offset < sluice_ring_nb_busy(&q->ring) ? RTE_ETH_RX_DESC_AVAIL :
+							RTE_ETH_RX_DESC_UNAVAIL;
 }
 
 int

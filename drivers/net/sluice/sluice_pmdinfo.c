@@ -12,5 +12,6 @@
 #include "sluice_args.h"
 
 static const char sluice_pmdinfo[] __rte_used =
-	"PMD_INFO_STRING= {\"name\": \"net_sluice\", \"params\": \"" SLUICE_ARGS_STRING "\", "
-	"\"pci_ids\": []}";
+		"PMD_INFO_STRING= {\"name\": \"net_sluice\", \"params\": \"" SLUICE_ARGS_STRING
+		"\", "
+		"\"pci_ids\": []}";

@@ -33,15 +33,17 @@ publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 static int
 create_memory(struct sluice_port *port, const char *name)
 {
-	const struct dmap_backend *backend = port->args.isolation == SLUICE_ISOLATION_NONE
-			? &dmap_none_backend : &dmap_memfd_backend;
+	const struct dmap_backend *backend = port->args.isolation == SLUICE_ISOLATION_NONE ?
+			&dmap_none_backend :
+			&dmap_memfd_backend;
 	size_t len = sluice_dev_slice_len(&port->args) * 2 * port->args.nb_pairs;
 	int ret;
 
 	if (port->args.isolation == SLUICE_ISOLATION_NONE)
-		SLUICE_LOG(NOTICE, "%s: isolation=none: the back end sees all memory of this process's EAL",
+		SLUICE_LOG(NOTICE,
+				"%s: isolation=none: the back end sees all memory of this process's EAL",
 				name);
-	port->publisher = (struct dmap_publisher){.publish = publish, .ctx = port->transport};
+	port->publisher = (struct dmap_publisher){ .publish = publish, .ctx = port->transport };
 	ret = dmap_domain_create(name, backend, &port->publisher, &port->domain);
 	if (ret != 0) {
 		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
@@ -49,8 +51,10 @@ create_memory(struct sluice_port *port, const char *name)
 	}
 	ret = dmap_coherent_alloc(port->domain, name, len, port->socket, &port->rings);
 	if (ret != 0)
-		SLUICE_LOG(ERR, "%s: no %zu bytes for rings: %s; fewer queues or a smaller queue_size need "
-				"less", name, len, strerror(-ret));
+		SLUICE_LOG(ERR,
+				"%s: no %zu bytes for rings: %s; fewer queues or a smaller queue_size need "
+				"less",
+				name, len, strerror(-ret));
 	return ret;
 }
 
@@ -89,8 +93,8 @@ destroy_port(struct sluice_port *port)
 static int
 init_port(struct sluice_port *port, const char *name)
 {
-	struct sluice_vhost_user_conf conf = {
-		.path = port->args.path, .is_server = port->args.is_server};
+	struct sluice_vhost_user_conf conf = { .path = port->args.path,
+		.is_server = port->args.is_server };
 	int ret;
 
 	ret = sluice_vhost_user_create(&conf, &port->transport);
@@ -183,8 +187,10 @@ static struct rte_vdev_driver driver = {
 RTE_INIT(sluice_register)
 {
 	if (!sluice_compat_dpdk_matches()) {
-		SLUICE_INIT_LOG(ERR, "built for DPDK %u.%02u, this is %s: not loaded; build the plug-in with the "
-				"DPDK that runs it", sluice_compat_built_year(), sluice_compat_built_month(),
+		SLUICE_INIT_LOG(ERR,
+				"built for DPDK %u.%02u, this is %s: not loaded; build the plug-in with the "
+				"DPDK that runs it",
+				sluice_compat_built_year(), sluice_compat_built_month(),
 				rte_version());
 		return;
 	}

@@ -36,13 +36,15 @@ place(size_t *len, size_t bytes)
 struct sluice_ring_layout
 sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 {
-	struct sluice_ring_layout l = {0};
+	struct sluice_ring_layout l = { 0 };
 
 	if (layout == SLUICE_SPLIT) {
 		l.desc = place(&l.len, size * sizeof(struct sluice_split_desc));
 		/* Both rings end with an event index (2.7.6, 2.7.8). */
-		l.driver = place(&l.len, sizeof(struct sluice_split_avail) + (size + 1) * sizeof(uint16_t));
-		l.device = place(&l.len, sizeof(struct sluice_split_used) +
+		l.driver = place(&l.len,
+				sizeof(struct sluice_split_avail) + (size + 1) * sizeof(uint16_t));
+		l.device = place(&l.len,
+				sizeof(struct sluice_split_used) +
 						size * sizeof(struct sluice_split_used_elem) +
 						sizeof(uint16_t));
 	} else {
@@ -96,8 +98,8 @@ sluice_queue_break(struct sluice_queue *q, enum sluice_fail why)
 	if (q->fail == SLUICE_FAIL_NONE)
 		__atomic_store_n(&q->fail, why, __ATOMIC_RELAXED);
 	/* A queue that the control side is stopping stays STOPPED. */
-	__atomic_compare_exchange_n(&q->state, &running, SLUICE_QUEUE_FAILED, false, __ATOMIC_RELEASE,
-			__ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(&q->state, &running, SLUICE_QUEUE_FAILED, false,
+			__ATOMIC_RELEASE, __ATOMIC_RELAXED);
 	if (sluice_queue_on_fail != NULL)
 		sluice_queue_on_fail(q->port);
 }
@@ -120,19 +122,22 @@ sluice_fail_name(enum sluice_fail why)
 void
 sluice_queue_quiesce_init(void)
 {
-	has_membarrier = syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+	has_membarrier = syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
+					 0) == 0;
 }
 
 int
 sluice_queue_quiesce(struct sluice_queue *q)
 {
-	uint64_t deadline = rte_get_timer_cycles() + rte_get_timer_hz() / 1000000 * QUIESCE_TIMEOUT_US;
+	uint64_t deadline = rte_get_timer_cycles() +
+			rte_get_timer_hz() / 1000000 * QUIESCE_TIMEOUT_US;
 
 	/*
 	 * Pairs with the order of busy and state in sluice_queue_enter(). Where seccomp forbids the call, a
 	 * millisecond is more than any store buffer needs.
 	 */
-	if (!has_membarrier || syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+	if (!has_membarrier ||
+			syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
 		usleep(1000);
 	while (__atomic_load_n(&q->busy, __ATOMIC_ACQUIRE) != 0) {
 		if (rte_get_timer_cycles() > deadline)

@@ -48,9 +48,9 @@ struct sluice_path_cfg {
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */
 enum sluice_fail {
 	SLUICE_FAIL_NONE,
-	SLUICE_FAIL_USED_IDX,    /* more completions than buffers given */
-	SLUICE_FAIL_BAD_ID,      /* an id out of range, or of a buffer that the device does not have */
-	SLUICE_FAIL_BAD_LEN,     /* shorter than the header or longer than the buffer */
+	SLUICE_FAIL_USED_IDX, /* more completions than buffers given */
+	SLUICE_FAIL_BAD_ID,   /* an id out of range, or of a buffer that the device does not have */
+	SLUICE_FAIL_BAD_LEN,  /* shorter than the header or longer than the buffer */
 	SLUICE_FAIL_NUM_BUFFERS, /* zero, more than the ring holds, or a packet beyond 64 KiB */
 	SLUICE_FAIL_MAX
 };
@@ -91,12 +91,12 @@ struct sluice_ring {
 	/* split: free-running counters; packed: slots with wrap counters */
 	uint16_t avail_idx;
 	uint16_t used_idx;
-	uint16_t used_seen;      /* split: the used index read last */
-	uint16_t avail_flags;    /* packed: AVAIL and USED bits of a descriptor given now */
-	bool used_wrap;          /* packed */
-	uint16_t kicked_idx;     /* split: avail_idx at the last notification decision */
+	uint16_t used_seen;   /* split: the used index read last */
+	uint16_t avail_flags; /* packed: AVAIL and USED bits of a descriptor given now */
+	bool used_wrap;       /* packed */
+	uint16_t kicked_idx;  /* split: avail_idx at the last notification decision */
 	uint64_t nb_kicks;
-	uint64_t nb_suppressed;  /* notifications that the device did not want */
+	uint64_t nb_suppressed; /* notifications that the device did not want */
 };
 
 struct sluice_queue_stats {
@@ -110,18 +110,18 @@ struct sluice_port;
 /* What both directions have, first member of sluice_rxq and sluice_txq. */
 struct sluice_queue {
 	uint32_t state; /* enum sluice_queue_state; written by the control side, and by a failing burst */
-	uint32_t busy;  /* a burst function is inside; written by the polling core */
+	uint32_t busy; /* a burst function is inside; written by the polling core */
 	struct sluice_ring ring;
 	struct rte_mbuf **sw_ring;
 	struct dmap_stream stream;
 	struct sluice_queue_stats stats;
 	/* constant after setup */
 	struct sluice_port *port;
-	uint16_t id;       /* of the ethdev queue */
-	uint16_t vq;       /* of the virtqueue */
+	uint16_t id; /* of the ethdev queue */
+	uint16_t vq; /* of the virtqueue */
 	enum sluice_layout layout;
 	int kick_fd;
-	uint32_t fail;     /* enum sluice_fail; set once by the failing burst */
+	uint32_t fail; /* enum sluice_fail; set once by the failing burst */
 };
 
 struct sluice_rxq {
@@ -130,20 +130,20 @@ struct sluice_rxq {
 	struct rte_mbuf *seg_first;
 	struct rte_mbuf *seg_last;
 	uint16_t nb_segs_left;
-	uint16_t sample;      /* counts down to the next header that is read although it need not be */
+	uint16_t sample; /* counts down to the next header that is read although it need not be */
 	bool must_read_header; /* the device does not fill buffers as the specification demands */
-	uint16_t nb_batch;    /* in-order: buffers that one used entry completed, still to be taken */
-	uint32_t batch_len;   /* in-order: length of the last of them */
+	uint16_t nb_batch;  /* in-order: buffers that one used entry completed, still to be taken */
+	uint32_t batch_len; /* in-order: length of the last of them */
 	uint64_t nb_alloc_failed;
 	uint64_t nb_runts;
 	uint64_t nb_multi; /* packets of more than one buffer */
 	/* constant after setup */
 	uint64_t rearm;    /* the eight bytes at rearm_data of a fresh mbuf */
 	uint64_t ol_flags; /* of a fresh mbuf: says whether the pool has pinned external buffers */
-	uint32_t post_len;  /* bytes that the device may write: net header and data room */
+	uint32_t post_len; /* bytes that the device may write: net header and data room */
 	uint16_t free_thresh; /* refill when this many slots are free */
 	uint16_t free_thresh_asked;
-	uint16_t nb_desc;     /* asked for by the application */
+	uint16_t nb_desc; /* asked for by the application */
 	uint16_t *avail_shadow;
 	struct rte_mempool *pool;
 };
@@ -158,9 +158,9 @@ struct sluice_txq {
 	uint64_t nb_oversize;     /* dropped: more segments than the ring has slots */
 	uint64_t nb_indirect;
 	uint64_t nb_chained;
-	uint64_t nb_ring_full;    /* packets left to the caller for lack of slots */
+	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */
 	/* constant after setup */
-	uint16_t nb_desc;    /* asked for by the application */
+	uint16_t nb_desc; /* asked for by the application */
 	uint16_t *avail_shadow;
 	uint16_t reclaim_asked;
 	uint16_t reclaim_at; /* look for completions when this many slots are not free */
@@ -284,7 +284,8 @@ sluice_ring_nb_busy(const struct sluice_ring *r)
 static inline bool
 sluice_queue_is_lent(const struct sluice_queue *q, uint32_t id)
 {
-	return id < q->ring.size && sluice_ring_distance(&q->ring, id) < sluice_ring_nb_busy(&q->ring) &&
+	return id < q->ring.size &&
+			sluice_ring_distance(&q->ring, id) < sluice_ring_nb_busy(&q->ring) &&
 			q->sw_ring[id] != NULL;
 }
 

@@ -29,8 +29,8 @@ sluice_packed_avail_bits(const struct sluice_ring *r, uint16_t slot)
  * the device takes descriptors in ring order, so it sees none of the others before (2.8.17).
  */
 static __rte_always_inline void
-sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dmap_addr da, uint32_t len,
-		uint16_t flags)
+sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dmap_addr da,
+		uint32_t len, uint16_t flags)
 {
 	struct sluice_packed_desc *dv_desc = &r->packed.dv_desc[slot];
 
@@ -49,7 +49,8 @@ sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dma
 static __rte_always_inline void
 sluice_packed_publish(struct sluice_ring *r, uint16_t nb, uint16_t head_flags)
 {
-	__atomic_store_n(&r->packed.dv_desc[r->head].flags, head_flags | r->avail_flags, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->packed.dv_desc[r->head].flags, head_flags | r->avail_flags,
+			__ATOMIC_RELEASE);
 	if ((uint32_t)r->head + nb >= r->size)
 		r->avail_flags ^= SLUICE_PACKED_BITS;
 }

@@ -21,8 +21,8 @@
 
 /* Write the descriptor in a slot. next is meaningful with SLUICE_DESC_F_NEXT only (2.7.5). */
 static __rte_always_inline void
-sluice_split_desc_write(struct sluice_split_desc *dv_desc, struct dmap_addr da, uint32_t len, uint16_t flags,
-		uint16_t next)
+sluice_split_desc_write(struct sluice_split_desc *dv_desc, struct dmap_addr da, uint32_t len,
+		uint16_t flags, uint16_t next)
 {
 	dv_desc->addr = da.v;
 	dv_desc->len = len;
@@ -31,7 +31,8 @@ sluice_split_desc_write(struct sluice_split_desc *dv_desc, struct dmap_addr da, 
 }
 
 static __rte_always_inline void
-sluice_split_give(struct sluice_ring *r, uint16_t slot, struct dmap_addr da, uint32_t len, uint16_t flags)
+sluice_split_give(struct sluice_ring *r, uint16_t slot, struct dmap_addr da, uint32_t len,
+		uint16_t flags)
 {
 	sluice_split_desc_write(&r->split.dv_desc[slot], da, len, flags, 0);
 }
@@ -79,7 +80,8 @@ sluice_split_nb_used(struct sluice_ring *r, uint16_t wanted)
 static __rte_always_inline void
 sluice_split_take(struct sluice_ring *r, uint32_t *id, uint32_t *len)
 {
-	const struct sluice_split_used_elem *dv_elem = &r->split.dv_used->ring[r->used_idx & r->mask];
+	const struct sluice_split_used_elem *dv_elem =
+			&r->split.dv_used->ring[r->used_idx & r->mask];
 
 	*id = __atomic_load_n(&dv_elem->id, __ATOMIC_RELAXED);
 	*len = __atomic_load_n(&dv_elem->len, __ATOMIC_RELAXED);
@@ -105,7 +107,8 @@ sluice_split_wants_kick(struct sluice_ring *r)
 	if (r->has_event_idx)
 		return (uint16_t)(r->avail_idx - sluice_split_avail_event(r) - 1) <
 				(uint16_t)(r->avail_idx - old);
-	return !(__atomic_load_n(&r->split.dv_used->flags, __ATOMIC_RELAXED) & SLUICE_USED_F_NO_NOTIFY);
+	return !(__atomic_load_n(&r->split.dv_used->flags, __ATOMIC_RELAXED) &
+			SLUICE_USED_F_NO_NOTIFY);
 }
 
 /* Used entries that were not taken yet; for questions of the control side, so it keeps nothing. */

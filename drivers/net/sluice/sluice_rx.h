@@ -64,7 +64,8 @@ sluice_rx_claim(struct sluice_rxq *rxq, uint32_t id)
 
 /* One used entry; the caller knows that the device has buffers. False: there is none. */
 static __rte_always_inline bool
-sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len, const struct sluice_path_cfg cfg)
+sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
+		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
@@ -81,7 +82,8 @@ sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len, const struct
 	if (unlikely(rxq->nb_batch != 0)) {
 		*id = r->tail;
 		*len = --rxq->nb_batch == 0 ? rxq->batch_len : rxq->post_len;
-	} else if (unlikely(*id != r->tail) && r->is_in_order && sluice_rx_start_batch(rxq, *id, *len)) {
+	} else if (unlikely(*id != r->tail) && r->is_in_order &&
+			sluice_rx_start_batch(rxq, *id, *len)) {
 		*id = r->tail;
 		*len = rxq->post_len;
 	}
@@ -147,7 +149,8 @@ sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_pa
 	while (r->nb_free >= thresh) {
 		nb = RTE_MIN(r->nb_free, (uint16_t)(r->size - r->head));
 		nb_got = nb;
-		if (unlikely(rte_mempool_get_bulk(rxq->pool, (void **)&rxq->q.sw_ring[r->head], nb) != 0))
+		if (unlikely(rte_mempool_get_bulk(rxq->pool, (void **)&rxq->q.sw_ring[r->head],
+					     nb) != 0))
 			nb_got = sluice_rx_alloc_some(rxq, r->head, nb);
 		if (unlikely(nb_got == 0))
 			break;
@@ -172,7 +175,8 @@ sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_pa
 
 /* Buffers that the device may have completed; the most that this burst looks at. False: queue failed. */
 static __rte_always_inline bool
-sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget, const struct sluice_path_cfg cfg)
+sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
+		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
@@ -189,7 +193,8 @@ sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget, cons
  * the queue failed).
  */
 static __rte_always_inline struct rte_mbuf *
-sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len, const struct sluice_path_cfg cfg)
+sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
+		const struct sluice_path_cfg cfg)
 {
 	uint16_t nb_buffers;
 
@@ -201,7 +206,9 @@ sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len, const
 		return NULL;
 	}
 	sluice_rx_fill_mbuf(rxq, m, len);
-	if (cfg.has_mrg && unlikely(len == rxq->post_len || rxq->must_read_header || --rxq->sample == 0)) {
+	if (cfg.has_mrg &&
+			unlikely(len == rxq->post_len || rxq->must_read_header ||
+					--rxq->sample == 0)) {
 		nb_buffers = sluice_rx_num_buffers(rxq, m, len);
 		if (nb_buffers != 1)
 			return NULL;

@@ -18,18 +18,18 @@
 #define DEFINE_PATH(name, ...) \
 	static uint16_t sluice_rx_burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
-		return sluice_rx_tmpl(rxq, pkts, nb, (struct sluice_path_cfg){__VA_ARGS__}); \
+		return sluice_rx_tmpl(rxq, pkts, nb, (struct sluice_path_cfg){ __VA_ARGS__ }); \
 	} \
 	static void sluice_rx_fill_##name(struct sluice_rxq *rxq) \
 	{ \
-		sluice_rx_refill(rxq, 1, (struct sluice_path_cfg){__VA_ARGS__}); \
+		sluice_rx_refill(rxq, 1, (struct sluice_path_cfg){ __VA_ARGS__ }); \
 	}
 SLUICE_RX_PATHS(DEFINE_PATH)
 
 #define DEFINE_ROW(path, ...) \
-	{.name = "Sluice Scalar " #path, \
-			.cfg = {__VA_ARGS__}, \
-			.burst = sluice_rx_burst_##path, \
-			.fill = sluice_rx_fill_##path},
-const struct sluice_rx_path sluice_rx_paths[] = {SLUICE_RX_PATHS(DEFINE_ROW)};
+	{ .name = "Sluice Scalar " #path, \
+		.cfg = { __VA_ARGS__ }, \
+		.burst = sluice_rx_burst_##path, \
+		.fill = sluice_rx_fill_##path },
+const struct sluice_rx_path sluice_rx_paths[] = { SLUICE_RX_PATHS(DEFINE_ROW) };
 const unsigned int sluice_nb_rx_paths = RTE_DIM(sluice_rx_paths);

@@ -100,7 +100,7 @@ struct sluice_packed_event {
 	uint16_t flags;
 };
 
-#define SLUICE_EVENT_ENABLE 0  /* 2.8.10 */
+#define SLUICE_EVENT_ENABLE 0 /* 2.8.10 */
 #define SLUICE_EVENT_DISABLE 1
 #define SLUICE_EVENT_DESC 2
 

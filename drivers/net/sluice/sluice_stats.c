@@ -19,9 +19,18 @@ struct counter {
 	size_t offset;
 };
 
-#define RXQ_COUNTER(name, field) {name, offsetof(struct sluice_rxq, field)}
-#define TXQ_COUNTER(name, field) {name, offsetof(struct sluice_txq, field)}
-#define PORT_COUNTER(name, field) {name, offsetof(struct sluice_port, field)}
+#define RXQ_COUNTER(name, field) \
+	{ \
+		name, offsetof(struct sluice_rxq, field) \
+	}
+#define TXQ_COUNTER(name, field) \
+	{ \
+		name, offsetof(struct sluice_txq, field) \
+	}
+#define PORT_COUNTER(name, field) \
+	{ \
+		name, offsetof(struct sluice_port, field) \
+	}
 
 /* Names: direction_qN_detail_unit. Packets and bytes of queues come from the basic statistics. */
 static const struct counter rxq_counters[] = {
@@ -136,23 +145,26 @@ static unsigned int
 nb_xstats(const struct rte_eth_dev *dev)
 {
 	return dev->data->nb_rx_queues * RTE_DIM(rxq_counters) +
-			dev->data->nb_tx_queues * RTE_DIM(txq_counters) + RTE_DIM(port_counters) + NB_DMA;
+			dev->data->nb_tx_queues * RTE_DIM(txq_counters) + RTE_DIM(port_counters) +
+			NB_DMA;
 }
 
 int
 sluice_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
 {
-	static const char *const dma_names[NB_DMA] = {"dma_maps", "dma_bytes"};
+	static const char *const dma_names[NB_DMA] = { "dma_maps", "dma_bytes" };
 	unsigned int at = 0, i, c;
 
 	if (names == NULL || n < nb_xstats(dev))
 		return nb_xstats(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		for (c = 0; c < RTE_DIM(rxq_counters); c++)
-			snprintf(names[at++].name, sizeof(names[0].name), "rx_q%u_%s", i, rxq_counters[c].name);
+			snprintf(names[at++].name, sizeof(names[0].name), "rx_q%u_%s", i,
+					rxq_counters[c].name);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		for (c = 0; c < RTE_DIM(txq_counters); c++)
-			snprintf(names[at++].name, sizeof(names[0].name), "tx_q%u_%s", i, txq_counters[c].name);
+			snprintf(names[at++].name, sizeof(names[0].name), "tx_q%u_%s", i,
+					txq_counters[c].name);
 	for (c = 0; c < RTE_DIM(port_counters); c++)
 		strlcpy(names[at++].name, port_counters[c].name, sizeof(names[0].name));
 	for (c = 0; c < NB_DMA; c++)
@@ -162,13 +174,14 @@ sluice_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *name
 
 /* Values of one object's counters, behind those that are there already. */
 static unsigned int
-add_values(struct rte_eth_xstat *xstats, unsigned int at, void *base, const struct counter *c, unsigned int nb)
+add_values(struct rte_eth_xstat *xstats, unsigned int at, void *base, const struct counter *c,
+		unsigned int nb)
 {
 	unsigned int i;
 
 	for (i = 0; i < nb; i++, at++)
-		xstats[at] = (struct rte_eth_xstat){
-			.id = at, .value = base == NULL ? 0 : *counter_of(base, &c[i])};
+		xstats[at] = (struct rte_eth_xstat){ .id = at,
+			.value = base == NULL ? 0 : *counter_of(base, &c[i]) };
 	return at;
 }
 
@@ -181,13 +194,16 @@ sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 	if (xstats == NULL || n < nb_xstats(dev))
 		return nb_xstats(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		at = add_values(xstats, at, dev->data->rx_queues[i], rxq_counters, RTE_DIM(rxq_counters));
+		at = add_values(xstats, at, dev->data->rx_queues[i], rxq_counters,
+				RTE_DIM(rxq_counters));
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		at = add_values(xstats, at, dev->data->tx_queues[i], txq_counters, RTE_DIM(txq_counters));
+		at = add_values(xstats, at, dev->data->tx_queues[i], txq_counters,
+				RTE_DIM(txq_counters));
 	at = add_values(xstats, at, port, port_counters, RTE_DIM(port_counters));
-	xstats[at] = (struct rte_eth_xstat){.id = at, .value = dmap_regions(port->domain, NULL, 0)};
+	xstats[at] = (struct rte_eth_xstat){ .id = at,
+		.value = dmap_regions(port->domain, NULL, 0) };
 	at++;
-	xstats[at] = (struct rte_eth_xstat){.id = at, .value = dmap_bytes(port->domain)};
+	xstats[at] = (struct rte_eth_xstat){ .id = at, .value = dmap_bytes(port->domain) };
 	return at + 1;
 }
 
@@ -197,8 +213,8 @@ dump_queue(FILE *f, const char *direction, const struct sluice_queue *q)
 	const struct sluice_ring *r = &q->ring;
 
 	fprintf(f, "  %s queue %u: state %u ring %u head %u tail %u free %u holes %u lent %u failure: %s\n",
-			direction, q->id, q->state, r->size, r->head, r->tail, r->nb_free, r->nb_holes,
-			q->stream.nb_lent, sluice_fail_name(q->fail));
+			direction, q->id, q->state, r->size, r->head, r->tail, r->nb_free,
+			r->nb_holes, q->stream.nb_lent, sluice_fail_name(q->fail));
 }
 
 int
@@ -208,9 +224,10 @@ sluice_priv_dump(struct rte_eth_dev *dev, FILE *f)
 	struct dmap_region regions[16];
 	unsigned int nb, i;
 
-	fprintf(f, "transport %s path %s live %d failure: %s\n", port->transport->ops->name, port->args.path,
-			port->is_live, sluice_fail_name(port->failure));
-	fprintf(f, "features 0x%" PRIx64 " offered 0x%" PRIx64 "\n", port->features, port->info.features);
+	fprintf(f, "transport %s path %s live %d failure: %s\n", port->transport->ops->name,
+			port->args.path, port->is_live, sluice_fail_name(port->failure));
+	fprintf(f, "features 0x%" PRIx64 " offered 0x%" PRIx64 "\n", port->features,
+			port->info.features);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		if (dev->data->rx_queues[i] != NULL)
 			dump_queue(f, "receive", dev->data->rx_queues[i]);
@@ -218,7 +235,8 @@ sluice_priv_dump(struct rte_eth_dev *dev, FILE *f)
 		if (dev->data->tx_queues[i] != NULL)
 			dump_queue(f, "transmit", dev->data->tx_queues[i]);
 	nb = dmap_regions(port->domain, regions, RTE_DIM(regions));
-	fprintf(f, "memory shown to the device: %u regions, %" PRIu64 " bytes\n", nb, dmap_bytes(port->domain));
+	fprintf(f, "memory shown to the device: %u regions, %" PRIu64 " bytes\n", nb,
+			dmap_bytes(port->domain));
 	for (i = 0; i < RTE_MIN(nb, RTE_DIM(regions)); i++)
 		fprintf(f, "  va 0x%" PRIxPTR " device 0x%" PRIx64 " length 0x%zx\n", regions[i].va,
 				regions[i].da.v, regions[i].len);

@@ -44,7 +44,8 @@ enum sluice_tx_verdict {
 enum sluice_tx_verdict sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m,
 		struct sluice_tx_burst *b, enum sluice_layout layout);
 /* A single-segment packet that came from another pool than the plain ones. */
-void sluice_tx_mark_foreign(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots);
+void sluice_tx_mark_foreign(
+		struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots);
 
 /*
  * The buffer that starts at slot id is done, and plain blocks do not apply: free it, then the slots that
@@ -173,7 +174,8 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 	uint32_t id, len, done;
 
 	if (!is_in_order && likely(sluice_tx_all_plain(txq))) {
-		while (nb_plain < nb_max && nb_plain < sluice_ring_nb_busy(r) && sluice_packed_is_used(r)) {
+		while (nb_plain < nb_max && nb_plain < sluice_ring_nb_busy(r) &&
+				sluice_packed_is_used(r)) {
 			sluice_packed_take(r, &id, &len);
 			if (unlikely(id != expected))
 				break;
@@ -233,7 +235,8 @@ sluice_tx_give_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_t
 
 /* Make the burst visible, and tell the device if it wants to be told. */
 static __rte_always_inline void
-sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
+sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
+		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	bool wants_kick;
@@ -262,7 +265,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	struct sluice_tx_burst b = {0};
+	struct sluice_tx_burst b = { 0 };
 	enum sluice_tx_verdict verdict;
 	uint64_t bytes = 0, dropped = 0;
 	uint16_t nb_tx;

@@ -74,11 +74,13 @@ sluice_tx_complete(struct sluice_txq *txq, uint32_t id)
  * device-visible memory. Adds the first part; the segment's data follow in the same part if they touch.
  */
 static bool
-give_header(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct part *parts, uint16_t *nb)
+give_header(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct part *parts,
+		uint16_t *nb)
 {
 	bool is_own = rte_mbuf_refcnt_read(m) == 1 &&
-			(RTE_MBUF_DIRECT(m) || (RTE_MBUF_HAS_PINNED_EXTBUF(m) &&
-					rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
+			(RTE_MBUF_DIRECT(m) ||
+					(RTE_MBUF_HAS_PINNED_EXTBUF(m) &&
+							rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
 	uint64_t extra;
 	void *hdr;
 
@@ -93,8 +95,8 @@ give_header(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct pa
 	}
 	memset(&txq->dv_extra[slot].hdr, 0, sizeof(txq->dv_extra[slot].hdr));
 	extra = txq->extra_da.v + slot * sizeof(txq->dv_extra[0]);
-	parts[0] = (struct part){
-		.da.v = extra + offsetof(struct sluice_tx_extra, hdr), .len = SLUICE_NET_HDR_LEN};
+	parts[0] = (struct part){ .da.v = extra + offsetof(struct sluice_tx_extra, hdr),
+		.len = SLUICE_NET_HDR_LEN };
 	*nb = 1;
 	if (m->data_len == 0)
 		return true;
@@ -108,7 +110,8 @@ give_header(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct pa
  * False: some memory is out of the device's reach.
  */
 static bool
-collect_parts(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct part *parts, uint16_t *nb)
+collect_parts(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct part *parts,
+		uint16_t *nb)
 {
 	struct rte_mbuf *seg;
 
@@ -148,8 +151,8 @@ write_desc(struct sluice_txq *txq, struct sluice_tx_burst *b, uint16_t head, con
 
 /* The parts in an indirect table, one slot (2.7.5.3, 2.8.7). */
 static void
-give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts, uint16_t nb,
-		enum sluice_layout layout)
+give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts,
+		uint16_t nb, enum sluice_layout layout)
 {
 	struct sluice_tx_extra *dv_extra = &txq->dv_extra[b->slot];
 	struct part table;
@@ -158,10 +161,11 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct pa
 	for (i = 0; i < nb; i++) {
 		if (layout == SLUICE_SPLIT)
 			sluice_split_desc_write(&dv_extra->split[i], parts[i].da, parts[i].len,
-					i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, i + 1 < nb ? i + 1 : 0);
+					i + 1 < nb ? SLUICE_DESC_F_NEXT : 0,
+					i + 1 < nb ? i + 1 : 0);
 		else
-			dv_extra->packed[i] = (struct sluice_packed_desc){
-				.addr = parts[i].da.v, .len = parts[i].len};
+			dv_extra->packed[i] = (struct sluice_packed_desc){ .addr = parts[i].da.v,
+				.len = parts[i].len };
 	}
 	table.da.v = txq->extra_da.v + b->slot * sizeof(*dv_extra) +
 			offsetof(struct sluice_tx_extra, split);

@@ -18,20 +18,20 @@
 #define DEFINE_PATH(name, ...) \
 	static uint16_t sluice_tx_burst_##name(void *txq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
-		return sluice_tx_tmpl(txq, pkts, nb, (struct sluice_path_cfg){__VA_ARGS__}); \
+		return sluice_tx_tmpl(txq, pkts, nb, (struct sluice_path_cfg){ __VA_ARGS__ }); \
 	} \
 	static uint32_t sluice_tx_cleanup_##name(struct sluice_txq *txq, uint32_t nb_max) \
 	{ \
 		uint16_t nb = nb_max == 0 || nb_max > UINT16_MAX ? UINT16_MAX : nb_max; \
 \
-		return sluice_tx_reclaim(txq, nb, (struct sluice_path_cfg){__VA_ARGS__}); \
+		return sluice_tx_reclaim(txq, nb, (struct sluice_path_cfg){ __VA_ARGS__ }); \
 	}
 SLUICE_TX_PATHS(DEFINE_PATH)
 
 #define DEFINE_ROW(path, ...) \
-	{.name = "Sluice Scalar " #path, \
-			.cfg = {__VA_ARGS__}, \
-			.burst = sluice_tx_burst_##path, \
-			.cleanup = sluice_tx_cleanup_##path},
-const struct sluice_tx_path sluice_tx_paths[] = {SLUICE_TX_PATHS(DEFINE_ROW)};
+	{ .name = "Sluice Scalar " #path, \
+		.cfg = { __VA_ARGS__ }, \
+		.burst = sluice_tx_burst_##path, \
+		.cleanup = sluice_tx_cleanup_##path },
+const struct sluice_tx_path sluice_tx_paths[] = { SLUICE_TX_PATHS(DEFINE_ROW) };
 const unsigned int sluice_nb_tx_paths = RTE_DIM(sluice_tx_paths);

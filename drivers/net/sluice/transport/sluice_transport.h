@@ -27,7 +27,7 @@ struct sluice_device_info {
 	uint16_t nb_pairs_max; /* queue pairs that it can serve */
 	bool has_mac;
 	uint8_t mac[6];
-	uint16_t mtu;          /* 0: not told */
+	uint16_t mtu; /* 0: not told */
 };
 
 /* One virtqueue, ready to be started. Addresses are virtual ones in shown memory. */
@@ -42,10 +42,10 @@ struct sluice_vq_setup {
 };
 
 enum sluice_wait {
-	SLUICE_WAIT_WOKEN,   /* the wake descriptor was written */
+	SLUICE_WAIT_WOKEN, /* the wake descriptor was written */
 	SLUICE_WAIT_TIMEOUT,
-	SLUICE_WAIT_PEER,    /* not connected: somebody may want to connect */
-	SLUICE_WAIT_GONE,    /* connected: the device went away */
+	SLUICE_WAIT_PEER, /* not connected: somebody may want to connect */
+	SLUICE_WAIT_GONE, /* connected: the device went away */
 };
 
 struct sluice_transport {
@@ -63,7 +63,8 @@ struct sluice_transport_ops {
 	void (*disconnect)(struct sluice_transport *t);
 	bool (*is_connected)(const struct sluice_transport *t);
 	/* Show exactly these regions. 0 when not connected: the port publishes again after connect. */
-	int (*publish)(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb);
+	int (*publish)(struct sluice_transport *t, const struct dmap_region *regions,
+			unsigned int nb);
 	/* Device status up to FEATURES_OK (3.1.1). mtu is told to the device if it is not 0. */
 	int (*begin)(struct sluice_transport *t, uint64_t features, uint16_t mtu);
 	int (*vq_start)(struct sluice_transport *t, const struct sluice_vq_setup *vq);
@@ -84,6 +85,7 @@ struct sluice_vhost_user_conf {
 };
 
 /* Make a vhost-user front end. A server listens from here on; a client does nothing yet. */
-int sluice_vhost_user_create(const struct sluice_vhost_user_conf *conf, struct sluice_transport **out);
+int sluice_vhost_user_create(
+		const struct sluice_vhost_user_conf *conf, struct sluice_transport **out);
 
 #endif /* SLUICE_TRANSPORT_H */

@@ -5,15 +5,11 @@
 /*
  * The vhost-user front end: transport of the vdev net_sluice. Client and server mode.
  * Sections in brackets are those of QEMU docs/interop/vhost-user.rst.
- *
- * io_lock is held around each exchange, so a table that a polling core publishes does not get between a
- * request and its reply.
  */
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +19,7 @@
 #include <rte_common.h>
 
 #include "sluice_log.h"
-#include "sluice_transport.h"
-#include "vhost_user_msg.h"
-
-/* A back end that does not answer within this time is treated as gone. */
-#define VU_TIMEOUT_MS 5000
+#include "vhost_user.h"
 
 #define VU_PROTOCOL_FEATURES \
 	(SLUICE_BIT(SLUICE_VU_PROTOCOL_F_MQ) | SLUICE_BIT(SLUICE_VU_PROTOCOL_F_REPLY_ACK) | \
@@ -36,147 +28,20 @@
 			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | \
 			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_STATUS))
 
-/* What a back end may claim to take; bounds what is kept here. */
-#define VU_SLOTS_MAX 509
-
-struct vhost_user {
-	struct sluice_transport base;
-	char *path;
-	bool is_server;
-	int listen_fd;
-	pthread_mutex_t io_lock;
-	/* protected by io_lock */
-	int sock;
-	uint64_t protocol; /* negotiated protocol features */
-	unsigned int regions_max;
-	struct dmap_region *shown; /* what the back end was told, with CONFIGURE_MEM_SLOTS */
-	unsigned int nb_shown;
-};
-
-static struct vhost_user *
-vhost_user_of(const struct sluice_transport *t)
-{
-	return (struct vhost_user *)(uintptr_t)t;
-}
-
-static bool
-has_protocol(const struct vhost_user *vu, unsigned int bit)
-{
-	return (vu->protocol & SLUICE_BIT(bit)) != 0;
-}
-
-static const char *
-reason(int err)
-{
-	switch (-err) {
-	case ETIMEDOUT:
-		return "no answer from the back end in time";
-	case ECONNRESET:
-		return "the back end closed the connection";
-	case EPROTO:
-		return "the answer is not what the protocol demands";
-	case EREMOTEIO:
-		return "the back end refused";
-	case ENOTSOCK:
-		return "there is a file that is not a socket";
-	default:
-		return strerror(-err);
-	}
-}
-
-static int
-fail(const struct vhost_user *vu, const char *step, int err)
-{
-	SLUICE_LOG(ERR, "path=%s: %s failed: %s", vu->path, step, reason(err));
-	return err;
-}
-
-/* Send; with REPLY_ACK wait for the back end's verdict [Communication]. io_lock is held. */
-static int
-request_locked(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds)
-{
-	int64_t deadline = sluice_vu_now() + VU_TIMEOUT_MS;
-	bool wants_ack = has_protocol(vu, SLUICE_VU_PROTOCOL_F_REPLY_ACK);
-	uint32_t request = msg->request;
-	int ret;
-
-	if (vu->sock < 0)
-		return -ENOTCONN;
-	msg->flags = SLUICE_VU_VERSION | (wants_ack ? SLUICE_VU_NEED_REPLY : 0);
-	ret = sluice_vu_send(vu->sock, msg, fds, nb_fds, deadline);
-	if (ret == 0 && wants_ack) {
-		ret = sluice_vu_recv_reply(vu->sock, request, msg, sizeof(msg->u64), deadline);
-		if (ret == 0 && msg->u64 != 0)
-			ret = -EREMOTEIO;
-	}
-	if (ret != 0)
-		fail(vu, sluice_vu_request_name(request), ret);
-	return ret;
-}
-
-static int
-request(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds)
-{
-	int ret;
-
-	pthread_mutex_lock(&vu->io_lock);
-	ret = request_locked(vu, msg, fds, nb_fds);
-	pthread_mutex_unlock(&vu->io_lock);
-	return ret;
-}
-
-/* Send a request that has a reply of its own, of the same payload size. */
-static int
-query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t reply_len)
-{
-	int64_t deadline = sluice_vu_now() + VU_TIMEOUT_MS;
-	uint32_t request = msg->request;
-	int ret;
-
-	pthread_mutex_lock(&vu->io_lock);
-	msg->flags = SLUICE_VU_VERSION;
-	ret = vu->sock < 0 ? -ENOTCONN : sluice_vu_send(vu->sock, msg, NULL, 0, deadline);
-	if (ret == 0)
-		ret = sluice_vu_recv_reply(vu->sock, request, msg, reply_len, deadline);
-	pthread_mutex_unlock(&vu->io_lock);
-	if (ret != 0)
-		fail(vu, sluice_vu_request_name(request), ret);
-	return ret;
-}
-
-static int
-get_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t *value)
-{
-	struct sluice_vu_msg msg = {.request = what};
-	int ret = query(vu, &msg, sizeof(msg.u64));
-
-	if (ret == 0)
-		*value = msg.u64;
-	return ret;
-}
-
-static int
-set_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t value)
-{
-	struct sluice_vu_msg msg = {.request = what, .size = sizeof(msg.u64), .u64 = value};
-
-	return request(vu, &msg, NULL, 0);
-}
-
 static int
 set_vring(struct vhost_user *vu, enum sluice_vu_request what, uint32_t index, uint32_t num)
 {
-	struct sluice_vu_msg msg = {.request = what, .size = sizeof(msg.vring)};
+	struct sluice_vu_msg msg = { .request = what, .size = sizeof(msg.vring) };
 
 	msg.vring.index = index;
 	msg.vring.num = num;
-	return request(vu, &msg, NULL, 0);
+	return sluice_vu_request(vu, &msg, NULL, 0);
 }
 
 static void
 vhost_user_disconnect(struct sluice_transport *t)
 {
-	struct vhost_user *vu = vhost_user_of(t);
+	struct vhost_user *vu = sluice_vu_of(t);
 
 	pthread_mutex_lock(&vu->io_lock);
 	if (vu->sock >= 0)
@@ -193,7 +58,7 @@ vhost_user_disconnect(struct sluice_transport *t)
 static bool
 vhost_user_is_connected(const struct sluice_transport *t)
 {
-	return vhost_user_of(t)->sock >= 0;
+	return sluice_vu_of(t)->sock >= 0;
 }
 
 /* Protocol features, and the limits that hang on them. */
@@ -203,29 +68,30 @@ negotiate_protocol(struct vhost_user *vu, struct sluice_device_info *info)
 	uint64_t offered, value;
 	int ret;
 
-	ret = get_u64(vu, SLUICE_VU_GET_PROTOCOL_FEATURES, &offered);
+	ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_PROTOCOL_FEATURES, &offered);
 	if (ret == 0)
-		ret = set_u64(vu, SLUICE_VU_SET_PROTOCOL_FEATURES, offered & VU_PROTOCOL_FEATURES);
+		ret = sluice_vu_set_u64(vu, SLUICE_VU_SET_PROTOCOL_FEATURES,
+				offered & VU_PROTOCOL_FEATURES);
 	if (ret != 0)
 		return ret;
 	pthread_mutex_lock(&vu->io_lock);
 	vu->protocol = offered & VU_PROTOCOL_FEATURES;
 	pthread_mutex_unlock(&vu->io_lock);
-	if (has_protocol(vu, SLUICE_VU_PROTOCOL_F_MQ)) {
-		ret = get_u64(vu, SLUICE_VU_GET_QUEUE_NUM, &value);
+	if (sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_MQ)) {
+		ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_QUEUE_NUM, &value);
 		if (ret != 0)
 			return ret;
 		if (value == 0)
-			return fail(vu, "GET_QUEUE_NUM", -EPROTO);
+			return sluice_vu_fail(vu, "GET_QUEUE_NUM", -EPROTO);
 		/* For a network device these are pairs [Multiple queue support]. */
 		info->nb_pairs_max = RTE_MIN(value, (uint64_t)UINT8_MAX / 2);
 	}
-	if (has_protocol(vu, SLUICE_VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS)) {
-		ret = get_u64(vu, SLUICE_VU_GET_MAX_MEM_SLOTS, &value);
+	if (sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS)) {
+		ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_MAX_MEM_SLOTS, &value);
 		if (ret != 0)
 			return ret;
 		if (value == 0)
-			return fail(vu, "GET_MAX_MEM_SLOTS", -EPROTO);
+			return sluice_vu_fail(vu, "GET_MAX_MEM_SLOTS", -EPROTO);
 		pthread_mutex_lock(&vu->io_lock);
 		vu->regions_max = RTE_MIN(value, (uint64_t)VU_SLOTS_MAX);
 		pthread_mutex_unlock(&vu->io_lock);
@@ -237,14 +103,14 @@ negotiate_protocol(struct vhost_user *vu, struct sluice_device_info *info)
 static int
 read_config(struct vhost_user *vu, struct sluice_device_info *info)
 {
-	struct sluice_vu_msg msg = {.request = SLUICE_VU_GET_CONFIG};
+	struct sluice_vu_msg msg = { .request = SLUICE_VU_GET_CONFIG };
 	const uint32_t len = sizeof(struct sluice_net_config);
 	struct sluice_net_config config;
 	int ret;
 
 	msg.config.size = len;
 	msg.size = offsetof(struct sluice_vu_msg, config.data) - SLUICE_VU_HEADER_LEN + len;
-	ret = query(vu, &msg, msg.size);
+	ret = sluice_vu_query(vu, &msg, msg.size);
 	if (ret != 0)
 		return ret;
 	memcpy(&config, msg.config.data, sizeof(config));
@@ -260,17 +126,19 @@ read_config(struct vhost_user *vu, struct sluice_device_info *info)
 static int
 handshake(struct vhost_user *vu, struct sluice_device_info *info)
 {
-	struct sluice_vu_msg owner = {.request = SLUICE_VU_SET_OWNER};
+	struct sluice_vu_msg owner = { .request = SLUICE_VU_SET_OWNER };
 	int ret;
 
 	memset(info, 0, sizeof(*info));
 	info->nb_pairs_max = 1;
-	ret = get_u64(vu, SLUICE_VU_GET_FEATURES, &info->features);
+	ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_FEATURES, &info->features);
 	if (ret != 0)
 		return ret;
 	if (!(info->features & SLUICE_BIT(SLUICE_F_VERSION_1))) {
-		SLUICE_LOG(ERR, "path=%s: the back end does not offer VIRTIO_F_VERSION_1 (features 0x%" PRIx64
-				"): legacy devices are not supported", vu->path, info->features);
+		SLUICE_LOG(ERR,
+				"path=%s: the back end does not offer VIRTIO_F_VERSION_1 (features 0x%" PRIx64
+				"): legacy devices are not supported",
+				vu->path, info->features);
 		return -ENOTSUP;
 	}
 	if (info->features & SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES)) {
@@ -279,8 +147,8 @@ handshake(struct vhost_user *vu, struct sluice_device_info *info)
 			return ret;
 	}
 	info->features &= ~SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES);
-	ret = request(vu, &owner, NULL, 0);
-	if (ret == 0 && has_protocol(vu, SLUICE_VU_PROTOCOL_F_CONFIG))
+	ret = sluice_vu_request(vu, &owner, NULL, 0);
+	if (ret == 0 && sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_CONFIG))
 		ret = read_config(vu, info);
 	return ret;
 }
@@ -288,14 +156,14 @@ handshake(struct vhost_user *vu, struct sluice_device_info *info)
 static int
 vhost_user_connect(struct sluice_transport *t, struct sluice_device_info *info, bool is_retry)
 {
-	struct vhost_user *vu = vhost_user_of(t);
+	struct vhost_user *vu = sluice_vu_of(t);
 	int sock, ret;
 
 	sock = vu->is_server ? sluice_vu_accept(vu->listen_fd) : sluice_vu_connect(vu->path);
 	if (sock < 0) {
 		if (is_retry || (vu->is_server && sock == -EAGAIN))
 			return sock;
-		return fail(vu, vu->is_server ? "accept" : "connect", sock);
+		return sluice_vu_fail(vu, vu->is_server ? "accept" : "connect", sock);
 	}
 	pthread_mutex_lock(&vu->io_lock);
 	vu->sock = sock;
@@ -306,121 +174,18 @@ vhost_user_connect(struct sluice_transport *t, struct sluice_device_info *info, 
 	return ret;
 }
 
-static struct sluice_vu_region
-wire_region(const struct dmap_region *r)
-{
-	return (struct sluice_vu_region){
-		.guest_addr = r->da.v, .size = r->len, .user_addr = r->va, .mmap_offset = r->fd_off};
-}
-
-/* The whole table in one message [SET_MEM_TABLE]. */
-static int
-send_table(struct vhost_user *vu, const struct dmap_region *regions, unsigned int nb)
-{
-	struct sluice_vu_msg msg = {.request = SLUICE_VU_SET_MEM_TABLE};
-	int fds[SLUICE_VU_TABLE_MAX];
-	unsigned int i;
-
-	msg.table.nb = nb;
-	for (i = 0; i < nb; i++) {
-		msg.table.regions[i] = wire_region(&regions[i]);
-		fds[i] = regions[i].fd;
-	}
-	msg.size = 8 + nb * sizeof(msg.table.regions[0]);
-	return request_locked(vu, &msg, fds, nb);
-}
-
-static bool
-is_in(const struct dmap_region *r, const struct dmap_region *set, unsigned int nb)
-{
-	unsigned int i;
-
-	for (i = 0; i < nb; i++)
-		if (r->va == set[i].va && r->len == set[i].len && r->da.v == set[i].da.v &&
-				r->fd == set[i].fd && r->fd_off == set[i].fd_off)
-			return true;
-	return false;
-}
-
-/* One region more or less [ADD_MEM_REG, REM_MEM_REG]. */
-static int
-send_slot(struct vhost_user *vu, enum sluice_vu_request what, const struct dmap_region *r)
-{
-	struct sluice_vu_msg msg = {.request = what, .size = sizeof(msg.slot)};
-
-	msg.slot.region = wire_region(r);
-	return request_locked(vu, &msg, &r->fd, what == SLUICE_VU_ADD_MEM_REG ? 1 : 0);
-}
-
-/*
- * The differences between two tables. Added first, removed last: a region that only grows is reachable at all
- * times, but for back ends that refuse overlaps the old one must go before the new one comes.
- */
-static int
-send_slots(struct vhost_user *vu, const struct dmap_region *regions, unsigned int nb)
-{
-	struct dmap_region *copy = NULL;
-	unsigned int i;
-	int ret = 0;
-
-	if (nb != 0) {
-		copy = malloc(nb * sizeof(*copy));
-		if (copy == NULL)
-			return -ENOMEM;
-		memcpy(copy, regions, nb * sizeof(*copy));
-	}
-	for (i = 0; i < vu->nb_shown && ret == 0; i++)
-		if (!is_in(&vu->shown[i], regions, nb))
-			ret = send_slot(vu, SLUICE_VU_REM_MEM_REG, &vu->shown[i]);
-	for (i = 0; i < nb && ret == 0; i++)
-		if (!is_in(&regions[i], vu->shown, vu->nb_shown))
-			ret = send_slot(vu, SLUICE_VU_ADD_MEM_REG, &regions[i]);
-	if (ret != 0) {
-		free(copy);
-		return ret;
-	}
-	free(vu->shown);
-	vu->shown = copy;
-	vu->nb_shown = nb;
-	return 0;
-}
-
-static int
-vhost_user_publish(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
-{
-	struct vhost_user *vu = vhost_user_of(t);
-	int ret = 0;
-
-	pthread_mutex_lock(&vu->io_lock);
-	if (vu->sock < 0)
-		goto unlock;
-	if (nb > vu->regions_max) {
-		SLUICE_LOG(ERR, "path=%s: rings and mempools lie in %u files (memory regions), the back end "
-				"takes %u: use the EAL option --single-file-segments, larger huge pages or "
-				"smaller mempools", vu->path, nb, vu->regions_max);
-		ret = -ENOSPC;
-	} else if (has_protocol(vu, SLUICE_VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS)) {
-		ret = send_slots(vu, regions, nb);
-	} else if (nb != 0) {
-		ret = send_table(vu, regions, nb);
-	}
-unlock:
-	pthread_mutex_unlock(&vu->io_lock);
-	return ret;
-}
-
 static int
 set_status(struct vhost_user *vu, uint8_t status)
 {
-	if (!has_protocol(vu, SLUICE_VU_PROTOCOL_F_STATUS))
+	if (!sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_STATUS))
 		return 0;
-	return set_u64(vu, SLUICE_VU_SET_STATUS, status);
+	return sluice_vu_set_u64(vu, SLUICE_VU_SET_STATUS, status);
 }
 
 static int
 vhost_user_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 {
-	struct vhost_user *vu = vhost_user_of(t);
+	struct vhost_user *vu = sluice_vu_of(t);
 	uint64_t protocol_bit = vu->protocol != 0 ? SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES) : 0;
 	int ret;
 
@@ -428,32 +193,35 @@ vhost_user_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 	if (ret == 0)
 		ret = set_status(vu, SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER);
 	if (ret == 0)
-		ret = set_u64(vu, SLUICE_VU_SET_FEATURES, features | protocol_bit);
+		ret = sluice_vu_set_u64(vu, SLUICE_VU_SET_FEATURES, features | protocol_bit);
 	if (ret == 0)
-		ret = set_status(vu, SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |
+		ret = set_status(vu,
+				SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |
 						SLUICE_STATUS_FEATURES_OK);
-	if (ret == 0 && mtu != 0 && has_protocol(vu, SLUICE_VU_PROTOCOL_F_NET_MTU))
-		ret = set_u64(vu, SLUICE_VU_NET_SET_MTU, mtu);
+	if (ret == 0 && mtu != 0 && sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_NET_MTU))
+		ret = sluice_vu_set_u64(vu, SLUICE_VU_NET_SET_MTU, mtu);
 	return ret;
 }
 
 static int
 set_vring_addr(struct vhost_user *vu, const struct sluice_vq_setup *vq)
 {
-	struct sluice_vu_msg msg = {.request = SLUICE_VU_SET_VRING_ADDR, .size = sizeof(msg.addr)};
+	struct sluice_vu_msg msg = { .request = SLUICE_VU_SET_VRING_ADDR,
+		.size = sizeof(msg.addr) };
 
 	msg.addr.index = vq->vq;
 	msg.addr.desc = (uintptr_t)vq->dv_desc;
 	msg.addr.avail = (uintptr_t)vq->dv_driver;
 	msg.addr.used = (uintptr_t)vq->dv_device;
-	return request(vu, &msg, NULL, 0);
+	return sluice_vu_request(vu, &msg, NULL, 0);
 }
 
 static int
 vhost_user_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
 {
-	struct vhost_user *vu = vhost_user_of(t);
-	struct sluice_vu_msg kick = {.request = SLUICE_VU_SET_VRING_KICK, .size = sizeof(kick.u64)};
+	struct vhost_user *vu = sluice_vu_of(t);
+	struct sluice_vu_msg kick = { .request = SLUICE_VU_SET_VRING_KICK,
+		.size = sizeof(kick.u64) };
 	/* A fresh packed ring: both positions 0, both wrap counters 1 [Vring descriptor indices]. */
 	uint32_t base = vq->is_packed ? 0x80008000 : 0;
 	int ret;
@@ -465,17 +233,17 @@ vhost_user_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq
 		ret = set_vring_addr(vu, vq);
 	/* We poll the rings: no descriptor to call us. */
 	if (ret == 0)
-		ret = set_u64(vu, SLUICE_VU_SET_VRING_CALL, vq->vq | SLUICE_VU_NO_FD);
+		ret = sluice_vu_set_u64(vu, SLUICE_VU_SET_VRING_CALL, vq->vq | SLUICE_VU_NO_FD);
 	if (ret != 0)
 		return ret;
 	kick.u64 = vq->vq;
-	return request(vu, &kick, &vq->kick_fd, 1);
+	return sluice_vu_request(vu, &kick, &vq->kick_fd, 1);
 }
 
 static int
 vhost_user_commit(struct sluice_transport *t, uint16_t nb_vqs)
 {
-	struct vhost_user *vu = vhost_user_of(t);
+	struct vhost_user *vu = sluice_vu_of(t);
 	uint16_t vq;
 	int ret = 0;
 
@@ -483,16 +251,19 @@ vhost_user_commit(struct sluice_transport *t, uint16_t nb_vqs)
 	for (vq = 0; vq < nb_vqs && ret == 0 && vu->protocol != 0; vq++)
 		ret = set_vring(vu, SLUICE_VU_SET_VRING_ENABLE, vq, 1);
 	if (ret == 0)
-		ret = set_status(vu, SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |
-						SLUICE_STATUS_FEATURES_OK | SLUICE_STATUS_DRIVER_OK);
+		ret = set_status(vu,
+				SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |
+						SLUICE_STATUS_FEATURES_OK |
+						SLUICE_STATUS_DRIVER_OK);
 	return ret;
 }
 
 static int
 vhost_user_vq_stop(struct sluice_transport *t, uint16_t vq)
 {
-	struct vhost_user *vu = vhost_user_of(t);
-	struct sluice_vu_msg msg = {.request = SLUICE_VU_GET_VRING_BASE, .size = sizeof(msg.vring)};
+	struct vhost_user *vu = sluice_vu_of(t);
+	struct sluice_vu_msg msg = { .request = SLUICE_VU_GET_VRING_BASE,
+		.size = sizeof(msg.vring) };
 	int ret = 0;
 
 	if (vu->protocol != 0)
@@ -501,30 +272,30 @@ vhost_user_vq_stop(struct sluice_transport *t, uint16_t vq)
 		return ret;
 	/* The reply says that the ring is stopped; the index in it is of no use to us [Ring states]. */
 	msg.vring.index = vq;
-	return query(vu, &msg, sizeof(msg.vring));
+	return sluice_vu_query(vu, &msg, sizeof(msg.vring));
 }
 
 static int
 vhost_user_reset(struct sluice_transport *t)
 {
-	return set_status(vhost_user_of(t), 0);
+	return set_status(sluice_vu_of(t), 0);
 }
 
 static enum sluice_wait
 vhost_user_wait(struct sluice_transport *t, int wake_fd, int timeout_ms)
 {
-	struct vhost_user *vu = vhost_user_of(t);
+	struct vhost_user *vu = sluice_vu_of(t);
 	/*
 	 * Only the end of a connection is of interest: what can be read is the reply to somebody's request.
 	 * The caller is the thread that connects and disconnects, so sock does not change here.
 	 */
-	struct pollfd pfds[2] = {{.fd = wake_fd, .events = POLLIN}, {.fd = -1}};
+	struct pollfd pfds[2] = { { .fd = wake_fd, .events = POLLIN }, { .fd = -1 } };
 	int ret;
 
 	if (vu->sock >= 0)
-		pfds[1] = (struct pollfd){.fd = vu->sock, .events = POLLRDHUP};
+		pfds[1] = (struct pollfd){ .fd = vu->sock, .events = POLLRDHUP };
 	else if (vu->is_server)
-		pfds[1] = (struct pollfd){.fd = vu->listen_fd, .events = POLLIN};
+		pfds[1] = (struct pollfd){ .fd = vu->listen_fd, .events = POLLIN };
 	ret = poll(pfds, RTE_DIM(pfds), timeout_ms);
 	if (ret > 0 && pfds[0].revents != 0)
 		return SLUICE_WAIT_WOKEN;
@@ -536,7 +307,7 @@ vhost_user_wait(struct sluice_transport *t, int wake_fd, int timeout_ms)
 static void
 vhost_user_destroy(struct sluice_transport *t)
 {
-	struct vhost_user *vu = vhost_user_of(t);
+	struct vhost_user *vu = sluice_vu_of(t);
 
 	vhost_user_disconnect(t);
 	if (vu->listen_fd >= 0) {
@@ -553,7 +324,7 @@ static const struct sluice_transport_ops vhost_user_ops = {
 	.connect = vhost_user_connect,
 	.disconnect = vhost_user_disconnect,
 	.is_connected = vhost_user_is_connected,
-	.publish = vhost_user_publish,
+	.publish = sluice_vu_publish,
 	.begin = vhost_user_begin,
 	.vq_start = vhost_user_vq_start,
 	.commit = vhost_user_commit,
@@ -585,7 +356,7 @@ sluice_vhost_user_create(const struct sluice_vhost_user_conf *conf, struct sluic
 	if (vu->is_server) {
 		ret = sluice_vu_listen(vu->path);
 		if (ret < 0) {
-			fail(vu, "listen", ret);
+			sluice_vu_fail(vu, "listen", ret);
 			vhost_user_destroy(&vu->base);
 			return ret;
 		}

@@ -29,26 +29,26 @@ sluice_vu_request_name(uint32_t request)
 		enum sluice_vu_request request;
 		const char *name;
 	} names[] = {
-		{SLUICE_VU_GET_FEATURES, "GET_FEATURES"},
-		{SLUICE_VU_SET_FEATURES, "SET_FEATURES"},
-		{SLUICE_VU_SET_OWNER, "SET_OWNER"},
-		{SLUICE_VU_SET_MEM_TABLE, "SET_MEM_TABLE"},
-		{SLUICE_VU_SET_VRING_NUM, "SET_VRING_NUM"},
-		{SLUICE_VU_SET_VRING_ADDR, "SET_VRING_ADDR"},
-		{SLUICE_VU_SET_VRING_BASE, "SET_VRING_BASE"},
-		{SLUICE_VU_GET_VRING_BASE, "GET_VRING_BASE"},
-		{SLUICE_VU_SET_VRING_KICK, "SET_VRING_KICK"},
-		{SLUICE_VU_SET_VRING_CALL, "SET_VRING_CALL"},
-		{SLUICE_VU_GET_PROTOCOL_FEATURES, "GET_PROTOCOL_FEATURES"},
-		{SLUICE_VU_SET_PROTOCOL_FEATURES, "SET_PROTOCOL_FEATURES"},
-		{SLUICE_VU_GET_QUEUE_NUM, "GET_QUEUE_NUM"},
-		{SLUICE_VU_SET_VRING_ENABLE, "SET_VRING_ENABLE"},
-		{SLUICE_VU_NET_SET_MTU, "NET_SET_MTU"},
-		{SLUICE_VU_GET_CONFIG, "GET_CONFIG"},
-		{SLUICE_VU_GET_MAX_MEM_SLOTS, "GET_MAX_MEM_SLOTS"},
-		{SLUICE_VU_ADD_MEM_REG, "ADD_MEM_REG"},
-		{SLUICE_VU_REM_MEM_REG, "REM_MEM_REG"},
-		{SLUICE_VU_SET_STATUS, "SET_STATUS"},
+		{ SLUICE_VU_GET_FEATURES, "GET_FEATURES" },
+		{ SLUICE_VU_SET_FEATURES, "SET_FEATURES" },
+		{ SLUICE_VU_SET_OWNER, "SET_OWNER" },
+		{ SLUICE_VU_SET_MEM_TABLE, "SET_MEM_TABLE" },
+		{ SLUICE_VU_SET_VRING_NUM, "SET_VRING_NUM" },
+		{ SLUICE_VU_SET_VRING_ADDR, "SET_VRING_ADDR" },
+		{ SLUICE_VU_SET_VRING_BASE, "SET_VRING_BASE" },
+		{ SLUICE_VU_GET_VRING_BASE, "GET_VRING_BASE" },
+		{ SLUICE_VU_SET_VRING_KICK, "SET_VRING_KICK" },
+		{ SLUICE_VU_SET_VRING_CALL, "SET_VRING_CALL" },
+		{ SLUICE_VU_GET_PROTOCOL_FEATURES, "GET_PROTOCOL_FEATURES" },
+		{ SLUICE_VU_SET_PROTOCOL_FEATURES, "SET_PROTOCOL_FEATURES" },
+		{ SLUICE_VU_GET_QUEUE_NUM, "GET_QUEUE_NUM" },
+		{ SLUICE_VU_SET_VRING_ENABLE, "SET_VRING_ENABLE" },
+		{ SLUICE_VU_NET_SET_MTU, "NET_SET_MTU" },
+		{ SLUICE_VU_GET_CONFIG, "GET_CONFIG" },
+		{ SLUICE_VU_GET_MAX_MEM_SLOTS, "GET_MAX_MEM_SLOTS" },
+		{ SLUICE_VU_ADD_MEM_REG, "ADD_MEM_REG" },
+		{ SLUICE_VU_REM_MEM_REG, "REM_MEM_REG" },
+		{ SLUICE_VU_SET_STATUS, "SET_STATUS" },
 	};
 	unsigned int i;
 
@@ -71,7 +71,7 @@ sluice_vu_now(void)
 static int
 wait_for(int sock, short events, int64_t deadline)
 {
-	struct pollfd pfd = {.fd = sock, .events = events};
+	struct pollfd pfd = { .fd = sock, .events = events };
 	int64_t left;
 	int ret;
 
@@ -91,9 +91,9 @@ int
 sluice_vu_send(int sock, const struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds,
 		int64_t deadline)
 {
-	char control[CMSG_SPACE(SLUICE_VU_TABLE_MAX * sizeof(int))] = {0};
+	char control[CMSG_SPACE(SLUICE_VU_TABLE_MAX * sizeof(int))] = { 0 };
 	size_t len = SLUICE_VU_HEADER_LEN + msg->size, sent = 0;
-	struct msghdr mh = {0};
+	struct msghdr mh = { 0 };
 	struct cmsghdr *cmsg;
 	struct iovec iov;
 	ssize_t n;
@@ -166,7 +166,7 @@ recv_exactly(int sock, void *buf, size_t len, int64_t deadline)
 	int ret;
 
 	while (got < len) {
-		struct iovec iov = {.iov_base = (char *)buf + got, .iov_len = len - got};
+		struct iovec iov = { .iov_base = (char *)buf + got, .iov_len = len - got };
 		struct msghdr mh = {
 			.msg_iov = &iov,
 			.msg_iovlen = 1,

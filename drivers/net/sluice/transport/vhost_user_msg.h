@@ -120,8 +120,8 @@ int sluice_vu_send(int sock, const struct sluice_vu_msg *msg, const int *fds, un
  * Receive the reply to request into *msg. Its payload must be of payload_len bytes.
  * -ETIMEDOUT; -ECONNRESET: closed; -EPROTO: not that reply (descriptors that come along are closed).
  */
-int sluice_vu_recv_reply(int sock, uint32_t request, struct sluice_vu_msg *msg, uint32_t payload_len,
-		int64_t deadline);
+int sluice_vu_recv_reply(int sock, uint32_t request, struct sluice_vu_msg *msg,
+		uint32_t payload_len, int64_t deadline);
 
 /* Sockets, all non-blocking and close-on-exec. A descriptor or a negative errno. */
 int sluice_vu_connect(const char *path);
