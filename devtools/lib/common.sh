@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the variables are for the scripts that source this file
+#
+# What the scripts of devtools/ have in common. Sourced, never run.
+
+SLUICE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+SLUICE_BUILD=${SLUICE_BUILD:-$SLUICE_ROOT/build}
+case $SLUICE_BUILD in
+/*) ;;
+*) SLUICE_BUILD=$PWD/$SLUICE_BUILD ;;
+esac
+
+# Debian's modules (pytest, scapy) belong to Debian's interpreter; PATH may name another one first.
+PYTHON=/usr/bin/python3
+
+# The driver headers that distributions leave out of their DPDK packages, and where the DPDK source has them.
+SDK_HEADERS="lib/ethdev/ethdev_driver.h lib/ethdev/ethdev_pci.h lib/ethdev/ethdev_vdev.h
+	lib/eal/include/bus_driver.h lib/eal/include/dev_driver.h
+	drivers/bus/pci/bus_pci_driver.h drivers/bus/vdev/bus_vdev_driver.h"
+
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+# build_tree DIR COMPILER [MESON OPTION...]: configure when that was not done yet, then build.
+build_tree()
+{
+	local dir=$1 cc=$2
+	shift 2
+	if [ ! -f "$dir/build.ninja" ]; then
+		# A folder that a failed configuration left behind cannot be continued.
+		rm -rf "$dir/meson-private" "$dir/meson-info" "$dir/meson-logs"
+		CC=$cc meson setup "$dir" "$SLUICE_ROOT" "$@" || return 1
+	fi
+	ninja -C "$dir"
+}

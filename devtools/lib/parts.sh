@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+# shellcheck shell=bash
+#
+# The parts that devtools/check and devtools/test are made of, and the way a part is run. Sourced
+# after common.sh. A part is a function that prints its log and returns 0, non-zero, or 77 (skipped).
+
+GCC=${GCC:-gcc}
+CLANG=${CLANG:-clang}
+LOGS=$SLUICE_ROOT/build/logs
+FAILED_PARTS=()
+# Results of test programs, by run_part: the JUnit files that a part named here are counted.
+JUNIT=
+PASSED=0 FAILED=0 SKIPPED=0
+
+c_files()
+{
+	git -C "$SLUICE_ROOT" ls-files -co --exclude-standard -- \
+		'drivers/*.[ch]' 'app/*.[ch]' 'tests/*.[ch]' | while read -r f; do
+		[ -f "$SLUICE_ROOT/$f" ] && echo "$f"
+	done
+}
+
+part_format()
+{
+	cd "$SLUICE_ROOT" || return 1
+	c_files | xargs -r clang-format --dry-run -Werror
+}
+
+# The licence is in the first line, or in the second one when the first says which interpreter runs it.
+part_spdx()
+{
+	local f first bad=0
+	cd "$SLUICE_ROOT" || return 1
+	while read -r f; do
+		[ -f "$f" ] || continue
+		first=$(head -n 1 "$f" | tr -d '\0')
+		case $f:$first in
+		*:'#!'*) first=$(sed -n 2p "$f") ;;
+		*.[ch]:* | *.py:* | *.sh:* | *meson.build:* | *meson_options.txt:*) ;;
+		*) continue ;;
+		esac
+		case $first in
+		*SPDX-License-Identifier:*) ;;
+		*) echo "$f: no SPDX-License-Identifier in the first line" && bad=1 ;;
+		esac
+	done < <(git ls-files -co --exclude-standard)
+	return $bad
+}
+
+part_layers()
+{
+	"$SLUICE_ROOT/devtools/check-layers"
+}
+
+part_scripts()
+{
+	local f bad=0
+	cd "$SLUICE_ROOT" || return 1
+	for f in .ci/run devtools/* devtools/lib/*; do
+		case $(head -n 1 "$f" 2>/dev/null):$f in
+		'#!/bin/bash:'* | *.sh) bash -n "$f" || bad=1 ;;
+		esac
+	done
+	return $bad
+}
+
+# unit_tests DIR: what `meson test` has in a build folder.
+unit_tests()
+{
+	local rc
+	rm -f "$1/meson-logs/testlog.junit.xml"
+	meson test -C "$1" --no-rebuild --print-errorlogs --timeout-multiplier 2 </dev/null
+	rc=$?
+	if [ -f "$1/meson-logs/testlog.junit.xml" ]; then
+		JUNIT=$1/meson-logs/testlog.junit.xml
+	elif [ $rc = 0 ]; then
+		echo "there are no unit tests in $1" && rc=77
+	fi
+	return $rc
+}
+
+# pytest_part BUILD JUNIT [FILE...]: stock testpmd against net_vhost, with the plug-in of a build folder.
+pytest_part()
+{
+	local build=$1 junit=$2
+	shift 2
+	rm -f "$junit"
+	JUNIT=$junit
+	cd "$SLUICE_ROOT" &&
+		SLUICE_BUILD=$build "$PYTHON" -m pytest -p no:cacheprovider --junitxml="$junit" "${@:-tests/pmd}"
+}
+
+# The same with a sanitized plug-in: the runtime must be the first library of a program that is not
+# sanitized itself. Leaks that such a program leaves at its end are not this driver's.
+sanitized_pytest_part()
+{
+	LD_PRELOAD=$("$GCC" -print-file-name=libasan.so)
+	export LD_PRELOAD ASAN_OPTIONS=detect_leaks=0
+	pytest_part "$@"
+}
+
+# run_part NAME SECONDS FUNCTION [ARGS...]
+# One line per part; the log only when it failed. The part runs in a shell of its own below a
+# deadline, so that nothing can hang and no process of it stays behind.
+run_part()
+{
+	local name=$1 seconds=$2 log rc=0 begin=$SECONDS p f s
+	shift 2
+	mkdir -p "$LOGS"
+	log=$LOGS/${name//[^a-z0-9]/-}.log
+	JUNIT=
+	timeout -k 10 "$seconds" "$BASH" -c '
+		. "$1/devtools/lib/common.sh" && . "$1/devtools/lib/parts.sh" || exit 1
+		junit=$2 && rm -f "$junit" && shift 2
+		"$@"; rc=$?
+		[ -z "$JUNIT" ] || echo "$JUNIT" >"$junit"
+		exit $rc' part "$SLUICE_ROOT" "$log.junit" "$@" >"$log" 2>&1 </dev/null || rc=$?
+	[ ! -f "$log.junit" ] || JUNIT=$(cat "$log.junit")
+
+	p=0 f=0 s=0
+	if [ -n "$JUNIT" ]; then
+		read -r p f s < <("$PYTHON" "$SLUICE_ROOT/devtools/lib/junit.py" "$JUNIT" 2>>"$log")
+		p=${p:-0} f=${f:-0} s=${s:-0}
+		# A program that died after its last result, or no results at all, is a failure too.
+		[ $rc = 0 ] || [ "$f" -gt 0 ] || f=1
+	elif [ $rc = 0 ]; then
+		p=1
+	elif [ $rc = 77 ]; then
+		s=1
+	else
+		f=1
+	fi
+	PASSED=$((PASSED + p)) FAILED=$((FAILED + f)) SKIPPED=$((SKIPPED + s))
+
+	local verdict="ok" counts=""
+	[ -z "$JUNIT" ] || counts=" ($p passed, $f failed, $s skipped)"
+	[ $rc != 77 ] || [ "$f" -gt 0 ] || verdict=skipped
+	[ "$f" = 0 ] || verdict=FAILED
+	case $rc in 124 | 137) [ "$verdict" = FAILED ] && verdict="FAILED: not done after $seconds s" ;; esac
+	printf '%-32s %s%s, %d s\n' "$name" "$verdict" "$counts" $((SECONDS - begin))
+	if [ "$f" -gt 0 ]; then
+		FAILED_PARTS+=("$name")
+		echo "----- the end of ${log#"$SLUICE_ROOT"/} -----"
+		tail -n "${SLUICE_LOG_LINES:-60}" "$log"
+		echo "-----"
+		return 1
+	fi
+}
+
+# The parts that need no compiler.
+run_static_parts()
+{
+	run_part format 60 part_format
+	run_part spdx 60 part_spdx
+	run_part layers 60 part_layers
+	run_part scripts 30 part_scripts
+}
