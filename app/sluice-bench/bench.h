@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * What the parts of sluice-bench share: the case to measure, the options, and the record that a
+ * measuring process hands to the reporting one through a pipe (same program, same layout).
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "null_dev.h"
+
+/* The third side is a second instance of A, for the control. */
+enum bench_side { SIDE_A, SIDE_B, SIDE_C, NB_SIDES };
+enum bench_dir { DIR_TX, DIR_RX, NB_DIRS };
+
+#define BENCH_MAX_LIST 16
+#define BENCH_MAX_BURST 512
+#define BENCH_MAX_SEGS 4
+#define BENCH_NAME_LEN 64
+#define BENCH_NB_PASSES 2 /* of the instruction count: they must agree */
+
+/* Exit statuses */
+enum { BENCH_OK = 0, BENCH_FAILED = 1, BENCH_USAGE = 2, BENCH_DIFFER = 3 };
+
+struct bench_list {
+	unsigned int nb;
+	unsigned int v[BENCH_MAX_LIST];
+};
+
+struct bench_opts {
+	const char *vdev[2]; /* A and B: driver name or vdev string */
+	const char *args[2]; /* further devargs */
+	struct bench_list queues;
+	struct bench_list bursts;
+	struct bench_list models;
+	unsigned int frame_len;
+	unsigned int nb_segs; /* mbufs of a transmitted packet */
+	unsigned int nb_blocks;
+	unsigned int nb_restarts;
+	unsigned int nb_segments; /* of a window; its value is their median */
+	unsigned int simd_bits;   /* 0: what EAL chooses */
+	unsigned int pool_cache;
+	unsigned int mem_mb; /* 0: as much as the case needs */
+	int core;            /* -1: the last one that we may use */
+	uint64_t hide;       /* feature bits that the device does not offer */
+	bool allow_different;
+	bool is_cold;
+	bool rx_csum;
+	bool count_instructions;
+	bool no_huge;
+	const char *json_path;
+	/* of a measuring process */
+	int result_fd; /* -1: this is the reporting process */
+	unsigned int restart;
+	const char *dir;
+	const char *plugin; /* NULL: the usual one, if a side needs it */
+	/* given to EAL as they are */
+	int nb_eal_args;
+	char **eal_args;
+};
+
+struct bench_case {
+	unsigned int queue;
+	unsigned int burst;
+	enum null_model model;
+};
+
+/* One A B B A block and one A C C A block, TSC cycles per packet. */
+struct bench_block {
+	double a[NB_DIRS];
+	double b[NB_DIRS];
+	double control_a[NB_DIRS];
+	double control_c[NB_DIRS];
+};
+
+struct bench_side_info {
+	char vdev[256];
+	char mode[NB_DIRS][BENCH_NAME_LEN]; /* burst mode, empty if the driver does not tell */
+	uint64_t features;
+	bool has_device; /* false: a control row without vhost-user */
+	uint64_t sent;
+	uint64_t seen; /* by the device */
+	uint64_t produced;
+	uint64_t received;
+	uint64_t bursts;
+	uint64_t kicks;
+	double instructions[BENCH_NB_PASSES][NB_DIRS]; /* per packet */
+};
+
+/* Followed in the pipe by `nb_blocks` blocks. */
+struct bench_result {
+	uint32_t magic;
+	uint32_t nb_blocks;
+	uint32_t pair_cycles; /* what lfence;rdtsc;lfence twice costs, subtracted */
+	uint64_t tsc_hz;
+	struct bench_side_info side[NB_SIDES];
+};
+
+#define BENCH_MAGIC 0x51b3c001u
+
+/* The measuring process; returns an exit status. */
+int bench_child_run(const struct bench_opts *opts, const char *program);
+
+#endif /* BENCH_H */

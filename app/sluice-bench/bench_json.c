@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* The run as JSON: the estimates and every block, so that others can do their own statistics. */
+#include "bench_report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "bench_features.h"
+#include "bench_opts.h"
+
+static void
+put_string(FILE *f, const char *s)
+{
+	fputc('"', f);
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			fputc('\\', f);
+		if ((unsigned char)*s < 0x20)
+			fprintf(f, "\\u%04x", *s);
+		else
+			fputc(*s, f);
+	}
+	fputc('"', f);
+}
+
+static void
+put_pair(FILE *f, const char *key, const char *value)
+{
+	put_string(f, key);
+	fputs(": ", f);
+	put_string(f, value);
+}
+
+static void
+put_estimate(FILE *f, const char *key, const struct bench_estimate *e)
+{
+	fprintf(f, "\"%s\": {\"median\": %.6g, \"lo95\": %.6g, \"hi95\": %.6g}", key, e->median,
+			e->lo, e->hi);
+}
+
+static void
+put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opts *opts, int argc,
+		char **argv)
+{
+	int i;
+
+	fputs("  \"machine\": {", f);
+	put_pair(f, "cpu", machine->cpu);
+	fputs(", ", f);
+	put_pair(f, "kernel", machine->kernel);
+	fprintf(f, ", \"core\": %d, \"load\": %.2f},\n  ", machine->core, machine->load);
+	put_pair(f, "dpdk", machine->dpdk);
+	fputs(",\n  ", f);
+	put_pair(f, "when", machine->when);
+	fputs(",\n  \"command\": [", f);
+	for (i = 0; i < argc; i++) {
+		fputs(i ? ", " : "", f);
+		put_string(f, argv[i]);
+	}
+	fprintf(f,
+			"],\n  \"mode\": \"step\", \"unit\": \"%s\", \"frame_bytes\": %u, \"tx_segs\": %u, "
+			"\"simd_bits\": %u, \"pool_cache\": %u, \"cold\": %s, \"rx_csum\": %s, "
+			"\"restarts\": %u, \"blocks\": %u, \"segments\": %u,\n",
+			opts->count_instructions ? "instructions per packet" :
+						   "TSC cycles per packet",
+			opts->frame_len, opts->nb_segs, opts->simd_bits, opts->pool_cache,
+			opts->is_cold ? "true" : "false", opts->rx_csum ? "true" : "false",
+			opts->nb_restarts, opts->nb_blocks, opts->nb_segments);
+}
+
+static void
+put_side(FILE *f, const char *key, const struct bench_side_info *s)
+{
+	char text[512];
+
+	fprintf(f, "      \"%s\": {", key);
+	put_pair(f, "vdev", s->vdev);
+	fputs(", ", f);
+	put_pair(f, "tx_mode", s->mode[DIR_TX]);
+	fputs(", ", f);
+	put_pair(f, "rx_mode", s->mode[DIR_RX]);
+	fprintf(f, ", \"features\": \"0x%" PRIx64 "\", ", s->features);
+	put_pair(f, "feature_names", bench_features_text(s->features, text, sizeof(text)));
+	fprintf(f,
+			", \"sent\": %" PRIu64 ", \"seen\": %" PRIu64 ", \"produced\": %" PRIu64
+			", \"received\": %" PRIu64 ", \"bursts\": %" PRIu64
+			", \"doorbells\": %" PRIu64 "},\n",
+			s->sent, s->seen, s->produced, s->received, s->bursts, s->kicks);
+}
+
+static void
+put_cycles(FILE *f, const struct bench_row *row, const struct bench_opts *opts, int dir)
+{
+	const size_t nb = (size_t)opts->nb_restarts * opts->nb_blocks;
+	size_t i;
+
+	put_estimate(f, "a", &row->cycles[SIDE_A][dir]);
+	fputs(", ", f);
+	put_estimate(f, "b", &row->cycles[SIDE_B][dir]);
+	fputs(", ", f);
+	put_estimate(f, "ratio", &row->ratio[dir]);
+	fputs(", ", f);
+	put_estimate(f, "control", &row->control[dir]);
+	fprintf(f, ", \"control_ok\": %s,\n        \"blocks_a_b_controla_controlc\": [",
+			bench_control_ok(&row->control[dir]) ? "true" : "false");
+	for (i = 0; i < nb; i++) {
+		const struct bench_block *b = &row->blocks[i];
+
+		fprintf(f, "%s[%.3f, %.3f, %.3f, %.3f]", i ? ", " : "", b->a[dir], b->b[dir],
+				b->control_a[dir], b->control_c[dir]);
+	}
+	fputc(']', f);
+}
+
+static void
+put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
+{
+	static const char *const key[NB_DIRS] = { "tx", "rx" };
+	const char *remark;
+	int dir;
+
+	fprintf(f, "    {\"queue\": %u, \"burst\": %u, \"model\": \"%s\", \"complete\": %s",
+			row->c.queue, row->c.burst, bench_model_name(row->c.model),
+			row->is_complete ? "true" : "false");
+	if (!row->is_complete) {
+		fputc('}', f);
+		return;
+	}
+	remark = bench_row_remark(row);
+	fputs(",\n      \"remark\": ", f);
+	if (remark != NULL)
+		put_string(f, remark);
+	else
+		fputs("null", f);
+	fprintf(f, ", \"pair_cycles\": %u, \"tsc_hz\": %" PRIu64 ",\n", row->results[0].pair_cycles,
+			row->results[0].tsc_hz);
+	put_side(f, "a", &row->results[0].side[SIDE_A]);
+	put_side(f, "b", &row->results[0].side[SIDE_B]);
+	for (dir = 0; dir < NB_DIRS; dir++) {
+		fprintf(f, "      \"%s\": {", key[dir]);
+		if (opts->count_instructions) {
+			double a[2], b[2];
+
+			bench_row_instructions(row, opts, SIDE_A, dir, &a[0], &a[1]);
+			bench_row_instructions(row, opts, SIDE_B, dir, &b[0], &b[1]);
+			fprintf(f,
+					"\"a_min\": %.4f, \"a_max\": %.4f, \"b_min\": %.4f, "
+					"\"b_max\": %.4f",
+					a[0], a[1], b[0], b[1]);
+		} else {
+			put_cycles(f, row, opts, dir);
+		}
+		fputs(dir + 1 < NB_DIRS ? "},\n" : "}}", f);
+	}
+}
+
+int
+bench_json_write(const char *path, const struct bench_machine *machine,
+		const struct bench_opts *opts, const struct bench_row *rows, unsigned int nb_rows,
+		int argc, char **argv)
+{
+	FILE *f = fopen(path, "w");
+	unsigned int i;
+	bool failed;
+
+	if (f == NULL) {
+		const int err = errno;
+
+		fprintf(stderr, "sluice-bench: %s: %s\n", path, strerror(err));
+		return -err;
+	}
+	fputs("{\n", f);
+	put_machine(f, machine, opts, argc, argv);
+	fputs("  \"rows\": [\n", f);
+	for (i = 0; i < nb_rows; i++) {
+		put_row(f, &rows[i], opts);
+		fputs(i + 1 < nb_rows ? ",\n" : "\n", f);
+	}
+	fputs("  ]\n}\n", f);
+	failed = ferror(f);
+	if (fclose(f) != 0 || failed) {
+		fprintf(stderr, "sluice-bench: %s: not written completely\n", path);
+		return -EIO;
+	}
+	return 0;
+}

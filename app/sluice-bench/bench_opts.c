@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * getopt_long over our options; what follows "--" belongs to EAL. Every number is checked
+ * against a range, and the message names option, value and range.
+ */
+#include "bench_opts.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench_features.h"
+
+enum {
+	OPT_A = 256,
+	OPT_B,
+	OPT_A_ARGS,
+	OPT_B_ARGS,
+	OPT_QUEUE,
+	OPT_BURST,
+	OPT_MODEL,
+	OPT_SIZE,
+	OPT_SEGS,
+	OPT_BLOCKS,
+	OPT_RESTARTS,
+	OPT_SEGMENTS,
+	OPT_SIMD,
+	OPT_POOL_CACHE,
+	OPT_MEM,
+	OPT_CORE,
+	OPT_HIDE,
+	OPT_ALLOW_DIFFERENT,
+	OPT_COLD,
+	OPT_RX_CSUM,
+	OPT_INSTRUCTIONS,
+	OPT_JSON,
+	OPT_HELP,
+	OPT_NO_HUGE,
+	OPT_RESULT_FD,
+	OPT_RESTART,
+	OPT_DIR,
+};
+
+static const struct option long_options[] = {
+	{ "a", required_argument, NULL, OPT_A },
+	{ "b", required_argument, NULL, OPT_B },
+	{ "a-args", required_argument, NULL, OPT_A_ARGS },
+	{ "b-args", required_argument, NULL, OPT_B_ARGS },
+	{ "queue", required_argument, NULL, OPT_QUEUE },
+	{ "burst", required_argument, NULL, OPT_BURST },
+	{ "model", required_argument, NULL, OPT_MODEL },
+	{ "size", required_argument, NULL, OPT_SIZE },
+	{ "segs", required_argument, NULL, OPT_SEGS },
+	{ "blocks", required_argument, NULL, OPT_BLOCKS },
+	{ "restarts", required_argument, NULL, OPT_RESTARTS },
+	{ "segments", required_argument, NULL, OPT_SEGMENTS },
+	{ "simd", required_argument, NULL, OPT_SIMD },
+	{ "pool-cache", required_argument, NULL, OPT_POOL_CACHE },
+	{ "mem", required_argument, NULL, OPT_MEM },
+	{ "core", required_argument, NULL, OPT_CORE },
+	{ "no-huge", no_argument, NULL, OPT_NO_HUGE },
+	{ "hide", required_argument, NULL, OPT_HIDE },
+	{ "allow-different", no_argument, NULL, OPT_ALLOW_DIFFERENT },
+	{ "cold", no_argument, NULL, OPT_COLD },
+	{ "rx-csum", no_argument, NULL, OPT_RX_CSUM },
+	{ "instructions", no_argument, NULL, OPT_INSTRUCTIONS },
+	{ "json", required_argument, NULL, OPT_JSON },
+	{ "help", no_argument, NULL, OPT_HELP },
+	/* between the two processes of a run */
+	{ "result-fd", required_argument, NULL, OPT_RESULT_FD },
+	{ "restart", required_argument, NULL, OPT_RESTART },
+	{ "dir", required_argument, NULL, OPT_DIR },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage[] =
+		"usage: sluice-bench [options] [-- EAL options]\n"
+		"  --a NAME[,DEVARGS]   vdev driver A (net_sluice); --b: B (net_virtio_user)\n"
+		"  --a-args DEVARGS     more devargs for A; --b-args: for B\n"
+		"  --queue LIST         ring sizes (256)             --burst LIST   burst sizes (32)\n"
+		"  --model LIST         null device: n0 rings only (default), n1 header, n2 header and data\n"
+		"  --size N             packet bytes (64)            --cold         rings out of the cache\n"
+		"  --segs N             mbufs of a Tx packet (1)\n"
+		"  --rx-csum            Rx checksum offload on       --simd BITS    EAL's SIMD limit\n"
+		"  --pool-cache N       mempool cache (256)          --core N       core (the last)\n"
+		"  --blocks N           A B B A blocks (40)          --restarts N   process restarts (3)\n"
+		"                       (multiples of 3: each side is created first, second and third)\n"
+		"  --segments N         samples of a window (24)     --mem MB       memory (as needed)\n"
+		"  --hide FEATURES      not offered by the device, e.g. event_idx,indirect_desc\n"
+		"  --allow-different    compare although A and B negotiated different features\n"
+		"  --no-huge            memory of 4 KiB pages: slower, for machines without hugepages\n"
+		"  --instructions       count instructions (trap flag) instead of cycles\n"
+		"  -d PLUGIN            driver plug-in for EAL (librte_net_sluice.so if a side needs it)\n"
+		"  --json FILE          also write everything there\n";
+
+const char *
+bench_model_name(enum null_model model)
+{
+	static const char *const model_names[] = { "N0", "N1", "N2" };
+
+	return model_names[model];
+}
+
+static int
+parse_number(const char *name, const char *text, unsigned int min, unsigned int max,
+		unsigned int *out)
+{
+	char *end;
+	unsigned long v;
+
+	errno = 0;
+	v = strtoul(text, &end, 0);
+	if (errno != 0 || end == text || *end != '\0' || *text == '-' || v < min || v > max) {
+		fprintf(stderr, "sluice-bench: --%s: '%s' is not a number of %u to %u\n", name,
+				text, min, max);
+		return -EINVAL;
+	}
+	*out = v;
+	return 0;
+}
+
+static int
+parse_list(const char *name, const char *text, unsigned int min, unsigned int max,
+		struct bench_list *list)
+{
+	char *copy = strdup(text);
+	char *save = NULL, *word;
+	int ret = 0;
+
+	list->nb = 0;
+	for (word = strtok_r(copy, ",", &save); word != NULL && ret == 0;
+			word = strtok_r(NULL, ",", &save)) {
+		if (list->nb == BENCH_MAX_LIST) {
+			fprintf(stderr, "sluice-bench: --%s: more than %d values\n", name,
+					BENCH_MAX_LIST);
+			ret = -E2BIG;
+			break;
+		}
+		/* models are written n0, n1, n2 */
+		if (max == NULL_N2 && (*word == 'n' || *word == 'N'))
+			word++;
+		ret = parse_number(name, word, min, max, &list->v[list->nb++]);
+	}
+	if (ret == 0 && list->nb == 0) {
+		fprintf(stderr, "sluice-bench: --%s: empty list\n", name);
+		ret = -EINVAL;
+	}
+	free(copy);
+	return ret;
+}
+
+/* The options whose argument is a number of a range. */
+static int
+parse_scalar(struct bench_opts *opts, int opt, const char *name, const char *text)
+{
+	unsigned int v = 0;
+	int ret;
+
+	switch (opt) {
+	case OPT_SIZE:
+		return parse_number(name, text, 60, 1518, &opts->frame_len);
+	case OPT_SEGS:
+		return parse_number(name, text, 1, BENCH_MAX_SEGS, &opts->nb_segs);
+	case OPT_BLOCKS:
+		return parse_number(name, text, 1, 10000, &opts->nb_blocks);
+	case OPT_RESTARTS:
+		return parse_number(name, text, 1, 100, &opts->nb_restarts);
+	case OPT_SEGMENTS:
+		return parse_number(name, text, 3, 1000, &opts->nb_segments);
+	case OPT_SIMD:
+		return parse_number(name, text, 64, 512, &opts->simd_bits);
+	case OPT_POOL_CACHE:
+		return parse_number(name, text, 0, 512, &opts->pool_cache);
+	case OPT_MEM:
+		return parse_number(name, text, 64, 65536, &opts->mem_mb);
+	case OPT_RESTART:
+		return parse_number(name, text, 0, INT_MAX, &opts->restart);
+	case OPT_CORE:
+		ret = parse_number(name, text, 0, 1023, &v);
+		opts->core = v;
+		return ret;
+	case OPT_RESULT_FD:
+		ret = parse_number(name, text, 3, INT_MAX, &v);
+		opts->result_fd = v;
+		return ret;
+	default:
+		return -EINVAL; /* getopt has named it */
+	}
+}
+
+static int
+parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
+{
+	switch (opt) {
+	case 'd':
+		opts->plugin = text;
+		return 0;
+	case OPT_A:
+		opts->vdev[SIDE_A] = text;
+		return 0;
+	case OPT_B:
+		opts->vdev[SIDE_B] = text;
+		return 0;
+	case OPT_A_ARGS:
+		opts->args[SIDE_A] = text;
+		return 0;
+	case OPT_B_ARGS:
+		opts->args[SIDE_B] = text;
+		return 0;
+	case OPT_QUEUE:
+		return parse_list(name, text, 4, 32768, &opts->queues);
+	case OPT_BURST:
+		return parse_list(name, text, 1, BENCH_MAX_BURST, &opts->bursts);
+	case OPT_MODEL:
+		return parse_list(name, text, NULL_N0, NULL_N2, &opts->models);
+	case OPT_HIDE:
+		return bench_features_parse(text, &opts->hide);
+	case OPT_ALLOW_DIFFERENT:
+		opts->allow_different = true;
+		return 0;
+	case OPT_COLD:
+		opts->is_cold = true;
+		return 0;
+	case OPT_RX_CSUM:
+		opts->rx_csum = true;
+		return 0;
+	case OPT_INSTRUCTIONS:
+		opts->count_instructions = true;
+		return 0;
+	case OPT_NO_HUGE:
+		opts->no_huge = true;
+		return 0;
+	case OPT_JSON:
+		opts->json_path = text;
+		return 0;
+	case OPT_DIR:
+		opts->dir = text;
+		return 0;
+	case OPT_HELP:
+		fputs(usage, stdout);
+		return 1;
+	default:
+		return parse_scalar(opts, opt, name, text);
+	}
+}
+
+static int
+check(const struct bench_opts *opts)
+{
+	unsigned int q, b;
+	cpu_set_t cpus;
+
+	if (opts->core >= 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+			!CPU_ISSET(opts->core, &cpus)) {
+		fprintf(stderr, "sluice-bench: --core %d is none of the cores we may use\n",
+				opts->core);
+		return -EINVAL;
+	}
+
+#ifndef RTE_ARCH_X86
+	if (opts->count_instructions || opts->is_cold) {
+		fprintf(stderr, "sluice-bench: --instructions and --cold need an x86 CPU\n");
+		return -ENOTSUP;
+	}
+#endif
+	for (q = 0; q < opts->queues.nb; q++)
+		for (b = 0; b < opts->bursts.nb; b++)
+			if (opts->bursts.v[b] > opts->queues.v[q]) {
+				fprintf(stderr,
+						"sluice-bench: --burst %u does not fit in "
+						"--queue %u\n",
+						opts->bursts.v[b], opts->queues.v[q]);
+				return -EINVAL;
+			}
+	return 0;
+}
+
+int
+bench_opts_parse(struct bench_opts *opts, int argc, char **argv)
+{
+	int opt, index = 0, ret;
+
+	*opts = (struct bench_opts){
+		.vdev = { "net_sluice", "net_virtio_user" },
+		.args = { "", "" },
+		.queues = { 1, { 256 } },
+		.bursts = { 1, { 32 } },
+		.models = { 1, { NULL_N0 } },
+		.frame_len = 64,
+		.nb_segs = 1,
+		.nb_blocks = 40,
+		.nb_segments = 24,
+		.pool_cache = 256,
+		.core = -1,
+		.result_fd = -1,
+	};
+	while ((opt = getopt_long(argc, argv, "+d:", long_options, &index)) != -1) {
+		ret = parse_one(opts, opt, opt < OPT_A ? "d" : long_options[index].name, optarg);
+		if (ret != 0)
+			return ret;
+	}
+	if (optind < argc && strcmp(argv[optind - 1], "--") != 0) {
+		fprintf(stderr, "sluice-bench: '%s' is no option (EAL's come after --)\n",
+				argv[optind]);
+		return -EINVAL;
+	}
+	/* instructions are exact: one process tells all */
+	if (opts->nb_restarts == 0)
+		opts->nb_restarts = opts->count_instructions ? 1 : 3;
+	opts->nb_eal_args = argc - optind;
+	opts->eal_args = argv + optind;
+	return check(opts);
+}
+
+char **
+bench_opts_child_argv(int argc, char **argv, const struct bench_case *c, unsigned int restart,
+		int result_fd, const char *dir)
+{
+	static char text[5][32];
+	static char *child[1024];
+	int i, nb = 0;
+
+	for (i = 0; i < argc && i < 900 && strcmp(argv[i], "--") != 0; i++)
+		child[nb++] = argv[i];
+	/* the last one wins, so these replace the lists */
+	snprintf(text[0], sizeof(text[0]), "--queue=%u", c->queue);
+	snprintf(text[1], sizeof(text[1]), "--burst=%u", c->burst);
+	snprintf(text[2], sizeof(text[2]), "--model=%u", c->model);
+	snprintf(text[3], sizeof(text[3]), "--restart=%u", restart);
+	snprintf(text[4], sizeof(text[4]), "--result-fd=%d", result_fd);
+	for (unsigned int k = 0; k < 5; k++)
+		child[nb++] = text[k];
+	child[nb++] = (char *)(uintptr_t) "--dir";
+	child[nb++] = (char *)(uintptr_t)dir;
+	for (; i < argc && nb < 1023; i++)
+		child[nb++] = argv[i];
+	child[nb] = NULL;
+	return child;
+}

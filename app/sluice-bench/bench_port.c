@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Both sides are set up by this code, so that they have the same pools, queue sizes and offloads.
+ * Nothing here runs while a measurement does.
+ */
+#include "bench_port.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/virtio_net.h>
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include "null_server.h"
+
+#define SETTLE_US 50000
+#define START_MS 10000
+
+/* Drivers that are measured without a device behind them, as control rows. */
+static bool
+is_control_driver(const char *name)
+{
+	return strncmp(name, "net_null", 8) == 0 || strncmp(name, "net_ring", 8) == 0;
+}
+
+static void
+make_frame(uint8_t *frame, unsigned int len)
+{
+	static const uint8_t head[] = {
+		0x02,
+		0x00,
+		0x00,
+		0x00,
+		0x00,
+		0x01,
+		0x02,
+		0x00,
+		0x00,
+		0x00,
+		0x00,
+		0x02,
+		0x08,
+		0x00,
+		0x45,
+		0x00,
+	};
+	unsigned int i;
+
+	for (i = 0; i < len; i++)
+		frame[i] = i < sizeof(head) ? head[i] : (uint8_t)i;
+}
+
+/* Transmit buffers hold a packet from the start: the application part of a step writes none. */
+static void
+init_tx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
+{
+	const struct bench_port *port = arg;
+	struct rte_mbuf *m = obj;
+
+	RTE_SET_USED(mp);
+	RTE_SET_USED(idx);
+	make_frame((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, port->frame_len);
+}
+
+/* Model N0 writes no header, so receive buffers must hold what a device would leave there:
+ * one buffer, no offload; in both places where a driver may put the header, in front of the
+ * data or at the start of the data's line.
+ */
+static void
+init_rx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
+{
+	const struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = 1 };
+	struct rte_mbuf *m = obj;
+	uint8_t *data = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
+
+	RTE_SET_USED(mp);
+	RTE_SET_USED(arg);
+	RTE_SET_USED(idx);
+	memset(m->buf_addr, 0, m->buf_len);
+	memcpy(data - sizeof(hdr), &hdr, sizeof(hdr));
+	memcpy(data, &hdr, sizeof(hdr));
+}
+
+unsigned int
+bench_pool_mbufs(const struct bench_opts *opts)
+{
+	/* a full ring, what a driver holds back, the cache's overflow mark, bursts in flight */
+	return opts->nb_segs * (2 * opts->queues.v[0] + 1024) + 2 * opts->pool_cache;
+}
+
+static int
+make_pools(struct bench_port *port, const struct bench_opts *opts, enum bench_side side)
+{
+	static rte_mempool_obj_cb_t *const init[NB_DIRS] = { init_tx_mbuf, init_rx_mbuf };
+	const unsigned int nb = bench_pool_mbufs(opts);
+	char name[RTE_MEMPOOL_NAMESIZE];
+	int dir;
+
+	for (dir = 0; dir < NB_DIRS; dir++) {
+		snprintf(name, sizeof(name), "bench_%u_%s", side, dir == DIR_TX ? "tx" : "rx");
+		port->pool[dir] = rte_pktmbuf_pool_create(name, nb, opts->pool_cache, 0,
+				RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+		if (port->pool[dir] == NULL) {
+			fprintf(stderr, "sluice-bench: pool of %u mbufs: %s; try --mem\n", nb,
+					rte_strerror(rte_errno));
+			return -rte_errno;
+		}
+		rte_mempool_obj_iter(port->pool[dir], init[dir], port);
+	}
+	return 0;
+}
+
+/* "net_x3,a=1" and "b=2" to the vdev net_x<side> with "a=1,b=2" and what the bench adds. */
+static int
+make_devargs(struct bench_port *port, const struct bench_opts *opts, enum bench_side side)
+{
+	const unsigned int which = side == SIDE_B;
+	const char *given = opts->vdev[which];
+	const size_t full = strcspn(given, ",");
+	const char *in_string = given[full] == ',' ? given + full + 1 : "";
+	const char *more = opts->args[which];
+	size_t len = full;
+	int n;
+
+	while (len > 0 && isdigit((unsigned char)given[len - 1]))
+		len--;
+	if (len == 0 || len + 4 > sizeof(port->name)) {
+		fprintf(stderr, "sluice-bench: '%s' names no vdev driver\n", given);
+		return -EINVAL;
+	}
+	if (strstr(in_string, "path=") != NULL || strstr(more, "path=") != NULL) {
+		fprintf(stderr, "sluice-bench: leave path= out: the bench has its own device\n");
+		return -EINVAL;
+	}
+	snprintf(port->driver, sizeof(port->driver), "%.*s", (int)len, given);
+	snprintf(port->name, sizeof(port->name), "%.*s%u", (int)len, given, side);
+	port->has_device = !is_control_driver(port->name);
+	n = snprintf(port->devargs, sizeof(port->devargs), "%s%s%s", in_string,
+			*in_string && *more ? "," : "", more);
+	if (port->has_device && n >= 0 && (size_t)n < sizeof(port->devargs) &&
+			strstr(port->devargs, "queue_size=") == NULL)
+		n += snprintf(port->devargs + n, sizeof(port->devargs) - n, "%squeue_size=%u",
+				n > 0 ? "," : "", opts->queues.v[0]);
+	memcpy(port->shown, port->devargs, sizeof(port->shown));
+	if (port->has_device && n >= 0 && (size_t)n < sizeof(port->devargs))
+		n += snprintf(port->devargs + n, sizeof(port->devargs) - n, ",path=%s", port->path);
+	if (n < 0 || (size_t)n >= sizeof(port->devargs)) {
+		fprintf(stderr, "sluice-bench: devargs too long\n");
+		return -E2BIG;
+	}
+	return 0;
+}
+
+int
+bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum bench_side side)
+{
+	int ret;
+
+	memset(port, 0, sizeof(*port));
+	port->slot = -1;
+	port->frame_len = opts->frame_len;
+	snprintf(port->path, sizeof(port->path), "%s/s%u", opts->dir, side);
+	ret = make_devargs(port, opts, side);
+	if (ret != 0)
+		return ret;
+	ret = make_pools(port, opts, side);
+	if (ret != 0 || !port->has_device)
+		return ret;
+	port->slot = null_server_open(port->path, opts->hide);
+	if (port->slot < 0) {
+		fprintf(stderr, "sluice-bench: cannot listen on %s\n", port->path);
+		return port->slot;
+	}
+	port->dev = calloc(1, sizeof(*port->dev));
+	return port->dev != NULL ? 0 : -ENOMEM;
+}
+
+static int
+configure(struct bench_port *port, const struct bench_opts *opts)
+{
+	const uint64_t rx_csum = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	const unsigned int queue = opts->queues.v[0];
+	struct rte_eth_conf conf = { 0 };
+	struct rte_eth_dev_info info;
+	int ret;
+
+	ret = rte_eth_dev_info_get(port->port_id, &info);
+	if (ret != 0)
+		return ret;
+	if (opts->rx_csum && port->has_device) {
+		if ((info.rx_offload_capa & rx_csum) != rx_csum) {
+			fprintf(stderr, "sluice-bench: %s has no Rx checksum offload\n",
+					port->name);
+			return -ENOTSUP;
+		}
+		conf.rxmode.offloads = rx_csum;
+	}
+	if (opts->nb_segs > 1)
+		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	ret = rte_eth_dev_configure(port->port_id, 1, 1, &conf);
+	if (ret == 0)
+		ret = rte_eth_rx_queue_setup(
+				port->port_id, 0, queue, SOCKET_ID_ANY, NULL, port->pool[DIR_RX]);
+	if (ret == 0)
+		ret = rte_eth_tx_queue_setup(port->port_id, 0, queue, SOCKET_ID_ANY, NULL);
+	if (ret == 0)
+		ret = rte_eth_dev_start(port->port_id);
+	if (ret == 0)
+		port->is_started = true;
+	return ret;
+}
+
+static int
+attach_device(struct bench_port *port)
+{
+	uint8_t frame[2048];
+	int vid, ret;
+
+	vid = null_server_wait(port->slot, START_MS);
+	if (vid < 0) {
+		fprintf(stderr, "sluice-bench: %s did not start its rings within %d ms\n",
+				port->name, START_MS);
+		return vid;
+	}
+	/* messages that need no reply may still be under way in librte_vhost's thread */
+	usleep(SETTLE_US);
+	vid = null_server_check(port->slot);
+	if (vid < 0)
+		return vid;
+	make_frame(frame, port->frame_len);
+	port->generation = null_server_generation(port->slot);
+	ret = null_dev_attach(port->dev, vid, frame, port->frame_len);
+	if (ret != 0)
+		fprintf(stderr, "sluice-bench: %s: no rings behind the socket\n", port->name);
+	return ret;
+}
+
+int
+bench_port_start(struct bench_port *port, const struct bench_opts *opts)
+{
+	struct rte_eth_fp_ops *ops;
+	int ret;
+
+	ret = rte_eal_hotplug_add("vdev", port->name, port->devargs);
+	if (ret == 0) {
+		port->is_probed = true;
+		ret = rte_eth_dev_get_port_by_name(port->name, &port->port_id);
+	}
+	if (ret == 0)
+		ret = configure(port, opts);
+	if (ret != 0) {
+		fprintf(stderr,
+				"sluice-bench: %s with '%s' failed: %s (reason above; a driver "
+				"that is not DPDK's own is found through LD_LIBRARY_PATH)\n",
+				port->name, port->devargs, rte_strerror(-ret));
+		return ret;
+	}
+	if (port->has_device) {
+		ret = attach_device(port);
+		if (ret != 0)
+			return ret;
+	}
+	ops = &rte_eth_fp_ops[port->port_id];
+	port->fn[DIR_TX] = ops->tx_pkt_burst;
+	port->queue[DIR_TX] = ops->txq.data[0];
+	port->fn[DIR_RX] = ops->rx_pkt_burst;
+	port->queue[DIR_RX] = ops->rxq.data[0];
+	return 0;
+}
+
+int
+bench_port_sync(struct bench_port *port)
+{
+	const unsigned int now = null_server_generation(port->slot);
+	int ret;
+
+	if (now == port->generation)
+		return 0;
+	port->generation = now;
+	ret = null_server_check(port->slot) < 0 ? -ENODEV : null_dev_refresh(port->dev);
+	if (ret != 0)
+		fprintf(stderr, "sluice-bench: %s: the driver stopped its device meanwhile\n",
+				port->name);
+	return ret;
+}
+
+int
+bench_port_close(struct bench_port *port)
+{
+	int dir, ret = 0;
+
+	if (port->dev != NULL)
+		null_dev_detach(port->dev);
+	if (port->is_started)
+		rte_eth_dev_stop(port->port_id);
+	if (port->is_probed) {
+		rte_eth_dev_close(port->port_id);
+		rte_eal_hotplug_remove("vdev", port->name);
+	}
+	null_server_close(port->slot);
+	free(port->dev);
+	port->dev = NULL;
+	for (dir = 0; dir < NB_DIRS; dir++) {
+		if (port->pool[dir] != NULL && !rte_mempool_full(port->pool[dir])) {
+			fprintf(stderr, "sluice-bench: %s kept %u mbufs of its %s pool\n",
+					port->name, rte_mempool_in_use_count(port->pool[dir]),
+					dir == DIR_TX ? "Tx" : "Rx");
+			ret = -EBUSY;
+		}
+		rte_mempool_free(port->pool[dir]);
+		port->pool[dir] = NULL;
+	}
+	return ret;
+}
+
+void
+bench_port_info(const struct bench_port *port, struct bench_side_info *info)
+{
+	struct rte_eth_burst_mode mode;
+
+	snprintf(info->vdev, sizeof(info->vdev), "%s%s%.180s", port->driver,
+			*port->shown ? "," : "", port->shown);
+	memset(&mode, 0, sizeof(mode));
+	if (rte_eth_tx_burst_mode_get(port->port_id, 0, &mode) == 0)
+		snprintf(info->mode[DIR_TX], BENCH_NAME_LEN, "%.*s", BENCH_NAME_LEN - 1, mode.info);
+	memset(&mode, 0, sizeof(mode));
+	if (rte_eth_rx_burst_mode_get(port->port_id, 0, &mode) == 0)
+		snprintf(info->mode[DIR_RX], BENCH_NAME_LEN, "%.*s", BENCH_NAME_LEN - 1, mode.info);
+	info->has_device = port->has_device;
+	info->features = port->has_device ? port->dev->features : 0;
+	info->sent = port->sent;
+	info->seen = port->has_device ? port->dev->tx_packets : port->sent;
+	info->produced = port->has_device ? port->produced : port->received;
+	info->received = port->received;
+	info->bursts = port->bursts;
+}

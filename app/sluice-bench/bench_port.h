@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * One side of the comparison: a vdev port with pools of its own, and the null device behind it.
+ * The port owns its pools; the mbufs in it belong to the driver until bench_port_close().
+ */
+#ifndef BENCH_PORT_H
+#define BENCH_PORT_H
+
+#include <rte_mbuf.h>
+
+#include "bench.h"
+
+typedef uint16_t (*bench_burst_fn)(void *queue, struct rte_mbuf **pkts, uint16_t nb);
+
+struct bench_port {
+	/* constant after start */
+	char driver[BENCH_NAME_LEN];
+	char name[BENCH_NAME_LEN]; /* of the vdev: driver and side */
+	char devargs[256];
+	char shown[256]; /* devargs without the socket's path */
+	char path[108];
+	bool has_device;
+	bool is_probed;
+	bool is_started;
+	uint16_t port_id;
+	int slot; /* of the socket, -1: none */
+	unsigned int frame_len;
+	bench_burst_fn fn[NB_DIRS];
+	void *queue[NB_DIRS];
+	struct rte_mempool *pool[NB_DIRS];
+	struct null_dev *dev;
+	unsigned int generation; /* of the server's memory, as `dev` knows it */
+	/* counted while stepping */
+	uint64_t sent;
+	uint64_t sent_bytes;
+	uint64_t produced;
+	uint64_t received;
+	uint64_t bursts;
+};
+
+/** Objects of each pool. */
+unsigned int bench_pool_mbufs(const struct bench_opts *opts);
+
+/** Name, devargs, socket and pools; does not create the vdev. 0 or -errno. */
+int bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum bench_side side);
+
+/** Create the vdev, configure and start it, attach the null device. 0 or -errno. */
+int bench_port_start(struct bench_port *port, const struct bench_opts *opts);
+
+/** To be called before the device works: follows a driver that changed its memory table, as one
+ * does that meets a pool for the first time. 0 or -errno.
+ */
+int bench_port_sync(struct bench_port *port);
+
+/** Stop, remove, and check that every mbuf came back. Accepts a half-built port. 0 or -errno. */
+int bench_port_close(struct bench_port *port);
+
+/** What the report says about this side. */
+void bench_port_info(const struct bench_port *port, struct bench_side_info *info);
+
+#endif /* BENCH_PORT_H */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* What a run found, as a table for people and as JSON for programs. */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include <stdio.h>
+
+#include "bench.h"
+#include "bench_stats.h"
+
+/* One case over all restarts. The blocks of restart i start at i * opts->nb_blocks. */
+struct bench_row {
+	struct bench_case c;
+	bool is_complete; /* as many restarts and blocks as asked; only then estimates exist */
+	struct bench_result *results;
+	struct bench_block *blocks;
+	/* filled by bench_row_estimate() */
+	struct bench_estimate cycles[2][NB_DIRS]; /* of A, of B */
+	struct bench_estimate ratio[NB_DIRS];     /* B / A: how many times fewer A needs */
+	struct bench_estimate control[NB_DIRS];   /* second A / A */
+};
+
+struct bench_machine {
+	char cpu[128];
+	char kernel[128];
+	char when[32];
+	const char *dpdk;
+	double load; /* when the run began */
+	int core;
+};
+
+void bench_machine_read(struct bench_machine *machine, const struct bench_opts *opts);
+
+/** 0 or -ENOMEM. The row must be complete. */
+int bench_row_estimate(struct bench_row *row, const struct bench_opts *opts);
+
+/** Does the control contain 1.00 in every direction, at the two digits that are printed? */
+bool bench_control_ok(const struct bench_estimate *control);
+
+/** Different datapath features, or a side without a device: must be said beside the numbers. */
+const char *bench_row_remark(const struct bench_row *row);
+
+/** Least and most instructions per packet over all passes and restarts. */
+void bench_row_instructions(const struct bench_row *row, const struct bench_opts *opts,
+		enum bench_side side, enum bench_dir dir, double *min, double *max);
+
+void bench_report_head(const struct bench_machine *machine, const struct bench_opts *opts);
+void bench_report_row(const struct bench_row *row, const struct bench_opts *opts);
+
+/** 0 or -errno with the reason on stderr. */
+int bench_json_write(const char *path, const struct bench_machine *machine,
+		const struct bench_opts *opts, const struct bench_row *rows, unsigned int nb_rows,
+		int argc, char **argv);
+
+#endif /* BENCH_REPORT_H */

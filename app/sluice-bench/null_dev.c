@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The part of the null device that does not depend on the ring layout: the two loops, the three
+ * models, address translation. It relies on librte_vhost for the handshake and the memory table
+ * and must never trust what the driver wrote without a check.
+ */
+#include "null_dev.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include <rte_common.h>
+
+#ifdef RTE_ARCH_X86
+#include <immintrin.h>
+#endif
+
+#define HAS(features, bit) (((features) >> (bit)) & 1)
+
+#ifndef VIRTIO_F_IN_ORDER
+#define VIRTIO_F_IN_ORDER 35
+#endif
+
+static int
+ring_attach(struct null_dev *dev, struct null_ring *ring, uint16_t vring_idx)
+{
+	uint16_t avail, used;
+
+	if (rte_vhost_get_vhost_vring(dev->vid, vring_idx, &ring->vring) != 0 ||
+			rte_vhost_get_vring_base(dev->vid, vring_idx, &avail, &used) != 0)
+		return -ENODEV;
+	ring->size = ring->vring.size;
+	if (ring->size == 0 || ring->vring.desc == NULL)
+		return -ENODEV;
+	ring->is_tx = vring_idx & 1;
+	ring->avail_wrap = ring->used_wrap = true;
+	if (dev->is_packed) {
+		/* librte_vhost reports the wrap counter in bit 15 */
+		ring->avail_wrap = avail >> 15;
+		ring->used_wrap = used >> 15;
+		avail &= 0x7fff;
+		used &= 0x7fff;
+	}
+	ring->avail_idx = ring->avail_seen = avail;
+	ring->used_idx = used;
+	ring->nb_shadow = 0;
+	return 0;
+}
+
+int
+null_dev_attach(struct null_dev *dev, int vid, const void *frame, uint32_t frame_len)
+{
+	int ret;
+
+	memset(dev, 0, sizeof(*dev));
+	dev->vid = vid;
+	memcpy(dev->frame, frame, RTE_MIN(frame_len, (uint32_t)NULL_MAX_FRAME));
+	if (rte_vhost_get_negotiated_features(vid, &dev->features) != 0 ||
+			rte_vhost_get_mem_table(vid, &dev->mem) != 0)
+		return -ENODEV;
+	dev->is_packed = HAS(dev->features, VIRTIO_F_RING_PACKED);
+	dev->is_in_order = HAS(dev->features, VIRTIO_F_IN_ORDER);
+	dev->is_mergeable = HAS(dev->features, VIRTIO_NET_F_MRG_RXBUF);
+	/* virtio 1.2, 5.1.6.1: num_buffers exists always with VERSION_1, else only if mergeable */
+	dev->hdr_len = dev->is_mergeable || HAS(dev->features, VIRTIO_F_VERSION_1) ?
+			sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+			sizeof(struct virtio_net_hdr);
+	ret = ring_attach(dev, &dev->rx, 0);
+	if (ret == 0)
+		ret = ring_attach(dev, &dev->tx, 1);
+	if (ret != 0)
+		null_dev_detach(dev);
+	else
+		null_dev_kicks(dev); /* those of the start-up do not count */
+	return ret;
+}
+
+int
+null_dev_refresh(struct null_dev *dev)
+{
+	free(dev->mem);
+	dev->mem = NULL;
+	if (rte_vhost_get_mem_table(dev->vid, &dev->mem) != 0 ||
+			rte_vhost_get_vhost_vring(dev->vid, 0, &dev->rx.vring) != 0 ||
+			rte_vhost_get_vhost_vring(dev->vid, 1, &dev->tx.vring) != 0 ||
+			dev->rx.vring.desc == NULL || dev->tx.vring.desc == NULL ||
+			dev->rx.vring.size != dev->rx.size || dev->tx.vring.size != dev->tx.size)
+		return -ENODEV;
+	return 0;
+}
+
+void
+null_dev_detach(struct null_dev *dev)
+{
+	free(dev->mem);
+	dev->mem = NULL;
+}
+
+void *
+null_dev_va(const struct null_dev *dev, uint64_t addr, uint64_t len)
+{
+	uint64_t got = len;
+	uint64_t va = rte_vhost_va_from_guest_pa(dev->mem, addr, &got);
+
+	return va != 0 && got == len ? (void *)(uintptr_t)va : NULL;
+}
+
+int
+null_buf_add(struct null_dev *dev, const struct null_ring *ring, struct null_buf *buf,
+		uint64_t addr, uint32_t len, uint16_t flags)
+{
+	struct null_seg *seg = &buf->seg[buf->nb_seg];
+
+	if (buf->nb_seg == NULL_MAX_SEG) {
+		dev->error = "descriptor chain too long";
+		return -E2BIG;
+	}
+	if (!(flags & VRING_DESC_F_WRITE) != ring->is_tx) {
+		dev->error = "descriptor with the wrong direction";
+		return -EINVAL;
+	}
+	seg->va = null_dev_va(dev, addr, len);
+	if (seg->va == NULL) {
+		dev->error = "descriptor address outside of the memory table";
+		return -EFAULT;
+	}
+	seg->len = len;
+	buf->len += len;
+	buf->nb_seg++;
+	return 0;
+}
+
+static int
+ring_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *buf)
+{
+	if (dev->error != NULL)
+		return -EIO;
+	return dev->is_packed ? null_packed_pop(dev, ring, buf) : null_split_pop(dev, ring, buf);
+}
+
+static void
+ring_flush(struct null_dev *dev, struct null_ring *ring)
+{
+	if (ring->nb_shadow == 0)
+		return;
+	if (dev->is_packed)
+		null_packed_flush(dev, ring);
+	else
+		null_split_flush(ring);
+	ring->nb_shadow = 0;
+}
+
+static void
+ring_used(struct null_ring *ring, const struct null_buf *buf, uint32_t written)
+{
+	ring->used_shadow[ring->nb_shadow++] = (struct null_used){
+		.id = buf->id,
+		.nb_slots = buf->nb_slots,
+		.written = written,
+	};
+}
+
+/* N1 and N2 on a transmitted packet: what vhost loads before it copies. */
+static void
+model_read(struct null_dev *dev, const struct null_buf *buf)
+{
+	const volatile uint8_t *hdr = buf->seg[0].va;
+	uint16_t i;
+	uint32_t off;
+
+	if (dev->model >= NULL_N1)
+		dev->sink += hdr[0] + hdr[1];
+	if (dev->model < NULL_N2)
+		return;
+	for (i = 0; i < buf->nb_seg; i++)
+		for (off = 0; off < buf->seg[i].len; off += 8)
+			dev->sink += ((const volatile uint8_t *)buf->seg[i].va)[off];
+}
+
+uint32_t
+null_dev_consume(struct null_dev *dev)
+{
+	struct null_ring *ring = &dev->tx;
+	struct null_buf buf;
+	uint32_t nb = 0;
+
+	while (ring_pop(dev, ring, &buf) > 0) {
+		if (buf.len <= dev->hdr_len) {
+			dev->error = "transmitted packet shorter than its header";
+			break;
+		}
+		if (dev->model != NULL_N0)
+			model_read(dev, &buf);
+		dev->tx_bytes += buf.len - dev->hdr_len;
+		ring_used(ring, &buf, 0);
+		nb++;
+		if (ring->nb_shadow >= NULL_BATCH)
+			ring_flush(dev, ring);
+	}
+	ring_flush(dev, ring);
+	dev->tx_packets += nb;
+	return nb;
+}
+
+/* Copy `len` bytes to offset `off` of the buffer's segments. */
+static void
+buf_write(const struct null_buf *buf, uint32_t off, const uint8_t *src, uint32_t len)
+{
+	uint16_t i;
+
+	for (i = 0; i < buf->nb_seg && len > 0; i++) {
+		const struct null_seg *seg = &buf->seg[i];
+		uint32_t n;
+
+		if (off >= seg->len) {
+			off -= seg->len;
+			continue;
+		}
+		n = RTE_MIN(len, seg->len - off);
+		memcpy(seg->va + off, src, n);
+		src += n;
+		len -= n;
+		off = 0;
+	}
+}
+
+/* The header as vhost writes it: lines that hold the right value already are only read, so that
+ * they may stay shared between the caches of both sides.
+ */
+static void
+model_write_header(const struct null_dev *dev, const struct null_buf *buf, uint16_t nb_buffers)
+{
+	struct virtio_net_hdr_mrg_rxbuf want = { .num_buffers = nb_buffers };
+
+	if (buf->seg[0].len >= dev->hdr_len && memcmp(buf->seg[0].va, &want, dev->hdr_len) == 0)
+		return;
+	buf_write(buf, 0, (const uint8_t *)&want, dev->hdr_len);
+}
+
+/* Take buffers for `need` bytes. Returns how many, 0 if there are too few: then nothing is taken. */
+static uint32_t
+rx_take(struct null_dev *dev, struct null_buf *bufs, uint32_t need)
+{
+	struct null_ring *ring = &dev->rx;
+	const uint16_t avail_idx = ring->avail_idx;
+	const bool avail_wrap = ring->avail_wrap;
+	const uint32_t max = dev->is_mergeable ? NULL_MAX_MERGE : 1;
+	uint32_t nb = 0, room = 0;
+
+	while (room < need && nb < max) {
+		if (ring_pop(dev, ring, &bufs[nb]) <= 0)
+			break;
+		if (bufs[nb].len < dev->hdr_len) {
+			dev->error = "receive buffer shorter than the header";
+			return 0;
+		}
+		room += bufs[nb++].len;
+	}
+	if (room >= need)
+		return nb;
+	if (nb == max)
+		dev->error = "receive buffers too small for the packet";
+	ring->avail_idx = avail_idx;
+	ring->avail_wrap = avail_wrap;
+	return 0;
+}
+
+uint32_t
+null_dev_produce(struct null_dev *dev, uint32_t nb, uint32_t len)
+{
+	const uint32_t need = dev->hdr_len + len;
+	struct null_ring *ring = &dev->rx;
+	struct null_buf bufs[NULL_MAX_MERGE];
+	uint32_t done, i;
+
+	for (done = 0; done < nb; done++) {
+		uint32_t left = need, off = 0;
+		const uint32_t nb_bufs = rx_take(dev, bufs, need);
+
+		if (nb_bufs == 0)
+			break;
+		/* a packet in several buffers must say so whatever the model is */
+		if (dev->model >= NULL_N1 || nb_bufs > 1)
+			model_write_header(dev, &bufs[0], nb_bufs);
+		for (i = 0; i < nb_bufs; i++) {
+			const uint32_t written = RTE_MIN(left, bufs[i].len);
+			const uint32_t skip = i == 0 ? dev->hdr_len : 0;
+
+			if (dev->model >= NULL_N2)
+				buf_write(&bufs[i], skip, dev->frame + off, written - skip);
+			off += written - skip;
+			left -= written;
+			ring_used(ring, &bufs[i], written);
+		}
+		if (ring->nb_shadow >= NULL_BATCH)
+			ring_flush(dev, ring);
+	}
+	ring_flush(dev, ring);
+	dev->rx_packets += done;
+	return done;
+}
+
+static void
+flush_range(const void *start, size_t len)
+{
+#ifdef RTE_ARCH_X86
+	const char *p = start;
+	size_t off;
+
+	for (off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
+		_mm_clflush(p + off);
+	_mm_mfence();
+#else
+	RTE_SET_USED(start);
+	RTE_SET_USED(len);
+#endif
+}
+
+static void
+ring_flush_lines(const struct null_dev *dev, const struct null_ring *ring)
+{
+	const size_t size = ring->size;
+
+	flush_range(ring->vring.desc, size * sizeof(struct vring_desc));
+	if (dev->is_packed)
+		return;
+	flush_range(ring->vring.avail, sizeof(struct vring_avail) + size * sizeof(uint16_t));
+	flush_range(ring->vring.used,
+			sizeof(struct vring_used) + size * sizeof(struct vring_used_elem));
+}
+
+void
+null_dev_flush_rings(struct null_dev *dev)
+{
+	ring_flush_lines(dev, &dev->rx);
+	ring_flush_lines(dev, &dev->tx);
+}
+
+static uint64_t
+ring_kicks(const struct null_ring *ring)
+{
+	struct pollfd pfd = { .fd = ring->vring.kickfd, .events = POLLIN };
+	uint64_t count = 0;
+
+	/* librte_vhost does not read the eventfd of a raw vring, so its counter is the number */
+	if (pfd.fd < 0 || poll(&pfd, 1, 0) != 1 || !(pfd.revents & POLLIN))
+		return 0;
+	return read(pfd.fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+uint64_t
+null_dev_kicks(struct null_dev *dev)
+{
+	return ring_kicks(&dev->rx) + ring_kicks(&dev->tx);
+}

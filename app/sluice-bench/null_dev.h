@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The null device: the other end of a virtio-net port, reduced to what a device must do with the
+ * rings. It keeps its own indices, publishes used entries in batches of 32 as vhost does, and
+ * depending on the model it touches the packet's header and data too.
+ *
+ * One thread at a time may use a null_dev. It belongs to the caller of null_dev_attach() until
+ * null_dev_detach(); the rings and the memory table belong to librte_vhost.
+ * Everything the driver wrote into the rings is checked: a bad index, chain or address sets
+ * `error` and the device does no more work.
+ */
+#ifndef NULL_DEV_H
+#define NULL_DEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_vhost.h>
+
+#define NULL_BATCH 32     /* used entries per publication, as vhost */
+#define NULL_MAX_SEG 64   /* descriptors of one buffer */
+#define NULL_MAX_MERGE 16 /* buffers of one received packet */
+#define NULL_MAX_FRAME 9216
+
+enum null_model {
+	NULL_N0, /* rings only */
+	NULL_N1, /* and the virtio-net header, read-compare-write */
+	NULL_N2, /* and every line of the packet */
+};
+
+struct null_seg {
+	uint8_t *va;
+	uint32_t len;
+};
+
+/* A buffer taken from the available ring: private copy, checked and translated. */
+struct null_buf {
+	uint16_t id;
+	uint16_t nb_slots; /* ring slots that it occupies (packed) */
+	uint16_t nb_seg;
+	uint32_t len;
+	struct null_seg seg[NULL_MAX_SEG];
+};
+
+struct null_used {
+	uint16_t id;
+	uint16_t nb_slots;
+	uint32_t written;
+};
+
+struct null_ring {
+	/* constant after attach */
+	struct rte_vhost_vring vring;
+	uint16_t size;
+	bool is_tx; /* the driver's transmit ring: the device reads */
+	/* owned by the thread that steps the device */
+	uint16_t avail_idx; /* split: free-running; packed: slot */
+	uint16_t used_idx;
+	uint16_t avail_seen; /* split: the driver's index as last read */
+	bool avail_wrap;     /* packed */
+	bool used_wrap;
+	uint16_t nb_shadow;
+	struct null_used used_shadow[NULL_BATCH + NULL_MAX_MERGE];
+};
+
+struct null_dev {
+	/* constant after attach */
+	int vid;
+	uint64_t features;
+	uint32_t hdr_len;
+	bool is_packed;
+	bool is_in_order;
+	bool is_mergeable;
+	struct rte_vhost_memory *mem;
+	enum null_model model; /* may be changed between calls */
+	/* owned by the thread that steps the device */
+	struct null_ring rx;
+	struct null_ring tx;
+	uint64_t tx_packets;
+	uint64_t tx_bytes; /* without the virtio-net header */
+	uint64_t rx_packets;
+	uint64_t sink;                 /* keeps the loads of N1 and N2 alive */
+	const char *error;             /* NULL while the driver behaves */
+	uint8_t frame[NULL_MAX_FRAME]; /* what N2 writes */
+};
+
+/** Fill `dev` from the running vhost device `vid`. Returns 0 or -errno. */
+int null_dev_attach(struct null_dev *dev, int vid, const void *frame, uint32_t frame_len);
+
+/** Look again where the memory and the rings are; the indices stay. 0 or -errno. */
+int null_dev_refresh(struct null_dev *dev);
+
+/** Give back what attach took; accepts a zeroed object. */
+void null_dev_detach(struct null_dev *dev);
+
+/** Take everything that the driver transmitted and complete it. Returns the packets taken. */
+uint32_t null_dev_consume(struct null_dev *dev);
+
+/** Fill up to `nb` packets of `len` bytes into receive buffers. Returns the packets produced. */
+uint32_t null_dev_produce(struct null_dev *dev, uint32_t nb, uint32_t len);
+
+/** Evict the lines of both rings from every cache, so that the next access is a miss. */
+void null_dev_flush_rings(struct null_dev *dev);
+
+/** Doorbells rung since the last call. */
+uint64_t null_dev_kicks(struct null_dev *dev);
+
+/* Ring primitives, one pair per layout.
+ * pop: 1 = `buf` filled, 0 = nothing available, negative = the driver broke a rule (dev->error).
+ * flush: write the used_shadow entries to the ring and make them visible.
+ */
+int null_split_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *buf);
+void null_split_flush(struct null_ring *ring);
+int null_packed_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *buf);
+void null_packed_flush(const struct null_dev *dev, struct null_ring *ring);
+
+/* Translate and append one descriptor; negative (and dev->error) if it is not allowed. */
+int null_buf_add(struct null_dev *dev, const struct null_ring *ring, struct null_buf *buf,
+		uint64_t addr, uint32_t len, uint16_t flags);
+
+/* Device address to pointer; NULL unless all of [addr, addr + len) lies in one region. */
+void *null_dev_va(const struct null_dev *dev, uint64_t addr, uint64_t len);
+
+#endif /* NULL_DEV_H */
