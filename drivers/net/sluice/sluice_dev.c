@@ -116,13 +116,15 @@ static void
 choose_features(struct sluice_port *port)
 {
 	uint64_t wanted = sluice_dev_wanted_features(port), missing;
+	uint16_t simd_bits;
 
 	port->features = port->has_info ? wanted & port->info.features : wanted;
 	missing = wanted & ~port->features & (LAYOUT_FEATURES | SLUICE_BIT(SLUICE_NET_F_MQ));
 	if (missing != 0)
 		log_missing(port, missing, "going on without");
-	port->rx_path = sluice_rx_path_select(port->features);
-	port->tx_path = sluice_tx_path_select(port->features);
+	simd_bits = port->args.is_vectorized ? sluice_path_simd_bits() : 0;
+	port->rx_path = sluice_rx_path_select(port->features, simd_bits);
+	port->tx_path = sluice_tx_path_select(port->features, simd_bits);
 }
 
 size_t

@@ -2,7 +2,77 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
+#include <rte_cpuflags.h>
+#include <rte_vect.h>
+
 #include "sluice_path.h"
+
+/* Made by sluice_rx_paths.c and sluice_tx_paths.c, once per instruction set. */
+extern const struct sluice_rx_path sluice_rx_paths[];
+extern const unsigned int sluice_nb_rx_paths;
+extern const struct sluice_tx_path sluice_tx_paths[];
+extern const unsigned int sluice_nb_tx_paths;
+#ifdef SLUICE_HAS_X86_VEC
+extern const struct sluice_rx_path sluice_rx_paths_avx2[], sluice_rx_paths_avx512[];
+extern const unsigned int sluice_nb_rx_paths_avx2, sluice_nb_rx_paths_avx512;
+extern const struct sluice_tx_path sluice_tx_paths_avx2[], sluice_tx_paths_avx512[];
+extern const unsigned int sluice_nb_tx_paths_avx2, sluice_nb_tx_paths_avx512;
+#endif
+
+static const struct {
+	const struct sluice_rx_path *rx;
+	const unsigned int *nb_rx;
+	const struct sluice_tx_path *tx;
+	const unsigned int *nb_tx;
+} tables[] = {
+#ifdef SLUICE_HAS_X86_VEC
+	{ sluice_rx_paths_avx512, &sluice_nb_rx_paths_avx512, sluice_tx_paths_avx512,
+			&sluice_nb_tx_paths_avx512 },
+	{ sluice_rx_paths_avx2, &sluice_nb_rx_paths_avx2, sluice_tx_paths_avx2,
+			&sluice_nb_tx_paths_avx2 },
+#endif
+	{ sluice_rx_paths, &sluice_nb_rx_paths, sluice_tx_paths, &sluice_nb_tx_paths },
+};
+
+const struct sluice_rx_path *
+sluice_rx_path_at(unsigned int i)
+{
+	unsigned int t;
+
+	for (t = 0; t < RTE_DIM(tables); i -= *tables[t].nb_rx, t++)
+		if (i < *tables[t].nb_rx)
+			return &tables[t].rx[i];
+	return NULL;
+}
+
+const struct sluice_tx_path *
+sluice_tx_path_at(unsigned int i)
+{
+	unsigned int t;
+
+	for (t = 0; t < RTE_DIM(tables); i -= *tables[t].nb_tx, t++)
+		if (i < *tables[t].nb_tx)
+			return &tables[t].tx[i];
+	return NULL;
+}
+
+uint16_t
+sluice_path_simd_bits(void)
+{
+	uint16_t allowed = rte_vect_get_max_simd_bitwidth();
+
+#ifdef SLUICE_HAS_X86_VEC
+	if (allowed >= RTE_VECT_SIMD_512 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512DQ) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
+		return RTE_VECT_SIMD_512;
+	if (allowed >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
+		return RTE_VECT_SIMD_256;
+#endif
+	RTE_SET_USED(allowed);
+	return 0;
+}
 
 static bool
 has(uint64_t features, unsigned int bit)
@@ -16,26 +86,30 @@ layout_of(uint64_t features)
 	return has(features, SLUICE_F_RING_PACKED) ? SLUICE_PACKED : SLUICE_SPLIT;
 }
 
+/* The scalar tables have all combinations, so the loops below find a row; the unit tests look. */
+
 const struct sluice_rx_path *
-sluice_rx_path_select(uint64_t features)
+sluice_rx_path_select(uint64_t features, uint16_t simd_bits)
 {
 	const struct sluice_rx_path *p;
+	unsigned int i;
 
-	for (p = sluice_rx_paths; p < sluice_rx_paths + sluice_nb_rx_paths; p++)
-		if (p->cfg.layout == layout_of(features) &&
+	for (i = 0; (p = sluice_rx_path_at(i)) != NULL; i++)
+		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
 				p->cfg.has_mrg == has(features, SLUICE_NET_F_MRG_RXBUF))
-			return p;
-	return sluice_rx_paths; /* not reached: the table has all combinations, see the unit tests */
+			break;
+	return p;
 }
 
 const struct sluice_tx_path *
-sluice_tx_path_select(uint64_t features)
+sluice_tx_path_select(uint64_t features, uint16_t simd_bits)
 {
 	const struct sluice_tx_path *p;
+	unsigned int i;
 
-	for (p = sluice_tx_paths; p < sluice_tx_paths + sluice_nb_tx_paths; p++)
-		if (p->cfg.layout == layout_of(features) &&
+	for (i = 0; (p = sluice_tx_path_at(i)) != NULL; i++)
+		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
 				p->cfg.is_in_order == has(features, SLUICE_F_IN_ORDER))
-			return p;
-	return sluice_tx_paths; /* not reached, as above */
+			break;
+	return p;
 }

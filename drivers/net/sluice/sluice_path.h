@@ -14,6 +14,7 @@
 
 struct sluice_rx_path {
 	const char *name;
+	uint16_t simd_bits; /* width of the registers that it uses; 0: scalar */
 	struct sluice_path_cfg cfg;
 	uint16_t (*burst)(void *rxq, struct rte_mbuf **pkts, uint16_t nb);
 	/* Fill all free slots before the queue runs. */
@@ -22,19 +23,22 @@ struct sluice_rx_path {
 
 struct sluice_tx_path {
 	const char *name;
+	uint16_t simd_bits;
 	struct sluice_path_cfg cfg;
 	uint16_t (*burst)(void *txq, struct rte_mbuf **pkts, uint16_t nb);
 	/* Free what the device has sent, at most nb_max packets (0: all). Returns how many. */
 	uint32_t (*cleanup)(struct sluice_txq *txq, uint32_t nb_max);
 };
 
-extern const struct sluice_rx_path sluice_rx_paths[];
-extern const unsigned int sluice_nb_rx_paths;
-extern const struct sluice_tx_path sluice_tx_paths[];
-extern const unsigned int sluice_nb_tx_paths;
+/* All rows of all instruction sets in this build, widest first. NULL behind the last. */
+const struct sluice_rx_path *sluice_rx_path_at(unsigned int i);
+const struct sluice_tx_path *sluice_tx_path_at(unsigned int i);
 
-/* The row for negotiated features (bit mask). There is always one. */
-const struct sluice_rx_path *sluice_rx_path_select(uint64_t features);
-const struct sluice_tx_path *sluice_tx_path_select(uint64_t features);
+/* Widest registers that this CPU has and EAL allows (--force-max-simd-bitwidth); 0: scalar. */
+uint16_t sluice_path_simd_bits(void);
+
+/* The row for negotiated features (bit mask) and registers of at most simd_bits. There is always one. */
+const struct sluice_rx_path *sluice_rx_path_select(uint64_t features, uint16_t simd_bits);
+const struct sluice_tx_path *sluice_tx_path_select(uint64_t features, uint16_t simd_bits);
 
 #endif /* SLUICE_PATH_H */

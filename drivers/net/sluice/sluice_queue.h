@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include <rte_common.h>
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
@@ -54,6 +55,13 @@ enum sluice_fail {
 	SLUICE_FAIL_NUM_BUFFERS, /* zero, more than the ring holds, or a packet beyond 64 KiB */
 	SLUICE_FAIL_MAX
 };
+
+/* Shortest used length that is a packet: an Ethernet header behind the net header. */
+#define SLUICE_RX_MIN_LEN (SLUICE_NET_HDR_LEN + RTE_ETHER_HDR_LEN)
+
+/* Reference count 1 and one segment, as they lie in the eight bytes at rearm_data. */
+#define SLUICE_TX_REARM_MASK 0x0000ffffffff0000ULL
+#define SLUICE_TX_REARM_PLAIN 0x0000000100010000ULL
 
 enum sluice_queue_state { SLUICE_QUEUE_STOPPED, SLUICE_QUEUE_RUNNING, SLUICE_QUEUE_FAILED };
 
@@ -148,14 +156,23 @@ struct sluice_rxq {
 	struct rte_mempool *pool;
 };
 
+/* Mbufs on their way back to one pool. */
+#define SLUICE_TX_FREED_MAX 32
+struct sluice_tx_freed {
+	struct rte_mempool *pool;
+	uint32_t nb;
+	struct rte_mbuf *m[SLUICE_TX_FREED_MAX];
+};
+
 struct sluice_txq {
 	struct sluice_queue q;
 	/* owned by the polling core */
-	struct rte_mempool *pool; /* where plain packets came from, and go back to */
-	uint16_t nb_odd;          /* slots given to packets that are not plain */
-	uint16_t *odd;            /* per slot: 0 plain, else how many slots the packet took */
-	uint64_t nb_unmapped;     /* dropped: memory that the device cannot reach */
-	uint64_t nb_oversize;     /* dropped: more segments than the ring has slots */
+	struct sluice_tx_freed freed; /* empty outside of a reclaim */
+	struct rte_mempool *pool;     /* where plain packets came from, and go back to */
+	uint16_t nb_odd;              /* slots given to packets that are not plain */
+	uint16_t *odd;                /* per slot: 0 plain, else how many slots the packet took */
+	uint64_t nb_unmapped;         /* dropped: memory that the device cannot reach */
+	uint64_t nb_oversize;         /* dropped: more segments than the ring has slots */
 	uint64_t nb_indirect;
 	uint64_t nb_chained;
 	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */
@@ -249,13 +266,19 @@ sluice_queue_leave(struct sluice_queue *q)
 }
 
 /* Eight bytes of something that has another type; in DPDK the fields of an mbuf are written like that. */
-typedef uint64_t __rte_may_alias sluice_word;
+typedef uint64_t __attribute__((__may_alias__, __aligned__(1))) sluice_word;
+
+static __rte_always_inline sluice_word *
+sluice_word_at(void *p, size_t offset)
+{
+	return (sluice_word *)((char *)p + offset);
+}
 
 /* data_off, refcnt, nb_segs and port of an mbuf in one word. */
 static __rte_always_inline sluice_word *
 sluice_mbuf_rearm(struct rte_mbuf *m)
 {
-	return (sluice_word *)((char *)m + offsetof(struct rte_mbuf, rearm_data));
+	return sluice_word_at(m, offsetof(struct rte_mbuf, rearm_data));
 }
 
 /* How far slot lies behind tail, in ring order. */

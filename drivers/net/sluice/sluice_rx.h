@@ -18,14 +18,12 @@
 #define SLUICE_RX_H
 
 #include <rte_atomic.h>
-#include <rte_ether.h>
 
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_vec.h"
 
 #define SLUICE_RX_SAMPLE 1024
-/* Shortest used length that is a packet: an Ethernet header behind the net header. */
-#define SLUICE_RX_MIN_LEN (SLUICE_NET_HDR_LEN + RTE_ETHER_HDR_LEN)
 
 /* Out of line, in sluice_rx.c. */
 
@@ -70,8 +68,6 @@ sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
 	struct sluice_ring *r = &rxq->q.ring;
 
 	if (cfg.layout == SLUICE_SPLIT) {
-		if (r->used_idx == r->used_seen)
-			return false;
 		sluice_split_take(r, id, len);
 	} else {
 		if (rxq->nb_batch == 0 && !sluice_packed_is_used(r))
@@ -102,11 +98,57 @@ sluice_rx_fill_mbuf(const struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t l
 	m->vlan_tci = 0;
 }
 
+/*
+ * Whole packets of one buffer each, in batches, as long as the used entries are in order and nothing is odd.
+ * Takes at most nb_max; returns how many.
+ */
+static __rte_always_inline uint16_t
+sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, uint64_t *bytes,
+		const struct sluice_path_cfg cfg)
+{
+	const uint16_t nb = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT : SLUICE_VEC_RX_PACKED;
+	/* A full buffer may be the first of several. */
+	uint32_t max_len = cfg.has_mrg ? rxq->post_len - 1 : rxq->post_len;
+	struct sluice_ring *r = &rxq->q.ring;
+	struct sluice_vec_rx_kit kit;
+	uint16_t n, slot = r->tail;
+	bool is_good;
+
+	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - slot));
+	if (cfg.has_mrg)
+		nb_max = RTE_MIN(nb_max, (uint16_t)(rxq->sample - 1));
+	if (nb_max < nb || unlikely(r->nb_holes != 0 || rxq->nb_batch != 0))
+		return 0;
+	if (cfg.has_mrg && unlikely(rxq->nb_segs_left != 0 || rxq->must_read_header))
+		return 0;
+	kit = sluice_vec_rx_kit(rxq, max_len);
+	for (n = 0; n + nb <= nb_max; n += nb) {
+		if (cfg.layout == SLUICE_SPLIT)
+			is_good = sluice_vec_rx_split(&kit, slot + n, &pkts[n]);
+		else
+			is_good = sluice_vec_rx_packed(&kit, slot + n, &pkts[n]);
+		if (unlikely(!is_good))
+			break;
+	}
+	if (unlikely(n == 0))
+		return 0;
+	if (cfg.layout == SLUICE_SPLIT)
+		r->used_idx += n;
+	else
+		sluice_packed_skip(r, n);
+	if (cfg.has_mrg)
+		rxq->sample -= n;
+	sluice_ring_free_slots(r, n);
+	*bytes += sluice_vec_rx_bytes(&kit);
+	return n;
+}
+
 /* Give nb mbufs from sw_ring to the device; returns how many it can reach. Slots do not wrap. */
 static __rte_always_inline uint16_t
 sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
+	struct sluice_vec_give_kit kit = sluice_vec_give_kit(rxq, r->head, cfg.layout);
 	struct dmap_addr da;
 	uint16_t i, slot;
 
@@ -115,6 +157,11 @@ sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 		char *va;
 
 		slot = r->head + i;
+		if (SLUICE_VEC_RX_GIVE != 0 && nb - i >= SLUICE_VEC_RX_GIVE &&
+				likely(sluice_vec_rx_give(&kit, slot, cfg.layout))) {
+			i += SLUICE_VEC_RX_GIVE - 1;
+			continue;
+		}
 		m = rxq->q.sw_ring[slot];
 		va = (char *)m->buf_addr + RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN;
 		if (unlikely(!dmap_lend(&rxq->q.stream, m, va, rxq->post_len, &da)))
@@ -123,6 +170,9 @@ sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 			sluice_split_give(r, slot, da, rxq->post_len, SLUICE_DESC_F_WRITE);
 		else
 			sluice_packed_give(r, slot, slot, da, rxq->post_len, SLUICE_DESC_F_WRITE);
+		/* The stream may have another window now, and the head has been written. */
+		if (SLUICE_VEC_RX_GIVE != 0)
+			kit = sluice_vec_give_kit(rxq, slot + 1, cfg.layout);
 	}
 	if (unlikely(i < nb))
 		sluice_rx_alloc_undo(rxq, r->head + i, nb - i);
@@ -173,15 +223,20 @@ sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_pa
 		r->nb_suppressed++;
 }
 
-/* Buffers that the device may have completed; the most that this burst looks at. False: queue failed. */
+/*
+ * Buffers that the device may have completed; the most that this burst looks at. False: queue failed.
+ * Of a split ring exactly those, of a packed ring all that the device has.
+ */
 static __rte_always_inline bool
 sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
 		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
-	*budget = sluice_ring_nb_busy(r) - r->nb_holes;
-	if (cfg.layout == SLUICE_SPLIT && unlikely(sluice_split_nb_used(r, wanted) > *budget)) {
+	uint16_t nb_lent = sluice_ring_nb_busy(r) - r->nb_holes;
+
+	*budget = cfg.layout == SLUICE_SPLIT ? sluice_split_nb_used(r, wanted) : nb_lent;
+	if (cfg.layout == SLUICE_SPLIT && unlikely(*budget > nb_lent)) {
 		sluice_queue_break(&rxq->q, SLUICE_FAIL_USED_IDX);
 		return false;
 	}
@@ -220,7 +275,9 @@ static __rte_always_inline uint16_t
 sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_path_cfg cfg)
 {
-	uint16_t nb_rx = 0, budget, left;
+	const uint16_t nb_batch = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
+							       SLUICE_VEC_RX_PACKED;
+	uint16_t nb_rx = 0, nb_single = 0, nb_run, budget, left;
 	struct rte_mbuf *m;
 	uint64_t bytes = 0;
 	uint32_t id, len;
@@ -231,6 +288,18 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		goto leave;
 	left = budget;
 	while (left != 0 && nb_rx < nb_pkts) {
+		/* What no batch can be is taken one by one, and then it is tried again. */
+		if (nb_batch != 0 && nb_single == 0) {
+			nb_run = RTE_MIN(left, (uint16_t)(nb_pkts - nb_rx));
+			nb_run = sluice_rx_run(rxq, &pkts[nb_rx], nb_run, &bytes, cfg);
+			if (likely(nb_run != 0)) {
+				nb_rx += nb_run;
+				left -= nb_run;
+				continue;
+			}
+			nb_single = nb_batch;
+		}
+		nb_single -= nb_single != 0;
 		if (!sluice_rx_take(rxq, &id, &len, cfg))
 			break;
 		m = sluice_rx_claim(rxq, id);

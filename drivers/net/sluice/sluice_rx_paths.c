@@ -4,6 +4,7 @@
 
 /*
  * The receive burst functions: one line each defines the function and its row in the table.
+ * Compiled once per instruction set (sluice_vec.h).
  */
 
 #include "sluice_path.h"
@@ -27,9 +28,10 @@
 SLUICE_RX_PATHS(DEFINE_PATH)
 
 #define DEFINE_ROW(path, ...) \
-	{ .name = "Sluice Scalar " #path, \
+	{ .name = "Sluice " SLUICE_VEC_NAME " " #path, \
+		.simd_bits = SLUICE_VEC_BITS, \
 		.cfg = { __VA_ARGS__ }, \
 		.burst = sluice_rx_burst_##path, \
 		.fill = sluice_rx_fill_##path },
-const struct sluice_rx_path sluice_rx_paths[] = { SLUICE_RX_PATHS(DEFINE_ROW) };
-const unsigned int sluice_nb_rx_paths = RTE_DIM(sluice_rx_paths);
+const struct sluice_rx_path SLUICE_ISA_NAME(sluice_rx_paths)[] = { SLUICE_RX_PATHS(DEFINE_ROW) };
+const unsigned int SLUICE_ISA_NAME(sluice_nb_rx_paths) = RTE_DIM(SLUICE_ISA_NAME(sluice_rx_paths));

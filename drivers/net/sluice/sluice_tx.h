@@ -22,6 +22,7 @@
 
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_vec.h"
 
 /* Completions looked at by one burst call; keeps the worst call short. */
 #define SLUICE_TX_RECLAIM_MAX 64
@@ -52,10 +53,8 @@ void sluice_tx_mark_foreign(
  * are contiguous. Returns the slots that it took, 0 if the queue failed.
  */
 uint16_t sluice_tx_complete(struct sluice_txq *txq, uint32_t id);
-
-/* refcnt == 1 and nb_segs == 1, as they lie in the eight bytes at rearm_data. */
-#define SLUICE_TX_REARM_MASK 0x0000ffffffff0000ULL
-#define SLUICE_TX_REARM_PLAIN 0x0000000100010000ULL
+/* The mbufs that sluice_tx_complete() collected go back to their pool. */
+void sluice_tx_flush_freed(struct sluice_txq *txq);
 
 static __rte_always_inline bool
 sluice_tx_has_header_room(struct rte_mbuf *m)
@@ -69,14 +68,12 @@ sluice_tx_has_header_room(struct rte_mbuf *m)
 static __rte_always_inline void
 sluice_tx_clear_header(void *hdr)
 {
-	struct {
-		uint64_t a;
-		uint32_t b;
-	} __rte_packed __rte_may_alias *h = hdr;
+	/* Bytes 0 to 7 and 4 to 11. */
+	sluice_word *a = hdr, *b = sluice_word_at(hdr, 4);
 
-	if (h->a != 0 || h->b != 0) {
-		h->a = 0;
-		h->b = 0;
+	if ((*a | *b) != 0) {
+		*a = 0;
+		*b = 0;
 	}
 }
 
@@ -120,6 +117,13 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 		if (is_in_order) {
 			nb_plain = nb;
 			r->used_idx += nb;
+		}
+		while (SLUICE_VEC_USED != 0 && nb - nb_plain >= SLUICE_VEC_USED &&
+				expected + SLUICE_VEC_USED <= r->size &&
+				likely(sluice_vec_used_in_order(r, expected))) {
+			expected = sluice_ring_next(r, expected, SLUICE_VEC_USED);
+			r->used_idx += SLUICE_VEC_USED;
+			nb_plain += SLUICE_VEC_USED;
 		}
 		while (nb_plain < nb) {
 			id = r->split.dv_used->ring[r->used_idx & r->mask].id;
@@ -200,9 +204,15 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 static __rte_always_inline uint32_t
 sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_path_cfg cfg)
 {
+	uint32_t done;
+
 	if (cfg.layout == SLUICE_SPLIT)
-		return sluice_tx_reclaim_split(txq, nb_max, cfg.is_in_order);
-	return sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
+		done = sluice_tx_reclaim_split(txq, nb_max, cfg.is_in_order);
+	else
+		done = sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
+	if (unlikely(txq->freed.nb != 0))
+		sluice_tx_flush_freed(txq);
+	return done;
 }
 
 /* Give one segment with its header in front at the burst's next slot. False: the device cannot reach it. */
@@ -231,6 +241,34 @@ sluice_tx_give_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_t
 	b->nb_slots++;
 	b->nb_bufs++;
 	return true;
+}
+
+/* Plain packets in batches, as long as nothing is odd. Gives at most nb_max; returns how many. */
+static __rte_always_inline uint16_t
+sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
+		struct sluice_tx_burst *b, uint64_t *bytes, const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	struct sluice_vec_tx_kit kit;
+	uint16_t n;
+
+	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - b->slot));
+	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
+	if (nb_max < RTE_MAX(SLUICE_VEC_TX, 1))
+		return 0;
+	/* While every buffer takes one slot, the available entry has the same number as the slot. */
+	if (cfg.layout == SLUICE_SPLIT &&
+			unlikely(((r->avail_idx + b->nb_bufs) & r->mask) != b->slot))
+		return 0;
+	kit = sluice_vec_tx_kit(txq, b->slot, cfg.layout);
+	for (n = 0; n + SLUICE_VEC_TX <= nb_max; n += SLUICE_VEC_TX)
+		if (unlikely(!sluice_vec_tx_give(&kit, b->slot + n, &pkts[n], cfg.layout)))
+			break;
+	b->slot = sluice_ring_next(r, b->slot, n);
+	b->nb_slots += n;
+	b->nb_bufs += n;
+	*bytes += sluice_vec_tx_bytes(&kit);
+	return n;
 }
 
 /* Make the burst visible, and tell the device if it wants to be told. */
@@ -268,7 +306,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	struct sluice_tx_burst b = { 0 };
 	enum sluice_tx_verdict verdict;
 	uint64_t bytes = 0, dropped = 0;
-	uint16_t nb_tx;
+	uint16_t nb_tx, nb_run, nb_single = 0;
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
@@ -278,8 +316,19 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	b.slot = r->head;
 	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx++) {
 		struct rte_mbuf *m = pkts[nb_tx];
-		uint32_t len = m->pkt_len;
+		uint32_t len;
 
+		/* What no batch can be is given one by one, and then it is tried again. */
+		if (SLUICE_VEC_TX != 0 && nb_single == 0) {
+			nb_run = sluice_tx_run(txq, &pkts[nb_tx], nb_pkts - nb_tx, &b, &bytes, cfg);
+			if (likely(nb_run != 0)) {
+				nb_tx += nb_run - 1;
+				continue;
+			}
+			nb_single = SLUICE_VEC_TX;
+		}
+		nb_single -= nb_single != 0;
+		len = m->pkt_len;
 		if (likely(sluice_tx_has_header_room(m))) {
 			if (unlikely(b.nb_slots == r->nb_free))
 				break;

@@ -36,11 +36,42 @@ sluice_tx_mark_foreign(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot
 	txq->nb_odd++;
 }
 
+void
+sluice_tx_flush_freed(struct sluice_txq *txq)
+{
+	struct sluice_tx_freed *f = &txq->freed;
+
+	if (f->nb != 0)
+		rte_mempool_put_bulk(f->pool, (void **)f->m, f->nb);
+	f->nb = 0;
+}
+
+/* A segment is done: to its pool with others of the same pool, unless somebody still holds it. */
+static inline void
+free_segment(struct sluice_txq *txq, struct rte_mbuf *seg)
+{
+	struct sluice_tx_freed *f = &txq->freed;
+
+	seg = rte_pktmbuf_prefree_seg(seg);
+	if (unlikely(seg == NULL))
+		return;
+	if (seg->pool != f->pool || f->nb == SLUICE_TX_FREED_MAX) {
+		sluice_tx_flush_freed(txq);
+		f->pool = seg->pool;
+	}
+	f->m[f->nb++] = seg;
+}
+
 /* Frees the packet of a slot; afterwards the slot is a hole. Returns the slots that it took. */
-static uint16_t
+static inline uint16_t
 free_packet(struct sluice_txq *txq, uint16_t slot)
 {
-	rte_pktmbuf_free(txq->q.sw_ring[slot]);
+	struct rte_mbuf *next, *seg;
+
+	for (seg = txq->q.sw_ring[slot]; seg != NULL; seg = next) {
+		next = seg->next;
+		free_segment(txq, seg);
+	}
 	txq->q.sw_ring[slot] = NULL;
 	dmap_take_back(&txq->q.stream, 1);
 	return RTE_MAX(txq->odd[slot], 1);
@@ -248,6 +279,7 @@ sluice_txq_drain(struct sluice_txq *txq)
 		txq->odd[r->tail] = 0;
 		sluice_ring_free_slots(r, nb_slots);
 	}
+	sluice_tx_flush_freed(txq);
 	txq->nb_odd = 0;
 	r->nb_holes = 0;
 	return nb;

@@ -4,6 +4,7 @@
 
 /*
  * The transmit burst functions: one line each defines the function and its row in the table.
+ * Compiled once per instruction set (sluice_vec.h).
  */
 
 #include "sluice_path.h"
@@ -29,9 +30,10 @@
 SLUICE_TX_PATHS(DEFINE_PATH)
 
 #define DEFINE_ROW(path, ...) \
-	{ .name = "Sluice Scalar " #path, \
+	{ .name = "Sluice " SLUICE_VEC_NAME " " #path, \
+		.simd_bits = SLUICE_VEC_BITS, \
 		.cfg = { __VA_ARGS__ }, \
 		.burst = sluice_tx_burst_##path, \
 		.cleanup = sluice_tx_cleanup_##path },
-const struct sluice_tx_path sluice_tx_paths[] = { SLUICE_TX_PATHS(DEFINE_ROW) };
-const unsigned int sluice_nb_tx_paths = RTE_DIM(sluice_tx_paths);
+const struct sluice_tx_path SLUICE_ISA_NAME(sluice_tx_paths)[] = { SLUICE_TX_PATHS(DEFINE_ROW) };
+const unsigned int SLUICE_ISA_NAME(sluice_nb_tx_paths) = RTE_DIM(SLUICE_ISA_NAME(sluice_tx_paths));
