@@ -6,7 +6,10 @@
  * The slow half of streaming DMA: what happens when the last window did not hold the buffer.
  */
 
+#include <errno.h>
 #include <string.h>
+
+#include <rte_cycles.h>
 
 #include "dmap_impl.h"
 #include "dmap_stream.h"
@@ -40,6 +43,17 @@ remember(struct dmap_stream *s, const struct dmap_window *w, unsigned int from)
 	s->last = hit;
 }
 
+/* What a refusal is remembered by. */
+static const void *
+memory_of(const struct rte_mbuf *m)
+{
+	if (RTE_MBUF_HAS_EXTBUF(m) && !RTE_MBUF_HAS_PINNED_EXTBUF(m))
+		return m->buf_addr;
+	if (RTE_MBUF_CLONED(m))
+		return rte_mbuf_from_indirect((struct rte_mbuf *)(uintptr_t)m)->pool;
+	return m->pool;
+}
+
 /*
  * Show the memory that holds the data of m. A clone's data lie in another mbuf's pool; external buffers that
  * the application attached lie anywhere, and must be EAL memory with a file behind it.
@@ -52,6 +66,29 @@ show_memory_of(struct dmap_domain *d, const struct rte_mbuf *m)
 	if (RTE_MBUF_HAS_EXTBUF(m))
 		return dmap_add_range(d, m->buf_addr, m->buf_len);
 	return dmap_add_pool(d, rte_mbuf_from_indirect((struct rte_mbuf *)(uintptr_t)m)->pool);
+}
+
+/*
+ * Try to show the memory of m, unless that failed a moment ago: a try costs a walk over pages, a request to
+ * the device and a log line, and a stream of packets from such memory would pay it for each.
+ */
+static int
+try_to_show(struct dmap_stream *s, const struct rte_mbuf *m)
+{
+	const void *memory = memory_of(m);
+	uint64_t now = rte_get_timer_cycles();
+	int ret;
+
+	if (memory == s->refused && now < s->refused_until)
+		return -EAGAIN;
+	ret = show_memory_of(s->domain, m);
+	if (ret == 0)
+		return 0;
+	s->refused = memory;
+	s->refused_until = now + rte_get_timer_hz();
+	DMAP_LOG(WARNING, "packets from memory at %p are dropped: the device cannot reach it: %s\n",
+			m->buf_addr, strerror(-ret));
+	return ret;
 }
 
 bool
@@ -70,8 +107,7 @@ dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, 
 	}
 	s->nb_misses++;
 	if (dmap_lookup(s->domain, va, len, &w) != 0 &&
-			(show_memory_of(s->domain, m) != 0 ||
-					dmap_lookup(s->domain, va, len, &w) != 0))
+			(try_to_show(s, m) != 0 || dmap_lookup(s->domain, va, len, &w) != 0))
 		return false;
 	remember(s, &w, DMAP_STREAM_NEAR - 1);
 hit:

@@ -31,6 +31,8 @@ struct dmap_stream {
 	const uint32_t *domain_generation;
 	struct dmap_window near[DMAP_STREAM_NEAR]; /* other windows, most recent first */
 	uint64_t nb_misses;                        /* lookups that left this header */
+	const void *refused;                       /* pool or buffer that could not be shown, */
+	uint64_t refused_until; /* and is not tried again before this time (timer cycles) */
 	/* constant after setup */
 	struct dmap_domain *domain;
 };

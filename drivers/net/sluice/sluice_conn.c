@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -116,6 +117,26 @@ handle(struct sluice_port *port, enum sluice_wait event, bool *has_changed, bool
 	pthread_mutex_unlock(&port->lock);
 }
 
+/*
+ * Wait for something to do. A failed port has nothing to do with any device until the application starts it
+ * again; one that knocks meanwhile has to wait.
+ */
+static enum sluice_wait
+wait_for_event(struct sluice_port *port)
+{
+	struct pollfd pfd = { .fd = port->wake_fd, .events = POLLIN };
+	int timeout = is_connected(port) || port->args.is_server ? -1 : RETRY_MS;
+	enum sluice_fail failure;
+
+	pthread_mutex_lock(&port->lock);
+	failure = port->failure;
+	pthread_mutex_unlock(&port->lock);
+	if (failure == SLUICE_FAIL_NONE)
+		return port->transport->ops->wait(port->transport, port->wake_fd, timeout);
+	poll(&pfd, 1, -1);
+	return SLUICE_WAIT_WOKEN;
+}
+
 static void *
 conn_thread(void *arg)
 {
@@ -123,11 +144,9 @@ conn_thread(void *arg)
 	bool has_changed, has_failed;
 	enum sluice_wait event;
 	uint64_t count;
-	int timeout;
 
 	while (!__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE)) {
-		timeout = is_connected(port) || port->args.is_server ? -1 : RETRY_MS;
-		event = port->transport->ops->wait(port->transport, port->wake_fd, timeout);
+		event = wait_for_event(port);
 		if (event == SLUICE_WAIT_WOKEN && read(port->wake_fd, &count, sizeof(count)) < 0)
 			continue; /* somebody read it before: nothing is lost */
 		if (__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE))
