@@ -196,6 +196,7 @@ sluice_args_parse(const char *params, struct sluice_args *out)
 	struct sluice_args args = {
 		.nb_pairs = 1,
 		.queue_size = 256,
+		.is_packed = true,
 		.has_mrg = true,
 		.is_in_order = true,
 		.is_vectorized = true,
