@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from fake_backend import FakeBackend
+from pair import Pair
+from testpmd import IS_SLUICE, PLUGIN, TESTPMD, VDEV, Testpmd
+
+
+def missing():
+    """What keeps the whole suite from running, or None."""
+    if os.geteuid() != 0:
+        return "needs root (hugepages)"
+    if not TESTPMD or not os.access(TESTPMD, os.X_OK):
+        return "no dpdk-testpmd: run devtools/setup"
+    with open("/proc/sys/vm/nr_hugepages") as file:
+        if int(file.read()) < 96:
+            return "fewer than 96 hugepages of 2 MiB: run devtools/setup"
+    if IS_SLUICE and not os.path.exists(PLUGIN):
+        return "%s is not built" % PLUGIN
+    return None
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers",
+        "sluice: what only Sluice promises; skipped with another driver")
+
+
+def pytest_report_header():
+    return "driver under test: %s" % VDEV
+
+
+def pytest_collection_modifyitems(items):
+    reason = missing()
+    for item in items:
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+        elif not IS_SLUICE and item.get_closest_marker("sluice"):
+            item.add_marker(pytest.mark.skip(reason="promised by Sluice, not by " + VDEV))
+
+
+@pytest.fixture
+def folder():
+    """Short, because a Unix socket's path is limited to 107 bytes."""
+    path = tempfile.mkdtemp(prefix="slu")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def shared_pair(request):
+    """A running pair for all tests of a module with the same configuration."""
+    path = tempfile.mkdtemp(prefix="slu")
+    try:
+        pair = Pair(request.param, path)
+        yield pair
+        pair.close()
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def new_pair(folder):
+    """Starts pairs for one test; closed, with every mbuf accounted for, unless the test did it."""
+    pairs = []
+
+    def start(config, **how):
+        pairs.append(Pair(config, folder, **how))
+        return pairs[-1]
+    yield start
+    for pair in pairs:
+        pair.kill()
+
+
+@pytest.fixture
+def testpmds():
+    """Starts single testpmds that end with the test."""
+    running = []
+
+    def start(*args, **kwargs):
+        running.append(Testpmd(*args, **kwargs))
+        return running[-1]
+    yield start
+    for process in running:
+        process.kill()
+
+
+@pytest.fixture
+def fake(folder):
+    """Starts scripted back ends that end with the test."""
+    running = []
+
+    def start(**how):
+        running.append(FakeBackend(os.path.join(folder, "f.sock"), **how))
+        return running[-1]
+    yield start
+    for backend in running:
+        backend.close()

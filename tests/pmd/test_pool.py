@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""The application's pool runs dry and fills again: receiving must resume by itself.
+
+The back end sends and never takes, so that the transmit ring keeps what was received; then it
+takes, and the old frames come out first.
+"""
+import pytest
+
+from pair import Config
+from testpmd import wait_for
+
+pytestmark = pytest.mark.sluice
+LAYOUTS = [0, 1]
+NAMES = ["split", "packed"]
+
+
+def tiny(packed, mbufs, size):
+    # Without a cache every mbuf counts, and none is out of the driver's reach. testpmd wants more
+    # than 1024 mbufs, so it is the rings that are large.
+    return Config("tiny", packed_vq=packed, queue_size=size,
+        front_args=["--total-num-mbufs=%d" % mbufs, "--mbcache=0", "--rxd=%d" % size,
+            "--txd=%d" % size])
+
+
+def starve(pair):
+    """Lets the back end send without taking anything until the front end finds no mbuf."""
+    front, back = pair.front, pair.back
+    before = front.stats()["RX-nombuf"]
+    front.cmds("set fwd io", "start")
+    back.cmds("set fwd txonly", "set txpkts 64", "start")
+    try:
+        wait_for(lambda: front.stats()["RX-nombuf"] - before, 10, "RX-nombuf counted")
+    finally:
+        back.stop()
+        front.stop()
+
+
+@pytest.mark.parametrize("packed", LAYOUTS, ids=NAMES)
+def test_transmit_ring_holds_half_the_pool(new_pair, packed):
+    """1600 mbufs for two rings of 1024: the refill finds nothing, later it does."""
+    pair = new_pair(tiny(packed, 1600, 1024))
+    for _ in range(2):
+        starve(pair)
+        pair.exchange_among_leftovers()
+    pair.close()
+
+
+@pytest.mark.parametrize("packed", LAYOUTS, ids=NAMES)
+def test_transmit_ring_holds_the_whole_pool(new_pair, packed):
+    """1100 mbufs, all of them in the transmit ring. An application that receives nothing calls no
+    transmit, and receiving may not touch a queue of perhaps another core: what was sent comes
+    back by rte_eth_tx_done_cleanup(), testpmd's `port cleanup`."""
+    pair = new_pair(tiny(packed, 1100, 2048))
+    front, back = pair.front, pair.back
+    starve(pair)
+    assert front.pool()[0] == 0
+    taken = pair.rewind([[]])
+    back.cmd("start")
+    wait_for(lambda: back.stats(1)["TX-packets"] - taken == 1100, 5, "back end takes all")
+    back.stop()
+    front.cmd("port cleanup 0 txq 0 0")
+    assert front.pool()[0] == 1100
+    pair.exchange_among_leftovers()
+    pair.close()
+
+
+@pytest.mark.parametrize("packed", LAYOUTS, ids=NAMES)
+def test_ring_larger_than_the_pool(new_pair, packed):
+    """A receive ring of 2048 that 1100 mbufs cannot fill still receives all that comes."""
+    pair = new_pair(tiny(packed, 1100, 2048))
+    front, back = pair.front, pair.back
+    front.cmds("set fwd rxonly", "start")
+    back.cmds("set fwd txonly", "start")
+    wait_for(lambda: front.stats()["RX-packets"] > 20000, 10, "receiving")
+    back.stop()
+    front.stop()
+    pair.close()

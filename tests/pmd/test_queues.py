@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""One, two and four queue pairs; every one must move its own frames, in order."""
+import re
+
+import pytest
+
+from frames import SMALL, compare, make
+from pair import Config
+from testpmd import wait_for
+
+CONFIGS = [Config("%s-%dq" % ("packed" if packed else "split", count), queues=count,
+    packed_vq=packed) for packed in (0, 1) for count in (1, 2, 4)]
+over_all = pytest.mark.parametrize("shared_pair", CONFIGS, indirect=True, ids=lambda c: c.name)
+
+
+@over_all
+@pytest.mark.parametrize("mode", ["io", "macswap"])
+def test_each_queue_keeps_its_frames(shared_pair, mode):
+    """Every queue has frames of its own and an output of its own: a mix-up cannot hide."""
+    shared_pair.exchange(mode, 400, SMALL)
+
+
+@over_all
+def test_queue_counters(shared_pair):
+    count = shared_pair.config.queues
+    before = shared_pair.front.xstats()
+    shared_pair.exchange("io", 100, [60])
+    after = shared_pair.front.xstats()
+    for queue in range(count):
+        for way in ("rx", "tx"):
+            name = next(key for key in ("%s_q%d_packets" % (way, queue),
+                "%s_q%d_good_packets" % (way, queue)) if key in after)
+            assert after[name] - before[name] == 100, name
+
+
+@over_all
+def test_txonly_from_the_back_end_reaches_every_queue(shared_pair):
+    front, back = shared_pair.front, shared_pair.back
+    count = shared_pair.config.queues
+    front.cmds("set fwd rxonly", "start")
+    back.cmds("set fwd txonly", "start")
+
+    def moved():
+        text = front.cmd("show fwd stats all")
+        return len(set(re.findall(r"RX Port= 0/Queue= ?(\d+)", text))) == count or (
+            count == 1 and re.search(r"RX-packets: [1-9]", text))
+    try:
+        wait_for(moved, 5, "packets in each of %d queues" % count)
+    finally:
+        back.stop()
+        front.stop()
+
+
+@over_all
+def test_fewer_queues_used_than_there_are(shared_pair):
+    """A port with queues=4 whose application sets up one queue pair."""
+    pair = shared_pair
+    pair.front.cmds("port stop 0", "port config all rxq 1", "port config all txq 1",
+        "port start 0")
+    try:
+        pair.wait_link()
+        assert pair.front.info()["Current number of RX queues"] == "1"
+        frames = make(200, SMALL)
+        result = pair.send([frames] + [[]] * (pair.config.queues - 1))
+        compare(result[0], frames)
+    finally:
+        pair.front.cmds("port stop 0", "port config all rxq %d" % pair.config.queues,
+            "port config all txq %d" % pair.config.queues, "port start 0")
+        pair.wait_link()
+    pair.exchange("io", 200, SMALL)
