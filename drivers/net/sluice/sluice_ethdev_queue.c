@@ -18,7 +18,7 @@
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 
-#define DEFAULT_THRESH 32
+#define DEFAULT_THRESH 32 /* as SLUICE_RX_REFILL */
 #define MIN_DESC 4
 
 static void
@@ -172,14 +172,14 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 			DEFAULT_THRESH;
 	ret = init_queue(port, &txq->q, id, SLUICE_VQ_TX(id), socket);
 	if (ret == 0) {
-		txq->odd = rte_zmalloc_socket("sluice odd", slots * sizeof(uint16_t),
+		txq->extent = rte_zmalloc_socket("sluice extent", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);
 		txq->avail_shadow = rte_zmalloc_socket("sluice avail", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);
-		ret = txq->odd == NULL || txq->avail_shadow == NULL ? -ENOMEM : 0;
+		ret = txq->extent == NULL || txq->avail_shadow == NULL ? -ENOMEM : 0;
 	}
 	if (ret != 0) {
-		rte_free(txq->odd);
+		rte_free(txq->extent);
 		rte_free(txq->avail_shadow);
 		free_queue(&txq->q);
 		rte_free(txq);
@@ -209,7 +209,7 @@ sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 
 	if (txq == NULL)
 		return;
-	rte_free(txq->odd);
+	rte_free(txq->extent);
 	rte_free(txq->avail_shadow);
 	free_queue(&txq->q);
 	rte_free(txq);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
+#include <rte_io.h>
 #include <rte_pause.h>
 
 #include "sluice_queue.h"
@@ -20,6 +21,7 @@
 #include "sluice_ring_split.h"
 
 #define QUIESCE_TIMEOUT_US 1000000
+#define USED_SHIFT (sizeof(struct sluice_split_used_elem) - sizeof(struct sluice_split_used))
 
 sluice_fail_handler sluice_queue_on_fail;
 static bool has_membarrier;
@@ -43,10 +45,16 @@ sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 		/* Both rings end with an event index (2.7.6, 2.7.8). */
 		l.driver = place(&l.len,
 				sizeof(struct sluice_split_avail) + (size + 1) * sizeof(uint16_t));
+		/*
+		 * The used ring starts 4 bytes into a cache line (2.7.1 allows it), so that its elements of 8
+		 * bytes lie across neither cache lines nor pages: QEMU before 9.1 writes the second half of one
+		 * that does to a wrong address when an IOMMU translates.
+		 */
 		l.device = place(&l.len,
-				sizeof(struct sluice_split_used) +
-						size * sizeof(struct sluice_split_used_elem) +
-						sizeof(uint16_t));
+					   USED_SHIFT + sizeof(struct sluice_split_used) +
+							   size * sizeof(struct sluice_split_used_elem) +
+							   sizeof(uint16_t)) +
+				USED_SHIFT;
 	} else {
 		l.desc = place(&l.len, size * sizeof(struct sluice_packed_desc));
 		l.driver = place(&l.len, sizeof(struct sluice_packed_event));
@@ -113,6 +121,8 @@ sluice_fail_name(enum sluice_fail why)
 		[SLUICE_FAIL_BAD_ID] = "buffer id that the device does not have",
 		[SLUICE_FAIL_BAD_LEN] = "used length outside of the buffer",
 		[SLUICE_FAIL_NUM_BUFFERS] = "num_buffers that cannot be",
+		[SLUICE_FAIL_NEEDS_RESET] = "the device met an error and needs a reset",
+		[SLUICE_FAIL_GONE] = "the device is gone",
 	};
 
 	static_assert(RTE_DIM(names) == SLUICE_FAIL_MAX, "a name for each reason");
@@ -147,11 +157,31 @@ sluice_queue_quiesce(struct sluice_queue *q)
 	return 0;
 }
 
+/* What a notification with data says: the queue, and where the next new buffer will be (2.9). */
+static uint32_t
+notification_data(const struct sluice_ring *r)
+{
+	uint32_t next = r->avail_idx;
+
+	if (r->doorbell.is_packed)
+		next = r->head | (r->avail_flags & SLUICE_DESC_F_AVAIL ? 1U << 15 : 0);
+	return r->doorbell.vq | next << 16;
+}
+
 void
 sluice_doorbell_ring(struct sluice_ring *r)
 {
+	volatile void *reg = r->doorbell.dv_reg;
 	uint64_t one = 1;
 
+	if (reg != NULL) {
+		r->nb_kicks++;
+		if (r->doorbell.has_data)
+			rte_write32(notification_data(r), reg);
+		else
+			rte_write16(r->doorbell.vq, reg);
+		return;
+	}
 	if (r->doorbell.fd < 0)
 		return;
 	r->nb_kicks++;

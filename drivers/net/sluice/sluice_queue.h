@@ -53,6 +53,9 @@ enum sluice_fail {
 	SLUICE_FAIL_BAD_ID,   /* an id out of range, or of a buffer that the device does not have */
 	SLUICE_FAIL_BAD_LEN,  /* shorter than the header or longer than the buffer */
 	SLUICE_FAIL_NUM_BUFFERS, /* zero, more than the ring holds, or a packet beyond 64 KiB */
+	/* of the device as a whole */
+	SLUICE_FAIL_NEEDS_RESET, /* it says so (2.1.1) */
+	SLUICE_FAIL_GONE,        /* its registers do not answer */
 	SLUICE_FAIL_MAX
 };
 
@@ -65,9 +68,13 @@ enum sluice_fail {
 
 enum sluice_queue_state { SLUICE_QUEUE_STOPPED, SLUICE_QUEUE_RUNNING, SLUICE_QUEUE_FAILED };
 
-/* How a kick reaches the device: an eventfd. */
+/* How a kick reaches the device: a register, or an eventfd. */
 struct sluice_doorbell {
-	int fd;
+	volatile void *dv_reg; /* NULL: there is none */
+	uint16_t vq;
+	bool has_data;  /* NOTIFICATION_DATA: tell what is new (2.9) */
+	bool is_packed; /* in which terms */
+	int fd;         /* -1: there is none */
 };
 
 struct sluice_ring {
@@ -140,8 +147,9 @@ struct sluice_rxq {
 	uint16_t nb_segs_left;
 	uint16_t sample; /* counts down to the next header that is read although it need not be */
 	bool must_read_header; /* the device does not fill buffers as the specification demands */
-	uint16_t nb_batch;  /* in-order: buffers that one used entry completed, still to be taken */
-	uint32_t batch_len; /* in-order: length of the last of them */
+	uint16_t nb_batch; /* in-order: buffers that one used entry completed, still to be taken */
+	uint16_t nb_unannounced; /* buffers given since the device was asked if it wants a kick */
+	uint32_t batch_len;      /* in-order: length of the last of them */
 	uint64_t nb_alloc_failed;
 	uint64_t nb_runts;
 	uint64_t nb_multi; /* packets of more than one buffer */
@@ -164,15 +172,25 @@ struct sluice_tx_freed {
 	struct rte_mbuf *m[SLUICE_TX_FREED_MAX];
 };
 
+/*
+ * What starts at a transmit slot that the device has. 0: a plain packet of one slot. n: a plain packet of n
+ * slots, sw_ring has one segment for each. SLUICE_TX_ODD | n: any other packet of n slots, sw_ring has its
+ * first segment.
+ */
+#define SLUICE_TX_ODD 0x8000
+#define SLUICE_TX_MIDDLE UINT16_MAX /* nothing: the slot belongs to the packet before it */
+
 struct sluice_txq {
 	struct sluice_queue q;
 	/* owned by the polling core */
 	struct sluice_tx_freed freed; /* empty outside of a reclaim */
 	struct rte_mempool *pool;     /* where plain packets came from, and go back to */
 	uint16_t nb_odd;              /* slots given to packets that are not plain */
-	uint16_t *odd;                /* per slot: 0 plain, else how many slots the packet took */
-	uint64_t nb_unmapped;         /* dropped: memory that the device cannot reach */
-	uint64_t nb_oversize;         /* dropped: more segments than the ring has slots */
+	bool is_short; /* the last burst did not find enough slots: look for completions first */
+	uint16_t nb_after_chain; /* slots given behind the last plain packet of several slots */
+	uint16_t *extent;        /* per slot: what starts there, see below */
+	uint64_t nb_unmapped;    /* dropped: memory that the device cannot reach */
+	uint64_t nb_oversize;    /* dropped: more segments than the ring has slots */
 	uint64_t nb_indirect;
 	uint64_t nb_chained;
 	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */
@@ -187,7 +205,7 @@ struct sluice_txq {
 };
 
 /* Tables of at most this many descriptors replace chains in the ring. */
-#define SLUICE_INDIRECT_MAX 15
+#define SLUICE_INDIRECT_MAX 19
 
 /*
  * Per transmit slot, device-visible: a header for packets that have no room for one, and an indirect
@@ -202,7 +220,8 @@ struct sluice_tx_extra {
 	};
 };
 
-static_assert(sizeof(struct sluice_tx_extra) == 256, "one slot is four cache lines");
+/* An odd number of cache lines: with a power of two the first lines of all slots would share a few sets. */
+static_assert(sizeof(struct sluice_tx_extra) == 320, "five cache lines");
 
 /* Where the parts of a ring lie in its piece of coherent memory; offsets in bytes. */
 struct sluice_ring_layout {
@@ -310,6 +329,13 @@ sluice_queue_is_lent(const struct sluice_queue *q, uint32_t id)
 	return id < q->ring.size &&
 			sluice_ring_distance(&q->ring, id) < sluice_ring_nb_busy(&q->ring) &&
 			q->sw_ring[id] != NULL;
+}
+
+/* Slots of the packet that starts at a slot. */
+static __rte_always_inline uint16_t
+sluice_tx_slots_of(const struct sluice_txq *txq, uint16_t slot)
+{
+	return RTE_MAX(txq->extent[slot] & ~SLUICE_TX_ODD, 1);
 }
 
 /* The oldest slots are free: move tail by nb slots. */

@@ -24,6 +24,8 @@
 #include "sluice_vec.h"
 
 #define SLUICE_RX_SAMPLE 1024
+/* Buffers that most refills take from the pool: the default threshold, and the usual burst. */
+#define SLUICE_RX_REFILL 32
 
 /* Out of line, in sluice_rx.c. */
 
@@ -188,35 +190,59 @@ sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 	return i;
 }
 
+/* nb mbufs for the slots from slot on; fewer if the pool runs dry. Most refills are of one size. */
+static __rte_always_inline uint16_t
+sluice_rx_alloc(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
+{
+	void **objs = (void **)&rxq->q.sw_ring[slot];
+	int ret;
+
+	if (likely(nb == SLUICE_RX_REFILL))
+		ret = rte_mempool_get_bulk(rxq->pool, objs, SLUICE_RX_REFILL);
+	else
+		ret = rte_mempool_get_bulk(rxq->pool, objs, nb);
+	return likely(ret == 0) ? nb : sluice_rx_alloc_some(rxq, slot, nb);
+}
+
 /* Fill free slots when there are enough of them; a pool that runs dry gives what it has. */
 static __rte_always_inline void
 sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
-	uint16_t nb_given = 0, nb, nb_got, n;
-	bool wants_kick;
+	uint16_t nb, nb_got, n;
 
 	while (r->nb_free >= thresh) {
 		nb = RTE_MIN(r->nb_free, (uint16_t)(r->size - r->head));
-		nb_got = nb;
-		if (unlikely(rte_mempool_get_bulk(rxq->pool, (void **)&rxq->q.sw_ring[r->head],
-					     nb) != 0))
-			nb_got = sluice_rx_alloc_some(rxq, r->head, nb);
+		nb_got = sluice_rx_alloc(rxq, r->head, nb);
 		if (unlikely(nb_got == 0))
 			break;
 		n = sluice_rx_give(rxq, nb_got, cfg);
-		nb_given += n;
+		rxq->nb_unannounced += n;
 		if (unlikely(n < nb))
 			break;
 	}
-	if (nb_given == 0)
+}
+
+/*
+ * Tell the device of the buffers that were given, if it wants to know. A device that sleeps for lack of buffers
+ * lets polls come back empty, so this is asked when one does, and before the count gets large; a device that
+ * is busy is spared the fence. Nothing is missed: what was not announced yet is counted.
+ */
+static __rte_always_inline void
+sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+	bool wants_kick;
+
+	if (likely(rxq->nb_unannounced == 0 || (!is_idle && rxq->nb_unannounced < r->size / 2)))
 		return;
 	/* Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the device's fence. */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (cfg.layout == SLUICE_SPLIT)
 		wants_kick = sluice_split_wants_kick(r);
 	else
-		wants_kick = sluice_packed_wants_kick(r, nb_given);
+		wants_kick = sluice_packed_wants_kick(r, rxq->nb_unannounced);
+	rxq->nb_unannounced = 0;
 	if (wants_kick)
 		sluice_doorbell_ring(r);
 	else
@@ -319,8 +345,10 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	rxq->q.stats.packets += nb_rx;
 	rxq->q.stats.bytes += bytes;
 	dmap_stream_refresh(&rxq->q.stream);
-	if (likely(rxq->q.fail == SLUICE_FAIL_NONE))
+	if (likely(rxq->q.fail == SLUICE_FAIL_NONE)) {
 		sluice_rx_refill(rxq, rxq->free_thresh, cfg);
+		sluice_rx_announce(rxq, nb_rx == 0, cfg);
+	}
 leave:
 	sluice_queue_leave(&rxq->q);
 	return nb_rx;

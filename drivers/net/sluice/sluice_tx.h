@@ -9,6 +9,7 @@
  * A packet is "plain" if nobody else can hold its mbuf: one segment, reference count one, a buffer of its
  * own, from the pool that the other plain packets came from. This is seen when the packet is given, so when
  * it is done its mbuf goes back to the pool in a block with its neighbours, without being read again.
+ * A packet of several such segments is plain too, and takes one slot for each.
  * Everything else is "odd" and is freed one by one. The net header goes into the headroom right before the
  * data; packets that have no room for it, or whose buffer is shared, take the long way of sluice_tx_odd.c.
  *
@@ -33,6 +34,7 @@ struct sluice_tx_burst {
 	uint16_t nb_slots;   /* given */
 	uint16_t nb_bufs;    /* buffers, one available entry each */
 	uint16_t head_flags; /* packed: flags of the first descriptor */
+	uint16_t chain_end; /* slots given up to the end of the last plain packet of several slots */
 };
 
 enum sluice_tx_verdict {
@@ -53,6 +55,8 @@ void sluice_tx_mark_foreign(
  * are contiguous. Returns the slots that it took, 0 if the queue failed.
  */
 uint16_t sluice_tx_complete(struct sluice_txq *txq, uint32_t id);
+/* Slots of the nb oldest packets, all plain; more than are in use if there are not so many packets. */
+uint32_t sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb);
 /* The mbufs that sluice_tx_complete() collected go back to their pool. */
 void sluice_tx_flush_freed(struct sluice_txq *txq);
 
@@ -103,8 +107,9 @@ static __rte_always_inline uint32_t
 sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb, nb_plain = 0, expected = r->tail;
-	uint32_t id, len, done;
+	uint16_t nb, nb_plain = 0, nb_slots = 0, expected = r->tail;
+	uint32_t id, len, done, sum;
+	bool has_chains;
 
 	nb = sluice_split_nb_used(r, nb_max);
 	if (unlikely(nb > sluice_ring_nb_busy(r) - r->nb_holes)) {
@@ -112,28 +117,40 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 		return 0;
 	}
 	nb = RTE_MIN(nb, nb_max);
+	has_chains = txq->nb_after_chain < sluice_ring_nb_busy(r);
 	if (likely(sluice_tx_all_plain(txq))) {
 		/* In-order: the index says it all, entries of a batch are not even written (2.7.9). */
 		if (is_in_order) {
+			sum = nb;
+			if (unlikely(has_chains))
+				sum = sluice_tx_sum_slots(txq, nb);
+			if (unlikely(sum > sluice_ring_nb_busy(r))) {
+				sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
+				return 0;
+			}
+			nb_slots = sum;
 			nb_plain = nb;
 			r->used_idx += nb;
 		}
 		while (SLUICE_VEC_USED != 0 && nb - nb_plain >= SLUICE_VEC_USED &&
 				expected + SLUICE_VEC_USED <= r->size &&
+				(r->used_idx & r->mask) == expected && !has_chains &&
 				likely(sluice_vec_used_in_order(r, expected))) {
 			expected = sluice_ring_next(r, expected, SLUICE_VEC_USED);
 			r->used_idx += SLUICE_VEC_USED;
 			nb_plain += SLUICE_VEC_USED;
+			nb_slots += SLUICE_VEC_USED;
 		}
 		while (nb_plain < nb) {
 			id = r->split.dv_used->ring[r->used_idx & r->mask].id;
 			if (unlikely(id != expected))
 				break;
-			expected = sluice_ring_next(r, expected, 1);
+			nb_slots += sluice_tx_slots_of(txq, expected);
+			expected = sluice_ring_next(r, r->tail, nb_slots);
 			r->used_idx++;
 			nb_plain++;
 		}
-		sluice_tx_free_plain(txq, nb_plain);
+		sluice_tx_free_plain(txq, nb_slots);
 	}
 	for (done = nb_plain; done < nb; done++) {
 		sluice_split_take(r, &id, &len);
@@ -156,7 +173,11 @@ sluice_tx_complete_packed(struct sluice_txq *txq, uint32_t id, bool is_in_order)
 		return 0;
 	}
 	if (is_in_order && likely(sluice_tx_all_plain(txq))) {
-		nb = sluice_ring_distance(r, id) + 1;
+		if (unlikely(txq->extent[id] == SLUICE_TX_MIDDLE)) {
+			sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
+			return 0;
+		}
+		nb = sluice_ring_distance(r, id) + sluice_tx_slots_of(txq, id);
 		sluice_packed_skip(r, nb);
 		sluice_tx_free_plain(txq, nb);
 		return nb;
@@ -174,20 +195,22 @@ static __rte_always_inline uint32_t
 sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb_plain = 0, expected = r->tail;
+	uint16_t nb, nb_plain = 0, nb_slots = 0, expected = r->tail;
 	uint32_t id, len, done;
 
 	if (!is_in_order && likely(sluice_tx_all_plain(txq))) {
-		while (nb_plain < nb_max && nb_plain < sluice_ring_nb_busy(r) &&
+		while (nb_plain < nb_max && nb_slots < sluice_ring_nb_busy(r) &&
 				sluice_packed_is_used(r)) {
 			sluice_packed_take(r, &id, &len);
 			if (unlikely(id != expected))
 				break;
-			sluice_packed_skip(r, 1);
-			expected = sluice_ring_next(r, expected, 1);
+			nb = sluice_tx_slots_of(txq, expected);
+			sluice_packed_skip(r, nb);
+			expected = sluice_ring_next(r, expected, nb);
+			nb_slots += nb;
 			nb_plain++;
 		}
-		sluice_tx_free_plain(txq, nb_plain);
+		sluice_tx_free_plain(txq, nb_slots);
 	}
 	done = nb_plain;
 	while (done < nb_max && sluice_ring_nb_busy(r) != 0 && sluice_packed_is_used(r)) {
@@ -229,6 +252,7 @@ sluice_tx_give_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_t
 		return false;
 	sluice_tx_clear_header(hdr);
 	txq->q.sw_ring[b->slot] = m;
+	txq->extent[b->slot] = 0;
 	if (cfg.layout == SLUICE_SPLIT) {
 		sluice_split_give(r, b->slot, da, len, 0);
 		sluice_split_make_available(r, b->nb_bufs, b->slot);
@@ -250,17 +274,18 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 {
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_vec_tx_kit kit;
-	uint16_t n;
+	uint16_t n, avail_pos = 0;
 
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - b->slot));
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
 	if (nb_max < RTE_MAX(SLUICE_VEC_TX, 1))
 		return 0;
-	/* While every buffer takes one slot, the available entry has the same number as the slot. */
-	if (cfg.layout == SLUICE_SPLIT &&
-			unlikely(((r->avail_idx + b->nb_bufs) & r->mask) != b->slot))
-		return 0;
-	kit = sluice_vec_tx_kit(txq, b->slot, cfg.layout);
+	/* The entries in the available ring must not wrap either; they may be elsewhere than the slots. */
+	if (cfg.layout == SLUICE_SPLIT) {
+		avail_pos = (r->avail_idx + b->nb_bufs) & r->mask;
+		nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - avail_pos));
+	}
+	kit = sluice_vec_tx_kit(txq, b->slot, avail_pos, cfg.layout);
 	for (n = 0; n + SLUICE_VEC_TX <= nb_max; n += SLUICE_VEC_TX)
 		if (unlikely(!sluice_vec_tx_give(&kit, b->slot + n, &pkts[n], cfg.layout)))
 			break;
@@ -285,7 +310,10 @@ sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
 		sluice_packed_publish(r, b->nb_slots, b->head_flags);
 	r->head = b->slot;
 	r->nb_free -= b->nb_slots;
-	dmap_lent(&txq->q.stream, b->nb_bufs);
+	if (unlikely(b->chain_end != 0))
+		txq->nb_after_chain = 0;
+	txq->nb_after_chain = RTE_MIN(txq->nb_after_chain + b->nb_slots - b->chain_end, UINT16_MAX);
+	dmap_lent(&txq->q.stream, b->nb_slots);
 	/* Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the device's fence. */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (cfg.layout == SLUICE_SPLIT)
@@ -310,8 +338,13 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
-	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts)
+	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts || txq->is_short)
 		sluice_tx_reclaim(txq, RTE_MAX(nb_pkts, (uint16_t)SLUICE_TX_RECLAIM_MAX), cfg);
+	/* A device that broke the rules gets nothing more; the packets stay with the caller. */
+	if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
+		sluice_queue_leave(&txq->q);
+		return 0;
+	}
 	dmap_stream_refresh(&txq->q.stream);
 	b.slot = r->head;
 	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx++) {
@@ -351,6 +384,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	txq->q.stats.bytes += bytes;
 	txq->q.stats.errors += dropped;
 	txq->nb_ring_full += nb_pkts - nb_tx;
+	txq->is_short = nb_tx < nb_pkts;
 	sluice_queue_leave(&txq->q);
 	return nb_tx;
 }

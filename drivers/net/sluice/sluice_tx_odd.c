@@ -22,17 +22,26 @@ struct part {
 	uint32_t len;
 };
 
-void
-sluice_tx_mark_foreign(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots)
+/*
+ * Make pool the one of the plain packets, if none of another pool is on its way; nb_slots were given by the
+ * burst so far. True if it is now.
+ */
+static bool
+adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t nb_slots)
 {
 	uint16_t nb_busy = sluice_ring_nb_busy(&txq->q.ring) + nb_slots;
 
-	/* No plain packet is on its way: this pool becomes the one of the plain packets. */
-	if (nb_busy == txq->nb_odd && txq->q.ring.nb_holes == 0) {
-		txq->pool = m->pool;
+	if (pool != txq->pool && nb_busy == txq->nb_odd && txq->q.ring.nb_holes == 0)
+		txq->pool = pool;
+	return pool == txq->pool;
+}
+
+void
+sluice_tx_mark_foreign(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots)
+{
+	if (adopt_pool(txq, m->pool, nb_slots))
 		return;
-	}
-	txq->odd[slot] = 1;
+	txq->extent[slot] = SLUICE_TX_ODD | 1;
 	txq->nb_odd++;
 }
 
@@ -46,35 +55,69 @@ sluice_tx_flush_freed(struct sluice_txq *txq)
 	f->nb = 0;
 }
 
-/* A segment is done: to its pool with others of the same pool, unless somebody still holds it. */
+/* An mbuf for its pool, with others of the same pool. */
 static inline void
-free_segment(struct sluice_txq *txq, struct rte_mbuf *seg)
+put_segment(struct sluice_txq *txq, struct rte_mbuf *seg, struct rte_mempool *pool)
 {
 	struct sluice_tx_freed *f = &txq->freed;
 
-	seg = rte_pktmbuf_prefree_seg(seg);
-	if (unlikely(seg == NULL))
-		return;
-	if (seg->pool != f->pool || f->nb == SLUICE_TX_FREED_MAX) {
+	if (pool != f->pool || f->nb == SLUICE_TX_FREED_MAX) {
 		sluice_tx_flush_freed(txq);
-		f->pool = seg->pool;
+		f->pool = pool;
 	}
 	f->m[f->nb++] = seg;
 }
 
-/* Frees the packet of a slot; afterwards the slot is a hole. Returns the slots that it took. */
+/* An odd packet: each segment to its pool, unless somebody still holds it. */
+static inline void
+free_segments(struct sluice_txq *txq, struct rte_mbuf *seg)
+{
+	struct rte_mbuf *next;
+
+	for (; seg != NULL; seg = next) {
+		next = seg->next;
+		seg = rte_pktmbuf_prefree_seg(seg);
+		if (likely(seg != NULL))
+			put_segment(txq, seg, seg->pool);
+	}
+}
+
+/* Frees the packet that starts at a slot; afterwards the slot is a hole. Returns the slots that it took. */
 static inline uint16_t
 free_packet(struct sluice_txq *txq, uint16_t slot)
 {
-	struct rte_mbuf *next, *seg;
+	uint16_t i, nb_slots = sluice_tx_slots_of(txq, slot), at = slot;
 
-	for (seg = txq->q.sw_ring[slot]; seg != NULL; seg = next) {
-		next = seg->next;
-		free_segment(txq, seg);
-	}
+	if (txq->extent[slot] & SLUICE_TX_ODD)
+		free_segments(txq, txq->q.sw_ring[slot]);
+	else
+		for (i = 0; i < nb_slots; i++, at = sluice_ring_next(&txq->q.ring, at, 1))
+			put_segment(txq, txq->q.sw_ring[at], txq->pool);
 	txq->q.sw_ring[slot] = NULL;
-	dmap_take_back(&txq->q.stream, 1);
-	return RTE_MAX(txq->odd[slot], 1);
+	dmap_take_back(&txq->q.stream, nb_slots);
+	return nb_slots;
+}
+
+/* The oldest slots were given to one packet, which is done: they are free. */
+static inline void
+free_slots(struct sluice_txq *txq, uint16_t nb_slots)
+{
+	struct sluice_ring *r = &txq->q.ring;
+
+	if (txq->extent[r->tail] & SLUICE_TX_ODD)
+		txq->nb_odd -= nb_slots;
+	sluice_ring_free_slots(r, nb_slots);
+}
+
+uint32_t
+sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+	uint32_t sum = 0;
+
+	for (; nb != 0 && sum < sluice_ring_nb_busy(r); nb--)
+		sum += sluice_tx_slots_of(txq, sluice_ring_next(r, r->tail, sum));
+	return nb == 0 ? sum : UINT32_MAX;
 }
 
 uint16_t
@@ -83,19 +126,20 @@ sluice_tx_complete(struct sluice_txq *txq, uint32_t id)
 	struct sluice_ring *r = &txq->q.ring;
 	uint16_t nb_slots, nb;
 
-	if (!sluice_queue_is_lent(&txq->q, id)) {
+	if (unlikely(!sluice_queue_is_lent(&txq->q, id) || txq->extent[id] == SLUICE_TX_MIDDLE)) {
 		sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
 		return 0;
 	}
 	nb_slots = free_packet(txq, id);
+	if (likely(id == r->tail && r->nb_holes == 0)) {
+		free_slots(txq, nb_slots);
+		return nb_slots;
+	}
 	r->nb_holes += nb_slots;
 	while (r->nb_holes != 0 && txq->q.sw_ring[r->tail] == NULL) {
-		nb = RTE_MAX(txq->odd[r->tail], 1);
-		if (txq->odd[r->tail] != 0)
-			txq->nb_odd -= nb;
-		txq->odd[r->tail] = 0;
+		nb = sluice_tx_slots_of(txq, r->tail);
 		r->nb_holes -= nb;
-		sluice_ring_free_slots(r, nb);
+		free_slots(txq, nb);
 	}
 	return nb_slots;
 }
@@ -213,13 +257,69 @@ give_chain(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part 
 	uint16_t i, head = b->slot;
 
 	for (i = 0; i < nb; i++) {
-		/* No packet starts at the slots in between, whatever was there before. */
 		if (i != 0)
-			txq->q.sw_ring[b->slot] = NULL;
+			txq->extent[b->slot] = SLUICE_TX_MIDDLE;
 		write_desc(txq, b, head, &parts[i], i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, layout);
 	}
-	if (nb > 1)
-		txq->nb_chained++;
+}
+
+/*
+ * The parts of a packet whose segments are all plain, with the header before the first one's data: one for
+ * each segment. 0: it is no such packet.
+ */
+static uint16_t
+collect_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts)
+{
+	uint32_t before = SLUICE_NET_HDR_LEN;
+	struct rte_mbuf *seg;
+	uint16_t nb = 0;
+	char *va;
+
+	if (m->data_off < SLUICE_NET_HDR_LEN)
+		return 0;
+	for (seg = m; seg != NULL; seg = seg->next, before = 0) {
+		va = rte_pktmbuf_mtod(seg, char *) - before;
+		parts[nb].len = seg->data_len + before;
+		if (rte_mbuf_refcnt_read(seg) != 1 || seg->pool != txq->pool ||
+				seg->data_len == 0 || !RTE_MBUF_DIRECT(seg) ||
+				!dmap_lend(&txq->q.stream, seg, va, parts[nb].len, &parts[nb].da))
+			return 0;
+		nb++;
+	}
+	return nb;
+}
+
+/* A plain packet of several segments: one slot for each, and each as it must be to go back to its pool. */
+static __rte_always_inline void
+give_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		const struct part *parts, uint16_t nb, enum sluice_layout layout)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t i, head = b->slot, slot = head, next_slot, flags = SLUICE_DESC_F_NEXT;
+	struct rte_mbuf *next;
+
+	sluice_tx_clear_header(rte_pktmbuf_mtod_offset(m, void *, -SLUICE_NET_HDR_LEN));
+	if (b->nb_slots == 0)
+		b->head_flags = flags;
+	for (i = 0; i < nb; i++, m = next, slot = next_slot) {
+		next = m->next;
+		next_slot = sluice_ring_next(r, slot, 1);
+		if (next == NULL)
+			flags = 0;
+		if (layout == SLUICE_SPLIT)
+			sluice_split_desc_write(&r->split.dv_desc[slot], parts[i].da, parts[i].len,
+					flags, next_slot);
+		else
+			sluice_packed_give(r, slot, head, parts[i].da, parts[i].len, flags);
+		m->next = NULL;
+		m->nb_segs = 1;
+		txq->q.sw_ring[slot] = m;
+		txq->extent[slot] = SLUICE_TX_MIDDLE;
+	}
+	txq->extent[head] = nb;
+	b->slot = slot;
+	b->nb_slots += nb;
+	b->chain_end = b->nb_slots;
 }
 
 static enum sluice_tx_verdict
@@ -244,6 +344,22 @@ sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_
 		return drop(m, &txq->nb_oversize);
 	if (nb_free == 0)
 		return SLUICE_TX_NO_ROOM;
+	if (layout == SLUICE_SPLIT)
+		sluice_split_make_available(&txq->q.ring, b->nb_bufs, head);
+	/* A slot for each segment is the fastest way, as long as the ring is not short of slots. */
+	if (m->nb_segs > 1 && m->nb_segs + txq->q.ring.size / 4 <= nb_free &&
+			adopt_pool(txq, m->pool, b->nb_slots)) {
+		nb = collect_plain(txq, m, parts);
+		if (likely(nb > 1)) {
+			if (layout == SLUICE_SPLIT)
+				give_plain(txq, m, b, parts, nb, SLUICE_SPLIT);
+			else
+				give_plain(txq, m, b, parts, nb, SLUICE_PACKED);
+			txq->nb_chained++;
+			b->nb_bufs++;
+			return SLUICE_TX_GIVEN;
+		}
+	}
 	if (!collect_parts(txq, m, head, parts, &nb))
 		return drop(m, &txq->nb_unmapped);
 	is_indirect = txq->has_indirect && nb > 1 && nb <= SLUICE_INDIRECT_MAX;
@@ -251,14 +367,14 @@ sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_
 	if (nb_slots > nb_free)
 		return SLUICE_TX_NO_ROOM;
 	txq->q.sw_ring[head] = m;
-	txq->odd[head] = nb_slots;
 	txq->nb_odd += nb_slots;
-	if (layout == SLUICE_SPLIT)
-		sluice_split_make_available(&txq->q.ring, b->nb_bufs, head);
-	if (is_indirect)
+	if (is_indirect) {
 		give_indirect(txq, b, parts, nb, layout);
-	else
+	} else {
 		give_chain(txq, b, parts, nb, layout);
+		txq->nb_chained += nb > 1;
+	}
+	txq->extent[head] = SLUICE_TX_ODD | nb_slots;
 	b->nb_bufs++;
 	return SLUICE_TX_GIVEN;
 }
@@ -271,16 +387,14 @@ sluice_txq_drain(struct sluice_txq *txq)
 	uint16_t nb_slots;
 
 	while (r->nb_free != r->size) {
-		nb_slots = RTE_MAX(txq->odd[r->tail], 1);
+		nb_slots = sluice_tx_slots_of(txq, r->tail);
 		if (txq->q.sw_ring[r->tail] != NULL) {
 			free_packet(txq, r->tail);
 			nb++;
 		}
-		txq->odd[r->tail] = 0;
-		sluice_ring_free_slots(r, nb_slots);
+		free_slots(txq, nb_slots);
 	}
 	sluice_tx_flush_freed(txq);
-	txq->nb_odd = 0;
 	r->nb_holes = 0;
 	return nb;
 }

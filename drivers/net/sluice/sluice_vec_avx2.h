@@ -29,6 +29,7 @@ struct sluice_vec_rx_kit {
 	__m256i template; /* rearm and ol_flags of a fresh mbuf in each 128-bit lane */
 	__m256i most;     /* longest length less the shortest one, in 32-bit words */
 	__m256i used;     /* packed: flags of a used descriptor in the odd 64-bit words */
+	__m256i ids;      /* of the next four used elements, or of the next two descriptors */
 	__m256i sum;
 };
 
@@ -37,17 +38,18 @@ struct sluice_vec_give_kit {
 	struct rte_mbuf **sw_ring;
 	__m256i lo, span, delta; /* the window */
 	__m256i lens;            /* of each buffer, in odd 64-bit words */
-	__m256i flags;           /* in odd words */
+	__m256i flags;           /* in odd words; packed: with the ids of the next two */
 	__m256i head_fix;        /* packed: for the first batch of a burst */
 };
 
 struct sluice_vec_tx_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	const uint16_t *avail_shadow;
+	struct sluice_x86_avail avail;
+	uint16_t *extent;
 	__m256i pool; /* in word 3 */
 	__m256i lo, span, delta;
-	__m256i flags;
+	__m256i flags; /* as above */
 	__m256i head_fix;
 	__m256i sum;
 };
@@ -73,15 +75,25 @@ sluice_avx2_even(uint64_t word)
 	return _mm256_setr_epi64x((int64_t)word, 0, (int64_t)word, 0);
 }
 
+/* A number in the words of packed descriptors where the id stands. */
+static __rte_always_inline __m256i
+sluice_avx2_ids(uint16_t id)
+{
+	return sluice_avx2_odd((uint64_t)id << 32);
+}
+
 static __rte_always_inline struct sluice_vec_rx_kit
 sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	uint64_t used = r->used_wrap ? (uint64_t)SLUICE_PACKED_BITS << 48 : 0;
+	bool is_split = rxq->q.layout == SLUICE_SPLIT;
+	uint16_t id = r->tail;
 
 	return (struct sluice_vec_rx_kit){
-		.dv_used = rxq->q.layout == SLUICE_SPLIT ? (void *)r->split.dv_used->ring :
-							   (void *)r->packed.dv_desc,
+		.ids = is_split ? _mm256_setr_epi64x(id, id + 1, id + 2, id + 3) :
+				  _mm256_setr_epi32(0, 0, 0, id, 0, 0, 0, id + 1),
+		.dv_used = is_split ? (void *)r->split.dv_used->ring : (void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
 		.template = _mm256_broadcastsi128_si256(
 				_mm_loadu_si128((const __m128i *)&rxq->rearm)),
@@ -119,19 +131,18 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf 
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
-	const __m256i ids = _mm256_add_epi64(
-			_mm256_set1_epi64x(slot), _mm256_setr_epi64x(0, 1, 2, 3));
 	__m256i elems, good, lens, even, odd;
 
 	elems = _mm256_loadu_si256((const __m256i *)&dv_elems[slot]);
 	/* Even words are ids, odd words are lengths. */
-	good = _mm256_blend_epi32(
-			_mm256_cmpeq_epi32(elems, ids), sluice_avx2_len_ok(elems, k->most), 0xaa);
+	good = _mm256_blend_epi32(_mm256_cmpeq_epi32(elems, k->ids),
+			sluice_avx2_len_ok(elems, k->most), 0xaa);
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
 		return false;
 	lens = _mm256_sub_epi64(
 			_mm256_srli_epi64(elems, 32), _mm256_set1_epi64x(SLUICE_NET_HDR_LEN));
 	k->sum = _mm256_add_epi64(k->sum, lens);
+	k->ids = _mm256_add_epi64(k->ids, _mm256_set1_epi64x(4));
 	/* packet_type 0 and pkt_len; data_len and zeros. */
 	even = _mm256_unpacklo_epi64(_mm256_slli_epi64(lens, 32), lens);
 	odd = _mm256_unpackhi_epi64(_mm256_slli_epi64(lens, 32), lens);
@@ -141,11 +152,10 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf 
 	return true;
 }
 
-/* All ones in the words of two used descriptors from slot on that are right, and in those that do not count. */
+/* All ones in the words of two used descriptors that are right, and in those that do not count. */
 static __rte_always_inline __m256i
-sluice_avx2_check_packed(__m256i descs, uint16_t slot, __m256i most)
+sluice_avx2_check_packed(__m256i descs, __m256i ids, __m256i most)
 {
-	const __m256i ids = _mm256_setr_epi32(0, 0, 0, slot, 0, 0, 0, slot + 1);
 	/* Word 3 of each lane without the flags is the id; word 2 is the length; addresses do not count. */
 	const __m256i id_bits = _mm256_setr_epi32(0, 0, 0, 0xffff, 0, 0, 0, 0xffff);
 	__m256i good = _mm256_cmpeq_epi32(_mm256_and_si256(descs, id_bits), ids);
@@ -175,10 +185,12 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf
 	rte_compiler_barrier();
 	a = _mm256_loadu_si256(&dv_desc[0]);
 	b = _mm256_loadu_si256(&dv_desc[1]);
-	good = _mm256_and_si256(sluice_avx2_check_packed(a, slot, k->most),
-			sluice_avx2_check_packed(b, slot + 2, k->most));
+	good = _mm256_and_si256(sluice_avx2_check_packed(a, k->ids, k->most),
+			sluice_avx2_check_packed(
+					b, _mm256_add_epi64(k->ids, sluice_avx2_ids(2)), k->most));
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
 		return false;
+	k->ids = _mm256_add_epi64(k->ids, sluice_avx2_ids(4));
 	a = _mm256_sub_epi64(_mm256_and_si256(a, len_bits), hdr);
 	b = _mm256_sub_epi64(_mm256_and_si256(b, len_bits), hdr);
 	k->sum = _mm256_add_epi64(k->sum, _mm256_add_epi64(a, b));
@@ -208,19 +220,37 @@ sluice_avx2_any_outside(__m256i a, __m256i b)
 	return (_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_or_si256(a, b))) & 0x5) != 0;
 }
 
-/* Write four descriptors, two in each register; the fix of a head is for one batch only. */
-static __rte_always_inline void
-sluice_avx2_write(void *dv_desc, uint16_t slot, __m256i a, __m256i b, __m256i *head_fix,
+/* Flags, and of packed rings ids, of the first batch from slot on; the ids of a register's halves differ. */
+static __rte_always_inline __m256i
+sluice_avx2_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 		enum sluice_layout layout)
+{
+	if (layout == SLUICE_SPLIT)
+		return sluice_avx2_odd((uint64_t)flags << 32);
+	return _mm256_add_epi64(sluice_avx2_odd(sluice_x86_packed_word(r, slot, flags)),
+			_mm256_setr_epi64x(0, (int64_t)slot << 32, 0, ((int64_t)slot + 1) << 32));
+}
+
+/*
+ * Write four descriptors, two in each register; their flags go into the odd words. The fix of a head is for one
+ * batch only.
+ */
+static __rte_always_inline void
+sluice_avx2_write(void *dv_desc, uint16_t slot, __m256i a, __m256i b, __m256i *flags,
+		__m256i *head_fix, enum sluice_layout layout)
 {
 	/* Descriptors of both layouts have the same size. */
 	__m256i *dv_at = (__m256i *)((struct sluice_split_desc *)dv_desc + slot);
 
+	a = _mm256_or_si256(a, *flags);
 	if (layout == SLUICE_PACKED) {
-		a = _mm256_or_si256(a, _mm256_setr_epi32(0, 0, 0, slot, 0, 0, 0, slot + 1));
-		b = _mm256_or_si256(b, _mm256_setr_epi32(0, 0, 0, slot + 2, 0, 0, 0, slot + 3));
 		a = _mm256_xor_si256(a, *head_fix);
 		*head_fix = _mm256_setzero_si256();
+		*flags = _mm256_add_epi64(*flags, sluice_avx2_ids(2));
+		b = _mm256_or_si256(b, *flags);
+		*flags = _mm256_add_epi64(*flags, sluice_avx2_ids(2));
+	} else {
+		b = _mm256_or_si256(b, *flags);
 	}
 	_mm256_storeu_si256(&dv_at[0], a);
 	_mm256_storeu_si256(&dv_at[1], b);
@@ -231,9 +261,6 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	const struct dmap_window *w = &rxq->q.stream.last;
-	uint64_t flags = layout == SLUICE_SPLIT ?
-			(uint64_t)SLUICE_DESC_F_WRITE << 32 :
-			sluice_x86_packed_word(r, slot, SLUICE_DESC_F_WRITE);
 
 	return (struct sluice_vec_give_kit){
 		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
@@ -243,7 +270,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 		.span = _mm256_set1_epi64x((int64_t)w->span),
 		.delta = sluice_avx2_even(w->delta),
 		.lens = sluice_avx2_odd(rxq->post_len),
-		.flags = sluice_avx2_odd(flags),
+		.flags = sluice_avx2_flags(r, slot, SLUICE_DESC_F_WRITE, layout),
 		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_x86_head_fix(r, slot), 0, 0),
 	};
 }
@@ -263,35 +290,35 @@ static __rte_always_inline bool
 sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_layout layout)
 {
 	struct rte_mbuf **sw = &k->sw_ring[slot];
-	__m256i words = _mm256_or_si256(k->flags, k->lens);
 	__m256i a = sluice_avx2_rx_va(sw), b = sluice_avx2_rx_va(sw + 2);
 
 	if (unlikely(sluice_avx2_any_outside(sluice_avx2_outside(k->lo, k->span, a, k->lens),
 			    sluice_avx2_outside(k->lo, k->span, b, k->lens))))
 		return false;
-	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), words);
-	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), words);
-	sluice_avx2_write(k->dv_desc, slot, a, b, &k->head_fix, layout);
+	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), k->lens);
+	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), k->lens);
+	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, layout);
 	return true;
 }
 
 static __rte_always_inline struct sluice_vec_tx_kit
-sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, enum sluice_layout layout)
+sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		enum sluice_layout layout)
 {
 	const struct sluice_ring *r = &txq->q.ring;
 	const struct dmap_window *w = &txq->q.stream.last;
-	uint64_t flags = layout == SLUICE_SPLIT ? 0 : sluice_x86_packed_word(r, slot, 0);
 
 	return (struct sluice_vec_tx_kit){
 		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
 						    (void *)r->packed.dv_desc,
 		.sw_ring = txq->q.sw_ring,
-		.avail_shadow = txq->avail_shadow,
+		.extent = txq->extent,
+		.avail = sluice_x86_avail(txq, slot, avail_pos, layout),
 		.pool = _mm256_setr_epi64x(0, 0, 0, (int64_t)(uintptr_t)txq->pool),
 		.lo = _mm256_set1_epi64x((int64_t)w->lo),
 		.span = _mm256_set1_epi64x((int64_t)w->span),
 		.delta = sluice_avx2_even(w->delta),
-		.flags = sluice_avx2_odd(flags),
+		.flags = sluice_avx2_flags(r, slot, 0, layout),
 		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_x86_head_fix(r, slot), 0, 0),
 		.sum = _mm256_setzero_si256(),
 	};
@@ -363,9 +390,6 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf *
 	__m256i a, b, len_a, len_b, data;
 	struct sluice_avx2_lines l;
 
-	if (layout == SLUICE_SPLIT &&
-			unlikely(!sluice_x86_avail_is_identity(k->avail_shadow, slot)))
-		return false;
 	sluice_avx2_load(&l, 0, pkts[0]);
 	sluice_avx2_load(&l, 1, pkts[1]);
 	sluice_avx2_load(&l, 2, pkts[2]);
@@ -382,9 +406,12 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf *
 		return false;
 	k->sum = _mm256_add_epi64(k->sum, data);
 	sluice_x86_clear_headers(_mm256_unpacklo_epi64(a, b));
-	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), _mm256_or_si256(len_a, k->flags));
-	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), _mm256_or_si256(len_b, k->flags));
-	sluice_avx2_write(k->dv_desc, slot, a, b, &k->head_fix, layout);
+	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), len_a);
+	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), len_b);
+	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, layout);
+	if (layout == SLUICE_SPLIT)
+		sluice_x86_make_available(&k->avail, slot);
+	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
 	_mm256_storeu_si256(
 			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));
 	return true;
@@ -398,7 +425,7 @@ sluice_vec_used_in_order(const struct sluice_ring *r, uint16_t slot)
 	__m256i elems = _mm256_loadu_si256((const __m256i *)&r->split.dv_used->ring[slot]);
 	__m256i differs = _mm256_xor_si256(elems, ids);
 
-	return _mm256_testz_si256(differs, sluice_avx2_even(UINT32_MAX));
+	return _mm256_testz_si256(differs, _mm256_set1_epi64x(UINT32_MAX));
 }
 
 #endif /* SLUICE_VEC_AVX2_H */

@@ -29,6 +29,7 @@ struct sluice_vec_rx_kit {
 	__m512i template; /* rearm and ol_flags of a fresh mbuf in each 128-bit lane */
 	__m512i most;     /* longest length less the shortest one, in 32-bit words */
 	__m512i used;     /* packed: flags of a used descriptor */
+	__m512i ids;      /* of the next eight used elements, or of the next four descriptors */
 	__m512i sum;
 };
 
@@ -37,30 +38,43 @@ struct sluice_vec_give_kit {
 	struct rte_mbuf **sw_ring;
 	__m512i lo, span, delta; /* the window */
 	__m512i lens;            /* of each buffer, in odd 64-bit words */
-	__m512i flags;           /* in odd words */
+	__m512i flags;           /* in odd words; packed: with the ids of the next four */
 	__m512i head_fix;        /* packed: for the first batch of a burst */
 };
 
 struct sluice_vec_tx_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	const uint16_t *avail_shadow;
+	struct sluice_x86_avail avail;
+	uint16_t *extent;
 	__m512i want; /* first cache line of a plain mbuf, where it counts */
 	__m512i lo, span, delta;
-	__m512i flags;
+	__m512i flags; /* as above */
 	__m512i head_fix;
 	__m512i sum;
 };
+
+/* Ids of four packed descriptors in the odd words. */
+static __rte_always_inline __m512i
+sluice_avx512_ids(uint16_t slot)
+{
+	const __m512i count = _mm512_setr_epi64(0, 0, 0, 1LL << 32, 0, 2LL << 32, 0, 3LL << 32);
+
+	return _mm512_add_epi64(_mm512_maskz_set1_epi64(0xaa, (int64_t)slot << 32), count);
+}
 
 static __rte_always_inline struct sluice_vec_rx_kit
 sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	uint64_t used = r->used_wrap ? (uint64_t)SLUICE_PACKED_BITS << 48 : 0;
+	bool is_split = rxq->q.layout == SLUICE_SPLIT;
 
 	return (struct sluice_vec_rx_kit){
-		.dv_used = rxq->q.layout == SLUICE_SPLIT ? (void *)r->split.dv_used->ring :
-							   (void *)r->packed.dv_desc,
+		.ids = is_split ? _mm512_add_epi64(_mm512_set1_epi64(r->tail),
+						  _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7)) :
+				  sluice_avx512_ids(r->tail),
+		.dv_used = is_split ? (void *)r->split.dv_used->ring : (void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
 		.template = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)&rxq->rearm)),
 		.most = _mm512_set1_epi32(max_len - SLUICE_RX_MIN_LEN),
@@ -96,21 +110,20 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf 
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
-	const __m512i ids = _mm512_add_epi64(
-			_mm512_set1_epi64(slot), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
 	__m512i elems, over, lens, even, odd;
 	__mmask16 good;
 
 	elems = _mm512_loadu_si512(&dv_elems[slot]);
 	/* Even words are ids, odd words are lengths: one comparison for both ends of the latter. */
 	over = _mm512_sub_epi32(elems, _mm512_set1_epi32(SLUICE_RX_MIN_LEN));
-	good = _mm512_mask_cmpeq_epi32_mask(0x5555, elems, ids) |
+	good = _mm512_mask_cmpeq_epi32_mask(0x5555, elems, k->ids) |
 			_mm512_mask_cmple_epu32_mask(0xaaaa, over, k->most);
 	if (unlikely(good != 0xffff))
 		return false;
 	lens = _mm512_sub_epi64(
 			_mm512_srli_epi64(elems, 32), _mm512_set1_epi64(SLUICE_NET_HDR_LEN));
 	k->sum = _mm512_add_epi64(k->sum, lens);
+	k->ids = _mm512_add_epi64(k->ids, _mm512_set1_epi64(8));
 	/* packet_type 0 and pkt_len; data_len and zeros. */
 	even = _mm512_unpacklo_epi64(_mm512_slli_epi64(lens, 32), lens);
 	odd = _mm512_unpackhi_epi64(_mm512_slli_epi64(lens, 32), lens);
@@ -129,9 +142,7 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf
 			slot;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
 	const __m512i bits = _mm512_set1_epi64((int64_t)((uint64_t)SLUICE_PACKED_BITS << 48));
-	/* Above the length: id and flags. */
-	const __m512i ids = _mm512_setr_epi64(0, 0, 0, 1LL << 32, 0, 2LL << 32, 0, 3LL << 32);
-	__m512i descs, want, over, lens, fields;
+	__m512i descs, over, lens, fields;
 	__mmask16 good;
 
 	/* Flags first, payload second: x86 keeps the order of the two loads, so the second is not torn. */
@@ -141,13 +152,13 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf
 	rte_compiler_barrier();
 	descs = _mm512_loadu_si512(dv_desc);
 	/* Word 3 of each lane without the other flags is the id; word 2 is the length. */
-	want = _mm512_add_epi64(ids, _mm512_set1_epi64((int64_t)slot << 32));
 	over = _mm512_sub_epi32(descs, _mm512_set1_epi32(SLUICE_RX_MIN_LEN));
 	good = _mm512_mask_cmpeq_epi32_mask(
-			       0x8888, _mm512_and_si512(descs, _mm512_set1_epi32(0xffff)), want) |
+			       0x8888, _mm512_and_si512(descs, _mm512_set1_epi32(0xffff)), k->ids) |
 			_mm512_mask_cmple_epu32_mask(0x4444, over, k->most);
 	if (unlikely(good != 0xcccc))
 		return false;
+	k->ids = _mm512_add_epi64(k->ids, _mm512_maskz_set1_epi64(0xaa, 4LL << 32));
 	lens = _mm512_maskz_sub_epi32(0x4444, descs, _mm512_set1_epi32(SLUICE_NET_HDR_LEN));
 	k->sum = _mm512_add_epi64(k->sum, lens);
 	/* The length, word 2 of each lane, becomes pkt_len (word 1) and data_len (word 2). */
@@ -169,22 +180,26 @@ sluice_avx512_in_window(__m512i lo, __m512i span, __m512i va, __m512i lens)
 			       _mm512_mask_cmple_epu64_mask(0x55, end, span)) == 0x55;
 }
 
-/* Ids of four packed descriptors in the odd words. */
+/* Flags, and of packed rings ids, of the first batch from slot on. */
 static __rte_always_inline __m512i
-sluice_avx512_ids(uint16_t slot)
-{
-	const __m512i count = _mm512_setr_epi64(0, 0, 0, 1LL << 32, 0, 2LL << 32, 0, 3LL << 32);
-
-	return _mm512_add_epi64(_mm512_maskz_set1_epi64(0xaa, (int64_t)slot << 32), count);
-}
-
-/* Write four descriptors; the fix of a head is for one batch only. */
-static __rte_always_inline void
-sluice_avx512_write(void *dv_desc, uint16_t slot, __m512i words, __m512i *head_fix,
+sluice_avx512_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 		enum sluice_layout layout)
 {
+	if (layout == SLUICE_SPLIT)
+		return _mm512_maskz_set1_epi64(0xaa, (int64_t)flags << 32);
+	return _mm512_or_si512(sluice_avx512_ids(slot),
+			_mm512_maskz_set1_epi64(
+					0xaa, (int64_t)sluice_x86_packed_word(r, slot, flags)));
+}
+
+/* Write four descriptors, with their flags; the fix of a head is for one batch only. */
+static __rte_always_inline void
+sluice_avx512_write(void *dv_desc, uint16_t slot, __m512i words, __m512i *flags, __m512i *head_fix,
+		enum sluice_layout layout)
+{
+	words = _mm512_or_si512(words, *flags);
 	if (layout == SLUICE_PACKED) {
-		words = _mm512_or_si512(words, sluice_avx512_ids(slot));
+		*flags = _mm512_add_epi64(*flags, _mm512_maskz_set1_epi64(0xaa, 4LL << 32));
 		words = _mm512_xor_si512(words, *head_fix);
 		*head_fix = _mm512_setzero_si512();
 	}
@@ -197,9 +212,6 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	const struct dmap_window *w = &rxq->q.stream.last;
-	uint64_t flags = layout == SLUICE_SPLIT ?
-			(uint64_t)SLUICE_DESC_F_WRITE << 32 :
-			sluice_x86_packed_word(r, slot, SLUICE_DESC_F_WRITE);
 
 	return (struct sluice_vec_give_kit){
 		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
@@ -209,7 +221,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 		.span = _mm512_set1_epi64((int64_t)w->span),
 		.delta = _mm512_maskz_set1_epi64(0x55, (int64_t)w->delta),
 		.lens = _mm512_maskz_set1_epi64(0xaa, rxq->post_len),
-		.flags = _mm512_maskz_set1_epi64(0xaa, (int64_t)flags),
+		.flags = sluice_avx512_flags(r, slot, SLUICE_DESC_F_WRITE, layout),
 		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_x86_head_fix(r, slot)),
 	};
 }
@@ -229,29 +241,30 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_lay
 			0x55, va, _mm512_set1_epi64(RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN));
 	if (unlikely(!sluice_avx512_in_window(k->lo, k->span, va, k->lens)))
 		return false;
-	words = _mm512_or_si512(_mm512_add_epi64(va, k->delta), _mm512_or_si512(k->flags, k->lens));
-	sluice_avx512_write(k->dv_desc, slot, words, &k->head_fix, layout);
+	words = _mm512_or_si512(_mm512_add_epi64(va, k->delta), k->lens);
+	sluice_avx512_write(k->dv_desc, slot, words, &k->flags, &k->head_fix, layout);
 	return true;
 }
 
 static __rte_always_inline struct sluice_vec_tx_kit
-sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, enum sluice_layout layout)
+sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		enum sluice_layout layout)
 {
 	const struct sluice_ring *r = &txq->q.ring;
 	const struct dmap_window *w = &txq->q.stream.last;
-	uint64_t flags = layout == SLUICE_SPLIT ? 0 : sluice_x86_packed_word(r, slot, 0);
 
 	return (struct sluice_vec_tx_kit){
 		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
 						    (void *)r->packed.dv_desc,
 		.sw_ring = txq->q.sw_ring,
-		.avail_shadow = txq->avail_shadow,
+		.extent = txq->extent,
+		.avail = sluice_x86_avail(txq, slot, avail_pos, layout),
 		.want = _mm512_setr_epi64(0, 0, SLUICE_TX_REARM_PLAIN, 0, 0, 0, 0,
 				(int64_t)(uintptr_t)txq->pool),
 		.lo = _mm512_set1_epi64((int64_t)w->lo),
 		.span = _mm512_set1_epi64((int64_t)w->span),
 		.delta = _mm512_maskz_set1_epi64(0x55, (int64_t)w->delta),
-		.flags = _mm512_maskz_set1_epi64(0xaa, (int64_t)flags),
+		.flags = sluice_avx512_flags(r, slot, 0, layout),
 		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_x86_head_fix(r, slot)),
 		.sum = _mm512_setzero_si512(),
 	};
@@ -300,9 +313,6 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf *
 	const __m512i hdr = _mm512_set1_epi64(SLUICE_NET_HDR_LEN);
 	__m512i a, b, c, d, ab, cd, va, off, lens;
 
-	if (layout == SLUICE_SPLIT &&
-			unlikely(!sluice_x86_avail_is_identity(k->avail_shadow, slot)))
-		return false;
 	a = _mm512_load_si512(pkts[0]);
 	b = _mm512_load_si512(pkts[1]);
 	c = _mm512_load_si512(pkts[2]);
@@ -320,8 +330,11 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf *
 		return false;
 	k->sum = _mm512_add_epi64(k->sum, lens);
 	sluice_avx512_clear_headers(va);
-	va = _mm512_ternarylogic_epi64(_mm512_add_epi64(va, k->delta), off, k->flags, 0xfe);
-	sluice_avx512_write(k->dv_desc, slot, va, &k->head_fix, layout);
+	va = _mm512_or_si512(_mm512_add_epi64(va, k->delta), off);
+	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, layout);
+	if (layout == SLUICE_SPLIT)
+		sluice_x86_make_available(&k->avail, slot);
+	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
 	_mm256_storeu_si256(
 			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));
 	return true;

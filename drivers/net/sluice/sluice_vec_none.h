@@ -6,8 +6,9 @@
  * Batch primitives of the scalar build: none. The loops fold them away. What they mean is said here once,
  * for the vector builds too:
  *
- * A kit holds what a run of batches has in common, in registers: constants, pointers, a sum of lengths. A run
- * does not wrap around the ring. Each primitive handles one batch, and does all of it or nothing: false means
+ * A kit holds what a run of batches has in common, in registers: constants, pointers, ids that count up, a sum
+ * of lengths. The batches of a run follow each other from the slot on that the kit was made for, and do not
+ * wrap around the ring; after a batch that was declined the kit is void. Each primitive handles one batch, and does all of it or nothing: false means
  * that something in the batch is out of the ordinary, nothing was changed, and the scalar body of the
  * loop shall have a look. They have no loops and move no positions, and they check what the scalar body
  * checks.
@@ -92,11 +93,13 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_lay
 	return false;
 }
 
-/* For giving plain packets from slot on. */
+/* For giving plain packets from slot on; in a split ring their available entries begin at avail_pos. */
 static __rte_always_inline struct sluice_vec_tx_kit
-sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, enum sluice_layout layout)
+sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		enum sluice_layout layout)
 {
 	RTE_SET_USED(txq);
+	RTE_SET_USED(avail_pos);
 	RTE_SET_USED(slot);
 	RTE_SET_USED(layout);
 	return (struct sluice_vec_tx_kit){ 0 };

@@ -46,14 +46,35 @@ sluice_x86_head_fix(const struct sluice_ring *r, uint16_t slot)
 	return slot == r->head ? (uint64_t)SLUICE_DESC_F_AVAIL << 48 : 0;
 }
 
-/* Do four slots stand in the available ring where they always do? */
-static __rte_always_inline bool
-sluice_x86_avail_is_identity(const uint16_t *avail_shadow, uint16_t slot)
-{
-	uint64_t four;
+/* Where the available entries of a run of slots are: at slot + offset. */
+struct sluice_x86_avail {
+	uint16_t *shadow;
+	uint16_t *dv_ring;
+	int offset;
+};
 
-	memcpy(&four, &avail_shadow[slot], sizeof(four));
-	return four == slot * 0x0001000100010001ULL + 0x0003000200010000ULL;
+static __rte_always_inline struct sluice_x86_avail
+sluice_x86_avail(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		enum sluice_layout layout)
+{
+	struct sluice_x86_avail a = { .shadow = txq->avail_shadow, .offset = avail_pos - slot };
+
+	if (layout == SLUICE_SPLIT)
+		a.dv_ring = txq->q.ring.split.dv_avail->ring;
+	return a;
+}
+
+/* Enter four slots; as sluice_split_make_available() does with one. */
+static __rte_always_inline void
+sluice_x86_make_available(const struct sluice_x86_avail *a, uint16_t slot)
+{
+	uint64_t want = slot * 0x0001000100010001ULL + 0x0003000200010000ULL, have;
+
+	memcpy(&have, &a->shadow[slot + a->offset], sizeof(have));
+	if (likely(have == want))
+		return;
+	memcpy(&a->shadow[slot + a->offset], &want, sizeof(want));
+	memcpy(&a->dv_ring[slot + a->offset], &want, sizeof(want));
 }
 
 /* The 12 bytes at four addresses are zero afterwards; nearly always they are before. */
