@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * A back end of the DMA layer whose device lies on another planet: device addresses are random and never
+ * equal to virtual ones, so whoever mixes them up is found out. An identity variant, as vhost-user is, too.
+ */
+
+#ifndef FAKE_DOMAIN_H
+#define FAKE_DOMAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dmap.h"
+
+/* A device address that was given to a page. */
+struct fake_given {
+	uintptr_t va;
+	size_t len;
+	uint64_t da;
+};
+
+struct fake_domain {
+	bool is_lying;
+	int refusal;                 /* what publish answers instead of accepting */
+	unsigned int nb_max;         /* more regions are refused; 0: no limit */
+	struct dmap_region *regions; /* as published */
+	unsigned int nb;
+	unsigned int last; /* region of the last hit */
+	unsigned int nb_publishes;
+	unsigned int nb_coherent; /* pieces alive */
+	struct fake_given *given;
+	unsigned int nb_given, room_given;
+	uint64_t random;
+};
+
+/* Context: struct fake_domain. */
+extern const struct dmap_backend fake_domain_backend;
+extern const struct dmap_backend fake_domain_all_eal_backend;
+
+void fake_domain_init(struct fake_domain *f, bool is_lying);
+void fake_domain_fini(struct fake_domain *f);
+/* What the device finds at [da, da + len) through the published table; NULL if it may not go there. */
+void *fake_domain_reach(struct fake_domain *f, uint64_t da, uint64_t len);
+
+#endif /* FAKE_DOMAIN_H */

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "env.h"
+#include "sluice_ring_packed.h"
+#include "sluice_ring_split.h"
+
+#define ALL_BITS (SLUICE_DESC_F_AVAIL | SLUICE_DESC_F_USED)
+
+static const struct sluice_path_cfg *
+path_cfg(const struct env_conf *conf)
+{
+	return conf->is_tx ? &sluice_tx_path_at(conf->row)->cfg :
+			     &sluice_rx_path_at(conf->row)->cfg;
+}
+
+bool
+env_is_packed(const struct env_conf *conf)
+{
+	return path_cfg(conf)->layout == SLUICE_PACKED;
+}
+
+bool
+env_has_mrg(const struct env_conf *conf)
+{
+	return path_cfg(conf)->has_mrg;
+}
+
+bool
+env_is_unordered(const struct env_conf *conf)
+{
+	return !conf->is_in_order;
+}
+
+const char *
+env_name(const struct env_conf *conf)
+{
+	static char name[128];
+	const char *row = conf->is_tx ? sluice_tx_path_at(conf->row)->name :
+					sluice_rx_path_at(conf->row)->name;
+
+	snprintf(name, sizeof(name), "%s %s%s%s, size %u from 0x%x%s", conf->is_tx ? "tx" : "rx",
+			strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,
+			conf->is_in_order ? ", in order" : "",
+			conf->is_lying ? ", lying domain" : "", conf->size, conf->start,
+			conf->order == FAKE_SHUFFLED                ? ", shuffled" :
+					conf->order == FAKE_BATCHES ? ", batches" :
+								      "");
+	return name;
+}
+
+/* Split: both sides begin at an index. The driver keeps avail.ring[i] = i, so slots follow from it. */
+static void
+start_split(struct sluice_ring *r, uint16_t start)
+{
+	r->avail_idx = start;
+	r->used_idx = start;
+	r->used_seen = start;
+	r->kicked_idx = start;
+	r->head = start & r->mask;
+	r->tail = r->head;
+	r->split.dv_avail->idx = start;
+	r->split.dv_used->idx = start;
+}
+
+/* Packed: at a slot, in a lap with this wrap counter; the rest of the ring is as that lap would find it. */
+static void
+start_packed(struct sluice_ring *r, uint16_t start)
+{
+	uint16_t slot = start & 0x7fff, i;
+	bool wrap = !(start >> 15);
+
+	r->head = slot;
+	r->tail = slot;
+	r->used_idx = slot;
+	r->used_wrap = wrap;
+	r->avail_flags = wrap ? SLUICE_DESC_F_AVAIL : SLUICE_DESC_F_USED;
+	for (i = 0; i < r->size; i++)
+		r->packed.dv_desc[i].flags = (i < slot) == wrap ? ALL_BITS : 0;
+}
+
+static void
+start_device(struct env *e)
+{
+	const struct sluice_ring *r = &e->q.ring;
+	struct sluice_ring_layout l = sluice_ring_layout(e->q.layout, r->size, e->conf.is_tx);
+	struct fake_dev_conf c = {
+		.is_packed = e->q.layout == SLUICE_PACKED,
+		.is_tx = e->conf.is_tx,
+		.size = r->size,
+		.is_in_order = e->conf.is_in_order,
+		.has_event_idx = e->conf.has_event_idx,
+		.has_indirect = e->conf.has_indirect,
+		.has_mrg = env_has_mrg(&e->conf),
+		.desc = e->rings.da.v + l.desc,
+		.driver = e->rings.da.v + l.driver,
+		.device = e->rings.da.v + l.device,
+		.seed = e->random,
+	};
+
+	c.start = c.is_packed ? e->conf.start ^ 0x8000 : e->conf.start;
+	fake_dev_init(&e->dev, &e->dom, &c);
+}
+
+/* As sluice_dev.c does it when a port goes live. */
+static void
+start_queue(struct env *e)
+{
+	const struct env_conf *c = &e->conf;
+	struct sluice_queue *q = &e->q;
+
+	memset(e->rings.va, 0, e->rings.len);
+	sluice_ring_init(&q->ring, q->layout, c->size, e->rings.va, e->avail_shadow);
+	q->ring.has_event_idx = c->has_event_idx;
+	q->ring.is_in_order = c->is_in_order;
+	q->ring.doorbell.fd = e->kick_fd;
+	q->fail = SLUICE_FAIL_NONE;
+	dmap_stream_init(&q->stream, e->domain);
+	if (q->layout == SLUICE_PACKED) {
+		start_packed(&q->ring, c->start);
+		sluice_packed_disable_interrupts(&q->ring);
+	} else {
+		start_split(&q->ring, c->start);
+		sluice_split_disable_interrupts(&q->ring);
+	}
+	start_device(e);
+	if (!c->is_tx) {
+		e->rxq.sample = 1;
+		e->rxq.must_read_header = false;
+		e->rxq.free_thresh = RTE_MIN(c->thresh, RTE_MAX(c->size / 2, 1));
+		e->rx->fill(&e->rxq);
+	} else {
+		e->txq.reclaim_at = RTE_MIN(c->thresh, RTE_MAX(c->size / 2, 1));
+		e->txq.pool = NULL;
+	}
+	q->state = SLUICE_QUEUE_RUNNING;
+}
+
+static void
+setup_rx(struct env *e)
+{
+	struct rte_mbuf fresh = { .data_off = RTE_PKTMBUF_HEADROOM, .nb_segs = 1, .port = 7 };
+
+	rte_mbuf_refcnt_set(&fresh, 1);
+	e->rx = sluice_rx_path_at(e->conf.row);
+	e->rxq.rearm = *sluice_mbuf_rearm(&fresh);
+	e->rxq.ol_flags = e->conf.is_pinned ? RTE_MBUF_F_EXTERNAL : 0;
+	e->rxq.avail_shadow = e->avail_shadow;
+	e->rxq.pool = e->pool->mp;
+	e->rxq.post_len = e->pool->conf.data_room - RTE_PKTMBUF_HEADROOM + SLUICE_NET_HDR_LEN;
+	assert_int_equal(dmap_add_pool(e->domain, e->pool->mp), 0);
+}
+
+static void
+setup_tx(struct env *e)
+{
+	struct sluice_ring_layout l = sluice_ring_layout(e->q.layout, e->conf.size, true);
+
+	e->tx = sluice_tx_path_at(e->conf.row);
+	e->txq.avail_shadow = e->avail_shadow;
+	e->txq.extent = calloc(e->conf.size, sizeof(uint16_t));
+	e->txq.has_indirect = e->conf.has_indirect;
+	e->txq.dv_extra = (struct sluice_tx_extra *)((char *)e->rings.va + l.extra);
+	e->txq.extra_da.v = e->rings.da.v + l.extra;
+}
+
+struct env *
+env_open(const struct env_conf *conf)
+{
+	struct env *e = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*e), 64));
+	struct fake_pool_conf pool = {
+		.name = "pool", .is_pinned = conf->is_pinned, .data_room = conf->data_room
+	};
+	struct sluice_ring_layout l;
+
+	fake_errors_clear();
+	fake_context("%s", env_name(conf));
+	memset(e, 0, sizeof(*e));
+	e->conf = *conf;
+	if (e->conf.thresh == 0)
+		e->conf.thresh = 32;
+	e->random = 0x9e3779b97f4a7c15ULL;
+	pool.nb = conf->nb_mbufs != 0 ? conf->nb_mbufs : 2u * conf->size + 600;
+	e->pool = fake_pool_create(&pool);
+	fake_domain_init(&e->dom, conf->is_lying);
+	assert_int_equal(dmap_domain_create("unit", &fake_domain_backend, &e->dom, &e->domain), 0);
+	e->q.layout = path_cfg(conf)->layout;
+	l = sluice_ring_layout(e->q.layout, conf->size, conf->is_tx);
+	assert_int_equal(dmap_coherent_alloc(e->domain, "rings", l.len, 0, &e->rings), 0);
+	e->avail_shadow = calloc(conf->size, sizeof(uint16_t));
+	e->q.sw_ring = calloc(conf->size, sizeof(*e->q.sw_ring));
+	e->kick_fd = eventfd(0, EFD_NONBLOCK);
+	assert_true(e->kick_fd >= 0);
+	if (conf->is_tx)
+		setup_tx(e);
+	else
+		setup_rx(e);
+	start_queue(e);
+	fake_check();
+	return e;
+}
+
+struct env *
+env_open_from(void **state, uint16_t start)
+{
+	struct env_conf conf = *(struct env_conf *)*state;
+
+	conf.start = start;
+	return env_open(&conf);
+}
+
+void
+env_drain(struct env *e)
+{
+	e->q.state = SLUICE_QUEUE_STOPPED;
+	if (e->conf.is_tx)
+		sluice_txq_drain(&e->txq);
+	else
+		sluice_rxq_drain(&e->rxq);
+	fake_pool_assert_full(e->pool);
+	fake_assert(e->q.stream.nb_lent == 0, "%u buffers count as lent", e->q.stream.nb_lent);
+	fake_assert(e->q.ring.nb_free == e->conf.size && e->q.ring.nb_holes == 0,
+			"slots are missing");
+}
+
+void
+env_restart(struct env *e)
+{
+	env_drain(e);
+	fake_dev_fini(&e->dev);
+	start_queue(e);
+	fake_check();
+}
+
+void
+env_close(struct env *e)
+{
+	e->q.state = SLUICE_QUEUE_STOPPED;
+	sluice_queue_quiesce_init();
+	assert_int_equal(sluice_queue_quiesce(&e->q), 0);
+	env_drain(e);
+	fake_dev_fini(&e->dev);
+	dmap_coherent_free(e->domain, &e->rings);
+	dmap_domain_destroy(e->domain);
+	fake_pool_destroy(e->pool);
+	fake_domain_fini(&e->dom);
+	close(e->kick_fd);
+	free(e->avail_shadow);
+	free(e->q.sw_ring);
+	if (e->conf.is_tx)
+		free(e->txq.extent);
+	free(e);
+	fake_check();
+}

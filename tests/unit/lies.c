@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include "lies.h"
+
+void
+lies_use(struct env *e, uint32_t nth)
+{
+	struct fake_buf *b = fake_dev_held(&e->dev, nth);
+
+	fake_dev_write_header(&e->dev, b, 1);
+	fake_dev_use(&e->dev, nth, SLUICE_NET_HDR_LEN + 60);
+}
+
+void
+lies_use_or(struct env *e, bool lies, uint32_t id, uint32_t len)
+{
+	if (lies)
+		fake_dev_lie_used(&e->dev, id, len);
+	else
+		lies_use(e, 0);
+}
+
+void
+lies_with_len(struct env *e, bool lies, uint32_t len)
+{
+	struct fake_buf *b = fake_dev_held(&e->dev, 0);
+
+	fake_dev_write_header(&e->dev, b, 1);
+	fake_dev_use(&e->dev, 0, lies ? len : 72);
+}
+
+static unsigned int nb_told;
+
+static void
+on_fail(struct sluice_port *port)
+{
+	(void)port;
+	nb_told++;
+}
+
+/* Returns the packets that came after the script. */
+static unsigned int
+play(struct env *e, const struct lie *l, unsigned int nb_before, unsigned int burst, bool does_lie)
+{
+	unsigned int nb = 0, i, n;
+
+	fake_context("%s: %s%s, after %u packets, bursts of %u", env_name(&e->conf), l->name,
+			does_lie ? "" : " (control)", nb_before, burst);
+	for (i = 0; i < nb_before; i++) {
+		assert_true(env_deliver(e, 60));
+		env_expect(e, 60, e->nb_packets - 1);
+	}
+	fake_dev_poll(&e->dev);
+	e->pool->limit = 0;
+	nb_told = 0;
+	l->script(e, does_lie);
+	for (i = 0; i < 2 * LIES_SIZE / burst + 2; i++) {
+		n = env_rx_and_free(e, burst);
+		nb += n;
+		fake_check();
+	}
+	e->pool->limit = FAKE_NO_LIMIT;
+	if (does_lie && l->outcome == EITHER) {
+		fake_assert(env_has_failed(e) == (nb_told == 1), "the port was told %u times",
+				nb_told);
+	} else if (!does_lie || l->outcome == HARMLESS) {
+		fake_assert(!env_has_failed(e), "%s", sluice_fail_name(e->q.fail));
+	} else {
+		fake_assert(env_has_failed(e) && e->q.fail == l->outcome, "it is '%s'",
+				sluice_fail_name(e->q.fail));
+		fake_assert(nb_told == 1, "the port was told %u times", nb_told);
+	}
+	return nb;
+}
+
+void
+lies_run(struct env_conf *conf, const struct lie *lies, unsigned int nb_lies)
+{
+	static const unsigned int before[] = { 0, 5, 61, 64 + 37 };
+	static const unsigned int bursts[] = { 1, 8, 32, 128 };
+	unsigned int i, k, b, nb, nb_true;
+	struct env *e;
+
+	conf->size = LIES_SIZE;
+	conf->nb_mbufs = 3 * LIES_SIZE;
+	sluice_queue_on_fail = on_fail;
+	e = env_open(conf);
+	for (i = 0; i < nb_lies; i++) {
+		if (lies[i].applies != NULL && !lies[i].applies(conf))
+			continue;
+		for (k = 0; k < RTE_DIM(before); k++)
+			for (b = 0; b < RTE_DIM(bursts); b++) {
+				nb_true = play(e, &lies[i], before[k], bursts[b], false);
+				fake_assert(nb_true != 0, "nothing came in the control");
+				env_restart(e);
+				nb = play(e, &lies[i], before[k], bursts[b], true);
+				if (lies[i].outcome == HARMLESS)
+					fake_assert((int)(nb_true - nb) == lies[i].nb_lost,
+							"%u packets came, %u in the control", nb,
+							nb_true);
+				env_restart(e);
+			}
+	}
+	env_close(e);
+	sluice_queue_on_fail = NULL;
+}

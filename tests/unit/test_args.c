@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Device arguments: every key good, bad, at its limits; and messages that say key, value and what is allowed.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_log.h>
+
+#include "env.h"
+#include "sluice_args.h"
+
+/* What was logged by the last parse(). */
+static char *logged;
+static size_t logged_len;
+
+static int
+parse(const char *params, struct sluice_args *out)
+{
+	FILE *f;
+	int ret;
+
+	free(logged);
+	f = open_memstream(&logged, &logged_len);
+	rte_log_set_global_level(RTE_LOG_DEBUG);
+	rte_openlog_stream(f);
+	ret = sluice_args_parse(params, out);
+	rte_openlog_stream(NULL);
+	fclose(f);
+	return ret;
+}
+
+static struct sluice_args
+must_parse(const char *params)
+{
+	struct sluice_args a;
+	int ret = parse(params, &a);
+
+	if (ret != 0)
+		fail_msg("%s: %d, %s", params, ret, logged);
+	if (logged_len != 0)
+		fail_msg("%s: good, but it was logged: %s", params, logged);
+	return a;
+}
+
+/* Must be refused in one line that holds each of these. */
+static void
+must_refuse(const char *params, const char *key, const char *value, const char *allowed)
+{
+	struct sluice_args a, untouched;
+	const char *what[] = { key, value, allowed, "allowed" };
+	unsigned int i;
+
+	memset(&a, 0x5a, sizeof(a));
+	memset(&untouched, 0x5a, sizeof(untouched));
+	assert_int_equal(parse(params, &a), -EINVAL);
+	assert_memory_equal(&a, &untouched, sizeof(a));
+	for (i = 0; i < RTE_DIM(what); i++)
+		if (strstr(logged, what[i]) == NULL)
+			fail_msg("%s: no '%s' in: %s", params, what[i], logged);
+	if (strchr(logged, '\n') != logged + logged_len - 1)
+		fail_msg("%s: not one line: %s", params, logged);
+}
+
+static void
+test_only_a_path(void **state)
+{
+	struct sluice_args a = must_parse("path=/run/x.sock");
+
+	(void)state;
+	assert_string_equal(a.path, "/run/x.sock");
+	assert_int_equal(a.nb_pairs, 1);
+	assert_int_equal(a.queue_size, 256);
+	assert_false(a.has_mac);
+	assert_false(a.is_server);
+	assert_true(a.has_mrg);
+	assert_true(a.is_in_order);
+	assert_true(a.speed == UINT32_MAX);
+	assert_int_equal(a.isolation, SLUICE_ISOLATION_SCOPED);
+}
+
+static void
+test_numbers(void **state)
+{
+	(void)state;
+	assert_int_equal(must_parse("path=/x,queues=1").nb_pairs, 1);
+	assert_int_equal(must_parse("path=/x,queues=127").nb_pairs, 127);
+	assert_int_equal(must_parse("path=/x,packed_vq=0,queue_size=4").queue_size, 4);
+	assert_int_equal(must_parse("path=/x,packed_vq=0,queue_size=32768").queue_size, 32768);
+	assert_int_equal(must_parse("path=/x,packed_vq=1,queue_size=1000").queue_size, 1000);
+	assert_int_equal(must_parse("packed_vq=1,queue_size=5,path=/x").queue_size, 5);
+	assert_int_equal(must_parse("path=/x,speed=0").speed, 0);
+	assert_int_equal(must_parse("path=/x,speed=10000").speed, 10000);
+	assert_int_equal(must_parse("path=/x,speed=2147483647").speed, 2147483647);
+}
+
+static void
+test_flags(void **state)
+{
+	struct sluice_args on, off;
+
+	(void)state;
+	on = must_parse("path=/x,server=1,packed_vq=1,mrg_rxbuf=1,in_order=1,vectorized=1");
+	off = must_parse("path=/x,server=0,packed_vq=0,mrg_rxbuf=0,in_order=0,vectorized=0");
+	assert_true(on.is_server && on.is_packed && on.has_mrg && on.is_in_order &&
+			on.is_vectorized);
+	assert_false(off.is_server || off.is_packed || off.has_mrg || off.is_in_order ||
+			off.is_vectorized);
+	/* One at a time: no key sets what is another's. */
+	assert_true(must_parse("path=/x,server=1").is_server);
+	assert_false(must_parse("path=/x,mrg_rxbuf=0").has_mrg);
+	assert_true(must_parse("path=/x,mrg_rxbuf=0").is_in_order);
+	assert_false(must_parse("path=/x,in_order=0").is_in_order);
+	assert_true(must_parse("path=/x,in_order=0").has_mrg);
+	assert_false(must_parse("path=/x,vectorized=0").is_vectorized);
+}
+
+static void
+test_words(void **state)
+{
+	static const uint8_t mac[] = { 0x02, 0x11, 0x22, 0xaa, 0xbb, 0xff };
+	struct sluice_args a = must_parse("path=/x,mac=02:11:22:aa:BB:ff");
+
+	(void)state;
+	assert_true(a.has_mac);
+	assert_memory_equal(a.mac, mac, sizeof(mac));
+	assert_int_equal(must_parse("path=/x,isolation=none").isolation, SLUICE_ISOLATION_NONE);
+	assert_int_equal(must_parse("path=/x,isolation=scoped").isolation, SLUICE_ISOLATION_SCOPED);
+}
+
+static void
+test_bad_numbers(void **state)
+{
+	static const struct {
+		const char *key;
+		const char *allowed;
+		const char *bad[12];
+	} cases[] = {
+		{ "queues", "1 to 127",
+				{ "0", "128", "-1", "", "x", "1x", " 1", "0x1", "+1", "1.5",
+						"65537", "18446744073709551617" } },
+		{ "queue_size", "4 to 32768",
+				{ "0", "3", "32769", "65792", "-4", "", "256k", "0x100", "abc",
+						"4294967552" } },
+		{ "speed", "0 to 2147483647",
+				{ "2147483648", "-1", "", "10G", "4294967296", "ten" } },
+		{ "server", "0 or 1", { "2", "-1", "", "yes", "true", "01x", "256" } },
+		{ "packed_vq", "0 or 1", { "2", "", "on" } },
+		{ "mrg_rxbuf", "0 or 1", { "2", "", "off" } },
+		{ "in_order", "0 or 1", { "2", "", "y" } },
+		{ "vectorized", "0 or 1", { "2", "", "n" } },
+	};
+	char params[128], shown[96];
+	unsigned int i, k;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(cases); i++)
+		for (k = 0; k < RTE_DIM(cases[i].bad) && cases[i].bad[k] != NULL; k++) {
+			snprintf(params, sizeof(params), "path=/x,%s=%s", cases[i].key,
+					cases[i].bad[k]);
+			snprintf(shown, sizeof(shown), "'%s=%s'", cases[i].key, cases[i].bad[k]);
+			must_refuse(params, cases[i].key, shown, cases[i].allowed);
+		}
+}
+
+static void
+test_bad_words(void **state)
+{
+	static const char *const macs[] = { "", "02:00:00:00:00", "02:00:00:00:00:00:01",
+		"01:00:00:00:00:01", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "02:00:00:00:00:0g",
+		"hello" };
+	char params[128], shown[64];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(macs); i++) {
+		snprintf(params, sizeof(params), "path=/x,mac=%s", macs[i]);
+		snprintf(shown, sizeof(shown), "'mac=%s'", macs[i]);
+		must_refuse(params, "mac", shown, "unicast");
+	}
+	must_refuse("path=/x,isolation=", "isolation", "'isolation='", "scoped or none");
+	must_refuse("path=/x,isolation=all", "isolation", "'isolation=all'", "scoped or none");
+	must_refuse("path=/x,isolation=Scoped", "isolation", "'isolation=Scoped'",
+			"scoped or none");
+}
+
+static void
+test_path(void **state)
+{
+	char params[300] = "path=", shown[300] = "path=";
+
+	(void)state;
+	memset(params + 5, 'p', 107);
+	assert_int_equal(strlen(must_parse(params).path), 107);
+	memset(params + 5, 'p', 108);
+	memset(shown + 5, 'p', 108);
+	must_refuse(params, "path", shown, "107");
+	must_refuse("path=", "path", "'path='", "1 to 107");
+	must_refuse("path", "path", "'path='", "1 to 107");
+	must_refuse("", "path", "missing", "path=");
+	must_refuse("queues=2", "path", "missing", "path=");
+	assert_int_equal(parse(NULL, &(struct sluice_args){ 0 }), -EINVAL);
+	assert_non_null(strstr(logged, "missing"));
+}
+
+static void
+test_combinations(void **state)
+{
+	(void)state;
+	/* A size that split rings cannot have, whichever comes first. */
+	must_refuse("path=/x,packed_vq=0,queue_size=300", "queue_size", "300", "power of two");
+	must_refuse("path=/x,queue_size=300,packed_vq=0", "queue_size", "300", "power of two");
+	assert_int_equal(must_parse("path=/x,queue_size=300,packed_vq=1").queue_size, 300);
+	must_refuse("path=/x,colour=red", "colour", "'colour=red'", "mrg_rxbuf=<0|1>");
+	must_refuse("path=/x,Queues=1", "Queues", "'Queues=1'", "queues=<int>");
+	must_refuse("path=/x,colour", "colour", "'colour=", "queues=<int>");
+	must_refuse("path=/x,queues=1,queues=1", "queues", "'queues=1'", "once");
+	must_refuse("path=/x,path=/y", "path", "'path=/y'", "once");
+	must_refuse("path=/x,queues", "queues", "'queues='", "1 to 127");
+}
+
+/* Every key of the string for the PMD information is known, and every known key is in it. */
+static void
+test_string_is_true(void **state)
+{
+	static const char *const keys[] = { "path", "queues", "queue_size", "mac", "server",
+		"packed_vq", "mrg_rxbuf", "in_order", "vectorized", "speed", "isolation" };
+	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
+	unsigned int nb = 0, i;
+
+	(void)state;
+	for (word = strtok_r(list, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
+		*strchr(word, '=') = '\0';
+		for (i = 0; i < RTE_DIM(keys); i++)
+			if (strcmp(keys[i], word) == 0)
+				break;
+		if (i == RTE_DIM(keys))
+			fail_msg("%s has no test here", word);
+		snprintf(params, sizeof(params), "%s=?", word);
+		parse(params, &(struct sluice_args){ 0 });
+		assert_null(strstr(logged, "unknown"));
+		nb++;
+	}
+	assert_int_equal(nb, RTE_DIM(keys));
+	free(list);
+}
+
+int
+main(void)
+{
+	int ret;
+
+	suite_add(test_only_a_path, NULL, "only a path");
+	suite_add(test_numbers, NULL, "numbers");
+	suite_add(test_flags, NULL, "flags");
+	suite_add(test_words, NULL, "words");
+	suite_add(test_bad_numbers, NULL, "bad numbers and flags");
+	suite_add(test_bad_words, NULL, "bad words");
+	suite_add(test_path, NULL, "path");
+	suite_add(test_combinations, NULL, "combinations");
+	suite_add(test_string_is_true, NULL, "the list of keys is true");
+	ret = suite_run("args");
+	free(logged);
+	return ret;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Transmitting to a device that lies about completions; see test_hostile_rx.c. Sixteen packets are on their
+ * way, the fourth and the twelfth of them as chains of three slots in half of the cases.
+ */
+
+#include <string.h>
+
+#include "env.h"
+
+#define SIZE 64
+#define NB_SENT 16
+#define HARMLESS SLUICE_FAIL_NONE
+
+struct lie {
+	const char *name;
+	void (*script)(struct env *e, bool lies);
+	enum sluice_fail outcome;
+	suite_filter applies;
+};
+
+/* Completions of a split ring in order: the index says it all, ids are not even looked at (2.7.9). */
+static bool
+ids_matter(const struct env_conf *conf)
+{
+	return env_is_packed(conf) || !conf->is_in_order;
+}
+
+static bool
+ids_matter_out_of_order(const struct env_conf *conf)
+{
+	return !conf->is_in_order;
+}
+
+static bool
+split_only(const struct env_conf *conf)
+{
+	return !env_is_packed(conf);
+}
+
+static void
+use_or_lie(struct env *e, bool lies, uint32_t id, uint32_t len)
+{
+	if (lies)
+		fake_dev_lie_used(&e->dev, id, len);
+	else
+		fake_dev_use(&e->dev, 0, len);
+}
+
+static void
+id_of_size(struct env *e, bool lies)
+{
+	use_or_lie(e, lies, SIZE, 0);
+}
+
+static void
+id_all_ones(struct env *e, bool lies)
+{
+	use_or_lie(e, lies, env_is_packed(&e->conf) ? 0xffff : 0xffffffff, 0);
+}
+
+static void
+id_beyond_16_bits(struct env *e, bool lies)
+{
+	use_or_lie(e, lies, 0x10000 | fake_dev_held(&e->dev, 0)->id, 0);
+}
+
+static void
+id_free(struct env *e, bool lies)
+{
+	use_or_lie(e, lies, e->q.ring.head, 0);
+}
+
+static void
+id_twice_at_once(struct env *e, bool lies)
+{
+	uint32_t id = fake_dev_held(&e->dev, 0)->id;
+
+	fake_dev_use(&e->dev, 0, 0);
+	use_or_lie(e, lies, id, 0);
+}
+
+static void
+id_twice_in_two_calls(struct env *e, bool lies)
+{
+	uint32_t id = fake_dev_held(&e->dev, 5)->id;
+
+	fake_dev_use(&e->dev, 5, 0);
+	e->tx->cleanup(&e->txq, 0);
+	use_or_lie(e, lies, id, 0);
+}
+
+/* Slot of the middle of the packet at the fourth place; a neighbour's if that is no chain. */
+static void
+id_inside_of_chain(struct env *e, bool lies)
+{
+	const struct fake_buf *b = fake_dev_held(&e->dev, 3);
+	uint32_t id = (b->slot + 1) % SIZE, i;
+
+	for (i = 0; i < 3; i++)
+		fake_dev_use(&e->dev, 0, 0);
+	if (b->nb_slots == 1)
+		id = e->q.ring.head;
+	use_or_lie(e, lies, id, 0);
+}
+
+static void
+advance(struct env *e, bool lies, uint16_t by)
+{
+	fake_dev_use(&e->dev, 0, 0);
+	if (lies)
+		e->dev.split.used->idx += by;
+	else
+		fake_dev_use(&e->dev, 0, 0);
+}
+
+static void
+idx_beyond_size(struct env *e, bool lies)
+{
+	advance(e, lies, SIZE + 1);
+}
+
+/* More than was sent, less than the ring holds. */
+static void
+idx_beyond_lent(struct env *e, bool lies)
+{
+	advance(e, lies, SIZE - 10);
+}
+
+static void
+idx_half_way_round(struct env *e, bool lies)
+{
+	advance(e, lies, 32768);
+}
+
+static void
+idx_backwards(struct env *e, bool lies)
+{
+	advance(e, lies, -2);
+}
+
+static void
+with_len(struct env *e, bool lies, uint32_t len)
+{
+	fake_dev_use(&e->dev, 0, lies ? len : 0);
+}
+
+/* The length of a transmitted buffer means nothing; devices are known to write what they like. */
+static void
+lengths(struct env *e, bool lies)
+{
+	with_len(e, lies, 1);
+	with_len(e, lies, 0xffffffff);
+	with_len(e, lies, 0x10000);
+}
+
+static void
+descriptors_rewritten(struct env *e, bool lies)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIZE && lies; i++)
+		if (env_is_packed(&e->conf)) {
+			if (!e->dev.is_slot_held[i])
+				continue;
+			e->dev.packed.desc[i].addr ^= 0xdeadbeef0000;
+			e->dev.packed.desc[i].len = 0xffffffff;
+			e->dev.packed.desc[i].id = 0xffff;
+			e->dev.copy[i].packed = e->dev.packed.desc[i];
+		} else {
+			e->dev.split.desc[i].addr = 1;
+			e->dev.split.desc[i].len = 0xffffffff;
+			e->dev.split.desc[i].flags = 0xffff;
+			/* The device follows the chain itself when it completes it, so next stays. */
+			e->dev.copy[i].split = e->dev.split.desc[i];
+			e->dev.split.avail->ring[i] = 0xffff;
+		}
+	for (i = 0; i < NB_SENT; i++)
+		fake_dev_use(&e->dev, 0, 0);
+}
+
+static void
+wishes_are_garbage(struct env *e, bool lies)
+{
+	if (lies && env_is_packed(&e->conf)) {
+		e->dev.packed.device_event->flags = 0xfff3;
+		e->dev.packed.device_event->off_wrap = 0xffff;
+	} else if (lies) {
+		e->dev.split.used->flags = 0xffff;
+		memset(&e->dev.split.used->ring[SIZE], 0xab, sizeof(uint16_t));
+	}
+	fake_dev_use(&e->dev, 0, 0);
+}
+
+static void
+wrong_wrap(struct env *e, bool lies)
+{
+	if (lies)
+		e->dev.used_wrap = !e->dev.used_wrap;
+	fake_dev_use(&e->dev, 0, 0);
+}
+
+static void
+skips_a_slot(struct env *e, bool lies)
+{
+	if (lies)
+		e->dev.used++;
+	fake_dev_use(&e->dev, 0, 0);
+}
+
+static void
+other_flags(struct env *e, bool lies)
+{
+	uint16_t slot = e->dev.used;
+
+	fake_dev_use(&e->dev, 0, 0);
+	if (lies)
+		e->dev.packed.desc[slot].flags |= SLUICE_DESC_F_NEXT | SLUICE_DESC_F_INDIRECT;
+}
+
+static void
+never_completes(struct env *e, bool lies)
+{
+	if (!lies)
+		fake_dev_use(&e->dev, 0, 0);
+}
+
+static void
+batch_id_is_past(struct env *e, bool lies)
+{
+	uint32_t id = fake_dev_held(&e->dev, 0)->id;
+
+	fake_dev_use_batch(&e->dev, 6, 0);
+	e->tx->cleanup(&e->txq, 0);
+	use_or_lie(e, lies, id, 0);
+}
+
+static bool
+packed_in_order(const struct env_conf *conf)
+{
+	return env_is_packed(conf) && conf->is_in_order;
+}
+
+static const struct lie lies[] = {
+	{ "S1 P1 id of the ring's size", id_of_size, SLUICE_FAIL_BAD_ID, ids_matter },
+	{ "S2 id all ones", id_all_ones, SLUICE_FAIL_BAD_ID, ids_matter },
+	{ "S2 id beyond 16 bits", id_beyond_16_bits, SLUICE_FAIL_BAD_ID, split_only },
+	{ "S3 P2 id of a free slot", id_free, SLUICE_FAIL_BAD_ID, ids_matter },
+	{ "S4 P3 id twice at once", id_twice_at_once, SLUICE_FAIL_BAD_ID, ids_matter },
+	{ "S5 P3 id twice in two calls", id_twice_in_two_calls, SLUICE_FAIL_BAD_ID,
+			ids_matter_out_of_order },
+	{ "S6 P6 P10 id inside of a chain", id_inside_of_chain, SLUICE_FAIL_BAD_ID, ids_matter },
+	{ "S7 index beyond the size", idx_beyond_size, SLUICE_FAIL_USED_IDX, split_only },
+	{ "S7 index beyond what was lent", idx_beyond_lent, SLUICE_FAIL_USED_IDX, split_only },
+	{ "S8 index half way round", idx_half_way_round, SLUICE_FAIL_USED_IDX, split_only },
+	{ "S9 index backwards", idx_backwards, SLUICE_FAIL_USED_IDX, split_only },
+	{ "S11 S14 P13 lengths", lengths, HARMLESS, NULL },
+	{ "S17 S18 S19 S20 P14 descriptors rewritten", descriptors_rewritten, HARMLESS, NULL },
+	{ "S21 S22 P12 wishes are garbage", wishes_are_garbage, HARMLESS, NULL },
+	{ "S24 never completes", never_completes, HARMLESS, NULL },
+	{ "P4 wrong wrap counter", wrong_wrap, HARMLESS, env_is_packed },
+	{ "P7 other flags", other_flags, HARMLESS, env_is_packed },
+	{ "P8 skips a slot", skips_a_slot, HARMLESS, env_is_packed },
+	{ "P11 id from before the oldest", batch_id_is_past, SLUICE_FAIL_BAD_ID, packed_in_order },
+};
+
+static struct rte_mbuf *
+make(struct env *e, bool is_chain)
+{
+	struct rte_mbuf *m = fake_mbuf(e->pool, 128, 60);
+
+	if (is_chain) {
+		rte_pktmbuf_chain(m, fake_mbuf(e->pool, 128, 60));
+		rte_pktmbuf_chain(m, fake_mbuf(e->pool, 128, 60));
+	}
+	return m;
+}
+
+static void
+send(struct env *e, unsigned int nb, bool has_chains)
+{
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	for (i = 0; i < nb; i++) {
+		m = make(e, has_chains && (i == 3 || i == 11));
+		assert_int_equal(env_tx(e, &m, 1), 1);
+	}
+	fake_dev_poll(&e->dev);
+	fake_dev_forget_sent(&e->dev);
+}
+
+static void
+play(struct env *e, const struct lie *l, unsigned int nb_before, bool has_chains, bool does_lie)
+{
+	bool must_fail = does_lie && l->outcome != HARMLESS;
+	unsigned int i;
+
+	fake_context("%s: %s%s, after %u packets%s", env_name(&e->conf), l->name,
+			does_lie ? "" : " (control)", nb_before, has_chains ? ", chains" : "");
+	for (i = 0; i < nb_before; i++) {
+		send(e, 1, false);
+		fake_dev_use(&e->dev, 0, 0);
+		e->tx->cleanup(&e->txq, 0);
+	}
+	/* An id that is only wrong in its upper half is right where ids do not matter. */
+	if (l->script == id_beyond_16_bits && e->conf.is_in_order)
+		must_fail = false;
+	send(e, NB_SENT, has_chains);
+	l->script(e, does_lie);
+	for (i = 0; i < 4; i++)
+		e->tx->cleanup(&e->txq, i * 3);
+	fake_assert(env_has_failed(e) == must_fail, "it is '%s'", sluice_fail_name(e->q.fail));
+	if (must_fail)
+		fake_assert(e->q.fail == l->outcome, "it is '%s'", sluice_fail_name(e->q.fail));
+	else if (!does_lie)
+		fake_assert(e->pool->nb_free > e->pool->conf.nb - NB_SENT - 4, "nothing came back");
+}
+
+static void
+test_lies(void **state)
+{
+	static const unsigned int before[] = { 0, 5, 58, 64 + 37 };
+	struct env_conf *conf = *state;
+	unsigned int i, k, chains;
+	struct env *e;
+
+	conf->size = SIZE;
+	conf->has_indirect = false;
+	e = env_open(conf);
+	for (i = 0; i < RTE_DIM(lies); i++) {
+		if (lies[i].applies != NULL && !lies[i].applies(conf))
+			continue;
+		for (k = 0; k < RTE_DIM(before); k++)
+			for (chains = 0; chains < 2; chains++) {
+				play(e, &lies[i], before[k], chains, false);
+				env_restart(e);
+				play(e, &lies[i], before[k], chains, true);
+				env_restart(e);
+			}
+	}
+	env_close(e);
+}
+
+/* One wrong id among right ones, at every place of a batch; and two that changed places. */
+static void
+test_every_place(void **state)
+{
+	struct env_conf *conf = *state;
+	unsigned int place, i, what, nb_total;
+	struct env *e;
+
+	conf->size = SIZE;
+	e = env_open(conf);
+	nb_total = e->pool->conf.nb;
+	for (place = 0; place < 40; place++)
+		for (what = 0; what < (conf->is_in_order ? 1 : 2); what++) {
+			fake_context("%s: place %u, lie %u", env_name(conf), place, what);
+			send(e, 48, false);
+			for (i = 0; i < 40; i++)
+				if (i != place)
+					fake_dev_use(&e->dev, 0, 0);
+				else if (what == 0)
+					fake_dev_lie_used(&e->dev, 60, 0);
+				else
+					fake_dev_use(&e->dev, 1, 0);
+			e->tx->cleanup(&e->txq, 0);
+			fake_assert(env_has_failed(e) == (what == 0), "it is '%s'",
+					sluice_fail_name(e->q.fail));
+			if (what == 0)
+				fake_assert(e->pool->nb_free == nb_total - 48 + place,
+						"%u came back", 48 - (nb_total - e->pool->nb_free));
+			else
+				fake_assert(e->pool->nb_free == nb_total - 8, "%u are out",
+						nb_total - e->pool->nb_free);
+			env_restart(e);
+		}
+	env_close(e);
+}
+
+/*
+ * The burst that finds the device out takes nothing: the caller keeps its packets, and counters do not say that
+ * they were sent.
+ */
+static void
+test_failing_burst_takes_nothing(void **state)
+{
+	struct env_conf *conf = *state;
+	struct rte_mbuf *pkts[40];
+	unsigned int i;
+	struct env *e;
+
+	conf->size = SIZE;
+	e = env_open(conf);
+	send(e, 40, false);
+	if (ids_matter(conf))
+		fake_dev_lie_used(&e->dev, 0xffff, 0);
+	else
+		e->dev.split.used->idx += 41;
+	for (i = 0; i < 40; i++)
+		pkts[i] = make(e, false);
+	i = env_tx(e, pkts, 40);
+	fake_assert(env_has_failed(e), "it was not found out");
+	rte_pktmbuf_free_bulk(&pkts[i], 40 - i);
+	fake_assert(i == 0, "%u packets were taken by a queue that failed", i);
+	assert_int_equal(e->q.stats.packets, 40);
+	env_close(e);
+}
+
+static void
+test_failed_is_latched(void **state)
+{
+	struct env_conf *conf = *state;
+	struct rte_mbuf *m;
+	struct env *e;
+
+	conf->size = SIZE;
+	e = env_open(conf);
+	send(e, NB_SENT, false);
+	if (ids_matter(conf))
+		fake_dev_lie_used(&e->dev, 0xffff, 0);
+	else
+		e->dev.split.used->idx += 41;
+	e->tx->cleanup(&e->txq, 0);
+	assert_true(env_has_failed(e));
+	m = make(e, false);
+	assert_int_equal(env_tx(e, &m, 1), 0);
+	rte_pktmbuf_free(m);
+	assert_int_equal(fake_dev_poll(&e->dev), 0);
+	env_restart(e);
+	send(e, 1, false);
+	env_close(e);
+}
+
+int
+main(void)
+{
+	suite_add_tx(test_lies, "lies");
+	suite_add_tx_if(ids_matter, test_every_place, "a lie at every place");
+	suite_add_tx(test_failing_burst_takes_nothing, "failing burst takes nothing");
+	suite_add_tx(test_failed_is_latched, "failed is latched");
+	return suite_run("hostile_tx");
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Receiving packets that may take several buffers.
+ */
+
+#include "env.h"
+#include "sluice_rx.h"
+
+static void
+test_mergeable_packets(void **state)
+{
+	static const uint32_t odd[] = { 14, 15, 59, 60, 1514, 2047, 2048, 2049, 4107, 4108, 4109,
+		9000, 9014, 16000, 65000, 65535 };
+	struct env_conf *conf = *state;
+	struct env *e;
+	unsigned int i, round;
+
+	for (conf->order = FAKE_ONE_BY_ONE; conf->order <= FAKE_SHUFFLED; conf->order++) {
+		if ((conf->order == FAKE_SHUFFLED) == conf->is_in_order &&
+				conf->order != FAKE_ONE_BY_ONE)
+			continue;
+		e = env_open(conf);
+		for (round = 0; round < 20; round++)
+			for (i = 0; i < RTE_DIM(odd); i++) {
+				fake_assert(env_deliver(e, odd[i]), "no buffers for %u bytes",
+						odd[i]);
+				env_expect(e, odd[i], e->nb_packets - 1);
+			}
+		assert_int_equal(e->rxq.nb_multi, 20 * 9);
+		env_close(e);
+	}
+}
+
+/* Lengths around the end of the first, the second and the third buffer. */
+static void
+test_buffers_exactly_full(void **state)
+{
+	struct env_conf *conf = *state;
+	struct env *e = env_open_from(state, 0);
+	uint32_t post = env_post_len(e), max = env_has_mrg(conf) ? 3 : 1, nb, len;
+	int delta;
+
+	for (nb = 1; nb <= max; nb++)
+		for (delta = -2; delta <= (nb < max ? 2 : 0); delta++) {
+			len = nb * post - SLUICE_NET_HDR_LEN + delta;
+			fake_context("%s: %u buffers, %d", env_name(&e->conf), nb, delta);
+			assert_true(env_deliver(e, len));
+			env_expect(e, len, e->nb_packets - 1);
+		}
+	assert_false(env_has_failed(e));
+	env_close(e);
+}
+
+/* A packet whose buffers come one by one, over several bursts; others before and behind it. */
+static void
+test_packet_in_pieces(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	uint32_t post = env_post_len(e), i;
+	static uint8_t bytes[8 * 4096];
+	struct fake_buf *b;
+
+	fake_dev_poll(&e->dev);
+	for (i = 0; i < 5; i++) {
+		fake_fill(bytes, 5 * post, 1);
+		b = fake_dev_held(&e->dev, 0);
+		if (i == 0)
+			fake_dev_write_header(&e->dev, b, 5);
+		fake_dev_write(&e->dev, b, i == 0 ? 12 : 0, bytes + (i == 0 ? 0 : i * post - 12),
+				i == 0 ? post - 12 : post);
+		fake_dev_use(&e->dev, 0, i == 4 ? 100 : post);
+		if (i < 4)
+			env_expect_burst(e, 0, 0, 0);
+	}
+	env_expect(e, 4 * post - 12 + 100, 1);
+	e->nb_packets = 2;
+	assert_true(env_deliver(e, 60));
+	env_expect(e, 60, 2);
+	/* Stopped in the middle of one. */
+	b = fake_dev_held(&e->dev, 0);
+	fake_dev_write_header(&e->dev, b, 3);
+	fake_dev_use(&e->dev, 0, post);
+	fake_dev_use(&e->dev, 0, post);
+	env_expect_burst(e, 0, 0, 0);
+	assert_non_null(e->rxq.seg_first);
+	env_restart(e);
+	assert_null(e->rxq.seg_first);
+	assert_true(env_deliver(e, 60));
+	env_expect(e, 60, 3);
+	env_close(e);
+}
+
+/* A packet in two halves of which neither fills its buffer. The second has no header, but looks like one. */
+static void
+deliver_halves(struct env *e)
+{
+	static const uint8_t ones[100] = { [0 ... 99] = 0xff };
+	unsigned int half;
+
+	for (half = 0; half < 2; half++) {
+		struct fake_buf *b;
+
+		fake_dev_poll(&e->dev);
+		b = fake_dev_held(&e->dev, 0);
+		if (half == 0)
+			fake_dev_write_header(&e->dev, b, 2);
+		fake_dev_write(&e->dev, b, half == 0 ? 12 : 0, ones, 100);
+		fake_dev_use(&e->dev, 0, half == 0 ? 112 : 100);
+	}
+}
+
+/*
+ * A device that spreads packets without filling buffers is found out by the header that is read although it
+ * need not be. When that is the header of a first half, packets are whole from then on. When it is a second
+ * half, what is read is no header, and the queue fails. In no case are packets cut for ever.
+ */
+static void
+check_sampling(struct env *e, unsigned int nb_honest)
+{
+	unsigned int i, nb_cut = 0, nb_whole = 0;
+	struct rte_mbuf *m;
+
+	fake_context("%s: after %u packets", env_name(&e->conf), nb_honest);
+	for (i = 0; i < nb_honest; i++) {
+		assert_true(env_deliver(e, 60));
+		env_expect(e, 60, e->nb_packets - 1);
+	}
+	for (i = 0; i < 2 * SLUICE_RX_SAMPLE && !env_has_failed(e); i++) {
+		deliver_halves(e);
+		while (env_rx(e, &m, 1) == 1) {
+			fake_assert(m->pkt_len == 200 || nb_whole == 0, "cut again");
+			nb_cut += m->pkt_len != 200;
+			nb_whole += m->pkt_len == 200;
+			rte_pktmbuf_free(m);
+		}
+	}
+	assert_true(nb_cut != 0 && nb_cut <= SLUICE_RX_SAMPLE);
+	if (env_has_failed(e)) {
+		assert_int_equal(e->q.fail, SLUICE_FAIL_NUM_BUFFERS);
+		assert_int_equal(nb_whole, 0);
+	} else {
+		assert_true(nb_whole >= SLUICE_RX_SAMPLE);
+	}
+}
+
+static void
+test_header_sampling(void **state)
+{
+	struct env_conf *conf = *state;
+	unsigned int nb_failed = 0, i;
+	struct env *e;
+
+	e = env_open(conf);
+	for (i = 10; i < 14; i++) {
+		check_sampling(e, i);
+		nb_failed += env_has_failed(e);
+		env_restart(e);
+	}
+	assert_int_equal(nb_failed, 2);
+	env_close(e);
+}
+
+/* A device that fills buffers as it must has its headers read only now and then. */
+static void
+test_headers_are_left_alone(void **state)
+{
+	struct env_conf *conf = *state;
+	struct env *e = env_open(conf);
+	unsigned int i;
+
+	/* The first header is looked at; then the device can write there what it likes for a while. */
+	assert_true(env_deliver(e, 60));
+	env_expect(e, 60, 0);
+	for (i = 0; i < 500; i++) {
+		fake_dev_poll(&e->dev);
+		fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0), 0xffff);
+		fake_dev_use(&e->dev, 0, 100);
+		env_rx_and_free(e, 1);
+	}
+	assert_false(env_has_failed(e));
+	env_close(e);
+}
+
+int
+main(void)
+{
+	suite_add_rx_if(env_has_mrg, test_mergeable_packets, "mergeable packets");
+	suite_add_rx(test_buffers_exactly_full, "buffers exactly full");
+	suite_add_rx_if(env_has_mrg, test_packet_in_pieces, "packet in pieces");
+	suite_add_rx_if(env_has_mrg, test_header_sampling, "header sampling");
+	suite_add_rx(test_headers_are_left_alone, "headers are left alone");
+	return suite_run("rx_mrg");
+}
