@@ -49,7 +49,14 @@ struct dmap_region {
 	struct dmap_addr da;
 	int fd;
 	uint64_t fd_off;
+	uint8_t flags; /* DMAP_REGION_* */
 };
+
+/* The device may read and not write; for back ends with access rights. */
+#define DMAP_REGION_READ_ONLY 1
+/* The first or the last page also holds what is not part of this region, and others may show it as well. */
+#define DMAP_REGION_HEAD_SHARED 2
+#define DMAP_REGION_TAIL_SHARED 4
 
 /* A piece of coherent memory. va is what the CPU uses, da what the device uses. */
 struct dmap_coherent {
@@ -78,8 +85,16 @@ struct dmap_backend {
 	int (*assign)(void *ctx, struct dmap_region *r);
 	/* Make exactly these regions reachable; the device must have accepted when this returns 0. */
 	int (*publish)(void *ctx, const struct dmap_region *regions, unsigned int nb);
+	/* How many pieces the device's address space is made of; NULL: as many as regions. */
+	unsigned int (*nb_maps)(const void *ctx);
 	/* True if pools need not be added one by one because all EAL memory is shown. */
 	bool shows_all_eal;
+	/*
+	 * 0: what is shown are files, so whole EAL pages. Otherwise any memory can be shown in pages of this
+	 * size, access rights hold, and an empty table takes away at once what the device could reach.
+	 * Regions of different owners are not merged then, so that each can go without touching another.
+	 */
+	size_t granule;
 };
 
 /**
@@ -114,14 +129,48 @@ void dmap_del_pool(struct dmap_domain *d, const struct rte_mempool *mp);
 /** Show the pages of EAL memory that hold [addr, addr + len); hidden again when EAL frees them. */
 int dmap_add_range(struct dmap_domain *d, const void *addr, size_t len);
 
-/** Tell the device about the current table again, after a reconnect. */
+/**
+ * The device may only read the whole pages within the nb spans of a coherent piece; the rest of it stays
+ * readable and writable. Replaces what was said before. The device must not use the piece meanwhile.
+ * Without effect, and 0, for back ends without access rights.
+ */
+struct dmap_span {
+	size_t offset;
+	size_t len;
+};
+int dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c,
+		const struct dmap_span *spans, unsigned int nb);
+
+/**
+ * Show memory that the application made and maps by itself (rte_dev_dma_map), at an address of its choice.
+ * addr, da and len must be multiples of the granule. -ENOTSUP: the back end shows files only, -EEXIST: it is
+ * shown already.
+ */
+int dmap_add_external(struct dmap_domain *d, const void *addr, struct dmap_addr da, size_t len);
+
+/**
+ * Hide it, whatever else lies in it: the application is about to take the memory away. -ENOENT: it was not
+ * shown with exactly this address and length.
+ */
+int dmap_del_external(struct dmap_domain *d, const void *addr, size_t len);
+
+/** Tell the device about the current table again, after a reconnect or dmap_revoke(). */
 int dmap_publish(struct dmap_domain *d);
+
+/**
+ * The device reaches nothing from here on, whatever is added, until dmap_publish(). Where the back end
+ * cannot take anything back, only cutting the connection helps, and this does nothing.
+ */
+void dmap_revoke(struct dmap_domain *d);
 
 /** Copy up to max regions of the current table; returns how many there are. */
 unsigned int dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsigned int max);
 
 /** Bytes that the device can reach through the current table. */
 uint64_t dmap_bytes(struct dmap_domain *d);
+
+/** Pieces that the device's address space is made of: regions told, or entries of an IOMMU. */
+unsigned int dmap_nb_maps(struct dmap_domain *d);
 
 /*
  * A window of addresses that translate with one addition. Windows are regions merged where virtual and
@@ -150,5 +199,36 @@ struct dmap_publisher {
 extern const struct dmap_backend dmap_memfd_backend;
 /** Everything EAL holds, rings in memzones. The context of the back end is a struct dmap_publisher. */
 extern const struct dmap_backend dmap_none_backend;
+
+/*
+ * An IOMMU, through a VFIO container of the port's own: pages of 4 KiB, rings in memzones, device addresses
+ * are virtual ones. The context of the back end is a struct dmap_vfio.
+ */
+struct dmap_vfio;
+extern const struct dmap_backend dmap_vfio_backend;
+
+/**
+ * Take the IOMMU group of a PCI device into a container of its own, in which nothing is mapped. sysfs is the
+ * folder of the PCI devices, pci_addr the device's name in it. To be called before the device is opened.
+ * Refuses every set-up in which the promise could not be kept; logs what is wrong and the cure.
+ */
+int dmap_vfio_open(const char *sysfs, const char *pci_addr, struct dmap_vfio **out);
+
+/**
+ * After the device was opened by EAL: does it still use this container, and does the kernel count exactly
+ * our maps? Logs what is wrong.
+ */
+int dmap_vfio_verify(const struct dmap_vfio *v);
+
+/** Have the kernel reset the device behind an open VFIO device descriptor. */
+int dmap_vfio_reset_device(int device_fd);
+
+/**
+ * Is this still an open VFIO device descriptor? EAL does not say whether it closed it.
+ */
+bool dmap_vfio_is_device(int device_fd);
+
+/** Everything is unmapped, group and container are closed. The device must be closed. NULL is fine. */
+void dmap_vfio_close(struct dmap_vfio *v);
 
 #endif /* DMAP_H */

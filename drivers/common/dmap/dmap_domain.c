@@ -40,8 +40,8 @@ dmap_owner_free(struct dmap_owner *o)
 	free(o);
 }
 
-static struct dmap_owner *
-find_owner(struct dmap_domain *d, enum dmap_owner_kind kind, const void *key)
+struct dmap_owner *
+dmap_domain_find(struct dmap_domain *d, enum dmap_owner_kind kind, const void *key)
 {
 	struct dmap_owner *o;
 
@@ -55,8 +55,8 @@ find_owner(struct dmap_domain *d, enum dmap_owner_kind kind, const void *key)
  * Recompute the table from the owners and publish it. With removal, what streams remember is void.
  * publish_lock is held. On error the old table stays.
  */
-static int
-rebuild(struct dmap_domain *d, bool is_removal)
+int
+dmap_domain_rebuild(struct dmap_domain *d, bool is_removal)
 {
 	struct dmap_region_list regions, old_regions;
 	struct dmap_window *windows, *old_windows;
@@ -64,12 +64,13 @@ rebuild(struct dmap_domain *d, bool is_removal)
 	int ret;
 
 	rte_spinlock_lock(&d->table_lock);
-	ret = dmap_region_union(&d->owners, &regions);
+	ret = d->backend->granule != 0 ? dmap_region_collect(&d->owners, &regions) :
+					 dmap_region_union(&d->owners, &regions);
 	rte_spinlock_unlock(&d->table_lock);
 	if (ret != 0)
 		return ret;
 	ret = dmap_region_windows(&regions, &windows, &nb_windows);
-	if (ret == 0)
+	if (ret == 0 && !d->is_revoked)
 		ret = d->backend->publish(d->backend_ctx, regions.r, regions.nb);
 	/* The device may keep a table that it refused to shrink, but we no longer use what left it. */
 	if (ret != 0 && !is_removal) {
@@ -106,7 +107,7 @@ insert_locked(struct dmap_domain *d, struct dmap_owner *o)
 	rte_spinlock_lock(&d->table_lock);
 	TAILQ_INSERT_TAIL(&d->owners, o, next);
 	rte_spinlock_unlock(&d->table_lock);
-	ret = rebuild(d, false);
+	ret = dmap_domain_rebuild(d, false);
 	if (ret != 0) {
 		rte_spinlock_lock(&d->table_lock);
 		TAILQ_REMOVE(&d->owners, o, next);
@@ -121,10 +122,23 @@ dmap_domain_insert(struct dmap_domain *d, struct dmap_owner *o)
 	int ret = 0;
 
 	pthread_mutex_lock(&d->publish_lock);
-	if (find_owner(d, o->kind, o->key) == NULL)
+	/* A range may begin where another one begins, and be longer. */
+	if (o->kind == DMAP_OWNER_RANGE || dmap_domain_find(d, o->kind, o->key) == NULL)
 		ret = insert_locked(d, o);
 	else
 		dmap_owner_free(o); /* another thread was faster */
+	pthread_mutex_unlock(&d->publish_lock);
+	return ret;
+}
+
+int
+dmap_domain_insert_new(struct dmap_domain *d, struct dmap_owner *o)
+{
+	int ret = -EEXIST;
+
+	pthread_mutex_lock(&d->publish_lock);
+	if (dmap_domain_find(d, o->kind, o->key) == NULL)
+		ret = insert_locked(d, o);
 	pthread_mutex_unlock(&d->publish_lock);
 	return ret;
 }
@@ -136,11 +150,11 @@ dmap_domain_remove(struct dmap_domain *d, enum dmap_owner_kind kind, const void 
 
 	pthread_mutex_lock(&d->publish_lock);
 	rte_spinlock_lock(&d->table_lock);
-	o = find_owner(d, kind, key);
+	o = dmap_domain_find(d, kind, key);
 	if (o != NULL)
 		TAILQ_REMOVE(&d->owners, o, next);
 	rte_spinlock_unlock(&d->table_lock);
-	if (o != NULL && rebuild(d, true) != 0)
+	if (o != NULL && dmap_domain_rebuild(d, true) != 0)
 		DMAP_LOG(WARNING, "%s: the device was not told about memory that left its table\n",
 				d->name);
 	pthread_mutex_unlock(&d->publish_lock);
@@ -214,7 +228,7 @@ has_owner(struct dmap_domain *d, enum dmap_owner_kind kind, const void *key)
 	bool found;
 
 	rte_spinlock_lock(&d->table_lock);
-	found = find_owner(d, kind, key) != NULL;
+	found = dmap_domain_find(d, kind, key) != NULL;
 	rte_spinlock_unlock(&d->table_lock);
 	return found;
 }
@@ -230,7 +244,7 @@ dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp)
 	o = dmap_owner_new(DMAP_OWNER_POOL, mp);
 	if (o == NULL)
 		return -ENOMEM;
-	ret = dmap_eal_pool_pages(mp, &o->pages);
+	ret = dmap_eal_pool_pages(mp, d->backend->granule, &o->pages);
 	if (ret == 0)
 		ret = dmap_domain_insert(d, o);
 	if (ret != 0)
@@ -256,7 +270,10 @@ dmap_add_range(struct dmap_domain *d, const void *addr, size_t len)
 	o = dmap_owner_new(DMAP_OWNER_RANGE, addr);
 	if (o == NULL)
 		return -ENOMEM;
-	ret = dmap_eal_pages(addr, len, &o->pages);
+	/* Nobody would tell us when memory of others goes away. */
+	ret = dmap_eal_owns(addr, len) ? 0 : -ENOTSUP;
+	if (ret == 0)
+		ret = dmap_eal_pages(addr, len, d->backend->granule, &o->pages);
 	if (ret == 0)
 		ret = dmap_domain_insert(d, o);
 	if (ret != 0)
@@ -271,8 +288,22 @@ dmap_publish(struct dmap_domain *d)
 
 	pthread_mutex_lock(&d->publish_lock);
 	ret = d->backend->publish(d->backend_ctx, d->regions.r, d->regions.nb);
+	if (ret == 0)
+		d->is_revoked = false;
 	pthread_mutex_unlock(&d->publish_lock);
 	return ret;
+}
+
+void
+dmap_revoke(struct dmap_domain *d)
+{
+	if (d->backend->granule == 0)
+		return;
+	pthread_mutex_lock(&d->publish_lock);
+	d->is_revoked = true;
+	if (d->backend->publish(d->backend_ctx, NULL, 0) != 0)
+		DMAP_LOG(ERR, "%s: the device may still reach some memory\n", d->name);
+	pthread_mutex_unlock(&d->publish_lock);
 }
 
 unsigned int
@@ -295,10 +326,18 @@ dmap_bytes(struct dmap_domain *d)
 	unsigned int i;
 
 	rte_spinlock_lock(&d->table_lock);
-	for (i = 0; i < d->regions.nb; i++)
-		bytes += d->regions.r[i].len;
+	/* Regions may overlap, windows do not. */
+	for (i = 0; i < d->nb_windows && !d->is_revoked; i++)
+		bytes += d->windows[i].span;
 	rte_spinlock_unlock(&d->table_lock);
 	return bytes;
+}
+
+unsigned int
+dmap_nb_maps(struct dmap_domain *d)
+{
+	return d->backend->nb_maps != NULL ? d->backend->nb_maps(d->backend_ctx) :
+					     dmap_regions(d, NULL, 0);
 }
 
 int
@@ -390,13 +429,13 @@ dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len)
 		next = TAILQ_NEXT(o, next);
 		if (o->kind == DMAP_OWNER_COHERENT || !drop_pages(&o->pages, lo, hi))
 			continue;
-		if (o->kind == DMAP_OWNER_RANGE) {
+		if (o->kind == DMAP_OWNER_RANGE || o->kind == DMAP_OWNER_EXTERNAL) {
 			TAILQ_REMOVE(&d->owners, o, next);
 			dmap_owner_free(o);
 		}
 	}
 	rte_spinlock_unlock(&d->table_lock);
-	if (rebuild(d, true) != 0)
+	if (dmap_domain_rebuild(d, true) != 0)
 		DMAP_LOG(WARNING, "%s: the device was not told about freed memory\n", d->name);
 	pthread_mutex_unlock(&d->publish_lock);
 }
@@ -412,13 +451,13 @@ dmap_domain_memory_added(struct dmap_domain *d)
 		return;
 	ret = dmap_eal_all_pages(true, &pages);
 	pthread_mutex_lock(&d->publish_lock);
-	o = find_owner(d, DMAP_OWNER_EAL, NULL);
+	o = dmap_domain_find(d, DMAP_OWNER_EAL, NULL);
 	if (ret == 0 && o != NULL) {
 		old = o->pages;
 		rte_spinlock_lock(&d->table_lock);
 		o->pages = pages;
 		rte_spinlock_unlock(&d->table_lock);
-		ret = rebuild(d, false);
+		ret = dmap_domain_rebuild(d, false);
 		pages = old;
 	}
 	pthread_mutex_unlock(&d->publish_lock);

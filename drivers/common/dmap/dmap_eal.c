@@ -39,13 +39,36 @@ page_of(const void *addr, struct dmap_region *r)
 	return 0;
 }
 
+bool
+dmap_eal_owns(const void *addr, size_t len)
+{
+	const struct rte_memseg_list *msl = rte_mem_virt2memseg_list(addr);
+	uintptr_t end = (uintptr_t)addr + len;
+
+	return msl != NULL && !msl->external && end <= (uintptr_t)msl->base_va + msl->len;
+}
+
+/* What an IOMMU maps of [va, end): its own pages, without the rest of the huge page around. */
+static int
+add_exact(uintptr_t va, uintptr_t end, size_t granule, struct dmap_region_list *out)
+{
+	uintptr_t lo = RTE_ALIGN_FLOOR(va, granule), hi = RTE_ALIGN_CEIL(end, granule);
+	struct dmap_region r = { .va = lo, .len = hi - lo, .da.v = lo, .fd = -1 };
+
+	r.flags = (lo != va ? DMAP_REGION_HEAD_SHARED : 0) |
+			(hi != end ? DMAP_REGION_TAIL_SHARED : 0);
+	return dmap_region_list_add(out, &r);
+}
+
 int
-dmap_eal_pages(const void *addr, size_t len, struct dmap_region_list *out)
+dmap_eal_pages(const void *addr, size_t len, size_t granule, struct dmap_region_list *out)
 {
 	uintptr_t va = (uintptr_t)addr, end = va + len;
 	struct dmap_region page;
 	int ret;
 
+	if (granule != 0)
+		return add_exact(va, end, granule, out);
 	while (va < end) {
 		ret = page_of((const void *)va, &page);
 		if (ret == 0)
@@ -59,6 +82,7 @@ dmap_eal_pages(const void *addr, size_t len, struct dmap_region_list *out)
 
 struct pool_walk {
 	struct dmap_region_list *out;
+	size_t granule;
 	int ret;
 };
 
@@ -70,7 +94,7 @@ add_chunk(struct rte_mempool *mp, void *opaque, struct rte_mempool_memhdr *chunk
 	RTE_SET_USED(mp);
 	RTE_SET_USED(idx);
 	if (w->ret == 0)
-		w->ret = dmap_eal_pages(chunk->addr, chunk->len, w->out);
+		w->ret = dmap_eal_pages(chunk->addr, chunk->len, w->granule, w->out);
 }
 
 /* The buffer of a pool with pinned external buffers: only what the device needs, not the mbuf. */
@@ -87,13 +111,13 @@ add_pinned(struct rte_mempool *mp, void *opaque, void *obj, unsigned int idx)
 	if (w->ret != 0 ||
 			(last != NULL && va >= last->va && va + m->buf_len <= last->va + last->len))
 		return;
-	w->ret = dmap_eal_pages(m->buf_addr, m->buf_len, w->out);
+	w->ret = dmap_eal_pages(m->buf_addr, m->buf_len, w->granule, w->out);
 }
 
 int
-dmap_eal_pool_pages(struct rte_mempool *mp, struct dmap_region_list *out)
+dmap_eal_pool_pages(struct rte_mempool *mp, size_t granule, struct dmap_region_list *out)
 {
-	struct pool_walk w = { .out = out };
+	struct pool_walk w = { .out = out, .granule = granule };
 
 	if (mp->private_data_size < sizeof(struct rte_pktmbuf_pool_private))
 		return -EINVAL;

@@ -25,7 +25,13 @@
 extern int dmap_logtype;
 #define DMAP_LOG(level, ...) rte_log(RTE_LOG_##level, dmap_logtype, "dmap: " __VA_ARGS__)
 
-enum dmap_owner_kind { DMAP_OWNER_POOL, DMAP_OWNER_COHERENT, DMAP_OWNER_RANGE, DMAP_OWNER_EAL };
+enum dmap_owner_kind {
+	DMAP_OWNER_POOL,
+	DMAP_OWNER_COHERENT,
+	DMAP_OWNER_RANGE,
+	DMAP_OWNER_EXTERNAL,
+	DMAP_OWNER_EAL
+};
 
 /* A growing array of regions. */
 struct dmap_region_list {
@@ -55,6 +61,7 @@ struct dmap_domain {
 	struct dmap_window *windows;     /* regions merged by address, sorted */
 	unsigned int nb_windows;
 	uint32_t generation;
+	bool is_revoked; /* changed with publish_lock held */
 	char name[64];
 };
 
@@ -63,6 +70,8 @@ int dmap_region_list_add(struct dmap_region_list *l, const struct dmap_region *r
 void dmap_region_list_free(struct dmap_region_list *l);
 /* The union of the owners' pages, sorted, continued regions merged. */
 int dmap_region_union(const struct dmap_owner_head *owners, struct dmap_region_list *out);
+/* The owners' pages, sorted, not merged: where two owners share a page it is there twice. */
+int dmap_region_collect(const struct dmap_owner_head *owners, struct dmap_region_list *out);
 /* Windows of a sorted union; NULL with *nb 0 for an empty one. */
 int dmap_region_windows(
 		const struct dmap_region_list *l, struct dmap_window **out, unsigned int *nb);
@@ -70,16 +79,27 @@ int dmap_region_windows(
 const struct dmap_window *dmap_region_find(
 		const struct dmap_window *w, unsigned int nb, uintptr_t va, size_t len);
 
-/* EAL's memory (dmap_eal.c): pages with their files. They take EAL's memory lock. */
-int dmap_eal_pages(const void *addr, size_t len, struct dmap_region_list *out);
-int dmap_eal_pool_pages(struct rte_mempool *mp, struct dmap_region_list *out);
+/*
+ * EAL's memory (dmap_eal.c): pages with their files, or with a granule just the pages of that size, whosever
+ * memory it is. They take EAL's memory lock.
+ */
+int dmap_eal_pages(const void *addr, size_t len, size_t granule, struct dmap_region_list *out);
+int dmap_eal_pool_pages(struct rte_mempool *mp, size_t granule, struct dmap_region_list *out);
+/* Does all of it belong to EAL, so that we are told before it goes away? */
+bool dmap_eal_owns(const void *addr, size_t len);
 int dmap_eal_all_pages(bool have_lock, struct dmap_region_list *out);
 
 /* Changes (dmap_domain.c). Takes ownership of o on success. */
 int dmap_domain_insert(struct dmap_domain *d, struct dmap_owner *o);
+/* The same, but an owner of this kind and key that is there already is an error: -EEXIST. */
+int dmap_domain_insert_new(struct dmap_domain *d, struct dmap_owner *o);
 void dmap_domain_remove(struct dmap_domain *d, enum dmap_owner_kind kind, const void *key);
 void dmap_owner_free(struct dmap_owner *o);
 struct dmap_owner *dmap_owner_new(enum dmap_owner_kind kind, const void *key);
+/* Recompute the table from the owners and publish it; publish_lock is held. */
+int dmap_domain_rebuild(struct dmap_domain *d, bool is_removal);
+struct dmap_owner *dmap_domain_find(
+		struct dmap_domain *d, enum dmap_owner_kind kind, const void *key);
 
 /* EAL memory [addr, addr + len) is about to disappear: forget it. Called with EAL's memory lock held. */
 void dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len);

@@ -23,7 +23,7 @@ static bool
 continues(const struct dmap_region *a, const struct dmap_region *b)
 {
 	return b->va >= a->va && b->va <= a->va + a->len && a->da.v - a->va == b->da.v - b->va &&
-			same_file(a, b);
+			a->flags == b->flags && same_file(a, b);
 }
 
 static void
@@ -33,28 +33,6 @@ extend(struct dmap_region *a, const struct dmap_region *b)
 
 	if (end > a->len)
 		a->len = end;
-}
-
-int
-dmap_region_list_add(struct dmap_region_list *l, const struct dmap_region *r)
-{
-	struct dmap_region *grown;
-	unsigned int room;
-
-	if (l->nb != 0 && continues(&l->r[l->nb - 1], r)) {
-		extend(&l->r[l->nb - 1], r);
-		return 0;
-	}
-	if (l->nb == l->room) {
-		room = l->room == 0 ? 8 : l->room * 2;
-		grown = realloc(l->r, room * sizeof(*grown));
-		if (grown == NULL)
-			return -ENOMEM;
-		l->r = grown;
-		l->room = room;
-	}
-	l->r[l->nb++] = *r;
-	return 0;
 }
 
 void
@@ -72,10 +50,37 @@ by_address(const void *a, const void *b)
 	return x->va < y->va ? -1 : x->va > y->va;
 }
 
-int
-dmap_region_union(const struct dmap_owner_head *owners, struct dmap_region_list *out)
+static int
+append(struct dmap_region_list *l, const struct dmap_region *r)
 {
-	struct dmap_region_list all = { 0 };
+	struct dmap_region *grown;
+	unsigned int room;
+
+	if (l->nb == l->room) {
+		room = l->room == 0 ? 8 : l->room * 2;
+		grown = realloc(l->r, room * sizeof(*grown));
+		if (grown == NULL)
+			return -ENOMEM;
+		l->r = grown;
+		l->room = room;
+	}
+	l->r[l->nb++] = *r;
+	return 0;
+}
+
+int
+dmap_region_list_add(struct dmap_region_list *l, const struct dmap_region *r)
+{
+	if (l->nb != 0 && continues(&l->r[l->nb - 1], r)) {
+		extend(&l->r[l->nb - 1], r);
+		return 0;
+	}
+	return append(l, r);
+}
+
+int
+dmap_region_collect(const struct dmap_owner_head *owners, struct dmap_region_list *out)
+{
 	const struct dmap_owner *o;
 	unsigned int i;
 	int ret = 0;
@@ -83,9 +88,24 @@ dmap_region_union(const struct dmap_owner_head *owners, struct dmap_region_list 
 	memset(out, 0, sizeof(*out));
 	TAILQ_FOREACH(o, owners, next)
 		for (i = 0; i < o->pages.nb && ret == 0; i++)
-			ret = dmap_region_list_add(&all, &o->pages.r[i]);
-	if (ret == 0 && all.nb != 0)
-		qsort(all.r, all.nb, sizeof(*all.r), by_address);
+			ret = append(out, &o->pages.r[i]);
+	if (ret != 0)
+		dmap_region_list_free(out);
+	else if (out->nb != 0)
+		qsort(out->r, out->nb, sizeof(*out->r), by_address);
+	return ret;
+}
+
+int
+dmap_region_union(const struct dmap_owner_head *owners, struct dmap_region_list *out)
+{
+	struct dmap_region_list all;
+	unsigned int i;
+	int ret = dmap_region_collect(owners, &all);
+
+	memset(out, 0, sizeof(*out));
+	if (ret != 0)
+		return ret;
 	for (i = 0; i < all.nb && ret == 0; i++)
 		ret = dmap_region_list_add(out, &all.r[i]);
 	dmap_region_list_free(&all);

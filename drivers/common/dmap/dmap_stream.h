@@ -27,7 +27,7 @@ struct dmap_stream {
 	/* owned by the polling core */
 	struct dmap_window last; /* the window of the last hit */
 	uint32_t generation;     /* of the domain when the windows were filled */
-	uint32_t nb_lent;        /* buffers that the device has */
+	uint32_t nb_lent;        /* pieces that the device has */
 	const uint32_t *domain_generation;
 	struct dmap_window near[DMAP_STREAM_NEAR]; /* other windows, most recent first */
 	uint64_t nb_misses;                        /* lookups that left this header */

@@ -15,7 +15,8 @@
 #include "sluice_log.h"
 #include "sluice_spec.h"
 
-#define QUEUES_MAX 127 /* virtqueue numbers are 8 bits in vhost-user */
+/* Rings of a PCI device that may have more pairs than anybody uses are made for so many, unless asked. */
+#define QUEUES_PCI 16
 #define QUEUE_SIZE_MIN 4
 #define SPEED_MAX 0x7fffffff /* virtio 1.3, 5.1.4: more means unknown */
 
@@ -70,7 +71,8 @@ set_path(struct sluice_args *args, const char *value)
 static int
 set_queues(struct sluice_args *args, const char *value)
 {
-	return parse_number16(value, 1, QUEUES_MAX, &args->nb_pairs);
+	args->has_pairs = true;
+	return parse_number16(value, 1, SLUICE_PAIRS_MAX, &args->nb_pairs);
 }
 
 static int
@@ -139,11 +141,32 @@ set_isolation(struct sluice_args *args, const char *value)
 	return 0;
 }
 
-static const struct {
+/* Without an IOMMU there is no PCI port: it is the only thing that could stand behind "none". */
+static int
+set_isolation_pci(struct sluice_args *args, const char *value)
+{
+	int ret = set_isolation(args, value);
+
+	return ret == 0 && args->isolation != SLUICE_ISOLATION_SCOPED ? -EINVAL : ret;
+}
+
+/* What only says whose the device is; see sluice_args_parse_pci(). */
+static int
+set_claim(struct sluice_args *args, const char *value)
+{
+	bool ignored;
+
+	RTE_SET_USED(args);
+	return parse_flag(value, &ignored);
+}
+
+struct arg_key {
 	const char *key;
 	int (*set)(struct sluice_args *args, const char *value);
 	const char *allowed;
-} keys[] = {
+};
+
+static const struct arg_key vdev_keys[] = {
 	{ "path", set_path, "path of a Unix socket, 1 to 107 characters" },
 	{ "queues", set_queues, "1 to 127" },
 	{ "queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1" },
@@ -157,8 +180,26 @@ static const struct {
 	{ "isolation", set_isolation, "scoped or none" },
 };
 
+static const struct arg_key pci_keys[] = {
+	{ "sluice", set_claim, "0 or 1" },
+	{ "queues", set_queues, "1 to 127" },
+	{ "queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1" },
+	{ "packed_vq", set_packed_vq, "0 or 1" },
+	{ "mrg_rxbuf", set_mrg_rxbuf, "0 or 1" },
+	{ "in_order", set_in_order, "0 or 1" },
+	{ "vectorized", set_vectorized, "0 or 1" },
+	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
+	{ "isolation", set_isolation_pci,
+			"scoped; a PCI device is reached through an IOMMU or not at all" },
+	/* net_virtio leaves devices with vdpa=1 alone: for programs that ask it before us. */
+	{ "vdpa", set_claim, "0 or 1" },
+};
+
 struct parse_state {
 	struct sluice_args *args;
+	const struct arg_key *keys;
+	unsigned int nb_keys;
+	const char *allowed;
 	uint32_t seen; /* bit per entry of keys */
 };
 
@@ -168,12 +209,12 @@ on_pair(const char *key, const char *value, void *opaque)
 	struct parse_state *state = opaque;
 	unsigned int i;
 
-	for (i = 0; i < RTE_DIM(keys); i++)
-		if (strcmp(keys[i].key, key) == 0)
+	for (i = 0; i < state->nb_keys; i++)
+		if (strcmp(state->keys[i].key, key) == 0)
 			break;
-	if (i == RTE_DIM(keys)) {
+	if (i == state->nb_keys) {
 		SLUICE_INIT_LOG(ERR, "unknown device argument '%s=%s'; allowed: %s", key,
-				value == NULL ? "" : value, SLUICE_ARGS_STRING);
+				value == NULL ? "" : value, state->allowed);
 		return -EINVAL;
 	}
 	if (state->seen & RTE_BIT32(i)) {
@@ -182,27 +223,18 @@ on_pair(const char *key, const char *value, void *opaque)
 		return -EINVAL;
 	}
 	state->seen |= RTE_BIT32(i);
-	if (value == NULL || keys[i].set(state->args, value) != 0) {
+	if (value == NULL || state->keys[i].set(state->args, value) != 0) {
 		SLUICE_INIT_LOG(ERR, "bad device argument '%s=%s'; allowed: %s", key,
-				value == NULL ? "" : value, keys[i].allowed);
+				value == NULL ? "" : value, state->keys[i].allowed);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-int
-sluice_args_parse(const char *params, struct sluice_args *out)
+static int
+parse(const char *params, struct parse_state *state)
 {
-	struct sluice_args args = {
-		.nb_pairs = 1,
-		.queue_size = 256,
-		.is_packed = true,
-		.has_mrg = true,
-		.is_in_order = true,
-		.is_vectorized = true,
-		.speed = UINT32_MAX,
-	};
-	struct parse_state state = { .args = &args };
+	const struct sluice_args *args = state->args;
 	struct rte_kvargs *kvargs;
 	int ret;
 
@@ -210,25 +242,83 @@ sluice_args_parse(const char *params, struct sluice_args *out)
 	if (kvargs == NULL) {
 		SLUICE_INIT_LOG(ERR,
 				"device arguments '%s' are not key=value,key=value; allowed: %s",
-				params, SLUICE_ARGS_STRING);
+				params, state->allowed);
 		return -EINVAL;
 	}
-	ret = rte_kvargs_process(kvargs, NULL, on_pair, &state);
+	ret = rte_kvargs_process(kvargs, NULL, on_pair, state);
 	rte_kvargs_free(kvargs);
 	if (ret != 0)
 		return -EINVAL;
+	if (!args->is_packed && !rte_is_power_of_2(args->queue_size)) {
+		SLUICE_INIT_LOG(ERR,
+				"bad device argument 'queue_size=%u'; allowed: a power of two up to "
+				"32768 for split rings (packed_vq=0)",
+				args->queue_size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static const struct sluice_args defaults = {
+	.nb_pairs = 1,
+	.queue_size = 256,
+	.is_packed = true,
+	.has_mrg = true,
+	.is_in_order = true,
+	.is_vectorized = true,
+	.speed = UINT32_MAX,
+};
+
+int
+sluice_args_parse(const char *params, struct sluice_args *out)
+{
+	struct sluice_args args = defaults;
+	struct parse_state state = { .args = &args, .keys = vdev_keys, .allowed = SLUICE_ARGS_STRING };
+	int ret;
+
+	state.nb_keys = RTE_DIM(vdev_keys);
+	ret = parse(params, &state);
+	if (ret != 0)
+		return ret;
 	if (args.path[0] == '\0') {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'path' is missing; allowed: path=<Unix socket>");
 		return -EINVAL;
 	}
-	if (!args.is_packed && !rte_is_power_of_2(args.queue_size)) {
-		SLUICE_INIT_LOG(ERR,
-				"bad device argument 'queue_size=%u'; allowed: a power of two up to "
-				"32768 for split rings (packed_vq=0)",
-				args.queue_size);
-		return -EINVAL;
-	}
 	*out = args;
 	return 0;
+}
+
+static int
+on_claim(const char *key, const char *value, void *opaque)
+{
+	bool *is_ours = opaque;
+
+	RTE_SET_USED(key);
+	*is_ours = value != NULL && strcmp(value, "1") == 0;
+	return 0;
+}
+
+int
+sluice_args_parse_pci(const char *params, struct sluice_args *out, bool *is_ours)
+{
+	struct sluice_args args = defaults;
+	struct parse_state state = { .args = &args, .keys = pci_keys, .allowed = SLUICE_PCI_ARGS_STRING };
+	struct rte_kvargs *kvargs;
+	int ret;
+
+	*is_ours = false;
+	kvargs = rte_kvargs_parse(params == NULL ? "" : params, NULL);
+	if (kvargs == NULL)
+		return 0;
+	rte_kvargs_process(kvargs, "sluice", on_claim, is_ours);
+	rte_kvargs_free(kvargs);
+	if (!*is_ours)
+		return 0;
+	args.nb_pairs = QUEUES_PCI;
+	state.nb_keys = RTE_DIM(pci_keys);
+	ret = parse(params, &state);
+	if (ret == 0)
+		*out = args;
+	return ret;
 }

@@ -3,8 +3,8 @@
  */
 
 /*
- * Device arguments of the vdev. Names and meanings are those of net_virtio_user, so that changing a program
- * over is changing a name. The list is in doc/guides/nics/sluice.rst; keep both together.
+ * Device arguments of the vdev and of the PCI port. Names and meanings are those of net_virtio_user, so that
+ * changing a program over is changing a name. The list is in doc/guides/nics/sluice.rst; keep both together.
  */
 
 #ifndef SLUICE_ARGS_H
@@ -13,11 +13,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Virtqueue numbers are 8 bits in vhost-user. */
+#define SLUICE_PAIRS_MAX 127
+
 enum sluice_isolation { SLUICE_ISOLATION_SCOPED, SLUICE_ISOLATION_NONE };
 
 struct sluice_args {
 	char path[108]; /* as long as a socket address can hold */
 	uint16_t nb_pairs;
+	bool has_pairs; /* asked for; otherwise nb_pairs is what the device may have at most */
 	uint16_t queue_size;
 	bool has_mac;
 	uint8_t mac[6];
@@ -35,10 +39,20 @@ struct sluice_args {
 	"path=<path> queues=<int> queue_size=<int> mac=<mac> server=<0|1> packed_vq=<0|1> " \
 	"mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped|none>"
 
+#define SLUICE_PCI_ARGS_STRING \
+	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
+	"in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped> vdpa=<0|1>"
+
 /*
  * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.
  * -EINVAL, or -ENOMEM.
  */
 int sluice_args_parse(const char *params, struct sluice_args *out);
+
+/*
+ * The same for a PCI device. *is_ours tells whether it was given to this driver with sluice=1; if not, the
+ * arguments are another driver's, nothing is checked or logged, and the result is 0.
+ */
+int sluice_args_parse_pci(const char *params, struct sluice_args *out, bool *is_ours);
 
 #endif /* SLUICE_ARGS_H */

@@ -59,25 +59,35 @@ disconnect(struct sluice_port *port)
 	port->transport->ops->disconnect(port->transport);
 }
 
-/* A burst function met a violation. The device is not trusted any more, so it is not asked to stop. */
+/*
+ * A burst function met a violation, or the device says that it is in trouble. It is not trusted any more: it
+ * is cut off whether it answers or not.
+ */
 static bool
-handle_failure(struct sluice_port *port)
+handle_failure(struct sluice_port *port, const struct sluice_device_state *state)
 {
 	const char *direction = "";
 	enum sluice_fail why;
 	uint16_t queue = 0;
+	char where[32] = "";
 
 	if (!port->is_live || port->failure != SLUICE_FAIL_NONE)
 		return false;
 	why = find_failure(port, &queue, &direction);
-	if (why == SLUICE_FAIL_NONE)
+	if (why != SLUICE_FAIL_NONE)
+		snprintf(where, sizeof(where), "%s queue %u: ", direction, queue);
+	else if (state->is_gone)
+		why = SLUICE_FAIL_GONE;
+	else if (state->needs_reset)
+		why = SLUICE_FAIL_NEEDS_RESET;
+	else
 		return false;
 	port->failure = why;
 	port->nb_failures++;
 	SLUICE_LOG(ERR,
-			"port %u: failed: %s queue %u: %s; the device is cut off, stop and start the port to "
+			"port %u: failed: %s%s; the device is cut off, stop and start the port to "
 			"try again",
-			port->port_id, direction, queue, sluice_fail_name(why));
+			port->port_id, where, sluice_fail_name(why));
 	disconnect(port);
 	return true;
 }
@@ -95,25 +105,31 @@ try_connect(struct sluice_port *port)
 		return;
 	}
 	port->nb_connects++;
-	SLUICE_LOG(NOTICE, "path=%s: connected", port->args.path);
+	SLUICE_LOG(NOTICE, "%s: connected", port->label);
 }
 
 /* One event. Tells whether the link changed, and whether the port failed. */
 static void
 handle(struct sluice_port *port, enum sluice_wait event, bool *has_changed, bool *has_failed)
 {
-	bool was_live;
+	struct sluice_device_state state = { 0 };
+	bool was_up;
 
 	pthread_mutex_lock(&port->lock);
-	was_live = port->is_live;
-	*has_failed = handle_failure(port);
+	was_up = port->is_link_up;
+	if (port->is_live)
+		sluice_dev_state(port, &state);
+	*has_failed = handle_failure(port, &state);
 	if (!*has_failed && event == SLUICE_WAIT_GONE) {
-		SLUICE_LOG(NOTICE, "path=%s: the back end went away", port->args.path);
+		SLUICE_LOG(NOTICE, "%s: the %s went away", port->label, port->transport->ops->peer);
 		disconnect(port);
 	} else if (!*has_failed && !is_connected(port) && port->failure == SLUICE_FAIL_NONE) {
 		try_connect(port);
+		if (port->is_live)
+			sluice_dev_state(port, &state);
 	}
-	*has_changed = was_live != port->is_live;
+	port->is_link_up = port->is_live && state.is_link_up;
+	*has_changed = was_up != port->is_link_up;
 	pthread_mutex_unlock(&port->lock);
 }
 
@@ -125,14 +141,17 @@ static enum sluice_wait
 wait_for_event(struct sluice_port *port)
 {
 	struct pollfd pfd = { .fd = port->wake_fd, .events = POLLIN };
-	int timeout = is_connected(port) || port->args.is_server ? -1 : RETRY_MS;
+	/* A device with registers does not hang up when it goes away: it is looked at. */
+	bool must_look = is_connected(port) ? port->transport->ops->state != NULL :
+					      !port->args.is_server;
 	enum sluice_fail failure;
 
 	pthread_mutex_lock(&port->lock);
 	failure = port->failure;
 	pthread_mutex_unlock(&port->lock);
 	if (failure == SLUICE_FAIL_NONE)
-		return port->transport->ops->wait(port->transport, port->wake_fd, timeout);
+		return port->transport->ops->wait(port->transport, port->wake_fd,
+				must_look ? RETRY_MS : -1);
 	poll(&pfd, 1, -1);
 	return SLUICE_WAIT_WOKEN;
 }

@@ -58,9 +58,12 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
 	if (args->is_in_order)
 		f |= SLUICE_BIT(SLUICE_F_IN_ORDER);
+	f |= port->transport->ops->features;
 	/* The front end of vhost-user is the device model: it needs no control queue to use many queues. */
-	if (args->nb_pairs > 1)
+	if (!port->transport->ops->has_ctrl_vq && args->nb_pairs > 1)
 		f |= SLUICE_BIT(SLUICE_NET_F_MQ);
+	if (port->transport->ops->has_ctrl_vq && port->dev->data->nb_rx_queues > 1)
+		f |= SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
 	return f;
 }
 
@@ -75,8 +78,8 @@ log_missing(const struct sluice_port *port, uint64_t missing, const char *conseq
 			strlcat(names, " ", sizeof(names));
 			strlcat(names, feature_names[i].name, sizeof(names));
 		}
-	SLUICE_LOG(WARNING, "path=%s: the back end does not offer%s: %s", port->args.path, names,
-			consequence);
+	SLUICE_LOG(WARNING, "%s: the %s does not offer%s: %s", port->label,
+			port->transport->ops->peer, names, consequence);
 }
 
 int
@@ -87,9 +90,8 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 	if (!has(info->features, SLUICE_F_RING_PACKED) &&
 			!rte_is_power_of_2(port->args.queue_size)) {
 		SLUICE_LOG(ERR,
-				"path=%s: the back end has split rings only, and queue_size=%u is not a power "
-				"of two",
-				port->args.path, port->args.queue_size);
+				"%s: the %s has split rings only, and queue_size=%u is not a power of two",
+				port->label, port->transport->ops->peer, port->args.queue_size);
 		return -EINVAL;
 	}
 	if (port->is_started && lost != 0) {
@@ -99,13 +101,14 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 	}
 	if (port->is_started &&
 			SLUICE_VQ_TX(port->dev->data->nb_rx_queues - 1) > 2 * info->nb_pairs_max) {
-		SLUICE_LOG(ERR, "path=%s: the back end has %u queue pairs, the port runs with %u",
-				port->args.path, info->nb_pairs_max, port->dev->data->nb_rx_queues);
+		SLUICE_LOG(ERR, "%s: the %s has %u queue pairs, the port runs with %u", port->label,
+				port->transport->ops->peer, info->nb_pairs_max,
+				port->dev->data->nb_rx_queues);
 		return -EINVAL;
 	}
-	if (info->nb_pairs_max < port->args.nb_pairs)
-		SLUICE_LOG(WARNING, "path=%s: queues=%u asked for, the back end has %u: reduced",
-				port->args.path, port->args.nb_pairs, info->nb_pairs_max);
+	if (port->args.has_pairs && info->nb_pairs_max < port->args.nb_pairs)
+		SLUICE_LOG(WARNING, "%s: queues=%u asked for, the %s has %u: reduced", port->label,
+				port->args.nb_pairs, port->transport->ops->peer, info->nb_pairs_max);
 	port->info = *info;
 	port->has_info = true;
 	return 0;
@@ -138,14 +141,18 @@ sluice_dev_slice_len(const struct sluice_args *args)
 }
 
 uint16_t
-sluice_dev_ring_size(const struct sluice_port *port, uint16_t nb_desc)
+sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_desc)
 {
-	uint16_t size = RTE_MIN(nb_desc, port->args.queue_size);
+	const struct sluice_transport_ops *ops = port->transport->ops;
+	uint16_t max = port->args.queue_size, size;
 
+	if (ops->vq_size_max != NULL && ops->vq_size_max(port->transport, vq) != 0)
+		max = RTE_MIN(max, ops->vq_size_max(port->transport, vq));
+	size = RTE_MIN(nb_desc, max);
 	if (has(port->features, SLUICE_F_RING_PACKED))
 		return size;
-	/* queue_size is a power of two then, so this stays below it. */
-	return rte_align32pow2(size);
+	size = rte_align32pow2(size);
+	return size <= max ? size : size / 2;
 }
 
 /* Fresh rings in zeroed memory. */
@@ -153,15 +160,14 @@ static void
 reset_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t nb_desc,
 		uint16_t *avail_shadow)
 {
-	size_t slice = sluice_dev_slice_len(&port->args);
-	char *va = (char *)port->rings.va + q->vq * slice;
+	char *va = (char *)port->rings.va + q->vq * port->slice_len;
 	bool is_packed = has(port->features, SLUICE_F_RING_PACKED);
 	uint64_t nb_kicks = q->ring.nb_kicks, nb_suppressed = q->ring.nb_suppressed;
 
-	memset(va, 0, slice);
+	memset(va, 0, port->slice_len);
 	q->layout = is_packed ? SLUICE_PACKED : SLUICE_SPLIT;
-	sluice_ring_init(
-			&q->ring, q->layout, sluice_dev_ring_size(port, nb_desc), va, avail_shadow);
+	sluice_ring_init(&q->ring, q->layout, sluice_dev_ring_size(port, q->vq, nb_desc), va,
+			avail_shadow);
 	q->ring.has_event_idx = has(port->features, SLUICE_F_EVENT_IDX);
 	q->ring.is_in_order = has(port->features, SLUICE_F_IN_ORDER);
 	q->ring.nb_kicks = nb_kicks;
@@ -180,6 +186,7 @@ reset_rxq(struct sluice_port *port, struct sluice_rxq *rxq)
 	reset_queue(port, &rxq->q, rxq->nb_desc, rxq->avail_shadow);
 	rxq->sample = 1;
 	rxq->must_read_header = false;
+	rxq->nb_unannounced = 0;
 	rxq->free_thresh = RTE_MIN(rxq->free_thresh_asked, RTE_MAX(rxq->q.ring.size / 2, 1));
 	port->rx_path->fill(rxq);
 }
@@ -188,7 +195,7 @@ static void
 reset_txq(struct sluice_port *port, struct sluice_txq *txq)
 {
 	struct sluice_ring_layout l;
-	size_t at = txq->q.vq * sluice_dev_slice_len(&port->args);
+	size_t at = txq->q.vq * port->slice_len;
 
 	reset_queue(port, &txq->q, txq->nb_desc, txq->avail_shadow);
 	l = sluice_ring_layout(txq->q.layout, txq->q.ring.size, true);
@@ -197,6 +204,14 @@ reset_txq(struct sluice_port *port, struct sluice_txq *txq)
 	txq->has_indirect = has(port->features, SLUICE_F_INDIRECT_DESC);
 	txq->reclaim_at = RTE_MIN(txq->reclaim_asked, RTE_MAX(txq->q.ring.size / 2, 1));
 	txq->pool = NULL;
+}
+
+static struct dmap_addr
+ring_da(const struct sluice_port *port, const void *dv)
+{
+	size_t offset = (const char *)dv - (const char *)port->rings.va;
+
+	return (struct dmap_addr){ port->rings.da.v + offset };
 }
 
 static int
@@ -215,6 +230,9 @@ start_vq(struct sluice_port *port, struct sluice_queue *q)
 		vq.dv_driver = r->split.dv_avail;
 		vq.dv_device = r->split.dv_used;
 	}
+	vq.desc_da = ring_da(port, vq.dv_desc);
+	vq.driver_da = ring_da(port, vq.dv_driver);
+	vq.device_da = ring_da(port, vq.dv_device);
 	return port->transport->ops->vq_start(port->transport, &vq);
 }
 
@@ -232,10 +250,52 @@ queue_at(const struct sluice_port *port, unsigned int i)
 	return i < data->nb_tx_queues ? data->tx_queues[i] : NULL;
 }
 
-static void
-run_queue(struct sluice_queue *q)
+struct sluice_doorbell
+sluice_dev_doorbell(const struct sluice_port *port, uint16_t vq, bool is_packed, int kick_fd)
 {
-	q->ring.doorbell.fd = q->kick_fd;
+	struct sluice_doorbell bell = { .vq = vq, .is_packed = is_packed, .fd = kick_fd };
+	struct sluice_notify notify;
+
+	if (port->transport->ops->notify != NULL) {
+		notify = port->transport->ops->notify(port->transport, vq);
+		bell.dv_reg = notify.addr;
+		bell.has_data = notify.has_data;
+		bell.fd = -1;
+	}
+	return bell;
+}
+
+/*
+ * What the device only reads of a running port's rings it may not write either, as far as it fills pages:
+ * descriptors and available rings of split queues, headers and indirect tables.
+ */
+static int
+restrict_rings(struct sluice_port *port)
+{
+	struct dmap_span spans[4 * SLUICE_PAIRS_MAX];
+	const struct rte_eth_dev_data *data = port->dev->data;
+	unsigned int nb = 0, i;
+
+	for (i = 0; i < 2 * (unsigned int)data->nb_rx_queues; i++) {
+		const struct sluice_queue *q =
+				i % 2 == 0 ? data->rx_queues[i / 2] : data->tx_queues[i / 2];
+		struct sluice_ring_layout l =
+				sluice_ring_layout(q->layout, q->ring.size, i % 2 != 0);
+		size_t at = q->vq * port->slice_len;
+
+		if (q->layout == SLUICE_SPLIT)
+			spans[nb++] = (struct dmap_span){ at + l.desc, l.device - l.desc };
+		if (i % 2 != 0)
+			spans[nb++] = (struct dmap_span){ at + l.extra, l.len - l.extra };
+	}
+	return dmap_coherent_read_only(port->domain, &port->rings, spans, nb);
+}
+
+static void
+run_queue(struct sluice_port *port, struct sluice_queue *q)
+{
+	q->ring.doorbell = sluice_dev_doorbell(
+			port, q->vq, q->layout == SLUICE_PACKED, q->kick_fd);
 	/* What was published before the device listened; and it starts the ring [Ring states]. */
 	sluice_doorbell_ring(&q->ring);
 	__atomic_store_n(&q->state, SLUICE_QUEUE_RUNNING, __ATOMIC_RELEASE);
@@ -257,19 +317,27 @@ sluice_dev_go_live(struct sluice_port *port)
 		reset_txq(port, data->tx_queues[i]);
 	ret = ops->begin(port->transport, port->features & port->info.features, mtu);
 	if (ret == 0)
+		ret = restrict_rings(port);
+	if (ret == 0 && has(port->features, SLUICE_NET_F_CTRL_VQ))
+		ret = sluice_ctrl_prepare(port);
+	if (ret == 0)
 		ret = dmap_publish(port->domain);
 	for (i = 0; ret == 0 && (q = queue_at(port, i)) != NULL; i++)
 		ret = start_vq(port, q);
+	if (ret == 0 && has(port->features, SLUICE_NET_F_CTRL_VQ))
+		ret = sluice_ctrl_start(port);
 	if (ret == 0)
 		ret = ops->commit(port->transport, 2 * nb_pairs);
+	if (ret == 0 && has(port->features, SLUICE_NET_F_CTRL_VQ))
+		ret = sluice_ctrl_set_pairs(port, nb_pairs);
 	if (ret != 0) {
 		sluice_dev_go_down(port, false);
 		return ret;
 	}
 	FOREACH_QUEUE(port, q, i)
-	run_queue(q);
+	run_queue(port, q);
 	port->is_live = true;
-	SLUICE_LOG(INFO, "path=%s: live, features 0x%" PRIx64 ", %u queue pairs", port->args.path,
+	SLUICE_LOG(INFO, "%s: live, features 0x%" PRIx64 ", %u queue pairs", port->label,
 			port->features & port->info.features, nb_pairs);
 	return 0;
 }
@@ -279,7 +347,8 @@ sluice_dev_go_down(struct sluice_port *port, bool is_graceful)
 {
 	const struct sluice_transport_ops *ops = port->transport->ops;
 	const struct rte_eth_dev_data *data = port->dev->data;
-	bool is_told = is_graceful;
+	/* Registers are asked in any case: if the device does not answer, it is stopped from outside. */
+	bool is_told = is_graceful || ops->notify != NULL;
 	struct sluice_queue *q;
 	uint16_t i;
 
@@ -288,6 +357,7 @@ sluice_dev_go_down(struct sluice_port *port, bool is_graceful)
 	{
 		__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
 		q->ring.doorbell.fd = -1;
+		q->ring.doorbell.dv_reg = NULL;
 	}
 	FOREACH_QUEUE(port, q, i)
 	if (sluice_queue_quiesce(q) != 0)
@@ -298,6 +368,9 @@ sluice_dev_go_down(struct sluice_port *port, bool is_graceful)
 	is_told = is_told && ops->vq_stop(port->transport, q->vq) == 0;
 	if (is_told)
 		ops->reset(port->transport);
+	sluice_ctrl_stop(port);
+	/* From here on the mbufs are out of its reach, whatever it says, if the back end can do that. */
+	dmap_revoke(port->domain);
 	for (i = 0; i < data->nb_rx_queues; i++)
 		sluice_rxq_drain(data->rx_queues[i]);
 	for (i = 0; i < data->nb_tx_queues; i++)
@@ -347,4 +420,15 @@ sluice_dev_stop(struct sluice_port *port)
 	if (port->is_live)
 		sluice_dev_go_down(port, true);
 	port->is_started = false;
+}
+
+void
+sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state)
+{
+	*state = (struct sluice_device_state){ .is_link_up = true, .speed = UINT32_MAX };
+	if (port->transport->ops->state == NULL)
+		return;
+	port->transport->ops->state(port->transport, state);
+	if (state->is_gone || state->needs_reset)
+		sluice_conn_wake(port);
 }

@@ -23,6 +23,7 @@
 
 #include "dmap.h"
 #include "sluice_args.h"
+#include "sluice_ctrl.h"
 #include "sluice_path.h"
 #include "sluice_queue.h"
 #include "sluice_transport.h"
@@ -35,10 +36,12 @@ struct sluice_port {
 	uint16_t port_id;
 	int socket;
 	struct sluice_args args;
+	char label[128]; /* names the device in messages: path=... or its PCI address */
 	struct sluice_transport *transport;
 	struct dmap_publisher publisher;
 	struct dmap_domain *domain;
-	struct dmap_coherent rings; /* slices for all virtqueues, see sluice_dev_ring_slice() */
+	struct dmap_coherent rings; /* a slice for each virtqueue */
+	size_t slice_len;
 	/* protected by lock */
 	pthread_mutex_t lock;
 	struct sluice_device_info info; /* of the device that is, or was last, connected */
@@ -48,6 +51,8 @@ struct sluice_port {
 	const struct sluice_tx_path *tx_path;
 	bool is_started;
 	bool is_live;
+	bool is_link_up; /* when the control thread looked last */
+	struct sluice_ctrl ctrl;
 	enum sluice_fail failure; /* why the port is failed; SLUICE_FAIL_NONE: it is not */
 	uint64_t nb_failures;
 	uint64_t nb_connects;
@@ -83,11 +88,21 @@ int sluice_dev_go_live(struct sluice_port *port);
  */
 void sluice_dev_go_down(struct sluice_port *port, bool is_graceful);
 
-/* Length of one virtqueue's slice in port->rings; room for any layout at the largest size. */
+/*
+ * What the device says now. Any thread, no lock needed. Where the transport has no registers: that all is
+ * well. A device that is in trouble is reported to the control thread.
+ */
+void sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state);
+
+/* Bytes that one virtqueue needs in port->rings; room for any layout at the largest size. */
 size_t sluice_dev_slice_len(const struct sluice_args *args);
 
-/* Slots of a ring for nb_desc asked descriptors with these features. */
-uint16_t sluice_dev_ring_size(const struct sluice_port *port, uint16_t nb_desc);
+/* Slots of a virtqueue's ring for nb_desc asked descriptors, with these features and this device. */
+uint16_t sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_desc);
+
+/* How to kick a virtqueue that was started: the transport's register, or else the eventfd. */
+struct sluice_doorbell sluice_dev_doorbell(
+		const struct sluice_port *port, uint16_t vq, bool is_packed, int kick_fd);
 
 /* Control thread (sluice_conn.c); no lock held. */
 int sluice_conn_start(struct sluice_port *port);

@@ -19,8 +19,8 @@ dev_configure(struct rte_eth_dev *dev)
 
 	if (dev->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG)
 		SLUICE_LOG(NOTICE,
-				"port %u: the back end chooses the receive queue, RSS settings have no effect",
-				port->port_id);
+				"port %u: the %s chooses the receive queue, RSS settings have no effect",
+				port->port_id, port->transport->ops->peer);
 	/* A device with mergeable buffers splits what does not fit one, asked or not. */
 	dev->data->scattered_rx = port->args.has_mrg;
 	return 0;
@@ -31,16 +31,25 @@ link_update(struct rte_eth_dev *dev, int wait_to_complete)
 {
 	struct sluice_port *port = sluice_port_of(dev);
 	struct rte_eth_link link = {
-		.link_speed = port->args.speed == UINT32_MAX ? RTE_ETH_SPEED_NUM_UNKNOWN :
-							       port->args.speed,
+		.link_speed = RTE_ETH_SPEED_NUM_UNKNOWN,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
+		.link_status = RTE_ETH_LINK_DOWN,
 	};
+	struct sluice_device_state state = { .speed = UINT32_MAX };
 
 	RTE_SET_USED(wait_to_complete);
 	/* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
-	link.link_status = __atomic_load_n(&port->is_live, __ATOMIC_RELAXED) ? RTE_ETH_LINK_UP :
-									       RTE_ETH_LINK_DOWN;
+	if (__atomic_load_n(&port->is_live, __ATOMIC_RELAXED))
+		sluice_dev_state(port, &state);
+	if (state.is_link_up)
+		link.link_status = RTE_ETH_LINK_UP;
+	if (state.is_half_duplex)
+		link.link_duplex = RTE_ETH_LINK_HALF_DUPLEX;
+	if (port->args.speed != UINT32_MAX)
+		link.link_speed = port->args.speed;
+	else if (state.speed != UINT32_MAX)
+		link.link_speed = state.speed;
 	return rte_eth_linkstatus_set(dev, &link);
 }
 
@@ -60,10 +69,11 @@ dev_start(struct rte_eth_dev *dev)
 
 	pthread_mutex_lock(&port->lock);
 	ret = sluice_dev_start(port);
+	link_update(dev, 0);
+	port->is_link_up = dev->data->dev_link.link_status == RTE_ETH_LINK_UP;
 	pthread_mutex_unlock(&port->lock);
 	if (ret == 0)
 		set_queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
-	link_update(dev, 0);
 	/* After a failure, or a back end that is not there, the control thread goes on from here. */
 	sluice_conn_wake(port);
 	return ret;
@@ -76,6 +86,7 @@ dev_stop(struct rte_eth_dev *dev)
 
 	pthread_mutex_lock(&port->lock);
 	sluice_dev_stop(port);
+	port->is_link_up = false;
 	pthread_mutex_unlock(&port->lock);
 	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
 	link_update(dev, 0);
@@ -98,6 +109,7 @@ dev_close(struct rte_eth_dev *dev)
 		sluice_tx_queue_release(dev, i);
 	/* Cut the connection first: then there is nobody to tell of memory that goes away. */
 	port->transport->ops->disconnect(port->transport);
+	sluice_ctrl_free(port);
 	dmap_coherent_free(port->domain, &port->rings);
 	dmap_domain_destroy(port->domain);
 	port->transport->ops->destroy(port->transport);
@@ -152,7 +164,10 @@ sluice_ethdev_link_changed(struct sluice_port *port)
 void
 sluice_ethdev_failed(struct sluice_port *port)
 {
-	rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_INTR_RESET, NULL);
+	rte_eth_dev_callback_process(port->dev,
+			port->failure == SLUICE_FAIL_GONE ? RTE_ETH_EVENT_INTR_RMV :
+							    RTE_ETH_EVENT_INTR_RESET,
+			NULL);
 }
 
 static int

@@ -3,7 +3,7 @@
  */
 
 /*
- * How ports come to be: registration with the vdev bus, probe, remove.
+ * How ports come to be: what both buses share, and registration with the vdev bus, probe, remove.
  */
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 
 #include "sluice_ethdev.h"
 #include "sluice_log.h"
+#include "sluice_probe.h"
 
 #define DRIVER_NAME net_sluice
 
@@ -30,21 +31,19 @@ publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 	return t->ops->publish(t, regions, nb);
 }
 
-static int
-create_memory(struct sluice_port *port, const char *name)
+int
+sluice_port_create_memory(struct sluice_port *port, const char *name,
+		const struct dmap_backend *backend, void *ctx)
 {
-	const struct dmap_backend *backend = port->args.isolation == SLUICE_ISOLATION_NONE ?
-			&dmap_none_backend :
-			&dmap_memfd_backend;
-	size_t len = sluice_dev_slice_len(&port->args) * 2 * port->args.nb_pairs;
+	size_t len;
 	int ret;
 
-	if (port->args.isolation == SLUICE_ISOLATION_NONE)
-		SLUICE_LOG(NOTICE,
-				"%s: isolation=none: the back end sees all memory of this process's EAL",
-				name);
-	port->publisher = (struct dmap_publisher){ .publish = publish, .ctx = port->transport };
-	ret = dmap_domain_create(name, backend, &port->publisher, &port->domain);
+	/* Where the device sees pages, those of one virtqueue are not those of another. */
+	port->slice_len = sluice_dev_slice_len(&port->args);
+	if (backend->granule != 0)
+		port->slice_len = RTE_ALIGN_CEIL(port->slice_len, backend->granule);
+	len = port->slice_len * 2 * port->args.nb_pairs;
+	ret = dmap_domain_create(name, backend, ctx, &port->domain);
 	if (ret != 0) {
 		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
 		return ret;
@@ -58,15 +57,29 @@ create_memory(struct sluice_port *port, const char *name)
 	return ret;
 }
 
-/* A client reaches its back end now, or the port does not come to be; a server waits in the background. */
 static int
-first_connect(struct sluice_port *port)
+create_memory(struct sluice_port *port, const char *name)
+{
+	const struct dmap_backend *backend = port->args.isolation == SLUICE_ISOLATION_NONE ?
+			&dmap_none_backend :
+			&dmap_memfd_backend;
+
+	if (port->args.isolation == SLUICE_ISOLATION_NONE)
+		SLUICE_LOG(NOTICE,
+				"%s: isolation=none: the back end sees all memory of this process's EAL",
+				name);
+	port->publisher = (struct dmap_publisher){ .publish = publish, .ctx = port->transport };
+	return sluice_port_create_memory(port, name, backend, &port->publisher);
+}
+
+int
+sluice_port_connect(struct sluice_port *port)
 {
 	struct sluice_device_info info;
 	int ret = port->transport->ops->connect(port->transport, &info, false);
 
 	if (ret == -EAGAIN && port->args.is_server) {
-		SLUICE_LOG(NOTICE, "path=%s: waiting for a back end", port->args.path);
+		SLUICE_LOG(NOTICE, "%s: waiting for a back end", port->label);
 		return 0;
 	}
 	if (ret == 0)
@@ -76,8 +89,8 @@ first_connect(struct sluice_port *port)
 	return ret;
 }
 
-static void
-destroy_port(struct sluice_port *port)
+void
+sluice_port_destroy(struct sluice_port *port)
 {
 	sluice_conn_stop(port);
 	if (port->transport != NULL)
@@ -101,7 +114,7 @@ init_port(struct sluice_port *port, const char *name)
 	if (ret == 0)
 		ret = create_memory(port, name);
 	if (ret == 0)
-		ret = first_connect(port);
+		ret = sluice_port_connect(port);
 	if (ret == 0)
 		ret = sluice_conn_start(port);
 	return ret;
@@ -121,6 +134,35 @@ init_mac(struct rte_eth_dev *dev, const struct sluice_port *port)
 	else
 		rte_eth_random_addr(mac->addr_bytes); /* 5.1.4.2 */
 	dev->data->mac_addrs = mac;
+	return 0;
+}
+
+void
+sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int socket)
+{
+	struct sluice_port *port = dev->data->dev_private;
+
+	port->dev = dev;
+	port->port_id = dev->data->port_id;
+	port->socket = socket;
+	port->args = *args;
+	port->wake_fd = -1;
+	pthread_mutex_init(&port->lock, NULL);
+}
+
+int
+sluice_port_finish(struct rte_eth_dev *dev)
+{
+	int ret = init_mac(dev, dev->data->dev_private);
+
+	if (ret != 0)
+		return ret;
+	dev->dev_ops = &sluice_eth_dev_ops;
+	dev->rx_queue_count = sluice_rx_queue_count;
+	dev->rx_descriptor_status = sluice_rx_descriptor_status;
+	dev->tx_descriptor_status = sluice_tx_descriptor_status;
+	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	rte_eth_dev_probing_finish(dev);
 	return 0;
 }
 
@@ -146,28 +188,17 @@ probe(struct rte_vdev_device *vdev)
 		return -ENOMEM;
 	}
 	port = dev->data->dev_private;
-	port->dev = dev;
-	port->port_id = dev->data->port_id;
-	port->socket = vdev->device.numa_node;
-	port->args = args;
-	port->wake_fd = -1;
-	pthread_mutex_init(&port->lock, NULL);
+	sluice_port_prepare(dev, &args, vdev->device.numa_node);
+	snprintf(port->label, sizeof(port->label), "path=%s", args.path);
 	ret = init_port(port, name);
 	if (ret == 0)
-		ret = init_mac(dev, port);
+		ret = sluice_port_finish(dev);
 	if (ret != 0) {
 		SLUICE_INIT_LOG(ERR, "%s: probe failed", name);
-		destroy_port(port);
+		sluice_port_destroy(port);
 		rte_eth_dev_release_port(dev);
-		return ret;
 	}
-	dev->dev_ops = &sluice_eth_dev_ops;
-	dev->rx_queue_count = sluice_rx_queue_count;
-	dev->rx_descriptor_status = sluice_rx_descriptor_status;
-	dev->tx_descriptor_status = sluice_tx_descriptor_status;
-	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
-	rte_eth_dev_probing_finish(dev);
-	return 0;
+	return ret;
 }
 
 static int
@@ -183,8 +214,8 @@ static struct rte_vdev_driver driver = {
 	.remove = vdev_remove,
 };
 
-/* What RTE_PMD_REGISTER_VDEV does, behind a look at the version. */
-RTE_INIT(sluice_register)
+bool
+sluice_may_register(void)
 {
 	if (!sluice_compat_dpdk_matches()) {
 		SLUICE_INIT_LOG(ERR,
@@ -192,10 +223,18 @@ RTE_INIT(sluice_register)
 				"DPDK that runs it",
 				sluice_compat_built_year(), sluice_compat_built_month(),
 				rte_version());
-		return;
+		return false;
 	}
 	sluice_queue_quiesce_init();
 	sluice_queue_on_fail = sluice_conn_wake;
+	return true;
+}
+
+/* What RTE_PMD_REGISTER_VDEV does, behind a look at the version. */
+RTE_INIT(sluice_register)
+{
+	if (!sluice_may_register())
+		return;
 	driver.driver.name = RTE_STR(DRIVER_NAME);
 	rte_vdev_register(&driver);
 }

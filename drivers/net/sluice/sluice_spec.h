@@ -140,4 +140,30 @@ static_assert(sizeof(struct sluice_packed_event) == 4, "2.8.14");
 static_assert(sizeof(struct sluice_net_hdr) == SLUICE_NET_HDR_LEN, "5.1.6");
 static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 
+/* PCI transport (4.1) and what only it offers. */
+#define SLUICE_PCI_VENDOR 0x1af4
+#define SLUICE_PCI_NET 0x1041              /* 4.1.2.1 */
+#define SLUICE_PCI_NET_TRANSITIONAL 0x1000 /* 4.1.2.3 */
+
+#define SLUICE_NET_F_CTRL_VQ 17
+#define SLUICE_NET_F_SPEED_DUPLEX 63
+#define SLUICE_F_ACCESS_PLATFORM 33
+#define SLUICE_F_NOTIFICATION_DATA 38
+
+#define SLUICE_MSIX_NO_VECTOR 0xffff /* 4.1.5.1.2.2 */
+
+/* Network configuration behind struct sluice_net_config (5.1.4). */
+#define SLUICE_NET_CONFIG_SPEED 12
+#define SLUICE_NET_CONFIG_DUPLEX 16
+#define SLUICE_NET_PAIRS_MAX 0x8000 /* 5.1.4.1 */
+
+/* Index of the control queue: behind the pairs that the device has (5.1.2). */
+#define SLUICE_VQ_CTRL(nb_pairs_max) ((uint32_t)(2 * (nb_pairs_max)))
+
+/* Control commands (5.1.6.5). */
+#define SLUICE_CTRL_MQ 4
+#define SLUICE_CTRL_MQ_VQ_PAIRS_SET 0
+#define SLUICE_CTRL_OK 0
+#define SLUICE_CTRL_ERR 1
+
 #endif /* SLUICE_SPEC_H */

@@ -201,7 +201,7 @@ sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 				RTE_DIM(txq_counters));
 	at = add_values(xstats, at, port, port_counters, RTE_DIM(port_counters));
 	xstats[at] = (struct rte_eth_xstat){ .id = at,
-		.value = dmap_regions(port->domain, NULL, 0) };
+		.value = dmap_nb_maps(port->domain) };
 	at++;
 	xstats[at] = (struct rte_eth_xstat){ .id = at, .value = dmap_bytes(port->domain) };
 	return at + 1;
@@ -224,8 +224,8 @@ sluice_priv_dump(struct rte_eth_dev *dev, FILE *f)
 	struct dmap_region regions[16];
 	unsigned int nb, i;
 
-	fprintf(f, "transport %s path %s live %d failure: %s\n", port->transport->ops->name,
-			port->args.path, port->is_live, sluice_fail_name(port->failure));
+	fprintf(f, "transport %s %s live %d failure: %s\n", port->transport->ops->name, port->label,
+			port->is_live, sluice_fail_name(port->failure));
 	fprintf(f, "features 0x%" PRIx64 " offered 0x%" PRIx64 "\n", port->features,
 			port->info.features);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)

@@ -30,7 +30,22 @@ struct sluice_device_info {
 	uint16_t mtu; /* 0: not told */
 };
 
-/* One virtqueue, ready to be started. Addresses are virtual ones in shown memory. */
+/* What a device that has registers says of itself while it runs. */
+struct sluice_device_state {
+	bool is_gone;      /* not there any more */
+	bool needs_reset;  /* it met an error that it cannot recover from (2.1.1) */
+	bool is_link_up;   /* true if the device does not tell */
+	uint32_t speed;    /* Mbit/s; UINT32_MAX: not told */
+	bool is_half_duplex;
+};
+
+/* How to notify the device of one virtqueue, where it is not an eventfd. */
+struct sluice_notify {
+	volatile void *addr;
+	bool has_data; /* NOTIFICATION_DATA: 32 bits that say what is new (2.9) */
+};
+
+/* One virtqueue, ready to be started. The same places in shown memory, for the CPU and for the device. */
 struct sluice_vq_setup {
 	uint16_t vq;
 	uint16_t size;
@@ -38,6 +53,9 @@ struct sluice_vq_setup {
 	void *dv_desc;
 	void *dv_driver;
 	void *dv_device;
+	struct dmap_addr desc_da;
+	struct dmap_addr driver_da;
+	struct dmap_addr device_da;
 	int kick_fd;
 };
 
@@ -46,6 +64,7 @@ enum sluice_wait {
 	SLUICE_WAIT_TIMEOUT,
 	SLUICE_WAIT_PEER, /* not connected: somebody may want to connect */
 	SLUICE_WAIT_GONE, /* connected: the device went away */
+	SLUICE_WAIT_NEWS, /* connected: the device says that its state changed */
 };
 
 struct sluice_transport {
@@ -54,6 +73,10 @@ struct sluice_transport {
 
 struct sluice_transport_ops {
 	const char *name;
+	const char *peer;  /* what is at the other end, for messages */
+	uint64_t features; /* that this transport asks for beside those of the port */
+	/* Many queues are asked for on the control queue, and only if they are used. */
+	bool has_ctrl_vq;
 	/*
 	 * Reach the device and learn about it. -EAGAIN: nobody there yet, not logged; with is_retry no other
 	 * reason why nobody could be reached is logged either.
@@ -76,6 +99,15 @@ struct sluice_transport_ops {
 	int (*reset)(struct sluice_transport *t);
 	/* Sleep until something happens; timeout_ms < 0: for ever. */
 	enum sluice_wait (*wait)(struct sluice_transport *t, int wake_fd, int timeout_ms);
+	/*
+	 * The following are NULL for transports that have no registers.
+	 * Slots that a virtqueue can have; 0: it does not exist.
+	 */
+	uint16_t (*vq_size_max)(const struct sluice_transport *t, uint32_t vq);
+	/* How to notify a virtqueue that was started. */
+	struct sluice_notify (*notify)(const struct sluice_transport *t, uint16_t vq);
+	/* Any thread, any time until destroy. Must be looked at once in a while when connected. */
+	void (*state)(struct sluice_transport *t, struct sluice_device_state *state);
 	void (*destroy)(struct sluice_transport *t);
 };
 
@@ -87,5 +119,47 @@ struct sluice_vhost_user_conf {
 /* Make a vhost-user front end. A server listens from here on; a client does nothing yet. */
 int sluice_vhost_user_create(
 		const struct sluice_vhost_user_conf *conf, struct sluice_transport **out);
+
+/*
+ * How the PCI transport touches a device: the only way, so that a device made of software can stand in for
+ * one. Registers are accessed with exactly the width asked for, 1, 2 or 4 bytes, at offsets that were
+ * checked against the BAR's length and are multiples of the width.
+ */
+struct sluice_pci_place {
+	uint8_t bar;
+	uint64_t offset;
+};
+
+struct sluice_pci_bar_ops {
+	/* Read from configuration space; 0 or -errno. */
+	int (*read_config)(void *ctx, void *buf, size_t len, uint32_t offset);
+	/* Bytes of a BAR; 0: not there, or no memory. */
+	uint64_t (*bar_len)(void *ctx, uint8_t bar);
+	uint32_t (*read)(void *ctx, uint8_t bar, uint64_t offset, uint8_t width);
+	void (*write)(void *ctx, uint8_t bar, uint64_t offset, uint8_t width, uint32_t value);
+	/* Where a polling core writes to notify the device. */
+	volatile void *(*address)(void *ctx, uint8_t bar, uint64_t offset);
+	/*
+	 * Write to event_fd whenever the device interrupts by vector 0, or without MSI-X whenever the interrupt
+	 * status, which then has a place, was read. -errno: there are no interrupts.
+	 */
+	int (*irq_start)(void *ctx, int event_fd, const struct sluice_pci_place *isr);
+	void (*irq_stop)(void *ctx);
+	/* Let the device use the bus, or stop it from outside when it does not answer. */
+	void (*set_running)(void *ctx, bool is_running);
+	/* The last call: the device is closed. */
+	void (*close)(void *ctx);
+};
+
+struct sluice_pci_conf {
+	const char *name; /* for messages */
+	const struct sluice_pci_bar_ops *ops;
+	void *ctx;
+	unsigned int deadline_ms; /* for each answer of the device */
+	uint16_t nb_pairs_max; /* more are not looked at */
+};
+
+/* Make the PCI transport of a device that is open. On success ctx belongs to it. */
+int sluice_pci_create(const struct sluice_pci_conf *conf, struct sluice_transport **out);
 
 #endif /* SLUICE_TRANSPORT_H */

@@ -321,6 +321,7 @@ vhost_user_destroy(struct sluice_transport *t)
 
 static const struct sluice_transport_ops vhost_user_ops = {
 	.name = "vhost-user",
+	.peer = "back end",
 	.connect = vhost_user_connect,
 	.disconnect = vhost_user_disconnect,
 	.is_connected = vhost_user_is_connected,

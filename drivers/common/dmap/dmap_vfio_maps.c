@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Which entries a container needs. TYPE1v2 unmaps entries exactly as they were mapped, so how a region is
+ * cut decides what can go later without touching the rest: a page that two pools share is an entry of its own.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "dmap_vfio.h"
+
+/* Index of the first entry that ends behind da. */
+static unsigned int
+first_behind(const struct dmap_map_set *set, uint64_t da)
+{
+	unsigned int lo = 0, hi = set->nb, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (set->m[mid].da + set->m[mid].len <= da)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int
+insert(struct dmap_map_set *set, unsigned int at, const struct dmap_map *m)
+{
+	unsigned int room = set->room == 0 ? 16 : set->room * 2;
+	struct dmap_map *grown;
+
+	if (set->nb == set->room) {
+		grown = realloc(set->m, room * sizeof(*grown));
+		if (grown == NULL)
+			return -ENOMEM;
+		set->m = grown;
+		set->room = room;
+	}
+	memmove(&set->m[at + 1], &set->m[at], (set->nb - at) * sizeof(*m));
+	set->m[at] = *m;
+	set->nb++;
+	return 0;
+}
+
+static void
+erase(struct dmap_map_set *set, unsigned int at)
+{
+	set->nb--;
+	memmove(&set->m[at], &set->m[at + 1], (set->nb - at) * sizeof(set->m[0]));
+}
+
+/* The same memory at the same address with the same rights. */
+static bool
+agrees(const struct dmap_map *m, const struct dmap_region *r)
+{
+	return m->da - m->va == r->da.v - r->va &&
+			m->is_read_only == ((r->flags & DMAP_REGION_READ_ONLY) != 0);
+}
+
+/* Where an entry that starts at da has to end, at limit at the latest. */
+static uint64_t
+cut(const struct dmap_region *r, uint64_t da, uint64_t limit)
+{
+	uint64_t end = RTE_ALIGN_FLOOR(da, DMAP_VFIO_STEP) + DMAP_VFIO_STEP;
+	uint64_t head = r->da.v + DMAP_VFIO_PAGE, tail = r->da.v + r->len - DMAP_VFIO_PAGE;
+
+	end = RTE_MIN(end, limit);
+	if ((r->flags & DMAP_REGION_HEAD_SHARED) && da < head)
+		end = RTE_MIN(end, head);
+	if ((r->flags & DMAP_REGION_TAIL_SHARED) && da < tail)
+		end = RTE_MIN(end, tail);
+	return end;
+}
+
+/* Map what of a region is not mapped yet; the new entries are also noted in fresh. */
+static int
+cover(struct dmap_map_set *set, const struct dmap_region *r, const struct dmap_map_ops *ops,
+		void *ctx, struct dmap_map_set *fresh)
+{
+	uint64_t da = r->da.v, end = r->da.v + r->len, limit;
+	struct dmap_map m;
+	unsigned int at;
+	int ret;
+
+	while (da < end) {
+		at = first_behind(set, da);
+		if (at < set->nb && set->m[at].da <= da) {
+			if (!agrees(&set->m[at], r))
+				return -EEXIST;
+			da = set->m[at].da + set->m[at].len;
+			continue;
+		}
+		limit = at < set->nb ? RTE_MIN(end, set->m[at].da) : end;
+		m = (struct dmap_map){ .da = da, .va = r->va + (da - r->da.v) };
+		m.len = cut(r, da, limit) - da;
+		m.is_read_only = (r->flags & DMAP_REGION_READ_ONLY) != 0;
+		ret = insert(set, at, &m);
+		if (ret != 0)
+			return ret;
+		ret = insert(fresh, fresh->nb, &m);
+		if (ret == 0) {
+			ret = ops->map(ctx, &m);
+			fresh->nb -= ret != 0;
+		}
+		if (ret != 0) {
+			erase(set, at);
+			return ret;
+		}
+		da += m.len;
+	}
+	return 0;
+}
+
+static bool
+is_used(const struct dmap_map *m, const struct dmap_region *regions, unsigned int nb)
+{
+	unsigned int i;
+
+	for (i = 0; i < nb; i++)
+		if (agrees(m, &regions[i]) && m->da < regions[i].da.v + regions[i].len &&
+				regions[i].da.v < m->da + m->len)
+			return true;
+	return false;
+}
+
+static int
+remove_unused(struct dmap_map_set *set, const struct dmap_region *regions, unsigned int nb,
+		const struct dmap_map_ops *ops, void *ctx)
+{
+	unsigned int i, kept = 0;
+	int ret = 0, err;
+
+	for (i = 0; i < set->nb; i++) {
+		err = 0;
+		if (!is_used(&set->m[i], regions, nb)) {
+			err = ops->unmap(ctx, &set->m[i]);
+			if (err == 0)
+				continue;
+			ret = err;
+		}
+		set->m[kept++] = set->m[i];
+	}
+	set->nb = kept;
+	return ret;
+}
+
+int
+dmap_map_set_apply(struct dmap_map_set *set, const struct dmap_region *regions, unsigned int nb,
+		const struct dmap_map_ops *ops, void *ctx)
+{
+	struct dmap_map_set fresh = { 0 };
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nb && ret == 0; i++)
+		ret = cover(set, &regions[i], ops, ctx, &fresh);
+	/* All or nothing. What cannot be unmapped stays listed, so that it is known. */
+	for (i = 0; i < fresh.nb && ret != 0; i++)
+		if (ops->unmap(ctx, &fresh.m[i]) == 0)
+			erase(set, first_behind(set, fresh.m[i].da));
+	dmap_map_set_free(&fresh);
+	return ret != 0 ? ret : remove_unused(set, regions, nb, ops, ctx);
+}
+
+uint64_t
+dmap_map_set_bytes(const struct dmap_map_set *set)
+{
+	uint64_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < set->nb; i++)
+		bytes += set->m[i].len;
+	return bytes;
+}
+
+void
+dmap_map_set_free(struct dmap_map_set *set)
+{
+	free(set->m);
+	memset(set, 0, sizeof(*set));
+}

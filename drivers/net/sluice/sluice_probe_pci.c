@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * How PCI ports come to be: registration with the PCI bus, probe, remove, and memory that the application
+ * maps by itself.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <bus_pci_driver.h>
+#include <ethdev_pci.h>
+#include <rte_errno.h>
+
+#include "pci_hw.h"
+#include "sluice_ethdev.h"
+#include "sluice_log.h"
+#include "sluice_probe.h"
+
+#define DRIVER_NAME net_sluice_pci
+/* For each answer of the device. */
+#define DEADLINE_MS 3000
+
+static int
+init_port(struct sluice_port *port, struct rte_pci_device *pci)
+{
+	struct sluice_pci_conf conf = { .name = pci->name,
+		.ops = &sluice_pci_hw_ops,
+		.deadline_ms = DEADLINE_MS,
+		.nb_pairs_max = port->args.nb_pairs };
+	struct sluice_pci_hw *hw;
+	struct dmap_vfio *memory;
+	int ret;
+
+	ret = sluice_pci_hw_open(pci, &hw);
+	if (ret != 0)
+		return ret;
+	conf.ctx = hw;
+	memory = sluice_pci_hw_memory(hw);
+	ret = sluice_pci_create(&conf, &port->transport);
+	if (ret != 0) {
+		sluice_pci_hw_close(hw);
+		return ret;
+	}
+	ret = sluice_port_connect(port);
+	if (ret != 0)
+		return ret;
+	/* No rings for queues that the device does not have. */
+	port->args.nb_pairs = RTE_MIN(port->args.nb_pairs, port->info.nb_pairs_max);
+	ret = sluice_port_create_memory(port, pci->name, &dmap_vfio_backend, memory);
+	return ret == 0 ? sluice_conn_start(port) : ret;
+}
+
+/* Positive: the device is not ours, and EAL asks the next driver. */
+static int
+pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
+{
+	const struct rte_devargs *devargs = pci->device.devargs;
+	struct sluice_args args;
+	struct sluice_port *port;
+	struct rte_eth_dev *dev;
+	bool is_ours;
+	int ret;
+
+	RTE_SET_USED(driver);
+	ret = sluice_args_parse_pci(devargs == NULL ? NULL : devargs->args, &args, &is_ours);
+	if (!is_ours)
+		return 1;
+	if (ret != 0)
+		return ret;
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		SLUICE_INIT_LOG(ERR, "%s: secondary processes are not supported", pci->name);
+		return -ENOTSUP;
+	}
+	dev = rte_eth_dev_pci_allocate(pci, sizeof(*port));
+	if (dev == NULL) {
+		SLUICE_INIT_LOG(ERR, "%s: no ethdev port", pci->name);
+		return -ENOMEM;
+	}
+	port = dev->data->dev_private;
+	sluice_port_prepare(dev, &args, pci->device.numa_node);
+	strlcpy(port->label, pci->name, sizeof(port->label));
+	ret = init_port(port, pci);
+	if (ret == 0)
+		ret = sluice_port_finish(dev);
+	if (ret != 0) {
+		SLUICE_INIT_LOG(ERR, "%s: probe failed", pci->name);
+		sluice_port_destroy(port);
+		rte_eth_dev_release_port(dev);
+	}
+	return ret;
+}
+
+static int
+pci_remove(struct rte_pci_device *pci)
+{
+	struct rte_eth_dev *dev = rte_eth_dev_allocated(pci->device.name);
+
+	return dev == NULL ? 0 : rte_eth_dev_close(dev->data->port_id);
+}
+
+static struct sluice_port *
+find_port(const struct rte_pci_device *pci)
+{
+	struct rte_eth_dev *dev = rte_eth_dev_allocated(pci->device.name);
+
+	return dev == NULL ? NULL : dev->data->dev_private;
+}
+
+/* rte_dev_dma_map(): without this EAL would map for its default container, where the device is not. */
+static int
+pci_dma_map(struct rte_pci_device *pci, void *addr, uint64_t iova, size_t len)
+{
+	struct sluice_port *port = find_port(pci);
+	int ret = port == NULL ?
+			-ENODEV :
+			dmap_add_external(port->domain, addr, (struct dmap_addr){ iova }, len);
+
+	if (ret == 0)
+		return 0;
+	SLUICE_LOG(ERR, "%s: cannot map %zu bytes at %p: %s%s", pci->name, len, addr,
+			strerror(-ret),
+			ret == -EINVAL ? " (address, IOVA and length must be multiples of 4096)" :
+					 "");
+	rte_errno = -ret;
+	return -1;
+}
+
+static int
+pci_dma_unmap(struct rte_pci_device *pci, void *addr, uint64_t iova, size_t len)
+{
+	struct sluice_port *port = find_port(pci);
+	int ret = port == NULL ? -ENODEV : dmap_del_external(port->domain, addr, len);
+
+	RTE_SET_USED(iova);
+	if (ret == 0)
+		return 0;
+	rte_errno = -ret;
+	return -1;
+}
+
+static const struct rte_pci_id ids[] = {
+	{ RTE_PCI_DEVICE(SLUICE_PCI_VENDOR, SLUICE_PCI_NET) },
+	{ RTE_PCI_DEVICE(SLUICE_PCI_VENDOR, SLUICE_PCI_NET_TRANSITIONAL) },
+	{ .vendor_id = 0 },
+};
+
+/*
+ * Not NEED_MAPPING: EAL would open the device in its default container, before it is asked for ours. Not
+ * NEED_IOVA_AS_VA: EAL asks it of every device that matches, so in other modes it would refuse devices that
+ * are not ours before their driver is asked; dmap_vfio_open() looks at the mode of those that are.
+ */
+static struct rte_pci_driver driver = {
+	.probe = pci_probe,
+	.remove = pci_remove,
+	.dma_map = pci_dma_map,
+	.dma_unmap = pci_dma_unmap,
+	.id_table = ids,
+	.drv_flags = RTE_PCI_DRV_INTR_LSC | RTE_PCI_DRV_INTR_RMV,
+};
+
+/* What RTE_PMD_REGISTER_PCI does, behind a look at the version. */
+RTE_INIT(sluice_register_pci)
+{
+	if (!sluice_may_register())
+		return;
+	driver.driver.name = RTE_STR(DRIVER_NAME);
+	rte_pci_register(&driver);
+}

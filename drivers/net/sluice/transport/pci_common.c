@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pci_common.h"
+#include "sluice_log.h"
+
+#define POLL_US 200
+/* A configuration that changes this often while it is read never comes to rest (2.5.1). */
+#define CONFIG_TRIES 8
+#define MTU_MIN 68 /* 5.1.4.1 */
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+static bool
+has(uint64_t features, unsigned int bit)
+{
+	return (features & SLUICE_BIT(bit)) != 0;
+}
+
+uint8_t
+sluice_pci_status(const struct pci_device *dev)
+{
+	return pci_common_read8(dev, PCI_COMMON_DEVICE_STATUS8);
+}
+
+void
+sluice_pci_add_status(const struct pci_device *dev, uint8_t bits)
+{
+	pci_common_write8(dev, PCI_COMMON_DEVICE_STATUS8, sluice_pci_status(dev) | bits);
+}
+
+int
+sluice_pci_reset(const struct pci_device *dev, unsigned int deadline_ms)
+{
+	uint64_t end = now_ms() + deadline_ms;
+	uint8_t status;
+
+	pci_common_write8(dev, PCI_COMMON_DEVICE_STATUS8, 0);
+	while ((status = sluice_pci_status(dev)) != 0) {
+		if (status == PCI_STATUS_GONE) {
+			SLUICE_LOG(ERR, "%s: reset: the device is gone: all bits of its status read 1",
+					dev->name);
+			return -ENODEV;
+		}
+		if (now_ms() >= end) {
+			SLUICE_LOG(ERR, "%s: reset: not acknowledged within %u ms (status 0x%02x)",
+					dev->name, deadline_ms, status);
+			return -ETIMEDOUT;
+		}
+		usleep(POLL_US);
+	}
+	return 0;
+}
+
+uint64_t
+sluice_pci_read_features(const struct pci_device *dev)
+{
+	uint64_t low;
+
+	pci_common_write32(dev, PCI_COMMON_DEVICE_FEATURE_SELECT32, 0);
+	low = pci_common_read32(dev, PCI_COMMON_DEVICE_FEATURE32);
+	pci_common_write32(dev, PCI_COMMON_DEVICE_FEATURE_SELECT32, 1);
+	return low | (uint64_t)pci_common_read32(dev, PCI_COMMON_DEVICE_FEATURE32) << 32;
+}
+
+int
+sluice_pci_accept_features(const struct pci_device *dev, uint64_t features)
+{
+	uint64_t offered = sluice_pci_read_features(dev);
+
+	if (features & ~offered) {
+		SLUICE_LOG(ERR, "%s: the device took back features 0x%" PRIx64 " that it offered",
+				dev->name, features & ~offered);
+		return -EPROTO;
+	}
+	pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE_SELECT32, 0);
+	pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE32, (uint32_t)features);
+	pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE_SELECT32, 1);
+	pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE32, (uint32_t)(features >> 32));
+	sluice_pci_add_status(dev, SLUICE_STATUS_FEATURES_OK);
+	if (sluice_pci_status(dev) & SLUICE_STATUS_FEATURES_OK)
+		return 0;
+	SLUICE_LOG(ERR,
+			"%s: the device refuses features 0x%" PRIx64 " of the 0x%" PRIx64
+			" it offers",
+			dev->name, features, offered);
+	return -EPROTO;
+}
+
+/* Fields of more than one access belong together only if the generation did not change meanwhile. */
+static int
+read_config(const struct pci_device *dev, struct sluice_net_config *config)
+{
+	const struct pci_window *w = &dev->layout.device;
+	uint8_t before, after;
+	unsigned int i, tries;
+
+	for (tries = 0; tries < CONFIG_TRIES; tries++) {
+		before = pci_common_read8(dev, PCI_COMMON_CONFIG_GENERATION8);
+		for (i = 0; i < sizeof(config->mac); i++)
+			config->mac[i] = pci_read(dev, w, i, 1);
+		config->status = pci_read(dev, w, offsetof(struct sluice_net_config, status), 2);
+		config->max_virtqueue_pairs = pci_read(
+				dev, w, offsetof(struct sluice_net_config, max_virtqueue_pairs), 2);
+		config->mtu = pci_read(dev, w, offsetof(struct sluice_net_config, mtu), 2);
+		after = pci_common_read8(dev, PCI_COMMON_CONFIG_GENERATION8);
+		if (before == after)
+			return 0;
+	}
+	SLUICE_LOG(ERR, "%s: the device's configuration changes all the time", dev->name);
+	return -EPROTO;
+}
+
+static bool
+is_usable_mac(const uint8_t *mac)
+{
+	static const uint8_t zero[6];
+
+	return !(mac[0] & 1) && memcmp(mac, zero, sizeof(zero)) != 0;
+}
+
+/* Pairs that the device's queues suffice for. */
+static int
+check_pairs(const struct pci_device *dev, const struct sluice_net_config *config,
+		struct sluice_device_info *info)
+{
+	uint16_t nb_vqs = pci_common_read16(dev, PCI_COMMON_NUM_QUEUES16);
+	uint32_t pairs = 1, needed;
+
+	if (has(info->features, SLUICE_NET_F_MQ))
+		pairs = config->max_virtqueue_pairs;
+	needed = 2 * pairs + has(info->features, SLUICE_NET_F_CTRL_VQ);
+	if (pairs == 0 || pairs > SLUICE_NET_PAIRS_MAX || needed > nb_vqs) {
+		SLUICE_LOG(ERR, "%s: the device has %u virtqueues, which do not make %u queue pairs",
+				dev->name, nb_vqs, pairs);
+		return -EPROTO;
+	}
+	info->nb_pairs_max = pairs;
+	return 0;
+}
+
+int
+sluice_pci_read_info(const struct pci_device *dev, struct sluice_device_info *info)
+{
+	struct sluice_net_config config;
+	int ret = read_config(dev, &config);
+
+	if (ret == 0)
+		ret = check_pairs(dev, &config, info);
+	if (ret != 0)
+		return ret;
+	if (has(info->features, SLUICE_NET_F_MAC)) {
+		if (!is_usable_mac(config.mac)) {
+			SLUICE_LOG(ERR, "%s: the device's MAC address is no unicast address",
+					dev->name);
+			return -EPROTO;
+		}
+		memcpy(info->mac, config.mac, sizeof(info->mac));
+		info->has_mac = true;
+	}
+	if (has(info->features, SLUICE_NET_F_MTU)) {
+		if (config.mtu < MTU_MIN) {
+			SLUICE_LOG(ERR, "%s: the device's MTU of %u is below %u", dev->name,
+					config.mtu, MTU_MIN);
+			return -EPROTO;
+		}
+		info->mtu = config.mtu;
+	}
+	return 0;
+}
+
+void
+sluice_pci_read_state(
+		const struct pci_device *dev, uint64_t features, struct sluice_device_state *state)
+{
+	const struct pci_window *w = &dev->layout.device;
+	uint8_t status = sluice_pci_status(dev);
+
+	*state = (struct sluice_device_state){
+		.is_gone = status == PCI_STATUS_GONE,
+		.needs_reset = status != PCI_STATUS_GONE &&
+				(status & SLUICE_STATUS_NEEDS_RESET) != 0,
+		.is_link_up = true,
+		.speed = UINT32_MAX,
+	};
+	if (state->is_gone)
+		return;
+	/* One access each: nothing to tear. */
+	if (has(features, SLUICE_NET_F_STATUS))
+		state->is_link_up =
+				(pci_read(dev, w, offsetof(struct sluice_net_config, status), 2) &
+						SLUICE_NET_S_LINK_UP) != 0;
+	if (has(features, SLUICE_NET_F_SPEED_DUPLEX)) {
+		state->speed = pci_read(dev, w, SLUICE_NET_CONFIG_SPEED, 4);
+		state->is_half_duplex = pci_read(dev, w, SLUICE_NET_CONFIG_DUPLEX, 1) == 0;
+	}
+	if (state->speed > INT32_MAX)
+		state->speed = UINT32_MAX; /* unknown (5.1.4) */
+}
+
+struct pci_vq
+sluice_pci_read_vq(const struct pci_device *dev, uint16_t vq)
+{
+	struct pci_vq now;
+
+	pci_common_write16(dev, PCI_COMMON_QUEUE_SELECT16, vq);
+	now.size = pci_common_read16(dev, PCI_COMMON_QUEUE_SIZE16);
+	now.notify_off = pci_common_read16(dev, PCI_COMMON_QUEUE_NOTIFY_OFF16);
+	return now;
+}
+
+/* The whole write must lie within the structure (4.1.4.4.1). */
+static int
+find_notify(const struct pci_device *dev, uint16_t vq, uint16_t notify_off, uint8_t notify_len,
+		uint64_t *notify_at)
+{
+	const struct pci_layout *l = &dev->layout;
+	uint64_t at = (uint64_t)notify_off * l->notify_multiplier;
+
+	if (at + notify_len > l->notify.len || (l->notify.offset + at) % notify_len != 0) {
+		SLUICE_LOG(ERR,
+				"%s: virtqueue %u: notification offset %u times %u is no place in the %" PRIu64
+				" bytes for notifications",
+				dev->name, vq, notify_off, l->notify_multiplier, l->notify.len);
+		return -EPROTO;
+	}
+	*notify_at = l->notify.offset + at;
+	return 0;
+}
+
+int
+sluice_pci_enable_vq(const struct pci_device *dev, const struct sluice_vq_setup *vq,
+		const struct pci_vq *expected, uint8_t notify_len, uint64_t *notify_at)
+{
+	struct pci_vq now = sluice_pci_read_vq(dev, vq->vq);
+	int ret;
+
+	if (now.size != expected->size || now.notify_off != expected->notify_off) {
+		SLUICE_LOG(ERR, "%s: virtqueue %u: the device changed its mind: size %u was %u",
+				dev->name, vq->vq, now.size, expected->size);
+		return -EPROTO;
+	}
+	ret = find_notify(dev, vq->vq, now.notify_off, notify_len, notify_at);
+	if (ret != 0)
+		return ret;
+	pci_common_write16(dev, PCI_COMMON_QUEUE_SIZE16, vq->size);
+	if (pci_common_read16(dev, PCI_COMMON_QUEUE_SIZE16) != vq->size) {
+		SLUICE_LOG(ERR, "%s: virtqueue %u: the device does not take a size of %u",
+				dev->name, vq->vq, vq->size);
+		return -EPROTO;
+	}
+	pci_common_write64(dev, PCI_COMMON_QUEUE_DESC64, vq->desc_da.v);
+	pci_common_write64(dev, PCI_COMMON_QUEUE_DRIVER64, vq->driver_da.v);
+	pci_common_write64(dev, PCI_COMMON_QUEUE_DEVICE64, vq->device_da.v);
+	/* Rings are polled. */
+	pci_common_write16(dev, PCI_COMMON_QUEUE_MSIX_VECTOR16, SLUICE_MSIX_NO_VECTOR);
+	pci_common_write16(dev, PCI_COMMON_QUEUE_ENABLE16, 1);
+	return 0;
+}
+
+bool
+sluice_pci_map_config_vector(const struct pci_device *dev, uint16_t vector)
+{
+	pci_common_write16(dev, PCI_COMMON_CONFIG_MSIX_VECTOR16, vector);
+	return pci_common_read16(dev, PCI_COMMON_CONFIG_MSIX_VECTOR16) == vector;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The PCI transport of modern virtio devices (virtio 1.3, 4.1). The device is open from create to destroy;
+ * "connected" means that it was reset and that its features are known. It is not trusted to keep to what
+ * it said before, so what matters is read again and compared.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "pci_common.h"
+#include "sluice_log.h"
+
+/* What is accepted to have a look at the queues; each start of the port negotiates anew. */
+#define QUEUE_FEATURES \
+	(SLUICE_BIT(SLUICE_F_VERSION_1) | SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | \
+			SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ))
+
+struct pci {
+	struct sluice_transport base;
+	struct pci_device dev;
+	char *name;
+	unsigned int deadline_ms;
+	uint16_t nb_pairs_max; /* looked at */
+	bool is_connected;
+	int event_fd; /* written when the device interrupts */
+	bool has_irq;
+	uint64_t offered;
+	uint64_t features; /* negotiated */
+	uint32_t ctrl_vq;
+	uint32_t nb_vqs; /* entries of the arrays below: data queues, and the control queue last */
+	struct pci_vq *vqs; /* after reset */
+	uint64_t *notify_at;
+};
+
+static struct pci *
+pci_of(const struct sluice_transport *t)
+{
+	return (struct pci *)(uintptr_t)t;
+}
+
+static bool
+has(uint64_t features, unsigned int bit)
+{
+	return (features & SLUICE_BIT(bit)) != 0;
+}
+
+/* Entry of a virtqueue in the arrays; nb_vqs: none. */
+static uint32_t
+index_of(const struct pci *p, uint32_t vq)
+{
+	if (vq == p->ctrl_vq)
+		return p->nb_vqs - 1;
+	return vq < p->nb_vqs - 1 ? vq : p->nb_vqs;
+}
+
+static int
+check_features(const struct pci *p)
+{
+	if (!has(p->offered, SLUICE_F_VERSION_1)) {
+		SLUICE_LOG(ERR,
+				"%s: the device does not offer VIRTIO_F_VERSION_1 (features 0x%" PRIx64
+				"): legacy devices are not supported (QEMU: disable-modern=off)",
+				p->name, p->offered);
+		return -ENOTSUP;
+	}
+	if (!has(p->offered, SLUICE_F_ACCESS_PLATFORM)) {
+		SLUICE_LOG(ERR,
+				"%s: the device does not offer VIRTIO_F_ACCESS_PLATFORM: it bypasses the IOMMU "
+				"and could reach all memory of the machine (QEMU: add iommu_platform=on to "
+				"the device)",
+				p->name);
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Sizes and notification places of the queues that the port may use. */
+static int
+read_queues(struct pci *p, uint16_t nb_pairs)
+{
+	uint32_t nb = 2 * (uint32_t)RTE_MIN(nb_pairs, p->nb_pairs_max), i;
+
+	free(p->vqs);
+	free(p->notify_at);
+	p->nb_vqs = nb + 1;
+	p->vqs = calloc(p->nb_vqs, sizeof(p->vqs[0]));
+	p->notify_at = calloc(p->nb_vqs, sizeof(p->notify_at[0]));
+	if (p->vqs == NULL || p->notify_at == NULL)
+		return -ENOMEM;
+	for (i = 0; i < nb; i++) {
+		p->vqs[i] = sluice_pci_read_vq(&p->dev, i);
+		if (p->vqs[i].size == 0 || p->vqs[i].size > SLUICE_QUEUE_SIZE_MAX) {
+			SLUICE_LOG(ERR, "%s: virtqueue %u has a size of %u", p->name, i,
+					p->vqs[i].size);
+			return -EPROTO;
+		}
+	}
+	p->ctrl_vq = UINT32_MAX;
+	if (has(p->offered, SLUICE_NET_F_CTRL_VQ)) {
+		p->ctrl_vq = SLUICE_VQ_CTRL(nb_pairs);
+		p->vqs[nb] = sluice_pci_read_vq(&p->dev, p->ctrl_vq);
+	}
+	return 0;
+}
+
+static int
+handshake(struct pci *p, struct sluice_device_info *info)
+{
+	int ret;
+
+	p->dev.ops->set_running(p->dev.ctx, true);
+	ret = sluice_pci_reset(&p->dev, p->deadline_ms);
+	if (ret != 0)
+		return ret;
+	sluice_pci_add_status(&p->dev, SLUICE_STATUS_ACKNOWLEDGE);
+	sluice_pci_add_status(&p->dev, SLUICE_STATUS_DRIVER);
+	p->offered = sluice_pci_read_features(&p->dev);
+	ret = check_features(p);
+	if (ret != 0)
+		return ret;
+	/* Without a control queue nobody can ask for many queues (5.1.3.1). */
+	if (!has(p->offered, SLUICE_NET_F_CTRL_VQ))
+		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_MQ);
+	if (p->dev.layout.device.len <= SLUICE_NET_CONFIG_DUPLEX)
+		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX);
+	/* Some devices have their queues only when they know that there will be many. */
+	ret = sluice_pci_accept_features(&p->dev, p->offered & QUEUE_FEATURES);
+	if (ret != 0)
+		return ret;
+	*info = (struct sluice_device_info){ .features = p->offered };
+	ret = sluice_pci_read_info(&p->dev, info);
+	return ret == 0 ? read_queues(p, info->nb_pairs_max) : ret;
+}
+
+static int
+pci_connect(struct sluice_transport *t, struct sluice_device_info *info, bool is_retry)
+{
+	struct pci *p = pci_of(t);
+	int ret = handshake(p, info);
+
+	RTE_SET_USED(is_retry);
+	p->is_connected = ret == 0;
+	if (ret != 0 && ret != -ENODEV)
+		sluice_pci_add_status(&p->dev, SLUICE_STATUS_FAILED);
+	return ret;
+}
+
+static int
+pci_reset(struct sluice_transport *t)
+{
+	struct pci *p = pci_of(t);
+	int ret = sluice_pci_reset(&p->dev, p->deadline_ms);
+
+	p->features = 0;
+	/* The word of a device is good, the end of its bus mastership is better. */
+	if (ret != 0)
+		p->dev.ops->set_running(p->dev.ctx, false);
+	return ret;
+}
+
+static void
+pci_disconnect(struct sluice_transport *t)
+{
+	struct pci *p = pci_of(t);
+
+	if (!p->is_connected)
+		return;
+	p->is_connected = false;
+	pci_reset(t);
+}
+
+static bool
+pci_is_connected(const struct sluice_transport *t)
+{
+	return pci_of(t)->is_connected;
+}
+
+static int
+pci_publish(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
+{
+	/* What the device reaches is between its IOMMU and the DMA layer. */
+	RTE_SET_USED(t);
+	RTE_SET_USED(regions);
+	RTE_SET_USED(nb);
+	return 0;
+}
+
+static int
+pci_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
+{
+	struct pci *p = pci_of(t);
+	int ret = sluice_pci_reset(&p->dev, p->deadline_ms);
+
+	RTE_SET_USED(mtu); /* there is no way to tell it */
+	if (ret != 0)
+		return ret;
+	sluice_pci_add_status(&p->dev, SLUICE_STATUS_ACKNOWLEDGE);
+	sluice_pci_add_status(&p->dev, SLUICE_STATUS_DRIVER);
+	ret = sluice_pci_accept_features(&p->dev, features);
+	if (ret != 0) {
+		sluice_pci_add_status(&p->dev, SLUICE_STATUS_FAILED);
+		return ret;
+	}
+	p->features = features;
+	/* Without an interrupt changes are seen a little later. */
+	if (p->has_irq && p->dev.layout.msix.len != 0 && !sluice_pci_map_config_vector(&p->dev, 0))
+		SLUICE_LOG(WARNING, "%s: the device has no interrupt for configuration changes",
+				p->name);
+	return 0;
+}
+
+static int
+pci_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
+{
+	struct pci *p = pci_of(t);
+	uint32_t i = index_of(p, vq->vq);
+	uint8_t notify_len = has(p->features, SLUICE_F_NOTIFICATION_DATA) ? 4 : 2;
+
+	if (i == p->nb_vqs || vq->size > p->vqs[i].size) {
+		SLUICE_LOG(ERR, "%s: virtqueue %u with %u slots is more than the device has",
+				p->name, vq->vq, vq->size);
+		return -EINVAL;
+	}
+	return sluice_pci_enable_vq(&p->dev, vq, &p->vqs[i], notify_len, &p->notify_at[i]);
+}
+
+static int
+pci_commit(struct sluice_transport *t, uint16_t nb_vqs)
+{
+	struct pci *p = pci_of(t);
+	uint8_t status;
+
+	RTE_SET_USED(nb_vqs);
+	sluice_pci_add_status(&p->dev, SLUICE_STATUS_DRIVER_OK);
+	status = sluice_pci_status(&p->dev);
+	if (status ==
+			(SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |
+					SLUICE_STATUS_FEATURES_OK | SLUICE_STATUS_DRIVER_OK))
+		return 0;
+	SLUICE_LOG(ERR, "%s: the device does not start: status 0x%02x", p->name, status);
+	return status == PCI_STATUS_GONE ? -ENODEV : -EPROTO;
+}
+
+static int
+pci_vq_stop(struct sluice_transport *t, uint16_t vq)
+{
+	/* All stop together, by the reset that follows. */
+	RTE_SET_USED(t);
+	RTE_SET_USED(vq);
+	return 0;
+}
+
+static enum sluice_wait
+pci_wait(struct sluice_transport *t, int wake_fd, int timeout_ms)
+{
+	struct pci *p = pci_of(t);
+	struct pollfd pfds[2] = { { .fd = wake_fd, .events = POLLIN },
+		{ .fd = p->event_fd, .events = POLLIN } };
+	uint64_t count;
+	int ret = poll(pfds, RTE_DIM(pfds), timeout_ms);
+
+	/* One read takes however many interrupts there were. */
+	if (ret > 0 && pfds[1].revents != 0 && read(p->event_fd, &count, sizeof(count)) > 0 &&
+			pfds[0].revents == 0)
+		return p->is_connected ? SLUICE_WAIT_NEWS : SLUICE_WAIT_TIMEOUT;
+	return ret > 0 && pfds[0].revents != 0 ? SLUICE_WAIT_WOKEN : SLUICE_WAIT_TIMEOUT;
+}
+
+static uint16_t
+pci_vq_size_max(const struct sluice_transport *t, uint32_t vq)
+{
+	const struct pci *p = pci_of(t);
+	uint32_t i = p->nb_vqs == 0 ? 0 : index_of(p, vq);
+
+	return i < p->nb_vqs ? p->vqs[i].size : 0;
+}
+
+static struct sluice_notify
+pci_notify(const struct sluice_transport *t, uint16_t vq)
+{
+	const struct pci *p = pci_of(t);
+	uint32_t i = index_of(p, vq);
+
+	return (struct sluice_notify){
+		.addr = p->dev.ops->address(p->dev.ctx, p->dev.layout.notify.bar, p->notify_at[i]),
+		.has_data = has(p->features, SLUICE_F_NOTIFICATION_DATA),
+	};
+}
+
+static void
+pci_state(struct sluice_transport *t, struct sluice_device_state *state)
+{
+	struct pci *p = pci_of(t);
+
+	sluice_pci_read_state(&p->dev, p->offered, state);
+}
+
+static void
+pci_destroy(struct sluice_transport *t)
+{
+	struct pci *p = pci_of(t);
+
+	pci_disconnect(t);
+	if (p->has_irq)
+		p->dev.ops->irq_stop(p->dev.ctx);
+	p->dev.ops->close(p->dev.ctx);
+	if (p->event_fd >= 0)
+		close(p->event_fd);
+	free(p->vqs);
+	free(p->notify_at);
+	free(p->name);
+	free(p);
+}
+
+static const struct sluice_transport_ops pci_ops = {
+	.name = "pci",
+	.peer = "device",
+	.features = SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | SLUICE_BIT(SLUICE_F_NOTIFICATION_DATA) |
+			SLUICE_BIT(SLUICE_NET_F_MAC) | SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX),
+	.has_ctrl_vq = true,
+	.connect = pci_connect,
+	.disconnect = pci_disconnect,
+	.is_connected = pci_is_connected,
+	.publish = pci_publish,
+	.begin = pci_begin,
+	.vq_start = pci_vq_start,
+	.commit = pci_commit,
+	.vq_stop = pci_vq_stop,
+	.reset = pci_reset,
+	.wait = pci_wait,
+	.vq_size_max = pci_vq_size_max,
+	.notify = pci_notify,
+	.state = pci_state,
+	.destroy = pci_destroy,
+};
+
+/* The device without a transport around it, or what there is of one. */
+static int
+init(struct pci *p)
+{
+	int ret = p->name == NULL ? -ENOMEM : 0;
+	struct sluice_pci_place isr;
+
+	if (ret == 0)
+		ret = sluice_pci_find_layout(&p->dev);
+	if (ret != 0)
+		return ret;
+	isr = (struct sluice_pci_place){ p->dev.layout.isr.bar, p->dev.layout.isr.offset };
+	p->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->event_fd < 0)
+		return -errno;
+	/* Quiet before anybody listens: firmware or an earlier driver may have left it running. */
+	ret = sluice_pci_reset(&p->dev, p->deadline_ms);
+	if (ret != 0)
+		return ret;
+	p->has_irq = p->dev.ops->irq_start(p->dev.ctx, p->event_fd,
+				     p->dev.layout.msix.len == 0 ? &isr : NULL) == 0;
+	if (!p->has_irq)
+		SLUICE_LOG(NOTICE, "%s: no interrupt: link changes are seen by polling", p->name);
+	return 0;
+}
+
+int
+sluice_pci_create(const struct sluice_pci_conf *conf, struct sluice_transport **out)
+{
+	struct pci *p = calloc(1, sizeof(*p));
+	int ret;
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->base.ops = &pci_ops;
+	p->name = strdup(conf->name);
+	p->dev = (struct pci_device){ .name = p->name, .ops = conf->ops, .ctx = conf->ctx };
+	p->deadline_ms = conf->deadline_ms;
+	p->nb_pairs_max = conf->nb_pairs_max;
+	p->event_fd = -1;
+	p->ctrl_vq = UINT32_MAX;
+	ret = init(p);
+	if (ret == 0) {
+		*out = &p->base;
+		return 0;
+	}
+	if (p->event_fd >= 0)
+		close(p->event_fd);
+	free(p->name);
+	free(p);
+	return ret;
+}
