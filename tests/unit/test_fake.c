@@ -400,5 +400,5 @@ main(void)
 		cmocka_unit_test(test_lying_domain_translates),
 	};
 
-	return cmocka_run_group_tests_name("fake", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("fake", tests, NULL, NULL) != 0;
 }

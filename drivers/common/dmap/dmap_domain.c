@@ -59,17 +59,17 @@ int
 dmap_domain_rebuild(struct dmap_domain *d, bool is_removal)
 {
 	struct dmap_region_list regions, old_regions;
-	struct dmap_window *windows, *old_windows;
-	unsigned int nb_windows;
+	struct dmap_window *windows = NULL, *old_windows;
+	unsigned int nb_windows = 0;
 	int ret;
 
 	rte_spinlock_lock(&d->table_lock);
 	ret = d->backend->granule != 0 ? dmap_region_collect(&d->owners, &regions) :
 					 dmap_region_union(&d->owners, &regions);
 	rte_spinlock_unlock(&d->table_lock);
-	if (ret != 0)
-		return ret;
-	ret = dmap_region_windows(&regions, &windows, &nb_windows);
+	/* Without memory for a new table, a removal leaves an empty one: nothing stale may be used. */
+	if (ret == 0)
+		ret = dmap_region_windows(&regions, &windows, &nb_windows);
 	if (ret == 0 && !d->is_revoked)
 		ret = d->backend->publish(d->backend_ctx, regions.r, regions.nb);
 	/* The device may keep a table that it refused to shrink, but we no longer use what left it. */

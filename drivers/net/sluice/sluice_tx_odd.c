@@ -195,6 +195,9 @@ collect_parts(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct 
 	for (seg = m->next; seg != NULL; seg = seg->next) {
 		if (seg->data_len == 0)
 			continue;
+		/* More segments than nb_segs says. */
+		if (unlikely(*nb == TX_PARTS_MAX))
+			return false;
 		parts[*nb].len = seg->data_len;
 		if (!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, void *), seg->data_len,
 				    &parts[*nb].da))
@@ -279,12 +282,13 @@ collect_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts)
 		return 0;
 	for (seg = m; seg != NULL; seg = seg->next, before = 0) {
 		va = rte_pktmbuf_mtod(seg, char *) - before;
-		parts[nb].len = seg->data_len + before;
-		if (rte_mbuf_refcnt_read(seg) != 1 || seg->pool != txq->pool ||
+		/* More segments than nb_segs says are for the other way to refuse. */
+		if (nb == m->nb_segs || rte_mbuf_refcnt_read(seg) != 1 || seg->pool != txq->pool ||
 				seg->data_len == 0 || !RTE_MBUF_DIRECT(seg) ||
-				!dmap_lend(&txq->q.stream, seg, va, parts[nb].len, &parts[nb].da))
+				!dmap_lend(&txq->q.stream, seg, va, seg->data_len + before,
+						&parts[nb].da))
 			return 0;
-		nb++;
+		parts[nb++].len = seg->data_len + before;
 	}
 	return nb;
 }
