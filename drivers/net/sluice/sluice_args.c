@@ -273,7 +273,9 @@ int
 sluice_args_parse(const char *params, struct sluice_args *out)
 {
 	struct sluice_args args = defaults;
-	struct parse_state state = { .args = &args, .keys = vdev_keys, .allowed = SLUICE_ARGS_STRING };
+	struct parse_state state = {
+		.args = &args, .keys = vdev_keys, .allowed = SLUICE_ARGS_STRING
+	};
 	int ret;
 
 	state.nb_keys = RTE_DIM(vdev_keys);
@@ -303,7 +305,9 @@ int
 sluice_args_parse_pci(const char *params, struct sluice_args *out, bool *is_ours)
 {
 	struct sluice_args args = defaults;
-	struct parse_state state = { .args = &args, .keys = pci_keys, .allowed = SLUICE_PCI_ARGS_STRING };
+	struct parse_state state = {
+		.args = &args, .keys = pci_keys, .allowed = SLUICE_PCI_ARGS_STRING
+	};
 	struct rte_kvargs *kvargs;
 	int ret;
 

@@ -150,8 +150,8 @@ wait_for_event(struct sluice_port *port)
 	failure = port->failure;
 	pthread_mutex_unlock(&port->lock);
 	if (failure == SLUICE_FAIL_NONE)
-		return port->transport->ops->wait(port->transport, port->wake_fd,
-				must_look ? RETRY_MS : -1);
+		return port->transport->ops->wait(
+				port->transport, port->wake_fd, must_look ? RETRY_MS : -1);
 	poll(&pfd, 1, -1);
 	return SLUICE_WAIT_WOKEN;
 }

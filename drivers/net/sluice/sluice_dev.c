@@ -89,8 +89,7 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 
 	if (!has(info->features, SLUICE_F_RING_PACKED) &&
 			!rte_is_power_of_2(port->args.queue_size)) {
-		SLUICE_LOG(ERR,
-				"%s: the %s has split rings only, and queue_size=%u is not a power of two",
+		SLUICE_LOG(ERR, "%s: the %s has split rings only, and queue_size=%u is not a power of two",
 				port->label, port->transport->ops->peer, port->args.queue_size);
 		return -EINVAL;
 	}
@@ -108,7 +107,8 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 	}
 	if (port->args.has_pairs && info->nb_pairs_max < port->args.nb_pairs)
 		SLUICE_LOG(WARNING, "%s: queues=%u asked for, the %s has %u: reduced", port->label,
-				port->args.nb_pairs, port->transport->ops->peer, info->nb_pairs_max);
+				port->args.nb_pairs, port->transport->ops->peer,
+				info->nb_pairs_max);
 	port->info = *info;
 	port->has_info = true;
 	return 0;
@@ -277,10 +277,10 @@ restrict_rings(struct sluice_port *port)
 	unsigned int nb = 0, i;
 
 	for (i = 0; i < 2 * (unsigned int)data->nb_rx_queues; i++) {
-		const struct sluice_queue *q =
-				i % 2 == 0 ? data->rx_queues[i / 2] : data->tx_queues[i / 2];
-		struct sluice_ring_layout l =
-				sluice_ring_layout(q->layout, q->ring.size, i % 2 != 0);
+		const struct sluice_queue *q = i % 2 == 0 ? data->rx_queues[i / 2] :
+							    data->tx_queues[i / 2];
+		struct sluice_ring_layout l = sluice_ring_layout(
+				q->layout, q->ring.size, i % 2 != 0);
 		size_t at = q->vq * port->slice_len;
 
 		if (q->layout == SLUICE_SPLIT)
@@ -294,8 +294,7 @@ restrict_rings(struct sluice_port *port)
 static void
 run_queue(struct sluice_port *port, struct sluice_queue *q)
 {
-	q->ring.doorbell = sluice_dev_doorbell(
-			port, q->vq, q->layout == SLUICE_PACKED, q->kick_fd);
+	q->ring.doorbell = sluice_dev_doorbell(port, q->vq, q->layout == SLUICE_PACKED, q->kick_fd);
 	/* What was published before the device listened; and it starts the ring [Ring states]. */
 	sluice_doorbell_ring(&q->ring);
 	__atomic_store_n(&q->state, SLUICE_QUEUE_RUNNING, __ATOMIC_RELEASE);

@@ -200,8 +200,7 @@ sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 		at = add_values(xstats, at, dev->data->tx_queues[i], txq_counters,
 				RTE_DIM(txq_counters));
 	at = add_values(xstats, at, port, port_counters, RTE_DIM(port_counters));
-	xstats[at] = (struct rte_eth_xstat){ .id = at,
-		.value = dmap_nb_maps(port->domain) };
+	xstats[at] = (struct rte_eth_xstat){ .id = at, .value = dmap_nb_maps(port->domain) };
 	at++;
 	xstats[at] = (struct rte_eth_xstat){ .id = at, .value = dmap_bytes(port->domain) };
 	return at + 1;

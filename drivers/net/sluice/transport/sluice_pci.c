@@ -145,9 +145,11 @@ static int
 pci_connect(struct sluice_transport *t, struct sluice_device_info *info, bool is_retry)
 {
 	struct pci *p = pci_of(t);
-	int ret = handshake(p, info);
+	int ret;
 
-	RTE_SET_USED(is_retry);
+	if (is_retry && sluice_pci_status(&p->dev) == PCI_STATUS_GONE)
+		return -ENODEV;
+	ret = handshake(p, info);
 	p->is_connected = ret == 0;
 	if (ret != 0 && ret != -ENODEV)
 		sluice_pci_add_status(&p->dev, SLUICE_STATUS_FAILED);
@@ -182,16 +184,6 @@ static bool
 pci_is_connected(const struct sluice_transport *t)
 {
 	return pci_of(t)->is_connected;
-}
-
-static int
-pci_publish(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
-{
-	/* What the device reaches is between its IOMMU and the DMA layer. */
-	RTE_SET_USED(t);
-	RTE_SET_USED(regions);
-	RTE_SET_USED(nb);
-	return 0;
 }
 
 static int
@@ -330,7 +322,6 @@ static const struct sluice_transport_ops pci_ops = {
 	.connect = pci_connect,
 	.disconnect = pci_disconnect,
 	.is_connected = pci_is_connected,
-	.publish = pci_publish,
 	.begin = pci_begin,
 	.vq_start = pci_vq_start,
 	.commit = pci_commit,

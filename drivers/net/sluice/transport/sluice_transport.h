@@ -32,10 +32,10 @@ struct sluice_device_info {
 
 /* What a device that has registers says of itself while it runs. */
 struct sluice_device_state {
-	bool is_gone;      /* not there any more */
-	bool needs_reset;  /* it met an error that it cannot recover from (2.1.1) */
-	bool is_link_up;   /* true if the device does not tell */
-	uint32_t speed;    /* Mbit/s; UINT32_MAX: not told */
+	bool is_gone;     /* not there any more */
+	bool needs_reset; /* it met an error that it cannot recover from (2.1.1) */
+	bool is_link_up;  /* true if the device does not tell */
+	uint32_t speed;   /* Mbit/s; UINT32_MAX: not told */
 	bool is_half_duplex;
 };
 
@@ -85,7 +85,10 @@ struct sluice_transport_ops {
 	/* Let go of it; fine when not connected. */
 	void (*disconnect)(struct sluice_transport *t);
 	bool (*is_connected)(const struct sluice_transport *t);
-	/* Show exactly these regions. 0 when not connected: the port publishes again after connect. */
+	/*
+	 * Show exactly these regions. 0 when not connected: the port publishes again after connect. NULL where
+	 * an IOMMU decides what the device sees, not a message.
+	 */
 	int (*publish)(struct sluice_transport *t, const struct dmap_region *regions,
 			unsigned int nb);
 	/* Device status up to FEATURES_OK (3.1.1). mtu is told to the device if it is not 0. */
@@ -156,7 +159,7 @@ struct sluice_pci_conf {
 	const struct sluice_pci_bar_ops *ops;
 	void *ctx;
 	unsigned int deadline_ms; /* for each answer of the device */
-	uint16_t nb_pairs_max; /* more are not looked at */
+	uint16_t nb_pairs_max;    /* more are not looked at */
 };
 
 /* Make the PCI transport of a device that is open. On success ctx belongs to it. */

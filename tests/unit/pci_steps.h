@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The steps of a PCI port's start, one after another, on a device of registers.
+ */
+
+#ifndef PCI_STEPS_H
+#define PCI_STEPS_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "env.h"
+#include "fake_pci.h"
+
+#define DEADLINE_MS 20
+/* Features to ask for: all that the device has, with notifications of 16 bits. */
+#define ANY (~SLUICE_BIT(SLUICE_F_NOTIFICATION_DATA))
+
+static struct fake_pci dev;
+static struct sluice_device_info info;
+
+static inline unsigned int
+count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int nb = 0;
+
+	while (readdir(dir) != NULL)
+		nb++;
+	closedir(dir);
+	return nb;
+}
+
+static inline int
+create(struct sluice_transport **t)
+{
+	struct sluice_pci_conf conf = { .name = "0000:00:04.0",
+		.ops = &fake_pci_ops,
+		.ctx = &dev,
+		.deadline_ms = DEADLINE_MS,
+		.nb_pairs_max = 16 };
+
+	return sluice_pci_create(&conf, t);
+}
+
+static inline struct sluice_vq_setup
+setup_of(uint16_t vq, uint16_t size)
+{
+	return (struct sluice_vq_setup){ .vq = vq,
+		.size = size,
+		.desc_da.v = 0x1122334450000000ULL + vq,
+		.driver_da.v = 0x2122334460000000ULL + vq,
+		.device_da.v = 0x3122334470000000ULL + vq };
+}
+
+/* Where a device can be found out. */
+enum step { CREATE, CONNECT, BEGIN, VQ_START, COMMIT, NOWHERE };
+
+static inline int
+run_until_refused(struct sluice_transport *t, uint64_t features, enum step *step)
+{
+	struct sluice_vq_setup vq;
+	unsigned int i;
+	int ret;
+
+	*step = CONNECT;
+	ret = t->ops->connect(t, &info, false);
+	if (ret != 0)
+		return ret;
+	*step = BEGIN;
+	ret = t->ops->begin(t, features & info.features, 1500);
+	if (ret != 0)
+		return ret;
+	*step = VQ_START;
+	for (i = 0; i < 2; i++) {
+		vq = setup_of(i, RTE_MIN(64, t->ops->vq_size_max(t, i)));
+		ret = t->ops->vq_start(t, &vq);
+		if (ret != 0)
+			return ret;
+	}
+	ret = t->ops->commit(t, 2);
+	*step = ret != 0 ? COMMIT : NOWHERE;
+	return ret;
+}
+
+#endif /* PCI_STEPS_H */

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The PCI transport with a device that keeps to the rules, within their latitude, or stops to answer.
+ */
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "pci_steps.h"
+
+#define RUNNING \
+	(SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER | SLUICE_STATUS_FEATURES_OK | \
+			SLUICE_STATUS_DRIVER_OK)
+#define CONFIG32(at, value) memcpy(&dev.config[at], &(uint32_t){ value }, 4)
+
+/* A device that keeps to the rules is understood, and gets what it needs. */
+static void
+test_start(void **state)
+{
+	static const uint8_t mac[6] = { 0x02, 0x00, 0x00, 0x11, 0x22, 0x33 };
+	struct sluice_transport *t = NULL;
+	enum step step;
+	unsigned int i;
+
+	(void)state;
+	fake_context("start");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_false(t->ops->is_connected(t));
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	fake_check();
+	assert_true(t->ops->is_connected(t));
+	assert_int_equal(info.nb_pairs_max, 4);
+	assert_int_equal(info.mtu, 1500);
+	assert_true(info.has_mac);
+	assert_memory_equal(info.mac, mac, 6);
+	assert_int_equal(info.features, dev.features);
+	assert_int_equal(dev.status, RUNNING);
+	assert_int_equal(dev.driver_features, dev.features & ANY);
+	assert_int_equal(dev.config_vector, 0);
+	assert_true(dev.is_running);
+	for (i = 0; i < 2; i++) {
+		const struct fake_pci_queue *q = &dev.queues[i];
+
+		assert_true(q->is_enabled);
+		assert_int_equal(q->size, 64);
+		assert_int_equal(q->addr[0], 0x50000000 + i);
+		assert_int_equal(q->addr[1], 0x11223344);
+		assert_int_equal(q->addr[2], 0x60000000 + i);
+		assert_int_equal(q->addr[3], 0x21223344);
+		assert_int_equal(q->addr[4], 0x70000000 + i);
+		assert_int_equal(q->addr[5], 0x31223344);
+		assert_int_equal(q->msix_vector, SLUICE_MSIX_NO_VECTOR);
+	}
+	assert_false(dev.queues[2].is_enabled);
+	assert_int_equal(t->ops->vq_size_max(t, 7), 256);
+	assert_int_equal(t->ops->vq_size_max(t, 8), 64);
+	assert_int_equal(t->ops->vq_size_max(t, 9), 0);
+	assert_int_equal(t->ops->reset(t), 0);
+	assert_int_equal(dev.status, 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t->ops->destroy(t);
+	assert_int_equal(dev.status, 0);
+	assert_int_equal(dev.nb_stops, 0);
+	fake_check();
+}
+
+/* A queue of more slots than the device has, or that it does not have, is not set up. */
+static void
+test_no_such_queue(void **state)
+{
+	struct sluice_transport *t = NULL;
+	struct sluice_vq_setup vq;
+
+	(void)state;
+	fake_context("no such queue");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(t->ops->connect(t, &info, false), 0);
+	assert_int_equal(t->ops->begin(t, dev.features & ANY, 0), 0);
+	vq = setup_of(0, 257);
+	assert_int_equal(t->ops->vq_start(t, &vq), -EINVAL);
+	vq = setup_of(9, 16);
+	assert_int_equal(t->ops->vq_start(t, &vq), -EINVAL);
+	vq = setup_of(8, 16);
+	assert_int_equal(t->ops->vq_start(t, &vq), 0);
+	t->ops->destroy(t);
+	fake_check();
+}
+
+/* What may be missing or different, and is not held against the device. */
+static void
+test_tolerated(void **state)
+{
+	struct sluice_transport *t = NULL;
+	enum step step;
+
+	(void)state;
+	fake_context("no control queue: one pair");
+	fake_pci_init(&dev);
+	dev.features &= ~SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_int_equal(info.nb_pairs_max, 1);
+	assert_int_equal(info.features & SLUICE_BIT(SLUICE_NET_F_MQ), 0);
+	t->ops->destroy(t);
+
+	fake_context("a second instance of each, unknown types and BARs before them");
+	fake_pci_init(&dev);
+	dev.config[0x34] = FAKE_PCI_CAP_SPARE;
+	fake_pci_cap(&dev, FAKE_PCI_CAP_SPARE, FAKE_PCI_CAP_SPARE + 16, 1, 7, 0, 0);
+	fake_pci_cap(&dev, FAKE_PCI_CAP_SPARE + 16, FAKE_PCI_CAP_SPARE + 32, 9, 3, 0xffffffff,
+			0xffffffff);
+	fake_pci_cap(&dev, FAKE_PCI_CAP_SPARE + 32, FAKE_PCI_CAP_COMMON, 3, 0, 0, 4);
+	dev.config[FAKE_PCI_CAP_MSIX + 1] = FAKE_PCI_CAP_SPARE + 48;
+	fake_pci_cap(&dev, FAKE_PCI_CAP_SPARE + 48, 0, 1, FAKE_PCI_BAR, 0x800, 0x100);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t->ops->destroy(t);
+
+	fake_context("slow reset, configuration that changes now and then, no vector");
+	fake_pci_init(&dev);
+	dev.status = 1;
+	dev.reset_reads = 3;
+	dev.nb_restless = 4;
+	dev.has_no_vector = true;
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t->ops->destroy(t);
+
+	fake_context("G21 no MSI-X, and no interrupt at all");
+	fake_pci_init(&dev);
+	dev.config[FAKE_PCI_CAP_DEVICE + 1] = 0;
+	assert_int_equal(create(&t), 0);
+	assert_true(dev.is_intx);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_int_equal(dev.config_vector, SLUICE_MSIX_NO_VECTOR);
+	t->ops->destroy(t);
+	fake_pci_init(&dev);
+	dev.has_no_irq = true;
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_int_equal(dev.config_vector, SLUICE_MSIX_NO_VECTOR);
+	t->ops->destroy(t);
+	fake_check();
+}
+
+/* Where and what a notification writes. */
+static void
+test_notify(void **state)
+{
+	struct sluice_transport *t = NULL;
+	struct sluice_ring r = {
+		.avail_idx = 0x8123, .head = 7, .avail_flags = SLUICE_DESC_F_AVAIL
+	};
+	struct sluice_notify n;
+	enum step step;
+
+	(void)state;
+	fake_context("16 bits");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	n = t->ops->notify(t, 1);
+	assert_ptr_equal(n.addr, &dev.bell[1]);
+	assert_false(n.has_data);
+	r.doorbell = (struct sluice_doorbell){ .dv_reg = n.addr, .vq = 1, .fd = -1 };
+	dev.bell[1] = 0xffffffff;
+	sluice_doorbell_ring(&r);
+	assert_int_equal(dev.bell[1], 0xffff0001);
+	assert_int_equal(r.nb_kicks, 1);
+	t->ops->destroy(t);
+
+	fake_context("NOTIFICATION_DATA");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, UINT64_MAX, &step), 0);
+	n = t->ops->notify(t, 1);
+	assert_true(n.has_data);
+	r.doorbell = (struct sluice_doorbell){
+		.dv_reg = n.addr, .vq = 1, .has_data = true, .fd = -1
+	};
+	sluice_doorbell_ring(&r);
+	assert_int_equal(dev.bell[1], 0x81230001);
+	r.doorbell.is_packed = true;
+	sluice_doorbell_ring(&r);
+	assert_int_equal(dev.bell[1], 0x80070001);
+	r.avail_flags = SLUICE_DESC_F_USED;
+	sluice_doorbell_ring(&r);
+	assert_int_equal(dev.bell[1], 0x00070001);
+	t->ops->destroy(t);
+
+	fake_context("multiplier 0: one place for all");
+	fake_pci_init(&dev);
+	CONFIG32(FAKE_PCI_CAP_NOTIFY + 16, 0);
+	CONFIG32(FAKE_PCI_CAP_NOTIFY + 12, 2);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_ptr_equal(t->ops->notify(t, 0).addr, &dev.bell[0]);
+	assert_ptr_equal(t->ops->notify(t, 1).addr, &dev.bell[0]);
+	t->ops->destroy(t);
+	fake_context("NOTIFICATION_DATA needs four bytes");
+	fake_pci_init(&dev);
+	CONFIG32(FAKE_PCI_CAP_NOTIFY + 16, 0);
+	CONFIG32(FAKE_PCI_CAP_NOTIFY + 12, 2);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, UINT64_MAX, &step), -EPROTO);
+	assert_int_equal(step, VQ_START);
+	t->ops->destroy(t);
+	fake_check();
+}
+
+/* What the device says while it runs. */
+static void
+test_state(void **state)
+{
+	struct sluice_device_state s;
+	struct sluice_transport *t = NULL;
+	enum step step;
+
+	(void)state;
+	fake_context("state");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t->ops->state(t, &s);
+	assert_true(s.is_link_up && !s.is_gone && !s.needs_reset && !s.is_half_duplex);
+	assert_int_equal(s.speed, 10000);
+	dev.net[6] = 0;
+	dev.net[16] = 0;
+	dev.net[15] = 0x80; /* more than 0x7fffffff: unknown (5.1.4) */
+	t->ops->state(t, &s);
+	assert_true(!s.is_link_up && s.is_half_duplex);
+	assert_int_equal(s.speed, UINT32_MAX);
+	dev.status |= SLUICE_STATUS_NEEDS_RESET;
+	t->ops->state(t, &s);
+	assert_true(s.needs_reset && !s.is_gone);
+	dev.is_gone = true;
+	t->ops->state(t, &s);
+	assert_true(s.is_gone && !s.needs_reset);
+	t->ops->destroy(t);
+	assert_int_equal(dev.nb_stops, 1);
+	fake_check();
+}
+
+/* G22: interrupts are only hints: early, in storms, and late. */
+static void
+test_interrupts(void **state)
+{
+	int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	struct sluice_transport *t = NULL;
+	uint64_t one = 1;
+	enum step step;
+	unsigned int i;
+
+	(void)state;
+	fake_context("interrupts");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	fake_pci_interrupt(&dev);
+	assert_int_equal(t->ops->wait(t, wake, 0), SLUICE_WAIT_TIMEOUT);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_int_equal(t->ops->wait(t, wake, 0), SLUICE_WAIT_TIMEOUT);
+	for (i = 0; i < 100000; i++)
+		fake_pci_interrupt(&dev);
+	assert_int_equal(t->ops->wait(t, wake, -1), SLUICE_WAIT_NEWS);
+	assert_int_equal(t->ops->wait(t, wake, 0), SLUICE_WAIT_TIMEOUT);
+	fake_pci_interrupt(&dev);
+	assert_int_equal(write(wake, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(t->ops->wait(t, wake, -1), SLUICE_WAIT_WOKEN);
+	t->ops->disconnect(t);
+	fake_pci_interrupt(&dev);
+	t->ops->wait(t, wake, 0);
+	assert_int_equal(t->ops->wait(t, wake, 0), SLUICE_WAIT_WOKEN);
+	t->ops->destroy(t);
+	close(wake);
+	fake_check();
+}
+
+/* A device that stops answering while it runs is stopped from outside, within the deadline. */
+static void
+test_stuck(void **state)
+{
+	struct sluice_transport *t = NULL;
+	enum step step;
+
+	(void)state;
+	fake_context("stuck");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	dev.reset_reads = UINT32_MAX;
+	assert_int_equal(t->ops->reset(t), -ETIMEDOUT);
+	assert_int_equal(dev.nb_stops, 1);
+	assert_false(dev.is_running);
+	assert_int_equal(run_until_refused(t, ANY, &step), -ETIMEDOUT);
+	assert_int_equal(step, CONNECT);
+	/* And one that comes back is taken again. */
+	dev.reset_reads = 0;
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_true(dev.is_running);
+	t->ops->destroy(t);
+	fake_check();
+}
+
+int
+main(void)
+{
+	suite_add(test_start, NULL, "start");
+	suite_add(test_no_such_queue, NULL, "no such queue");
+	suite_add(test_tolerated, NULL, "tolerated");
+	suite_add(test_notify, NULL, "notify");
+	suite_add(test_state, NULL, "state");
+	suite_add(test_interrupts, NULL, "interrupts");
+	suite_add(test_stuck, NULL, "stuck");
+	return suite_run("pci");
+}
