@@ -18,6 +18,10 @@
 enum bench_side { SIDE_A, SIDE_B, SIDE_C, NB_SIDES };
 enum bench_dir { DIR_TX, DIR_RX, NB_DIRS };
 
+/* What a measuring process does; bench_metric.h says what comes out. */
+enum bench_mode { MODE_STEP, MODE_CROSS, MODE_LATENCY, NB_MODES };
+
+#define BENCH_METRICS 6 /* most that a mode has */
 #define BENCH_MAX_LIST 16
 #define BENCH_MAX_BURST 512
 #define BENCH_MAX_SEGS 4
@@ -38,15 +42,20 @@ struct bench_opts {
 	struct bench_list queues;
 	struct bench_list bursts;
 	struct bench_list models;
+	struct bench_list pairs; /* queue pairs of a port */
+	struct bench_list loads; /* latency: percent of the slower side's most */
+	enum bench_mode mode;
 	unsigned int frame_len;
 	unsigned int nb_segs; /* mbufs of a transmitted packet */
 	unsigned int nb_blocks;
 	unsigned int nb_restarts;
-	unsigned int nb_segments; /* of a window; its value is their median */
+	unsigned int nb_segments; /* step: of a window; its value is their median */
+	unsigned int window_ms;   /* cross, latency: of a window */
 	unsigned int simd_bits;   /* 0: what EAL chooses */
 	unsigned int pool_cache;
 	unsigned int mem_mb; /* 0: as much as the case needs */
-	int core;            /* -1: the last one that we may use */
+	int core;            /* of the driver; default the last one that we may use */
+	int device_core;     /* cross, latency; default the first one that we may use */
 	uint64_t hide;       /* feature bits that the device does not offer */
 	bool allow_different;
 	bool is_cold;
@@ -68,14 +77,26 @@ struct bench_case {
 	unsigned int queue;
 	unsigned int burst;
 	enum null_model model;
+	unsigned int pairs;
+	unsigned int load;
 };
 
-/* One A B B A block and one A C C A block, TSC cycles per packet. */
+/* One window. */
+struct bench_sample {
+	double value[BENCH_METRICS];
+	double idle[BENCH_METRICS]; /* share of its time in which the device found no work */
+	bool is_disturbed;          /* the core was taken away meanwhile */
+};
+
+/* One A B B A block and one A C C A block. */
 struct bench_block {
-	double a[NB_DIRS];
-	double b[NB_DIRS];
-	double control_a[NB_DIRS];
-	double control_c[NB_DIRS];
+	double a[BENCH_METRICS];
+	double b[BENCH_METRICS];
+	double control_a[BENCH_METRICS];
+	double control_c[BENCH_METRICS];
+	double idle[2][BENCH_METRICS]; /* the device's, with A and with B */
+	uint32_t nb_disturbed;         /* windows of these eight */
+	uint32_t nb_redone;            /* blocks thrown away before this one, as disturbed */
 };
 
 struct bench_side_info {
@@ -87,6 +108,7 @@ struct bench_side_info {
 	uint64_t seen; /* by the device */
 	uint64_t produced;
 	uint64_t received;
+	uint64_t not_echoed; /* latency: dropped by the device for want of a buffer */
 	uint64_t bursts;
 	uint64_t kicks;
 	double instructions[BENCH_NB_PASSES][NB_DIRS]; /* per packet */
@@ -101,7 +123,7 @@ struct bench_result {
 	struct bench_side_info side[NB_SIDES];
 };
 
-#define BENCH_MAGIC 0x51b3c001u
+#define BENCH_MAGIC 0x51b3c002u
 
 /* The measuring process; returns an exit status. */
 int bench_child_run(const struct bench_opts *opts, const char *program);

@@ -21,12 +21,17 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 
+#include "bench_cross.h"
 #include "bench_eal.h"
 #include "bench_features.h"
-#include "bench_port.h"
+#include "bench_latency.h"
+#include "bench_metric.h"
+#include "bench_opts.h"
 #include "bench_step.h"
 #include "bench_trap.h"
 
+#define MAX_REDONE 3
+#define MAX_TRIES 8
 #define DEADLINE_S 60 /* of everything that talks: SIGALRM ends the process */
 
 /* What is created first lies elsewhere in memory and in the cache's sets than what comes later: a
@@ -38,6 +43,33 @@ side_at(unsigned int restart, unsigned int i)
 	const unsigned int turn = restart / NB_SIDES % 2 ? NB_SIDES - 1 - i : i;
 
 	return (turn + restart) % NB_SIDES;
+}
+
+/* What a mode needs before its first window. */
+static int
+prepare(struct bench_port *ports, const struct bench_opts *opts)
+{
+	unsigned int i;
+	int ret;
+
+	if (!bench_mode_info(opts->mode)->has_device_thread)
+		return 0;
+	for (i = 0; i < NB_SIDES; i++) {
+		if (!ports[i].has_device) {
+			fprintf(stderr,
+					"sluice-bench: --mode %s is not for %s, which has no "
+					"device\n",
+					bench_mode_info(opts->mode)->name, ports[i].name);
+			return -EINVAL;
+		}
+		ret = bench_cross_warm_up(&ports[i], opts);
+		if (ret != 0)
+			return ret;
+	}
+	ret = bench_device_start(opts->device_core);
+	if (ret == 0 && opts->mode == MODE_LATENCY)
+		ret = bench_latency_calibrate(ports, NB_SIDES, opts);
+	return ret;
 }
 
 static int
@@ -55,6 +87,8 @@ start_ports(struct bench_port *ports, const struct bench_opts *opts)
 		ret = bench_port_start(&ports[side_at(opts->restart, i)], opts);
 	for (i = 0; i < NB_SIDES && ret == 0; i++)
 		ret = bench_warm_up(&ports[i], opts);
+	if (ret == 0)
+		ret = prepare(ports, opts);
 	return ret;
 }
 
@@ -87,46 +121,100 @@ progress(const struct bench_opts *opts, unsigned int block)
 {
 	if (!isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\rqueue %u burst %u %s: restart %u/%u block %u/%u ", opts->queues.v[0],
-			opts->bursts.v[0], (const char *[]){ "N0", "N1", "N2" }[opts->models.v[0]],
-			opts->restart + 1, opts->nb_restarts, block, opts->nb_blocks);
+	fprintf(stderr, "\r%s queue %u burst %u %s: restart %u/%u block %u/%u ",
+			bench_mode_info(opts->mode)->name, opts->queues.v[0], opts->bursts.v[0],
+			bench_model_name(opts->models.v[0]), opts->restart + 1, opts->nb_restarts,
+			block, opts->nb_blocks);
 	if (block == opts->nb_blocks)
 		fprintf(stderr, "\r\033[K");
+}
+
+/* A window in which nothing moved tells nothing: on a busy machine a thread may not get to run. */
+static int
+measure_window(struct bench_port *port, const struct bench_opts *opts, struct bench_sample *out)
+{
+	static int (*const window[NB_MODES])(
+			struct bench_port *, const struct bench_opts *, struct bench_sample *) = {
+		[MODE_STEP] = bench_step_window,
+		[MODE_CROSS] = bench_cross_window,
+		[MODE_LATENCY] = bench_latency_window,
+	};
+
+	unsigned int tries;
+	int ret = -EAGAIN;
+
+	for (tries = 0; tries < MAX_TRIES && ret == -EAGAIN; tries++) {
+		memset(out, 0, sizeof(*out));
+		ret = window[opts->mode](port, opts, out);
+	}
+	out->is_disturbed |= tries > 1;
+	if (ret == -EAGAIN)
+		fprintf(stderr,
+				"sluice-bench: %s: %d windows in which no packet moved: is the machine too "
+				"busy?\n",
+				port->name, MAX_TRIES);
+	return ret;
 }
 
 /* Windows in the order x y y x: a drift of the clock that is linear in time cancels. */
 static int
 measure_pair(struct bench_port *x, struct bench_port *y, const struct bench_opts *opts,
-		uint32_t pair_cycles, double *x_value, double *y_value)
+		struct bench_sample mean[2], uint32_t *nb_disturbed)
 {
-	struct bench_port *order[4] = { x, y, y, x };
-	double value[4][NB_DIRS];
-	int i, dir, ret = 0;
+	static const unsigned int order[4] = { 0, 1, 1, 0 };
+	struct bench_port *const ports[2] = { x, y };
+	struct bench_sample one;
+	unsigned int i, k;
+	int ret = 0;
 
-	for (i = 0; i < 4 && ret == 0; i++)
-		ret = bench_window(order[i], opts, pair_cycles, value[i]);
-	for (dir = 0; dir < NB_DIRS && ret == 0; dir++) {
-		x_value[dir] = (value[0][dir] + value[3][dir]) / 2;
-		y_value[dir] = (value[1][dir] + value[2][dir]) / 2;
+	memset(mean, 0, 2 * sizeof(*mean));
+	for (i = 0; i < 4 && ret == 0; i++) {
+		ret = measure_window(ports[order[i]], opts, &one);
+		for (k = 0; k < BENCH_METRICS; k++) {
+			mean[order[i]].value[k] += one.value[k] / 2;
+			mean[order[i]].idle[k] += one.idle[k] / 2;
+		}
+		*nb_disturbed += one.is_disturbed;
 	}
 	return ret;
 }
 
 static int
-measure_cycles(struct bench_port *ports, const struct bench_opts *opts, struct bench_result *result,
+measure_block(struct bench_port *ports, const struct bench_opts *opts, struct bench_block *block)
+{
+	struct bench_sample ab[2], ac[2];
+	int ret;
+
+	block->nb_disturbed = 0;
+	ret = measure_pair(&ports[SIDE_A], &ports[SIDE_B], opts, ab, &block->nb_disturbed);
+	if (ret == 0)
+		ret = measure_pair(&ports[SIDE_A], &ports[SIDE_C], opts, ac, &block->nb_disturbed);
+	if (ret != 0)
+		return ret;
+	memcpy(block->a, ab[0].value, sizeof(block->a));
+	memcpy(block->b, ab[1].value, sizeof(block->b));
+	memcpy(block->control_a, ac[0].value, sizeof(block->control_a));
+	memcpy(block->control_c, ac[1].value, sizeof(block->control_c));
+	memcpy(block->idle[SIDE_A], ab[0].idle, sizeof(block->idle[SIDE_A]));
+	memcpy(block->idle[SIDE_B], ab[1].idle, sizeof(block->idle[SIDE_B]));
+	return 0;
+}
+
+/* A block in which the core was taken away is done again, a few times; a machine that is too busy
+ * for that gives blocks that say so.
+ */
+static int
+measure_blocks(struct bench_port *ports, const struct bench_opts *opts, struct bench_result *result,
 		struct bench_block *blocks)
 {
 	unsigned int i;
 	int ret = 0;
 
-	result->pair_cycles = bench_pair_cycles();
 	for (i = 0; i < opts->nb_blocks && ret == 0; i++) {
-		ret = measure_pair(&ports[SIDE_A], &ports[SIDE_B], opts, result->pair_cycles,
-				blocks[i].a, blocks[i].b);
-		if (ret == 0)
-			ret = measure_pair(&ports[SIDE_A], &ports[SIDE_C], opts,
-					result->pair_cycles, blocks[i].control_a,
-					blocks[i].control_c);
+		do {
+			ret = measure_block(ports, opts, &blocks[i]);
+		} while (ret == 0 && blocks[i].nb_disturbed != 0 &&
+				blocks[i].nb_redone++ < MAX_REDONE);
 		progress(opts, i + 1);
 	}
 	result->nb_blocks = i;
@@ -164,15 +252,14 @@ measure(struct bench_port *ports, const struct bench_opts *opts, struct bench_re
 	unsigned int i;
 	int ret;
 
+	result->pair_cycles = bench_pair_cycles();
 	ret = opts->count_instructions ? count_instructions(ports, opts, result) :
-					 measure_cycles(ports, opts, result, blocks);
+					 measure_blocks(ports, opts, result, blocks);
+	bench_device_end();
 	for (i = 0; i < NB_SIDES && ret == 0; i++) {
-		ret = bench_verify(&ports[i], opts);
-		if (ret != 0)
-			break;
-		bench_port_info(&ports[i], &result->side[i]);
-		if (ports[i].dev != NULL)
-			result->side[i].kicks = null_dev_kicks(ports[i].dev);
+		ret = bench_app_verify(&ports[i], opts);
+		if (ret == 0)
+			bench_port_info(&ports[i], &result->side[i]);
 	}
 	return ret;
 }

@@ -9,7 +9,6 @@
 #include "bench_eal.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,21 +40,6 @@ add(struct arg_list *args, const char *fmt, ...)
 		args->v[args->nb++] = strdup(text);
 }
 
-int
-bench_eal_core(const struct bench_opts *opts)
-{
-	cpu_set_t set;
-	int core;
-
-	if (opts->core >= 0)
-		return opts->core;
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return 0;
-	for (core = CPU_SETSIZE - 1; core > 0 && !CPU_ISSET(core, &set); core--)
-		;
-	return core;
-}
-
 /* What EAL must have from the start: memory that it added while a port runs would be announced
  * to the device, and the device's thread, being in this process, could not answer.
  */
@@ -63,7 +47,8 @@ static unsigned int
 needed_mb(const struct bench_opts *opts)
 {
 	const uint64_t pools = (uint64_t)NB_SIDES * NB_DIRS * bench_pool_mbufs(opts) * 2560;
-	const uint64_t rings = (uint64_t)NB_SIDES * NB_DIRS * opts->queues.v[0] * 128;
+	const uint64_t rings = (uint64_t)NB_SIDES * NB_DIRS * opts->pairs.v[0] * opts->queues.v[0] *
+			128;
 
 	return RTE_MAX((pools + rings) / (1 << 20) + 64, UINT64_C(256));
 }
@@ -81,7 +66,7 @@ bench_eal_init(const struct bench_opts *opts, const char *program)
 		return -EINVAL;
 	}
 	add(&args, "%s", program);
-	add(&args, "-l%d", bench_eal_core(opts));
+	add(&args, "-l%d", opts->core);
 	add(&args, "--no-pci");
 	add(&args, "--iova-mode=va");
 	/* without hugepages EAL keeps all in one file anyway, and refuses these two */

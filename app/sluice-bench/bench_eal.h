@@ -11,7 +11,4 @@
 /** Start EAL on one core without PCI. 0 or -errno; says on stderr what to do about a failure. */
 int bench_eal_init(const struct bench_opts *opts, const char *program);
 
-/** The core that will be used: the one asked for, or the last of our affinity. */
-int bench_eal_core(const struct bench_opts *opts);
-
 #endif /* BENCH_EAL_H */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bench_features.h"
+#include "bench_metric.h"
 #include "bench_opts.h"
 
 static void
@@ -53,7 +54,8 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 	put_pair(f, "cpu", machine->cpu);
 	fputs(", ", f);
 	put_pair(f, "kernel", machine->kernel);
-	fprintf(f, ", \"core\": %d, \"load\": %.2f},\n  ", machine->core, machine->load);
+	fprintf(f, ", \"core\": %d, \"device_core\": %d, \"load\": %.2f},\n  ", opts->core,
+			opts->device_core, machine->load);
 	put_pair(f, "dpdk", machine->dpdk);
 	fputs(",\n  ", f);
 	put_pair(f, "when", machine->when);
@@ -62,15 +64,17 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 		fputs(i ? ", " : "", f);
 		put_string(f, argv[i]);
 	}
+	fputs("],\n  ", f);
+	put_pair(f, "mode",
+			opts->count_instructions ? "instructions" :
+						   bench_mode_info(opts->mode)->name);
 	fprintf(f,
-			"],\n  \"mode\": \"step\", \"unit\": \"%s\", \"frame_bytes\": %u, \"tx_segs\": %u, "
-			"\"simd_bits\": %u, \"pool_cache\": %u, \"cold\": %s, \"rx_csum\": %s, "
-			"\"restarts\": %u, \"blocks\": %u, \"segments\": %u,\n",
-			opts->count_instructions ? "instructions per packet" :
-						   "TSC cycles per packet",
+			", \"frame_bytes\": %u, \"tx_segs\": %u, \"simd_bits\": %u, "
+			"\"pool_cache\": %u, \"cold\": %s, \"rx_csum\": %s, \"restarts\": %u, "
+			"\"blocks\": %u, \"segments\": %u, \"window_ms\": %u,\n",
 			opts->frame_len, opts->nb_segs, opts->simd_bits, opts->pool_cache,
 			opts->is_cold ? "true" : "false", opts->rx_csum ? "true" : "false",
-			opts->nb_restarts, opts->nb_blocks, opts->nb_segments);
+			opts->nb_restarts, opts->nb_blocks, opts->nb_segments, opts->window_ms);
 }
 
 static void
@@ -88,45 +92,68 @@ put_side(FILE *f, const char *key, const struct bench_side_info *s)
 	put_pair(f, "feature_names", bench_features_text(s->features, text, sizeof(text)));
 	fprintf(f,
 			", \"sent\": %" PRIu64 ", \"seen\": %" PRIu64 ", \"produced\": %" PRIu64
-			", \"received\": %" PRIu64 ", \"bursts\": %" PRIu64
-			", \"doorbells\": %" PRIu64 "},\n",
-			s->sent, s->seen, s->produced, s->received, s->bursts, s->kicks);
+			", \"received\": %" PRIu64 ", \"not_echoed\": %" PRIu64
+			", \"bursts\": %" PRIu64 ", \"doorbells\": %" PRIu64 "},\n",
+			s->sent, s->seen, s->produced, s->received, s->not_echoed, s->bursts,
+			s->kicks);
 }
 
 static void
-put_cycles(FILE *f, const struct bench_row *row, const struct bench_opts *opts, int dir)
+put_measured(FILE *f, const struct bench_row *row, const struct bench_opts *opts, unsigned int k)
 {
+	const struct bench_mode_info *mode = bench_mode_info(opts->mode);
 	const size_t nb = (size_t)opts->nb_restarts * opts->nb_blocks;
 	size_t i;
 
-	put_estimate(f, "a", &row->cycles[SIDE_A][dir]);
+	put_pair(f, "unit", mode->metrics[k].unit);
+	fprintf(f, ", \"more_is_better\": %s, ", mode->metrics[k].is_rate ? "true" : "false");
+	put_estimate(f, "a", &row->value[SIDE_A][k]);
 	fputs(", ", f);
-	put_estimate(f, "b", &row->cycles[SIDE_B][dir]);
+	put_estimate(f, "b", &row->value[SIDE_B][k]);
 	fputs(", ", f);
-	put_estimate(f, "ratio", &row->ratio[dir]);
+	put_estimate(f, "ratio", &row->ratio[k]);
 	fputs(", ", f);
-	put_estimate(f, "control", &row->control[dir]);
-	fprintf(f, ", \"control_ok\": %s,\n        \"blocks_a_b_controla_controlc\": [",
-			bench_control_ok(&row->control[dir]) ? "true" : "false");
+	put_estimate(f, "control", &row->control[k]);
+	fprintf(f, ", \"control_ok\": %s, ", bench_control_ok(&row->control[k]) ? "true" : "false");
+	if (mode->has_device_thread)
+		fprintf(f, "\"idle_a\": %.4f, \"idle_b\": %.4f, \"device_limit\": %s, ",
+				row->idle[SIDE_A][k], row->idle[SIDE_B][k],
+				bench_device_limits(row, opts, k) ? "true" : "false");
+	fputs("\n        \"blocks_a_b_controla_controlc\": [", f);
 	for (i = 0; i < nb; i++) {
 		const struct bench_block *b = &row->blocks[i];
 
-		fprintf(f, "%s[%.3f, %.3f, %.3f, %.3f]", i ? ", " : "", b->a[dir], b->b[dir],
-				b->control_a[dir], b->control_c[dir]);
+		fprintf(f, "%s[%.4g, %.4g, %.4g, %.4g]", i ? ", " : "", b->a[k], b->b[k],
+				b->control_a[k], b->control_c[k]);
 	}
 	fputc(']', f);
 }
 
 static void
+put_instructions(FILE *f, const struct bench_row *row, const struct bench_opts *opts,
+		enum bench_dir dir)
+{
+	double a[2], b[2];
+
+	bench_row_instructions(row, opts, SIDE_A, dir, &a[0], &a[1]);
+	bench_row_instructions(row, opts, SIDE_B, dir, &b[0], &b[1]);
+	fprintf(f,
+			"\"unit\": \"instructions/packet\", \"a_min\": %.4f, \"a_max\": %.4f, "
+			"\"b_min\": %.4f, \"b_max\": %.4f",
+			a[0], a[1], b[0], b[1]);
+}
+
+static void
 put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 {
-	static const char *const key[NB_DIRS] = { "tx", "rx" };
 	const char *remark;
-	int dir;
+	unsigned int k;
 
-	fprintf(f, "    {\"queue\": %u, \"burst\": %u, \"model\": \"%s\", \"complete\": %s",
-			row->c.queue, row->c.burst, bench_model_name(row->c.model),
-			row->is_complete ? "true" : "false");
+	fprintf(f,
+			"    {\"queue\": %u, \"burst\": %u, \"model\": \"%s\", \"pairs\": %u, "
+			"\"load\": %u, \"complete\": %s",
+			row->c.queue, row->c.burst, bench_model_name(row->c.model), row->c.pairs,
+			row->c.load, row->is_complete ? "true" : "false");
 	if (!row->is_complete) {
 		fputc('}', f);
 		return;
@@ -137,25 +164,22 @@ put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 		put_string(f, remark);
 	else
 		fputs("null", f);
-	fprintf(f, ", \"pair_cycles\": %u, \"tsc_hz\": %" PRIu64 ",\n", row->results[0].pair_cycles,
-			row->results[0].tsc_hz);
+	fprintf(f,
+			", \"disturbed_blocks\": %u, \"redone_blocks\": %u, \"disturbed\": %s, "
+			"\"pair_cycles\": %u, \"tsc_hz\": %" PRIu64 ",\n",
+			row->nb_disturbed, row->nb_redone,
+			bench_row_disturbed(row, opts) ? "true" : "false",
+			row->results[0].pair_cycles, row->results[0].tsc_hz);
 	put_side(f, "a", &row->results[0].side[SIDE_A]);
 	put_side(f, "b", &row->results[0].side[SIDE_B]);
-	for (dir = 0; dir < NB_DIRS; dir++) {
-		fprintf(f, "      \"%s\": {", key[dir]);
-		if (opts->count_instructions) {
-			double a[2], b[2];
-
-			bench_row_instructions(row, opts, SIDE_A, dir, &a[0], &a[1]);
-			bench_row_instructions(row, opts, SIDE_B, dir, &b[0], &b[1]);
-			fprintf(f,
-					"\"a_min\": %.4f, \"a_max\": %.4f, \"b_min\": %.4f, "
-					"\"b_max\": %.4f",
-					a[0], a[1], b[0], b[1]);
-		} else {
-			put_cycles(f, row, opts, dir);
-		}
-		fputs(dir + 1 < NB_DIRS ? "},\n" : "}}", f);
+	fputs("      \"metrics\": {\n", f);
+	for (k = 0; k < bench_nb_metrics(opts); k++) {
+		fprintf(f, "      \"%s\": {", bench_mode_info(opts->mode)->metrics[k].key);
+		if (opts->count_instructions)
+			put_instructions(f, row, opts, k);
+		else
+			put_measured(f, row, opts, k);
+		fputs(k + 1 < bench_nb_metrics(opts) ? "},\n" : "}}}", f);
 	}
 }
 

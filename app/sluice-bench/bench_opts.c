@@ -17,24 +17,30 @@
 #include <string.h>
 
 #include "bench_features.h"
+#include "bench_metric.h"
 
 enum {
-	OPT_A = 256,
+	OPT_MODE = 256,
+	OPT_A,
 	OPT_B,
 	OPT_A_ARGS,
 	OPT_B_ARGS,
 	OPT_QUEUE,
 	OPT_BURST,
 	OPT_MODEL,
+	OPT_PAIRS,
+	OPT_LOAD,
 	OPT_SIZE,
 	OPT_SEGS,
 	OPT_BLOCKS,
 	OPT_RESTARTS,
 	OPT_SEGMENTS,
+	OPT_WINDOW,
 	OPT_SIMD,
 	OPT_POOL_CACHE,
 	OPT_MEM,
 	OPT_CORE,
+	OPT_DEVICE_CORE,
 	OPT_HIDE,
 	OPT_ALLOW_DIFFERENT,
 	OPT_COLD,
@@ -49,6 +55,7 @@ enum {
 };
 
 static const struct option long_options[] = {
+	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "a", required_argument, NULL, OPT_A },
 	{ "b", required_argument, NULL, OPT_B },
 	{ "a-args", required_argument, NULL, OPT_A_ARGS },
@@ -56,15 +63,19 @@ static const struct option long_options[] = {
 	{ "queue", required_argument, NULL, OPT_QUEUE },
 	{ "burst", required_argument, NULL, OPT_BURST },
 	{ "model", required_argument, NULL, OPT_MODEL },
+	{ "pairs", required_argument, NULL, OPT_PAIRS },
+	{ "load", required_argument, NULL, OPT_LOAD },
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "segs", required_argument, NULL, OPT_SEGS },
 	{ "blocks", required_argument, NULL, OPT_BLOCKS },
 	{ "restarts", required_argument, NULL, OPT_RESTARTS },
 	{ "segments", required_argument, NULL, OPT_SEGMENTS },
+	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "simd", required_argument, NULL, OPT_SIMD },
 	{ "pool-cache", required_argument, NULL, OPT_POOL_CACHE },
 	{ "mem", required_argument, NULL, OPT_MEM },
 	{ "core", required_argument, NULL, OPT_CORE },
+	{ "device-core", required_argument, NULL, OPT_DEVICE_CORE },
 	{ "no-huge", no_argument, NULL, OPT_NO_HUGE },
 	{ "hide", required_argument, NULL, OPT_HIDE },
 	{ "allow-different", no_argument, NULL, OPT_ALLOW_DIFFERENT },
@@ -82,21 +93,29 @@ static const struct option long_options[] = {
 
 static const char usage[] =
 		"usage: sluice-bench [options] [-- EAL options]\n"
+		"  --mode MODE          step: one core, driver and device in turn, TSC cycles (default)\n"
+		"                       cross: device on another core, Mpps of Tx, Rx and forwarding\n"
+		"                       latency: echo device on another core, percentiles\n"
 		"  --a NAME[,DEVARGS]   vdev driver A (net_sluice); --b: B (net_virtio_user)\n"
 		"  --a-args DEVARGS     more devargs for A; --b-args: for B\n"
 		"  --queue LIST         ring sizes (256)             --burst LIST   burst sizes (32)\n"
 		"  --model LIST         null device: n0 rings only (default), n1 header, n2 header and data\n"
+		"  --pairs LIST         queue pairs, polled in turn (1)\n"
+		"  --load LIST          latency: percent of what the slower side can echo (10,50,90)\n"
 		"  --size N             packet bytes (64)            --cold         rings out of the cache\n"
 		"  --segs N             mbufs of a Tx packet (1)\n"
 		"  --rx-csum            Rx checksum offload on       --simd BITS    EAL's SIMD limit\n"
 		"  --pool-cache N       mempool cache (256)          --core N       core (the last)\n"
-		"  --blocks N           A B B A blocks (40)          --restarts N   process restarts (3)\n"
-		"                       (multiples of 3: each side is created first, second and third)\n"
-		"  --segments N         samples of a window (24)     --mem MB       memory (as needed)\n"
+		"  --device-core N      cross, latency (the first)   --mem MB       memory (as needed)\n"
+		"  --blocks N           A B B A blocks (40; 20 if not step)\n"
+		"  --restarts N         process restarts (3); multiples of 3: each side is created first,\n"
+		"                       second and third\n"
+		"  --segments N         step: samples of a window (24)\n"
+		"  --window MS          cross, latency: length of a window (50; 20 for latency)\n"
 		"  --hide FEATURES      not offered by the device, e.g. event_idx,indirect_desc\n"
 		"  --allow-different    compare although A and B negotiated different features\n"
 		"  --no-huge            memory of 4 KiB pages: slower, for machines without hugepages\n"
-		"  --instructions       count instructions (trap flag) instead of cycles\n"
+		"  --instructions       step: count instructions (trap flag) instead of cycles\n"
 		"  -d PLUGIN            driver plug-in for EAL (librte_net_sluice.so if a side needs it)\n"
 		"  --json FILE          also write everything there\n";
 
@@ -156,14 +175,24 @@ parse_list(const char *name, const char *text, unsigned int min, unsigned int ma
 	return ret;
 }
 
-/* The options whose argument is a number of a range. */
+/* The options whose argument is a number of a range, or a list of such. */
 static int
-parse_scalar(struct bench_opts *opts, int opt, const char *name, const char *text)
+parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *text)
 {
 	unsigned int v = 0;
 	int ret;
 
 	switch (opt) {
+	case OPT_QUEUE:
+		return parse_list(name, text, 4, 32768, &opts->queues);
+	case OPT_BURST:
+		return parse_list(name, text, 1, BENCH_MAX_BURST, &opts->bursts);
+	case OPT_MODEL:
+		return parse_list(name, text, NULL_N0, NULL_N2, &opts->models);
+	case OPT_PAIRS:
+		return parse_list(name, text, 1, NULL_MAX_PAIRS, &opts->pairs);
+	case OPT_LOAD:
+		return parse_list(name, text, 1, 100, &opts->loads);
 	case OPT_SIZE:
 		return parse_number(name, text, 60, 1518, &opts->frame_len);
 	case OPT_SEGS:
@@ -174,6 +203,8 @@ parse_scalar(struct bench_opts *opts, int opt, const char *name, const char *tex
 		return parse_number(name, text, 1, 100, &opts->nb_restarts);
 	case OPT_SEGMENTS:
 		return parse_number(name, text, 3, 1000, &opts->nb_segments);
+	case OPT_WINDOW:
+		return parse_number(name, text, 5, 10000, &opts->window_ms);
 	case OPT_SIMD:
 		return parse_number(name, text, 64, 512, &opts->simd_bits);
 	case OPT_POOL_CACHE:
@@ -186,6 +217,10 @@ parse_scalar(struct bench_opts *opts, int opt, const char *name, const char *tex
 		ret = parse_number(name, text, 0, 1023, &v);
 		opts->core = v;
 		return ret;
+	case OPT_DEVICE_CORE:
+		ret = parse_number(name, text, 0, 1023, &v);
+		opts->device_core = v;
+		return ret;
 	case OPT_RESULT_FD:
 		ret = parse_number(name, text, 3, INT_MAX, &v);
 		opts->result_fd = v;
@@ -196,12 +231,28 @@ parse_scalar(struct bench_opts *opts, int opt, const char *name, const char *tex
 }
 
 static int
+parse_mode(const char *text, enum bench_mode *mode)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_MODES; i++)
+		if (strcmp(bench_mode_info(i)->name, text) == 0) {
+			*mode = i;
+			return 0;
+		}
+	fprintf(stderr, "sluice-bench: --mode: '%s' is none of step, cross, latency\n", text);
+	return -EINVAL;
+}
+
+static int
 parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 {
 	switch (opt) {
 	case 'd':
 		opts->plugin = text;
 		return 0;
+	case OPT_MODE:
+		return parse_mode(text, &opts->mode);
 	case OPT_A:
 		opts->vdev[SIDE_A] = text;
 		return 0;
@@ -214,12 +265,6 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 	case OPT_B_ARGS:
 		opts->args[SIDE_B] = text;
 		return 0;
-	case OPT_QUEUE:
-		return parse_list(name, text, 4, 32768, &opts->queues);
-	case OPT_BURST:
-		return parse_list(name, text, 1, BENCH_MAX_BURST, &opts->bursts);
-	case OPT_MODEL:
-		return parse_list(name, text, NULL_N0, NULL_N2, &opts->models);
 	case OPT_HIDE:
 		return bench_features_parse(text, &opts->hide);
 	case OPT_ALLOW_DIFFERENT:
@@ -247,22 +292,48 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 		fputs(usage, stdout);
 		return 1;
 	default:
-		return parse_scalar(opts, opt, name, text);
+		return parse_numbers(opts, opt, name, text);
 	}
 }
 
+/* Before EAL starts: afterwards this thread may use one core only. */
 static int
-check(const struct bench_opts *opts)
+choose_cores(struct bench_opts *opts)
 {
-	unsigned int q, b;
+	int *const core[2] = { &opts->core, &opts->device_core };
+	const bool need_two = bench_mode_info(opts->mode)->has_device_thread;
 	cpu_set_t cpus;
+	int i;
 
-	if (opts->core >= 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
-			!CPU_ISSET(opts->core, &cpus)) {
-		fprintf(stderr, "sluice-bench: --core %d is none of the cores we may use\n",
-				opts->core);
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+		return -errno;
+	for (i = 0; i < 2; i++)
+		if (*core[i] >= 0 && !CPU_ISSET(*core[i], &cpus)) {
+			fprintf(stderr, "sluice-bench: core %d is none of those we may use\n",
+					*core[i]);
+			return -EINVAL;
+		}
+	for (i = CPU_SETSIZE - 1; i >= 0 && opts->core < 0; i--)
+		if (CPU_ISSET(i, &cpus) && i != opts->device_core)
+			opts->core = i;
+	for (i = 0; i < CPU_SETSIZE && opts->device_core < 0; i++)
+		if (CPU_ISSET(i, &cpus) && i != opts->core)
+			opts->device_core = i;
+	if (need_two &&
+			(opts->core < 0 || opts->device_core < 0 ||
+					opts->core == opts->device_core)) {
+		fprintf(stderr, "sluice-bench: --mode %s needs two cores\n",
+				bench_mode_info(opts->mode)->name);
 		return -EINVAL;
 	}
+	return 0;
+}
+
+/* Options that are for one mode only. */
+static int
+check_mode(const struct bench_opts *opts)
+{
+	const char *bad = NULL;
 
 #ifndef RTE_ARCH_X86
 	if (opts->count_instructions || opts->is_cold) {
@@ -270,6 +341,26 @@ check(const struct bench_opts *opts)
 		return -ENOTSUP;
 	}
 #endif
+	if (opts->mode != MODE_STEP && opts->count_instructions)
+		bad = "--instructions";
+	else if (opts->mode != MODE_STEP && opts->is_cold)
+		bad = "--cold";
+	else if (opts->mode != MODE_STEP && (opts->pairs.nb > 1 || opts->pairs.v[0] > 1))
+		bad = "--pairs";
+	else if (opts->mode == MODE_LATENCY && opts->nb_segs > 1)
+		bad = "--segs";
+	if (bad == NULL)
+		return 0;
+	fprintf(stderr, "sluice-bench: %s is not for --mode %s\n", bad,
+			bench_mode_info(opts->mode)->name);
+	return -EINVAL;
+}
+
+static int
+check(const struct bench_opts *opts)
+{
+	unsigned int q, b;
+
 	for (q = 0; q < opts->queues.nb; q++)
 		for (b = 0; b < opts->bursts.nb; b++)
 			if (opts->bursts.v[b] > opts->queues.v[q]) {
@@ -279,7 +370,24 @@ check(const struct bench_opts *opts)
 						opts->bursts.v[b], opts->queues.v[q]);
 				return -EINVAL;
 			}
-	return 0;
+	return check_mode(opts);
+}
+
+/* What depends on the mode and was not given. */
+static void
+set_defaults(struct bench_opts *opts)
+{
+	/* instructions are exact: one process tells all */
+	if (opts->nb_restarts == 0)
+		opts->nb_restarts = opts->count_instructions ? 1 : 3;
+	if (opts->nb_blocks == 0)
+		opts->nb_blocks = opts->mode == MODE_STEP ? 40 : 20;
+	if (opts->window_ms == 0)
+		opts->window_ms = opts->mode == MODE_LATENCY ? 20 : 50;
+	if (opts->loads.nb == 0)
+		opts->loads = opts->mode == MODE_LATENCY ?
+				(struct bench_list){ 3, { 10, 50, 90 } } :
+				(struct bench_list){ 1, { 100 } };
 }
 
 int
@@ -293,16 +401,17 @@ bench_opts_parse(struct bench_opts *opts, int argc, char **argv)
 		.queues = { 1, { 256 } },
 		.bursts = { 1, { 32 } },
 		.models = { 1, { NULL_N0 } },
+		.pairs = { 1, { 1 } },
 		.frame_len = 64,
 		.nb_segs = 1,
-		.nb_blocks = 40,
 		.nb_segments = 24,
 		.pool_cache = 256,
 		.core = -1,
+		.device_core = -1,
 		.result_fd = -1,
 	};
 	while ((opt = getopt_long(argc, argv, "+d:", long_options, &index)) != -1) {
-		ret = parse_one(opts, opt, opt < OPT_A ? "d" : long_options[index].name, optarg);
+		ret = parse_one(opts, opt, opt < OPT_MODE ? "d" : long_options[index].name, optarg);
 		if (ret != 0)
 			return ret;
 	}
@@ -311,19 +420,18 @@ bench_opts_parse(struct bench_opts *opts, int argc, char **argv)
 				argv[optind]);
 		return -EINVAL;
 	}
-	/* instructions are exact: one process tells all */
-	if (opts->nb_restarts == 0)
-		opts->nb_restarts = opts->count_instructions ? 1 : 3;
+	set_defaults(opts);
 	opts->nb_eal_args = argc - optind;
 	opts->eal_args = argv + optind;
-	return check(opts);
+	ret = check(opts);
+	return ret != 0 ? ret : choose_cores(opts);
 }
 
 char **
 bench_opts_child_argv(int argc, char **argv, const struct bench_case *c, unsigned int restart,
 		int result_fd, const char *dir)
 {
-	static char text[5][32];
+	static char text[7][32];
 	static char *child[1024];
 	int i, nb = 0;
 
@@ -335,7 +443,9 @@ bench_opts_child_argv(int argc, char **argv, const struct bench_case *c, unsigne
 	snprintf(text[2], sizeof(text[2]), "--model=%u", c->model);
 	snprintf(text[3], sizeof(text[3]), "--restart=%u", restart);
 	snprintf(text[4], sizeof(text[4]), "--result-fd=%d", result_fd);
-	for (unsigned int k = 0; k < 5; k++)
+	snprintf(text[5], sizeof(text[5]), "--pairs=%u", c->pairs);
+	snprintf(text[6], sizeof(text[6]), "--load=%u", c->load);
+	for (unsigned int k = 0; k < 7; k++)
 		child[nb++] = text[k];
 	child[nb++] = (char *)(uintptr_t) "--dir";
 	child[nb++] = (char *)(uintptr_t)dir;

@@ -72,12 +72,11 @@ init_tx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
 	make_frame((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, port->frame_len);
 }
 
-/* Model N0 writes no header, so receive buffers must hold what a device would leave there:
- * one buffer, no offload; in both places where a driver may put the header, in front of the
- * data or at the start of the data's line.
+/* In both places where a driver may put the header: in front of the data, or at the start of the
+ * data's line.
  */
 static void
-init_rx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
+write_header(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
 {
 	const struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = 1 };
 	struct rte_mbuf *m = obj;
@@ -86,16 +85,34 @@ init_rx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
 	RTE_SET_USED(mp);
 	RTE_SET_USED(arg);
 	RTE_SET_USED(idx);
-	memset(m->buf_addr, 0, m->buf_len);
 	memcpy(data - sizeof(hdr), &hdr, sizeof(hdr));
 	memcpy(data, &hdr, sizeof(hdr));
+}
+
+/* Model N0 writes no header, so receive buffers must hold what a device would leave there:
+ * one buffer, no offload.
+ */
+static void
+init_rx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
+{
+	struct rte_mbuf *m = obj;
+
+	memset(m->buf_addr, 0, m->buf_len);
+	write_header(mp, arg, obj, idx);
+}
+
+void
+bench_port_write_headers(struct bench_port *port)
+{
+	rte_mempool_obj_iter(port->pool[DIR_RX], write_header, NULL);
 }
 
 unsigned int
 bench_pool_mbufs(const struct bench_opts *opts)
 {
 	/* a full ring, what a driver holds back, the cache's overflow mark, bursts in flight */
-	return opts->nb_segs * (2 * opts->queues.v[0] + 1024) + 2 * opts->pool_cache;
+	return opts->nb_segs * opts->pairs.v[0] * (2 * opts->queues.v[0] + 1024) +
+			2 * opts->pool_cache;
 }
 
 static int
@@ -151,6 +168,11 @@ make_devargs(struct bench_port *port, const struct bench_opts *opts, enum bench_
 			strstr(port->devargs, "queue_size=") == NULL)
 		n += snprintf(port->devargs + n, sizeof(port->devargs) - n, "%squeue_size=%u",
 				n > 0 ? "," : "", opts->queues.v[0]);
+	/* the in-tree driver takes several queues only together with a control queue */
+	if (port->has_device && port->nb_pairs > 1 && n >= 0 && (size_t)n < sizeof(port->devargs))
+		n += snprintf(port->devargs + n, sizeof(port->devargs) - n, ",queues=%u%s",
+				port->nb_pairs,
+				strcmp(port->driver, "net_virtio_user") == 0 ? ",cq=1" : "");
 	memcpy(port->shown, port->devargs, sizeof(port->shown));
 	if (port->has_device && n >= 0 && (size_t)n < sizeof(port->devargs))
 		n += snprintf(port->devargs + n, sizeof(port->devargs) - n, ",path=%s", port->path);
@@ -169,6 +191,7 @@ bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum ben
 	memset(port, 0, sizeof(*port));
 	port->slot = -1;
 	port->frame_len = opts->frame_len;
+	port->nb_pairs = opts->pairs.v[0];
 	snprintf(port->path, sizeof(port->path), "%s/s%u", opts->dir, side);
 	ret = make_devargs(port, opts, side);
 	if (ret != 0)
@@ -186,10 +209,24 @@ bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum ben
 }
 
 static int
+setup_queues(struct bench_port *port, unsigned int size)
+{
+	int ret = 0;
+	uint16_t i;
+
+	for (i = 0; i < port->nb_pairs && ret == 0; i++) {
+		ret = rte_eth_rx_queue_setup(
+				port->port_id, i, size, SOCKET_ID_ANY, NULL, port->pool[DIR_RX]);
+		if (ret == 0)
+			ret = rte_eth_tx_queue_setup(port->port_id, i, size, SOCKET_ID_ANY, NULL);
+	}
+	return ret;
+}
+
+static int
 configure(struct bench_port *port, const struct bench_opts *opts)
 {
 	const uint64_t rx_csum = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
-	const unsigned int queue = opts->queues.v[0];
 	struct rte_eth_conf conf = { 0 };
 	struct rte_eth_dev_info info;
 	int ret;
@@ -207,12 +244,9 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 	}
 	if (opts->nb_segs > 1)
 		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	ret = rte_eth_dev_configure(port->port_id, 1, 1, &conf);
+	ret = rte_eth_dev_configure(port->port_id, port->nb_pairs, port->nb_pairs, &conf);
 	if (ret == 0)
-		ret = rte_eth_rx_queue_setup(
-				port->port_id, 0, queue, SOCKET_ID_ANY, NULL, port->pool[DIR_RX]);
-	if (ret == 0)
-		ret = rte_eth_tx_queue_setup(port->port_id, 0, queue, SOCKET_ID_ANY, NULL);
+		ret = setup_queues(port, opts->queues.v[0]);
 	if (ret == 0)
 		ret = rte_eth_dev_start(port->port_id);
 	if (ret == 0)
@@ -239,7 +273,7 @@ attach_device(struct bench_port *port)
 		return vid;
 	make_frame(frame, port->frame_len);
 	port->generation = null_server_generation(port->slot);
-	ret = null_dev_attach(port->dev, vid, frame, port->frame_len);
+	ret = null_dev_attach(port->dev, vid, port->nb_pairs, frame, port->frame_len);
 	if (ret != 0)
 		fprintf(stderr, "sluice-bench: %s: no rings behind the socket\n", port->name);
 	return ret;
@@ -249,6 +283,7 @@ int
 bench_port_start(struct bench_port *port, const struct bench_opts *opts)
 {
 	struct rte_eth_fp_ops *ops;
+	uint16_t i;
 	int ret;
 
 	ret = rte_eal_hotplug_add("vdev", port->name, port->devargs);
@@ -272,9 +307,11 @@ bench_port_start(struct bench_port *port, const struct bench_opts *opts)
 	}
 	ops = &rte_eth_fp_ops[port->port_id];
 	port->fn[DIR_TX] = ops->tx_pkt_burst;
-	port->queue[DIR_TX] = ops->txq.data[0];
 	port->fn[DIR_RX] = ops->rx_pkt_burst;
-	port->queue[DIR_RX] = ops->rxq.data[0];
+	for (i = 0; i < port->nb_pairs; i++) {
+		port->queue[i][DIR_TX] = ops->txq.data[i];
+		port->queue[i][DIR_RX] = ops->rxq.data[i];
+	}
 	return 0;
 }
 
@@ -323,6 +360,17 @@ bench_port_close(struct bench_port *port)
 	return ret;
 }
 
+uint64_t
+bench_port_received(const struct bench_port *port)
+{
+	uint64_t nb = 0;
+	uint16_t i;
+
+	for (i = 0; i < port->nb_pairs; i++)
+		nb += port->received[i];
+	return nb;
+}
+
 void
 bench_port_info(const struct bench_port *port, struct bench_side_info *info)
 {
@@ -337,10 +385,16 @@ bench_port_info(const struct bench_port *port, struct bench_side_info *info)
 	if (rte_eth_rx_burst_mode_get(port->port_id, 0, &mode) == 0)
 		snprintf(info->mode[DIR_RX], BENCH_NAME_LEN, "%.*s", BENCH_NAME_LEN - 1, mode.info);
 	info->has_device = port->has_device;
-	info->features = port->has_device ? port->dev->features : 0;
-	info->sent = port->sent;
-	info->seen = port->has_device ? port->dev->tx_packets : port->sent;
-	info->produced = port->has_device ? port->produced : port->received;
-	info->received = port->received;
+	info->sent = info->seen = port->sent;
+	info->received = info->produced = bench_port_received(port);
 	info->bursts = port->bursts;
+	if (port->has_device) {
+		const struct null_counts counts = null_dev_counts(port->dev);
+
+		info->features = port->dev->features;
+		info->seen = counts.tx_packets;
+		info->produced = counts.rx_packets;
+		info->not_echoed = port->dev->nb_not_echoed;
+		info->kicks = null_dev_kicks(port->dev);
+	}
 }

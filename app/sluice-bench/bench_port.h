@@ -28,16 +28,17 @@ struct bench_port {
 	uint16_t port_id;
 	int slot; /* of the socket, -1: none */
 	unsigned int frame_len;
+	uint16_t nb_pairs;
 	bench_burst_fn fn[NB_DIRS];
-	void *queue[NB_DIRS];
+	void *queue[NULL_MAX_PAIRS][NB_DIRS];
 	struct rte_mempool *pool[NB_DIRS];
 	struct null_dev *dev;
 	unsigned int generation; /* of the server's memory, as `dev` knows it */
-	/* counted while stepping */
+	/* counted by the application's part */
+	uint16_t turn; /* the queue pair that is next */
 	uint64_t sent;
 	uint64_t sent_bytes;
-	uint64_t produced;
-	uint64_t received;
+	uint64_t received[NULL_MAX_PAIRS];
 	uint64_t bursts;
 };
 
@@ -57,6 +58,14 @@ int bench_port_sync(struct bench_port *port);
 
 /** Stop, remove, and check that every mbuf came back. Accepts a half-built port. 0 or -errno. */
 int bench_port_close(struct bench_port *port);
+
+/** Put the header of an ordinary packet into all receive buffers, as a device would leave it. The
+ * device must rest.
+ */
+void bench_port_write_headers(struct bench_port *port);
+
+/** Packets received by the application from all queues. */
+uint64_t bench_port_received(const struct bench_port *port);
 
 /** What the report says about this side. */
 void bench_port_info(const struct bench_port *port, struct bench_side_info *info);

@@ -17,14 +17,15 @@
 
 #include <rte_version.h>
 
-#include "bench_eal.h"
 #include "bench_features.h"
+#include "bench_metric.h"
 #include "bench_opts.h"
 
-static const char *const dir_name[NB_DIRS] = { "Tx", "Rx" };
+#define MIN_IDLE 0.20 /* of the device, so that the driver is what was measured */
+#define MAX_DISTURBED 0.10
 
 void
-bench_machine_read(struct bench_machine *machine, const struct bench_opts *opts)
+bench_machine_read(struct bench_machine *machine)
 {
 	struct utsname uts;
 	time_t now = time(NULL);
@@ -44,58 +45,69 @@ bench_machine_read(struct bench_machine *machine, const struct bench_opts *opts)
 	strftime(machine->when, sizeof(machine->when), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 	getloadavg(&machine->load, 1);
 	machine->dpdk = rte_version();
-	machine->core = bench_eal_core(opts);
+}
+
+/* What is taken from a block. */
+enum field { FIELD_A, FIELD_B, FIELD_RATIO, FIELD_CONTROL, FIELD_IDLE_A, FIELD_IDLE_B };
+
+static double
+field_of(const struct bench_block *b, enum field field, unsigned int k, bool is_rate)
+{
+	switch (field) {
+	case FIELD_A:
+		return b->a[k];
+	case FIELD_B:
+		return b->b[k];
+	case FIELD_RATIO:
+		return is_rate ? b->a[k] / b->b[k] : b->b[k] / b->a[k];
+	case FIELD_CONTROL:
+		return b->control_c[k] / b->control_a[k];
+	case FIELD_IDLE_A:
+		return b->idle[SIDE_A][k];
+	default:
+		return b->idle[SIDE_B][k];
+	}
 }
 
 static struct bench_estimate
 estimate_field(const struct bench_row *row, const struct bench_opts *opts, double *scratch,
-		double (*field)(const struct bench_block *, int), int dir)
+		enum field field, unsigned int k)
 {
+	const bool is_rate = bench_mode_info(opts->mode)->metrics[k].is_rate;
 	const size_t nb = (size_t)opts->nb_restarts * opts->nb_blocks;
 	size_t i;
 
 	for (i = 0; i < nb; i++)
-		scratch[i] = field(&row->blocks[i], dir);
+		scratch[i] = field_of(&row->blocks[i], field, k, is_rate);
+	/* of a share the median is enough */
+	if (field == FIELD_IDLE_A || field == FIELD_IDLE_B)
+		return (struct bench_estimate){ .median = bench_median(scratch, nb) };
 	return bench_estimate(scratch, opts->nb_restarts, opts->nb_blocks);
-}
-
-static double
-field_a(const struct bench_block *b, int dir)
-{
-	return b->a[dir];
-}
-static double
-field_b(const struct bench_block *b, int dir)
-{
-	return b->b[dir];
-}
-static double
-field_ratio(const struct bench_block *b, int dir)
-{
-	return b->b[dir] / b->a[dir];
-}
-
-static double
-field_control(const struct bench_block *b, int dir)
-{
-	return b->control_c[dir] / b->control_a[dir];
 }
 
 int
 bench_row_estimate(struct bench_row *row, const struct bench_opts *opts)
 {
-	double *scratch = calloc((size_t)opts->nb_restarts * opts->nb_blocks, sizeof(*scratch));
-	int dir;
+	const size_t nb = (size_t)opts->nb_restarts * opts->nb_blocks;
+	double *x = calloc(nb, sizeof(*x));
+	unsigned int k;
+	size_t i;
 
-	if (scratch == NULL)
+	if (x == NULL)
 		return -ENOMEM;
-	for (dir = 0; dir < NB_DIRS && !opts->count_instructions; dir++) {
-		row->cycles[SIDE_A][dir] = estimate_field(row, opts, scratch, field_a, dir);
-		row->cycles[SIDE_B][dir] = estimate_field(row, opts, scratch, field_b, dir);
-		row->ratio[dir] = estimate_field(row, opts, scratch, field_ratio, dir);
-		row->control[dir] = estimate_field(row, opts, scratch, field_control, dir);
+	for (k = 0; k < bench_nb_metrics(opts) && !opts->count_instructions; k++) {
+		row->value[SIDE_A][k] = estimate_field(row, opts, x, FIELD_A, k);
+		row->value[SIDE_B][k] = estimate_field(row, opts, x, FIELD_B, k);
+		row->ratio[k] = estimate_field(row, opts, x, FIELD_RATIO, k);
+		row->control[k] = estimate_field(row, opts, x, FIELD_CONTROL, k);
+		row->idle[SIDE_A][k] = estimate_field(row, opts, x, FIELD_IDLE_A, k).median;
+		row->idle[SIDE_B][k] = estimate_field(row, opts, x, FIELD_IDLE_B, k).median;
 	}
-	free(scratch);
+	for (i = 0; i < nb && !opts->count_instructions; i++) {
+		row->nb_disturbed += row->blocks[i].nb_disturbed != 0;
+		row->nb_redone += row->blocks[i].nb_redone;
+	}
+	free(x);
 	return 0;
 }
 
@@ -103,6 +115,20 @@ bool
 bench_control_ok(const struct bench_estimate *control)
 {
 	return control->lo < 1.005 && control->hi >= 0.995;
+}
+
+bool
+bench_device_limits(const struct bench_row *row, const struct bench_opts *opts, unsigned int metric)
+{
+	return bench_mode_info(opts->mode)->has_device_thread &&
+			(row->idle[SIDE_A][metric] < MIN_IDLE ||
+					row->idle[SIDE_B][metric] < MIN_IDLE);
+}
+
+bool
+bench_row_disturbed(const struct bench_row *row, const struct bench_opts *opts)
+{
+	return row->nb_disturbed > MAX_DISTURBED * opts->nb_restarts * opts->nb_blocks;
 }
 
 const char *
@@ -137,22 +163,31 @@ bench_row_instructions(const struct bench_row *row, const struct bench_opts *opt
 void
 bench_report_head(const struct bench_machine *machine, const struct bench_opts *opts)
 {
-	printf("%s, %s, core %d, load %.2f\n", machine->cpu, machine->kernel, machine->core,
-			machine->load);
-	printf("%s, %s, same-core stepping%s%s, %u B packets of %u Tx segment(s), SIMD limit %s",
-			machine->dpdk, machine->when, opts->is_cold ? ", cold rings" : "",
+	const struct bench_mode_info *mode = bench_mode_info(opts->mode);
+
+	printf("%s, %s, core %d", machine->cpu, machine->kernel, opts->core);
+	if (mode->has_device_thread)
+		printf(", device on core %d", opts->device_core);
+	printf(", load %.2f\n%s, %s, %s%s%s, %u B packets of %u Tx segment(s), SIMD limit ",
+			machine->load, machine->dpdk, machine->when, mode->title,
+			opts->is_cold ? ", cold rings" : "",
 			opts->rx_csum ? ", Rx checksum offload" : "", opts->frame_len,
-			opts->nb_segs, opts->simd_bits ? "" : "EAL's default\n");
-	if (opts->simd_bits)
+			opts->nb_segs);
+	if (opts->simd_bits != 0)
 		printf("%u bits\n", opts->simd_bits);
-	if (opts->count_instructions)
+	else
+		printf("EAL's default\n");
+	if (opts->count_instructions) {
 		printf("instructions per packet of the burst function, counted by the trap flag, "
 		       "%u restarts x %d passes\n",
 				opts->nb_restarts, BENCH_NB_PASSES);
-	else
-		printf("TSC cycles per packet; median [95 %% bootstrap interval] of %u restarts x "
-		       "%u A B B A blocks\n",
-				opts->nb_restarts, opts->nb_blocks);
+		return;
+	}
+	printf("median [95 %% bootstrap interval] of %u restarts x %u A B B A blocks",
+			opts->nb_restarts, opts->nb_blocks);
+	if (mode->has_device_thread)
+		printf(" of %u ms windows", opts->window_ms);
+	putchar('\n');
 }
 
 static void
@@ -169,9 +204,12 @@ report_sides(const struct bench_row *row)
 		printf("  %c = %s; burst modes Tx: %s, Rx: %s\n", "AB"[i], s -> vdev,
 				s -> mode[DIR_TX][0] ? s -> mode[DIR_TX] : "not told",
 				s->mode[DIR_RX][0] ? s->mode[DIR_RX] : "not told");
-		printf("      sent %" PRIu64 " = seen, produced %" PRIu64 " = received, doorbells "
-		       "per burst %.4f%s%s\n",
-				s->sent, s->produced, s->bursts ? (double)s->kicks / s->bursts : 0,
+		printf("      sent %" PRIu64 " = seen, produced %" PRIu64 " = received, ", s->sent,
+				s->produced);
+		if (s->not_echoed != 0)
+			printf("not echoed for want of a buffer %" PRIu64 ", ", s->not_echoed);
+		printf("doorbells per burst %.4f%s%s\n",
+				s->bursts ? (double)s->kicks / s->bursts : 0,
 				s->features & ~both ? "; features only here: " : "",
 				s->features & ~both ? bench_features_text(s->features & ~both, text,
 								      sizeof(text)) :
@@ -183,7 +221,7 @@ report_sides(const struct bench_row *row)
 static void
 report_instructions(const struct bench_row *row, const struct bench_opts *opts)
 {
-	int dir;
+	unsigned int dir;
 
 	printf("  %-4s %18s %18s %10s\n", "", "A", "B", "B/A");
 	for (dir = 0; dir < NB_DIRS; dir++) {
@@ -192,30 +230,61 @@ report_instructions(const struct bench_row *row, const struct bench_opts *opts)
 
 		for (i = SIDE_A; i <= SIDE_B; i++)
 			bench_row_instructions(row, opts, i, dir, &min[i], &max[i]);
-		printf("  %-4s %8.1f..%-8.1f %8.1f..%-8.1f %10.2f\n", dir_name[dir], min[0], max[0],
+		printf("  %-4s %8.1f..%-8.1f %8.1f..%-8.1f %10.2f\n",
+				bench_mode_info(MODE_STEP)->metrics[dir].label, min[0], max[0],
 				min[1], max[1], (min[1] + max[1]) / (min[0] + max[0]));
 	}
 }
 
 static void
-report_cycles(const struct bench_row *row)
+report_metric(const struct bench_row *row, const struct bench_opts *opts, unsigned int k)
 {
-	int dir;
+	const struct bench_mode_info *mode = bench_mode_info(opts->mode);
+	const struct bench_estimate *a = &row->value[SIDE_A][k];
+	const struct bench_estimate *b = &row->value[SIDE_B][k];
+	const struct bench_estimate *r = &row->ratio[k];
+	const struct bench_estimate *c = &row->control[k];
+	char label[64];
 
-	printf("  %-4s %-20s  %-20s  %-26s  %s\n", "", "A cycles/packet", "B cycles/packet",
-			"B/A (times fewer for A)", "A/A control");
-	for (dir = 0; dir < NB_DIRS; dir++) {
-		const struct bench_estimate *a = &row->cycles[SIDE_A][dir];
-		const struct bench_estimate *b = &row->cycles[SIDE_B][dir];
-		const struct bench_estimate *r = &row->ratio[dir];
-		const struct bench_estimate *c = &row->control[dir];
+	snprintf(label, sizeof(label), "%s, %s", mode->metrics[k].label, mode->metrics[k].unit);
+	printf("  %-30s %6.2f [%6.2f, %6.2f]  %6.2f [%6.2f, %6.2f]  %5.2f [%5.2f, %5.2f]  "
+	       "%.3f [%.3f, %.3f]",
+			label, a->median, a->lo, a->hi, b->median, b->lo, b->hi, r->median, r->lo,
+			r->hi, c->median, c->lo, c->hi);
+	if (mode->has_device_thread)
+		printf("  %3.0f / %.0f %%", 100 * row->idle[SIDE_A][k], 100 * row->idle[SIDE_B][k]);
+	printf("%s%s\n", bench_control_ok(c) ? "" : "  <- CONTROL FAILED",
+			bench_device_limits(row, opts, k) ? "  <- DEVICE LIMIT" : "");
+}
 
-		printf("  %-4s %5.1f [%5.1f, %5.1f]  %5.1f [%5.1f, %5.1f]  %5.2f [%5.2f, %5.2f]"
-		       "        %.3f [%.3f, %.3f]%s\n",
-				dir_name[dir], a->median, a->lo, a->hi, b->median, b->lo, b->hi,
-				r->median, r->lo, r->hi, c->median, c->lo, c->hi,
-				bench_control_ok(c) ? "" : "  <- CONTROL FAILED");
+static void
+report_measured(const struct bench_row *row, const struct bench_opts *opts)
+{
+	bool is_control_ok = true, is_limited = false;
+	unsigned int k;
+
+	printf("  %-30s %-24s  %-24s  %-20s  %-20s%s\n", "", "A", "B", "A better by a factor",
+			"A/A control",
+			bench_mode_info(opts->mode)->has_device_thread ? "  device idle A / B" :
+									 "");
+	for (k = 0; k < bench_nb_metrics(opts); k++) {
+		report_metric(row, opts, k);
+		is_control_ok &= bench_control_ok(&row->control[k]);
+		is_limited |= bench_device_limits(row, opts, k);
 	}
+	if (!is_control_ok)
+		printf("  NOTE: an A/A control does not contain 1.00: the machine was too noisy for "
+		       "that line\n");
+	if (is_limited)
+		printf("  NOTE: DEVICE LIMIT: the device was idle for less than %.0f %% of the time, "
+		       "so that line measures the device\n",
+				100 * MIN_IDLE);
+	if (row->nb_redone + row->nb_disturbed != 0)
+		printf("  NOTE: %s%u of %u blocks with a pause of the core, after %u were done "
+		       "again for that\n",
+				bench_row_disturbed(row, opts) ? "DISTURBED: " : "",
+				row->nb_disturbed, opts->nb_restarts * opts->nb_blocks,
+				row->nb_redone);
 }
 
 void
@@ -223,8 +292,11 @@ bench_report_row(const struct bench_row *row, const struct bench_opts *opts)
 {
 	const char *remark;
 
-	printf("\nqueue %u, burst %u, model %s\n", row->c.queue, row->c.burst,
-			bench_model_name(row->c.model));
+	printf("\nqueue %u, burst %u, model %s, %u queue pair(s)", row->c.queue, row->c.burst,
+			bench_model_name(row->c.model), row->c.pairs);
+	if (opts->mode == MODE_LATENCY)
+		printf(", load %u %%", row->c.load);
+	putchar('\n');
 	if (!row->is_complete) {
 		printf("  NOT MEASURED: fewer blocks than asked for; the reason is on stderr\n");
 		return;
@@ -233,14 +305,9 @@ bench_report_row(const struct bench_row *row, const struct bench_opts *opts)
 	if (opts->count_instructions)
 		report_instructions(row, opts);
 	else
-		report_cycles(row);
+		report_measured(row, opts);
 	remark = bench_row_remark(row);
 	if (remark != NULL)
 		printf("  NOTE: %s\n", remark);
-	if (!opts->count_instructions &&
-			(!bench_control_ok(&row->control[DIR_TX]) ||
-					!bench_control_ok(&row->control[DIR_RX])))
-		printf("  NOTE: the A/A control does not contain 1.00: the machine was too noisy for "
-		       "these numbers\n");
 	fflush(stdout);
 }

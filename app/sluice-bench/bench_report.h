@@ -18,9 +18,12 @@ struct bench_row {
 	struct bench_result *results;
 	struct bench_block *blocks;
 	/* filled by bench_row_estimate() */
-	struct bench_estimate cycles[2][NB_DIRS]; /* of A, of B */
-	struct bench_estimate ratio[NB_DIRS];     /* B / A: how many times fewer A needs */
-	struct bench_estimate control[NB_DIRS];   /* second A / A */
+	struct bench_estimate value[2][BENCH_METRICS]; /* of A, of B */
+	struct bench_estimate ratio[BENCH_METRICS];    /* how many times better A is */
+	struct bench_estimate control[BENCH_METRICS];  /* second A / A */
+	double idle[2][BENCH_METRICS];                 /* median share of the device's time */
+	unsigned int nb_disturbed;                     /* blocks in which the core was taken away */
+	unsigned int nb_redone;
 };
 
 struct bench_machine {
@@ -29,16 +32,22 @@ struct bench_machine {
 	char when[32];
 	const char *dpdk;
 	double load; /* when the run began */
-	int core;
 };
 
-void bench_machine_read(struct bench_machine *machine, const struct bench_opts *opts);
+void bench_machine_read(struct bench_machine *machine);
 
 /** 0 or -ENOMEM. The row must be complete. */
 int bench_row_estimate(struct bench_row *row, const struct bench_opts *opts);
 
-/** Does the control contain 1.00 in every direction, at the two digits that are printed? */
+/** Does the control contain 1.00, at the two digits that are printed? */
 bool bench_control_ok(const struct bench_estimate *control);
+
+/** Was the device the limit: did it find work nearly always, with one of the sides? */
+bool bench_device_limits(
+		const struct bench_row *row, const struct bench_opts *opts, unsigned int metric);
+
+/** Was the core taken away in more than a tenth of the blocks? */
+bool bench_row_disturbed(const struct bench_row *row, const struct bench_opts *opts);
 
 /** Different datapath features, or a side without a device: must be said beside the numbers. */
 const char *bench_row_remark(const struct bench_row *row);

@@ -150,30 +150,48 @@ measure_row(struct bench_row *row, const struct bench_opts *opts, int argc, char
 	return status;
 }
 
+static unsigned int
+nb_cases(const struct bench_opts *opts)
+{
+	return opts->queues.nb * opts->bursts.nb * opts->models.nb * opts->pairs.nb *
+			opts->loads.nb;
+}
+
+/* Combination `i` of the lists; the last list turns fastest. */
+static struct bench_case
+case_at(const struct bench_opts *opts, unsigned int i)
+{
+	struct bench_case c;
+
+	c.load = opts->loads.v[i % opts->loads.nb];
+	i /= opts->loads.nb;
+	c.pairs = opts->pairs.v[i % opts->pairs.nb];
+	i /= opts->pairs.nb;
+	c.model = opts->models.v[i % opts->models.nb];
+	i /= opts->models.nb;
+	c.burst = opts->bursts.v[i % opts->bursts.nb];
+	c.queue = opts->queues.v[i / opts->bursts.nb];
+	return c;
+}
+
 /* Every combination of the lists; returns the worst exit status. */
 static int
 measure_all(struct bench_row *rows, unsigned int *nb_rows, const struct bench_opts *opts, int argc,
 		char **argv)
 {
-	unsigned int q, b, m;
+	unsigned int i;
 	int status = BENCH_OK;
 
-	for (q = 0; q < opts->queues.nb; q++)
-		for (b = 0; b < opts->bursts.nb; b++)
-			for (m = 0; m < opts->models.nb && !is_interrupted; m++) {
-				struct bench_row *row = &rows[(*nb_rows)++];
-				int ret;
+	for (i = 0; i < nb_cases(opts) && !is_interrupted; i++) {
+		struct bench_row *row = &rows[(*nb_rows)++];
+		int ret;
 
-				row->c = (struct bench_case){
-					opts->queues.v[q],
-					opts->bursts.v[b],
-					opts->models.v[m],
-				};
-				ret = measure_row(row, opts, argc, argv);
-				if (ret != BENCH_OK)
-					status = ret;
-				bench_report_row(row, opts);
-			}
+		row->c = case_at(opts, i);
+		ret = measure_row(row, opts, argc, argv);
+		if (ret != BENCH_OK)
+			status = ret;
+		bench_report_row(row, opts);
+	}
 	return is_interrupted ? BENCH_FAILED : status;
 }
 
@@ -196,10 +214,10 @@ main(int argc, char **argv)
 	/* the measuring process ends by the signal; we stay to clean up after it */
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-	rows = calloc((size_t)opts.queues.nb * opts.bursts.nb * opts.models.nb, sizeof(*rows));
+	rows = calloc(nb_cases(&opts), sizeof(*rows));
 	if (rows == NULL)
 		return BENCH_FAILED;
-	bench_machine_read(&machine, &opts);
+	bench_machine_read(&machine);
 	bench_report_head(&machine, &opts);
 	status = measure_all(rows, &nb_rows, &opts, argc, argv);
 	if (opts.json_path != NULL &&

@@ -3,7 +3,7 @@
  */
 
 /*
- * The part of the null device that does not depend on the ring layout: the two loops, the three
+ * The part of the null device that does not depend on the ring layout: the loops, the three
  * models, address translation. It relies on librte_vhost for the handshake and the memory table
  * and must never trust what the driver wrote without a check.
  */
@@ -53,16 +53,20 @@ ring_attach(struct null_dev *dev, struct null_ring *ring, uint16_t vring_idx)
 	ring->avail_idx = ring->avail_seen = avail;
 	ring->used_idx = used;
 	ring->nb_shadow = 0;
-	return 0;
+	/* nobody sleeps here, so nobody needs to be woken */
+	return rte_vhost_enable_guest_notification(dev->vid, vring_idx, 0) == 0 ? 0 : -ENODEV;
 }
 
 int
-null_dev_attach(struct null_dev *dev, int vid, const void *frame, uint32_t frame_len)
+null_dev_attach(struct null_dev *dev, int vid, uint16_t nb_pairs, const void *frame,
+		uint32_t frame_len)
 {
-	int ret;
+	int ret = 0;
+	uint16_t i;
 
 	memset(dev, 0, sizeof(*dev));
 	dev->vid = vid;
+	dev->nb_pairs = nb_pairs;
 	memcpy(dev->frame, frame, RTE_MIN(frame_len, (uint32_t)NULL_MAX_FRAME));
 	if (rte_vhost_get_negotiated_features(vid, &dev->features) != 0 ||
 			rte_vhost_get_mem_table(vid, &dev->mem) != 0)
@@ -74,9 +78,11 @@ null_dev_attach(struct null_dev *dev, int vid, const void *frame, uint32_t frame
 	dev->hdr_len = dev->is_mergeable || HAS(dev->features, VIRTIO_F_VERSION_1) ?
 			sizeof(struct virtio_net_hdr_mrg_rxbuf) :
 			sizeof(struct virtio_net_hdr);
-	ret = ring_attach(dev, &dev->rx, 0);
-	if (ret == 0)
-		ret = ring_attach(dev, &dev->tx, 1);
+	for (i = 0; i < nb_pairs && ret == 0; i++) {
+		ret = ring_attach(dev, &dev->rx[i], 2 * i);
+		if (ret == 0)
+			ret = ring_attach(dev, &dev->tx[i], 2 * i + 1);
+	}
 	if (ret != 0)
 		null_dev_detach(dev);
 	else
@@ -84,18 +90,32 @@ null_dev_attach(struct null_dev *dev, int vid, const void *frame, uint32_t frame
 	return ret;
 }
 
+static int
+ring_refresh(const struct null_dev *dev, struct null_ring *ring, uint16_t vring_idx)
+{
+	if (rte_vhost_get_vhost_vring(dev->vid, vring_idx, &ring->vring) != 0 ||
+			ring->vring.desc == NULL || ring->vring.size != ring->size)
+		return -ENODEV;
+	return 0;
+}
+
 int
 null_dev_refresh(struct null_dev *dev)
 {
+	int ret = 0;
+	uint16_t i;
+
 	free(dev->mem);
 	dev->mem = NULL;
-	if (rte_vhost_get_mem_table(dev->vid, &dev->mem) != 0 ||
-			rte_vhost_get_vhost_vring(dev->vid, 0, &dev->rx.vring) != 0 ||
-			rte_vhost_get_vhost_vring(dev->vid, 1, &dev->tx.vring) != 0 ||
-			dev->rx.vring.desc == NULL || dev->tx.vring.desc == NULL ||
-			dev->rx.vring.size != dev->rx.size || dev->tx.vring.size != dev->tx.size)
+	dev->last.size = 0;
+	if (rte_vhost_get_mem_table(dev->vid, &dev->mem) != 0)
 		return -ENODEV;
-	return 0;
+	for (i = 0; i < dev->nb_pairs && ret == 0; i++) {
+		ret = ring_refresh(dev, &dev->rx[i], 2 * i);
+		if (ret == 0)
+			ret = ring_refresh(dev, &dev->tx[i], 2 * i + 1);
+	}
+	return ret;
 }
 
 void
@@ -106,37 +126,24 @@ null_dev_detach(struct null_dev *dev)
 }
 
 void *
-null_dev_va(const struct null_dev *dev, uint64_t addr, uint64_t len)
+null_dev_find(struct null_dev *dev, uint64_t addr, uint64_t len)
 {
-	uint64_t got = len;
-	uint64_t va = rte_vhost_va_from_guest_pa(dev->mem, addr, &got);
+	uint32_t i;
 
-	return va != 0 && got == len ? (void *)(uintptr_t)va : NULL;
-}
+	for (i = 0; i < dev->mem->nregions; i++) {
+		const struct rte_vhost_mem_region *reg = &dev->mem->regions[i];
+		const uint64_t off = addr - reg->guest_phys_addr;
 
-int
-null_buf_add(struct null_dev *dev, const struct null_ring *ring, struct null_buf *buf,
-		uint64_t addr, uint32_t len, uint16_t flags)
-{
-	struct null_seg *seg = &buf->seg[buf->nb_seg];
-
-	if (buf->nb_seg == NULL_MAX_SEG) {
-		dev->error = "descriptor chain too long";
-		return -E2BIG;
+		if (off >= reg->size || len > reg->size - off)
+			continue;
+		dev->last = (struct null_region){
+			.start = reg->guest_phys_addr,
+			.size = reg->size,
+			.va = (uint8_t *)(uintptr_t)reg->host_user_addr,
+		};
+		return dev->last.va + off;
 	}
-	if (!(flags & VRING_DESC_F_WRITE) != ring->is_tx) {
-		dev->error = "descriptor with the wrong direction";
-		return -EINVAL;
-	}
-	seg->va = null_dev_va(dev, addr, len);
-	if (seg->va == NULL) {
-		dev->error = "descriptor address outside of the memory table";
-		return -EFAULT;
-	}
-	seg->len = len;
-	buf->len += len;
-	buf->nb_seg++;
-	return 0;
+	return NULL;
 }
 
 static int
@@ -186,28 +193,43 @@ model_read(struct null_dev *dev, const struct null_buf *buf)
 			dev->sink += ((const volatile uint8_t *)buf->seg[i].va)[off];
 }
 
-uint32_t
-null_dev_consume(struct null_dev *dev)
+/* The next transmitted packet, checked. Negative or 0: there is none. */
+static int
+tx_take(struct null_dev *dev, struct null_ring *ring, struct null_buf *buf)
 {
-	struct null_ring *ring = &dev->tx;
-	struct null_buf buf;
-	uint32_t nb = 0;
+	const int ret = ring_pop(dev, ring, buf);
 
-	while (ring_pop(dev, ring, &buf) > 0) {
-		if (buf.len <= dev->hdr_len) {
-			dev->error = "transmitted packet shorter than its header";
-			break;
-		}
+	if (ret > 0 && buf->len <= dev->hdr_len) {
+		dev->error = "transmitted packet shorter than its header";
+		return -EINVAL;
+	}
+	return ret;
+}
+
+/* A transmitted packet is done with. */
+static void
+tx_complete(struct null_dev *dev, struct null_ring *ring, const struct null_buf *buf)
+{
+	ring->packets++;
+	ring->bytes += buf->len - dev->hdr_len;
+	ring_used(ring, buf, 0);
+	if (ring->nb_shadow >= NULL_BATCH)
+		ring_flush(dev, ring);
+}
+
+uint32_t
+null_dev_consume(struct null_dev *dev, uint16_t pair, uint32_t nb_max)
+{
+	struct null_ring *ring = &dev->tx[pair];
+	struct null_buf buf;
+	uint32_t nb;
+
+	for (nb = 0; nb < nb_max && tx_take(dev, ring, &buf) > 0; nb++) {
 		if (dev->model != NULL_N0)
 			model_read(dev, &buf);
-		dev->tx_bytes += buf.len - dev->hdr_len;
-		ring_used(ring, &buf, 0);
-		nb++;
-		if (ring->nb_shadow >= NULL_BATCH)
-			ring_flush(dev, ring);
+		tx_complete(dev, ring, &buf);
 	}
 	ring_flush(dev, ring);
-	dev->tx_packets += nb;
 	return nb;
 }
 
@@ -248,9 +270,8 @@ model_write_header(const struct null_dev *dev, const struct null_buf *buf, uint1
 
 /* Take buffers for `need` bytes. Returns how many, 0 if there are too few: then nothing is taken. */
 static uint32_t
-rx_take(struct null_dev *dev, struct null_buf *bufs, uint32_t need)
+rx_take(struct null_dev *dev, struct null_ring *ring, struct null_buf *bufs, uint32_t need)
 {
-	struct null_ring *ring = &dev->rx;
 	const uint16_t avail_idx = ring->avail_idx;
 	const bool avail_wrap = ring->avail_wrap;
 	const uint32_t max = dev->is_mergeable ? NULL_MAX_MERGE : 1;
@@ -274,39 +295,132 @@ rx_take(struct null_dev *dev, struct null_buf *bufs, uint32_t need)
 	return 0;
 }
 
-uint32_t
-null_dev_produce(struct null_dev *dev, uint32_t nb, uint32_t len)
+/* A packet of `need` bytes, header included, that takes several buffers. */
+static __rte_noinline bool
+rx_put_many(struct null_dev *dev, struct null_ring *ring, enum null_model model,
+		const uint8_t *frame, uint32_t need)
+{
+	struct null_buf bufs[NULL_MAX_MERGE];
+	const uint32_t nb_bufs = rx_take(dev, ring, bufs, need);
+	uint32_t left = need, i;
+
+	if (nb_bufs == 0)
+		return false;
+	/* such a packet must say so whatever the model is */
+	model_write_header(dev, &bufs[0], nb_bufs);
+	for (i = 0; i < nb_bufs; i++) {
+		const uint32_t written = RTE_MIN(left, bufs[i].len);
+		const uint32_t skip = i == 0 ? dev->hdr_len : 0;
+
+		if (model >= NULL_N2)
+			buf_write(&bufs[i], skip, frame, written - skip);
+		frame += written - skip;
+		left -= written;
+		ring_used(ring, &bufs[i], written);
+	}
+	return true;
+}
+
+/* One packet of `len` bytes from `frame`. False: too few buffers, or an error. */
+static bool
+rx_put(struct null_dev *dev, struct null_ring *ring, enum null_model model, const uint8_t *frame,
+		uint32_t len)
 {
 	const uint32_t need = dev->hdr_len + len;
-	struct null_ring *ring = &dev->rx;
-	struct null_buf bufs[NULL_MAX_MERGE];
-	uint32_t done, i;
+	const uint16_t avail_idx = ring->avail_idx;
+	const bool avail_wrap = ring->avail_wrap;
+	struct null_buf buf;
 
-	for (done = 0; done < nb; done++) {
-		uint32_t left = need, off = 0;
-		const uint32_t nb_bufs = rx_take(dev, bufs, need);
-
-		if (nb_bufs == 0)
-			break;
-		/* a packet in several buffers must say so whatever the model is */
-		if (dev->model >= NULL_N1 || nb_bufs > 1)
-			model_write_header(dev, &bufs[0], nb_bufs);
-		for (i = 0; i < nb_bufs; i++) {
-			const uint32_t written = RTE_MIN(left, bufs[i].len);
-			const uint32_t skip = i == 0 ? dev->hdr_len : 0;
-
-			if (dev->model >= NULL_N2)
-				buf_write(&bufs[i], skip, dev->frame + off, written - skip);
-			off += written - skip;
-			left -= written;
-			ring_used(ring, &bufs[i], written);
-		}
-		if (ring->nb_shadow >= NULL_BATCH)
-			ring_flush(dev, ring);
+	if (ring_pop(dev, ring, &buf) <= 0)
+		return false;
+	if (likely(buf.len >= need)) {
+		if (model >= NULL_N1 || dev->must_write_header)
+			model_write_header(dev, &buf, 1);
+		if (model >= NULL_N2)
+			buf_write(&buf, dev->hdr_len, frame, len);
+		ring_used(ring, &buf, need);
+	} else {
+		ring->avail_idx = avail_idx;
+		ring->avail_wrap = avail_wrap;
+		if (!rx_put_many(dev, ring, model, frame, need))
+			return false;
 	}
+	ring->packets++;
+	if (ring->nb_shadow >= NULL_BATCH)
+		ring_flush(dev, ring);
+	return true;
+}
+
+uint32_t
+null_dev_produce(struct null_dev *dev, uint16_t pair, uint32_t nb, uint32_t len)
+{
+	struct null_ring *ring = &dev->rx[pair];
+	uint32_t done;
+
+	/* as vhost: the misses of a batch shall overlap */
+	if (dev->model != NULL_N0 || dev->must_write_header) {
+		if (dev->is_packed)
+			null_packed_prefetch(dev, ring, nb);
+		else
+			null_split_prefetch(dev, ring, nb);
+	}
+	for (done = 0; done < nb && rx_put(dev, ring, dev->model, dev->frame, len); done++)
+		;
 	ring_flush(dev, ring);
-	dev->rx_packets += done;
 	return done;
+}
+
+/* The packet behind the header, in one piece. Returns its length. */
+static uint32_t
+gather(const struct null_dev *dev, const struct null_buf *buf, uint8_t *frame)
+{
+	uint32_t skip = dev->hdr_len, len = 0;
+	uint16_t i;
+
+	for (i = 0; i < buf->nb_seg; i++) {
+		const struct null_seg *seg = &buf->seg[i];
+		const uint32_t from = RTE_MIN(skip, seg->len);
+		const uint32_t n = RTE_MIN(seg->len - from, NULL_MAX_FRAME - len);
+
+		memcpy(frame + len, seg->va + from, n);
+		skip -= from;
+		len += n;
+	}
+	return len;
+}
+
+uint32_t
+null_dev_echo(struct null_dev *dev, uint16_t pair, uint32_t nb_max)
+{
+	struct null_ring *tx = &dev->tx[pair], *rx = &dev->rx[pair];
+	struct null_buf buf;
+	uint32_t nb;
+
+	for (nb = 0; nb < nb_max && tx_take(dev, tx, &buf) > 0; nb++) {
+		const uint32_t len = gather(dev, &buf, dev->frame);
+
+		if (!rx_put(dev, rx, NULL_N2, dev->frame, len))
+			dev->nb_not_echoed++;
+		tx_complete(dev, tx, &buf);
+	}
+	/* the packet's way back first: that is what somebody waits for */
+	ring_flush(dev, rx);
+	ring_flush(dev, tx);
+	return nb;
+}
+
+struct null_counts
+null_dev_counts(const struct null_dev *dev)
+{
+	struct null_counts sum = { 0 };
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_pairs; i++) {
+		sum.tx_packets += dev->tx[i].packets;
+		sum.tx_bytes += dev->tx[i].bytes;
+		sum.rx_packets += dev->rx[i].packets;
+	}
+	return sum;
 }
 
 static void
@@ -341,8 +455,12 @@ ring_flush_lines(const struct null_dev *dev, const struct null_ring *ring)
 void
 null_dev_flush_rings(struct null_dev *dev)
 {
-	ring_flush_lines(dev, &dev->rx);
-	ring_flush_lines(dev, &dev->tx);
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_pairs; i++) {
+		ring_flush_lines(dev, &dev->rx[i]);
+		ring_flush_lines(dev, &dev->tx[i]);
+	}
 }
 
 static uint64_t
@@ -360,5 +478,10 @@ ring_kicks(const struct null_ring *ring)
 uint64_t
 null_dev_kicks(struct null_dev *dev)
 {
-	return ring_kicks(&dev->rx) + ring_kicks(&dev->tx);
+	uint64_t nb = 0;
+	uint16_t i;
+
+	for (i = 0; i < dev->nb_pairs; i++)
+		nb += ring_kicks(&dev->rx[i]) + ring_kicks(&dev->tx[i]);
+	return nb;
 }

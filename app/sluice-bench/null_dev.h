@@ -15,6 +15,7 @@
 #ifndef NULL_DEV_H
 #define NULL_DEV_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@
 #define NULL_MAX_SEG 64   /* descriptors of one buffer */
 #define NULL_MAX_MERGE 16 /* buffers of one received packet */
 #define NULL_MAX_FRAME 9216
+#define NULL_MAX_PAIRS 8 /* queue pairs */
 
 enum null_model {
 	NULL_N0, /* rings only */
@@ -36,11 +38,13 @@ struct null_seg {
 	uint32_t len;
 };
 
-/* A buffer taken from the available ring: private copy, checked and translated. */
+/* A buffer taken from the available ring: private copy, checked and translated. id and nb_slots are
+ * not neighbours: one load of what two stores have just written would wait for both.
+ */
 struct null_buf {
 	uint16_t id;
-	uint16_t nb_slots; /* ring slots that it occupies (packed) */
 	uint16_t nb_seg;
+	uint16_t nb_slots; /* ring slots that it occupies (packed) */
 	uint32_t len;
 	struct null_seg seg[NULL_MAX_SEG];
 };
@@ -62,8 +66,17 @@ struct null_ring {
 	uint16_t avail_seen; /* split: the driver's index as last read */
 	bool avail_wrap;     /* packed */
 	bool used_wrap;
+	uint64_t packets; /* taken from a Tx ring, or put into an Rx ring */
+	uint64_t bytes;   /* of a Tx ring, without the virtio-net header */
 	uint16_t nb_shadow;
 	struct null_used used_shadow[NULL_BATCH + NULL_MAX_MERGE];
+};
+
+/* A piece of the driver's memory, as this process sees it. */
+struct null_region {
+	uint64_t start; /* device address */
+	uint64_t size;
+	uint8_t *va;
 };
 
 struct null_dev {
@@ -74,21 +87,32 @@ struct null_dev {
 	bool is_packed;
 	bool is_in_order;
 	bool is_mergeable;
+	uint16_t nb_pairs;
 	struct rte_vhost_memory *mem;
-	enum null_model model; /* may be changed between calls */
+	/* may be changed between calls */
+	enum null_model model;
+	bool must_write_header; /* of received packets, also in model N0 */
 	/* owned by the thread that steps the device */
-	struct null_ring rx;
-	struct null_ring tx;
-	uint64_t tx_packets;
-	uint64_t tx_bytes; /* without the virtio-net header */
-	uint64_t rx_packets;
+	struct null_ring rx[NULL_MAX_PAIRS];
+	struct null_ring tx[NULL_MAX_PAIRS];
+	struct null_region last;       /* of the memory table, met last */
+	uint64_t nb_not_echoed;        /* for want of a receive buffer */
 	uint64_t sink;                 /* keeps the loads of N1 and N2 alive */
 	const char *error;             /* NULL while the driver behaves */
 	uint8_t frame[NULL_MAX_FRAME]; /* what N2 writes */
 };
 
-/** Fill `dev` from the running vhost device `vid`. Returns 0 or -errno. */
-int null_dev_attach(struct null_dev *dev, int vid, const void *frame, uint32_t frame_len);
+struct null_counts {
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+	uint64_t rx_packets;
+};
+
+/** Fill `dev` from the running vhost device `vid` with its first `nb_pairs` queue pairs.
+ * Returns 0 or -errno.
+ */
+int null_dev_attach(struct null_dev *dev, int vid, uint16_t nb_pairs, const void *frame,
+		uint32_t frame_len);
 
 /** Look again where the memory and the rings are; the indices stay. 0 or -errno. */
 int null_dev_refresh(struct null_dev *dev);
@@ -96,13 +120,23 @@ int null_dev_refresh(struct null_dev *dev);
 /** Give back what attach took; accepts a zeroed object. */
 void null_dev_detach(struct null_dev *dev);
 
-/** Take everything that the driver transmitted and complete it. Returns the packets taken. */
-uint32_t null_dev_consume(struct null_dev *dev);
+/** Take what the driver transmitted on a pair, at most `nb_max` packets, and complete it.
+ * Returns the packets taken.
+ */
+uint32_t null_dev_consume(struct null_dev *dev, uint16_t pair, uint32_t nb_max);
 
-/** Fill up to `nb` packets of `len` bytes into receive buffers. Returns the packets produced. */
-uint32_t null_dev_produce(struct null_dev *dev, uint32_t nb, uint32_t len);
+/** Fill up to `nb` packets of `len` bytes into a pair's receive buffers. Returns how many. */
+uint32_t null_dev_produce(struct null_dev *dev, uint16_t pair, uint32_t nb, uint32_t len);
 
-/** Evict the lines of both rings from every cache, so that the next access is a miss. */
+/** Copy what the driver transmitted on a pair, at most `nb_max` packets, into its receive buffers,
+ * whatever the model is. A packet without a buffer is dropped. Returns the packets taken.
+ */
+uint32_t null_dev_echo(struct null_dev *dev, uint16_t pair, uint32_t nb_max);
+
+/** Sums over all pairs. */
+struct null_counts null_dev_counts(const struct null_dev *dev);
+
+/** Evict the lines of all rings from every cache, so that the next access is a miss. */
 void null_dev_flush_rings(struct null_dev *dev);
 
 /** Doorbells rung since the last call. */
@@ -117,11 +151,50 @@ void null_split_flush(struct null_ring *ring);
 int null_packed_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *buf);
 void null_packed_flush(const struct null_dev *dev, struct null_ring *ring);
 
-/* Translate and append one descriptor; negative (and dev->error) if it is not allowed. */
-int null_buf_add(struct null_dev *dev, const struct null_ring *ring, struct null_buf *buf,
-		uint64_t addr, uint32_t len, uint16_t flags);
+/* Ask the cache for the first line of each of the next `nb` receive buffers, if they are there. */
+void null_split_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb);
+void null_packed_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb);
 
 /* Device address to pointer; NULL unless all of [addr, addr + len) lies in one region. */
-void *null_dev_va(const struct null_dev *dev, uint64_t addr, uint64_t len);
+void *null_dev_find(struct null_dev *dev, uint64_t addr, uint64_t len);
+
+/* The same, for the region that was met last. The device must be faster than what it measures, so
+ * this and null_buf_add() are inline: they run once per descriptor.
+ */
+static inline void *
+null_dev_va(struct null_dev *dev, uint64_t addr, uint64_t len)
+{
+	const struct null_region *last = &dev->last;
+
+	if (addr - last->start < last->size && len <= last->size - (addr - last->start))
+		return last->va + (addr - last->start);
+	return null_dev_find(dev, addr, len);
+}
+
+/* Translate and append one descriptor; negative (and dev->error) if it is not allowed. */
+static inline int
+null_buf_add(struct null_dev *dev, const struct null_ring *ring, struct null_buf *buf,
+		uint64_t addr, uint32_t len, uint16_t flags)
+{
+	struct null_seg *seg = &buf->seg[buf->nb_seg];
+
+	if (buf->nb_seg == NULL_MAX_SEG) {
+		dev->error = "descriptor chain too long";
+		return -E2BIG;
+	}
+	if (!(flags & VRING_DESC_F_WRITE) != ring->is_tx) {
+		dev->error = "descriptor with the wrong direction";
+		return -EINVAL;
+	}
+	seg->va = null_dev_va(dev, addr, len);
+	if (seg->va == NULL) {
+		dev->error = "descriptor address outside of the memory table";
+		return -EFAULT;
+	}
+	seg->len = len;
+	buf->len += len;
+	buf->nb_seg++;
+	return 0;
+}
 
 #endif /* NULL_DEV_H */

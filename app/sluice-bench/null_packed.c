@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include <rte_common.h>
+#include <rte_prefetch.h>
 
 #define FLAG_AVAIL (1 << VRING_PACKED_DESC_F_AVAIL)
 #define FLAG_USED (1 << VRING_PACKED_DESC_F_USED)
@@ -31,7 +32,7 @@ advance(uint16_t *slot, bool *wrap, uint32_t by, uint16_t size)
 static bool
 is_available(uint16_t flags, bool wrap)
 {
-	return !!(flags & FLAG_AVAIL) == wrap && !!(flags & FLAG_USED) != wrap;
+	return (flags & (FLAG_AVAIL | FLAG_USED)) == (wrap ? FLAG_AVAIL : FLAG_USED);
 }
 
 static int
@@ -69,26 +70,27 @@ null_packed_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *b
 	uint16_t slot = ring->avail_idx;
 	bool wrap = ring->avail_wrap;
 	struct vring_packed_desc desc;
-	uint16_t flags;
 	int ret;
 
-	/* pairs with the driver's release of the head's flags (virtio 1.2, 2.8.21.1) */
-	flags = __atomic_load_n(&dv_desc[slot].flags, __ATOMIC_ACQUIRE);
-	if (!is_available(flags, wrap))
-		return 0;
 	buf->nb_slots = 0;
 	buf->nb_seg = 0;
 	buf->len = 0;
 	do {
-		desc = dv_desc[slot];
-		if (buf->nb_slots == ring->size || !is_available(desc.flags, wrap)) {
+		/* pairs with the driver's release of the head's flags (virtio 1.2, 2.8.21.1) */
+		const uint16_t flags = __atomic_load_n(&dv_desc[slot].flags, __ATOMIC_ACQUIRE);
+
+		if (buf->nb_slots == ring->size || !is_available(flags, wrap)) {
+			if (buf->nb_slots == 0)
+				return 0;
 			dev->error = "descriptor chain not available to its end";
 			return -EINVAL;
 		}
-		if (desc.flags & VRING_DESC_F_INDIRECT)
+		desc = dv_desc[slot];
+		desc.flags = flags;
+		if (flags & VRING_DESC_F_INDIRECT)
 			ret = add_indirect(dev, ring, buf, &desc);
 		else
-			ret = null_buf_add(dev, ring, buf, desc.addr, desc.len, desc.flags);
+			ret = null_buf_add(dev, ring, buf, desc.addr, desc.len, flags);
 		if (ret != 0)
 			return ret;
 		buf->nb_slots++;
@@ -98,6 +100,20 @@ null_packed_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *b
 	ring->avail_idx = slot;
 	ring->avail_wrap = wrap;
 	return 1;
+}
+
+void
+null_packed_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb)
+{
+	const struct vring_packed_desc *dv_desc = ring->vring.desc_packed;
+	uint16_t slot = ring->avail_idx;
+	bool wrap = ring->avail_wrap;
+	uint32_t i;
+
+	for (i = 0; i < nb && is_available(dv_desc[slot].flags, wrap); i++) {
+		rte_prefetch0(null_dev_va(dev, dv_desc[slot].addr, 1));
+		advance(&slot, &wrap, 1, ring->size);
+	}
 }
 
 static uint16_t

@@ -14,14 +14,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <rte_vhost.h>
+
+#define LEAVE_MS 1000
 
 struct server_slot {
 	char path[108];
 	bool is_open;
 	int vid; /* -1: not running */
 	unsigned int generation;
+	bool is_in_use;      /* by a thread that works with the rings */
 	unsigned int starts; /* more than one: the device was restarted behind our back */
 };
 
@@ -43,8 +47,20 @@ slot_of(int vid)
 	return NULL;
 }
 
-/* librte_vhost does not tell an application that it has mapped the memory anew. This runs after
- * the message was handled and before the driver gets its reply.
+/* Tell who works with the rings that they may change, and wait until nobody does. */
+static void
+change(struct server_slot *slot)
+{
+	unsigned int ms;
+
+	__atomic_add_fetch(&slot->generation, 1, __ATOMIC_RELEASE);
+	/* acquire: what the thread did with the rings is over */
+	for (ms = 0; ms < LEAVE_MS && __atomic_load_n(&slot->is_in_use, __ATOMIC_ACQUIRE); ms++)
+		usleep(1000);
+}
+
+/* librte_vhost does not tell an application that it maps the memory anew. The first of these runs
+ * before a message is handled, the second afterwards and before the driver gets its reply.
  */
 static enum rte_vhost_msg_result
 on_message(int vid, void *msg)
@@ -55,12 +71,13 @@ on_message(int vid, void *msg)
 	pthread_mutex_lock(&lock);
 	slot = slot_of(vid);
 	if (slot != NULL)
-		__atomic_add_fetch(&slot->generation, 1, __ATOMIC_RELEASE);
+		change(slot);
 	pthread_mutex_unlock(&lock);
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 static const struct rte_vhost_user_extern_ops message_ops = {
+	.pre_msg_handle = on_message,
 	.post_msg_handle = on_message,
 };
 
@@ -95,8 +112,10 @@ on_destroy_device(int vid)
 
 	pthread_mutex_lock(&lock);
 	for (i = 0; i < NULL_SERVER_MAX; i++)
-		if (slots[i].vid == vid)
+		if (slots[i].vid == vid) {
 			slots[i].vid = -1;
+			change(&slots[i]);
+		}
 	pthread_mutex_unlock(&lock);
 }
 
@@ -167,8 +186,20 @@ null_server_check(int slot)
 unsigned int
 null_server_generation(int slot)
 {
-	/* pairs with the release in on_message() */
+	/* pairs with the release in change() */
 	return __atomic_load_n(&slots[slot].generation, __ATOMIC_ACQUIRE);
+}
+
+void
+null_server_enter(int slot)
+{
+	__atomic_store_n(&slots[slot].is_in_use, true, __ATOMIC_RELEASE);
+}
+
+void
+null_server_leave(int slot)
+{
+	__atomic_store_n(&slots[slot].is_in_use, false, __ATOMIC_RELEASE);
 }
 
 void

@@ -27,6 +27,12 @@ int null_server_check(int slot);
  */
 unsigned int null_server_generation(int slot);
 
+/** A thread of its own works with the rings of `slot` from enter to leave. It must look at the
+ * generation all the time and leave when it changes: meanwhile messages wait (1 s at most).
+ */
+void null_server_enter(int slot);
+void null_server_leave(int slot);
+
 void null_server_close(int slot);
 
 #endif /* NULL_SERVER_H */

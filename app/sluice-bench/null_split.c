@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include <rte_common.h>
+#include <rte_prefetch.h>
 
 static int
 chain_walk(struct null_dev *dev, const struct null_ring *ring, struct null_buf *buf, uint16_t head)
@@ -79,6 +80,22 @@ null_split_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *bu
 		return ret;
 	ring->avail_idx++;
 	return 1;
+}
+
+void
+null_split_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb)
+{
+	const uint16_t ahead = ring->avail_seen - ring->avail_idx;
+	uint32_t i;
+
+	for (i = 0; i < RTE_MIN(nb, (uint32_t)ahead); i++) {
+		const uint16_t slot = (uint16_t)(ring->avail_idx + i) & (ring->size - 1);
+		const uint16_t head = ring->vring.avail->ring[slot];
+
+		/* an entry that is wrong is found out when it is taken */
+		if (head < ring->size)
+			rte_prefetch0(null_dev_va(dev, ring->vring.desc[head].addr, 1));
+	}
 }
 
 void

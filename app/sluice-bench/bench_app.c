@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include "bench_app.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "null_server.h"
+
+#define DRAIN_POLLS 1000
+
+uint16_t
+bench_meter_none(
+		bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t nb, uint64_t *cost)
+{
+	(void)cost;
+	return fn(queue, pkts, nb);
+}
+
+uint16_t
+bench_app_turn(struct bench_port *port)
+{
+	const uint16_t pair = port->turn++;
+
+	if (port->turn == port->nb_pairs)
+		port->turn = 0;
+	return pair;
+}
+
+/* Packets of `nb_segs` mbufs each, from the pool's mbufs in `m`, into `pkts`. */
+static void
+build_packets(const struct bench_port *port, struct rte_mbuf **m, struct rte_mbuf **pkts,
+		uint16_t nb, unsigned int nb_segs)
+{
+	const uint16_t rest = port->frame_len / nb_segs;
+	uint16_t i;
+	unsigned int k;
+
+	for (i = 0; i < nb; i++, m += nb_segs) {
+		pkts[i] = m[0];
+		m[0]->pkt_len = port->frame_len;
+		m[0]->data_len = port->frame_len - rest * (nb_segs - 1);
+		m[0]->nb_segs = nb_segs;
+		for (k = 1; k < nb_segs; k++) {
+			m[k]->data_len = rest;
+			m[k - 1]->next = m[k];
+		}
+	}
+}
+
+int
+bench_app_build(struct bench_port *port, const struct bench_opts *opts, struct rte_mbuf **pkts)
+{
+	struct rte_mbuf *m[BENCH_MAX_BURST * BENCH_MAX_SEGS];
+	const uint16_t burst = opts->bursts.v[0];
+
+	if (rte_pktmbuf_alloc_bulk(port->pool[DIR_TX], m, burst * opts->nb_segs) != 0) {
+		fprintf(stderr, "sluice-bench: %s: the Tx pool ran dry\n", port->name);
+		return -ENOMEM;
+	}
+	build_packets(port, m, pkts, burst, opts->nb_segs);
+	return 0;
+}
+
+int
+bench_app_sent(struct bench_port *port, struct rte_mbuf **pkts, uint16_t nb, uint16_t sent)
+{
+	if (sent > nb)
+		return -EIO;
+	if (sent < nb)
+		rte_pktmbuf_free_bulk(&pkts[sent], nb - sent);
+	port->sent += sent;
+	port->sent_bytes += (uint64_t)sent * port->frame_len;
+	return 0;
+}
+
+/* Count what a receive call gave, and look at its form. */
+static int
+check_received(struct bench_port *port, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb)
+{
+	uint16_t i, bad = 0;
+
+	for (i = 0; i < nb; i++)
+		bad += pkts[i]->pkt_len != port->frame_len || pkts[i]->nb_segs != 1;
+	port->received[pair] += nb;
+	if (bad == 0)
+		return 0;
+	fprintf(stderr, "sluice-bench: %s: %u received packets are not one segment of %u bytes\n",
+			port->name, bad, port->frame_len);
+	return -EIO;
+}
+
+int
+bench_app_received(struct bench_port *port, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb)
+{
+	const int ret = check_received(port, pair, pkts, nb);
+
+	rte_pktmbuf_free_bulk(pkts, nb);
+	return ret;
+}
+
+int
+bench_app_tx(struct bench_port *port, const struct bench_opts *opts, uint16_t pair,
+		bench_meter meter, struct bench_cost *sum)
+{
+	struct rte_mbuf *pkts[BENCH_MAX_BURST];
+	const uint16_t burst = opts->bursts.v[0];
+	int ret = bench_app_build(port, opts, pkts);
+	uint16_t sent;
+
+	if (ret != 0)
+		return ret;
+	sent = meter(port->fn[DIR_TX], port->queue[pair][DIR_TX], pkts, burst, &sum->cost[DIR_TX]);
+	sum->packets[DIR_TX] += sent;
+	sum->calls[DIR_TX]++;
+	return bench_app_sent(port, pkts, burst, sent);
+}
+
+/* The receive call of all applications. Packets or -errno. */
+static int
+receive(struct bench_port *port, const struct bench_opts *opts, uint16_t pair, bench_meter meter,
+		struct bench_cost *sum, struct rte_mbuf **pkts)
+{
+	const uint16_t burst = opts->bursts.v[0];
+	const uint16_t got = meter(port->fn[DIR_RX], port->queue[pair][DIR_RX], pkts, burst,
+			&sum->cost[DIR_RX]);
+
+	if (got > burst)
+		return -EIO;
+	sum->packets[DIR_RX] += got;
+	sum->calls[DIR_RX]++;
+	return got;
+}
+
+int
+bench_app_rx(struct bench_port *port, const struct bench_opts *opts, uint16_t pair,
+		bench_meter meter, struct bench_cost *sum)
+{
+	struct rte_mbuf *pkts[BENCH_MAX_BURST];
+	const int got = receive(port, opts, pair, meter, sum, pkts);
+
+	return got < 0 ? got : bench_app_received(port, pair, pkts, got);
+}
+
+int
+bench_app_io(struct bench_port *port, const struct bench_opts *opts, uint16_t pair,
+		bench_meter meter, struct bench_cost *sum)
+{
+	struct rte_mbuf *pkts[BENCH_MAX_BURST];
+	const int got = receive(port, opts, pair, meter, sum, pkts);
+	uint16_t sent;
+	int ret;
+
+	if (got <= 0)
+		return got;
+	ret = check_received(port, pair, pkts, got);
+	if (ret != 0) {
+		rte_pktmbuf_free_bulk(pkts, got);
+		return ret;
+	}
+	sent = meter(port->fn[DIR_TX], port->queue[pair][DIR_TX], pkts, got, &sum->cost[DIR_TX]);
+	sum->packets[DIR_TX] += sent;
+	sum->calls[DIR_TX]++;
+	return bench_app_sent(port, pkts, got, sent);
+}
+
+static int
+drain_pair(struct bench_port *port, const struct bench_opts *opts, uint16_t pair)
+{
+	const struct null_dev *dev = port->dev;
+	struct bench_cost none = { 0 };
+	unsigned int polls;
+	int ret = 0;
+
+	for (polls = 0; polls < DRAIN_POLLS && ret == 0; polls++) {
+		const uint64_t before = port->received[pair];
+
+		if (dev != NULL && port->received[pair] == dev->rx[pair].packets)
+			break;
+		ret = bench_app_rx(port, opts, pair, bench_meter_none, &none);
+		if (port->received[pair] != before)
+			continue;
+		if (dev == NULL)
+			break;
+		/* a vector receive function may wait for more than are left */
+		null_dev_produce(port->dev, pair, 1, port->frame_len);
+	}
+	return ret;
+}
+
+int
+bench_app_drain(struct bench_port *port, const struct bench_opts *opts)
+{
+	uint16_t i;
+	int ret = 0;
+
+	for (i = 0; i < port->nb_pairs && ret == 0; i++)
+		ret = drain_pair(port, opts, i);
+	return ret;
+}
+
+static int
+compare_counts(const struct bench_port *port)
+{
+	const struct null_counts seen = null_dev_counts(port->dev);
+	const uint64_t received = bench_port_received(port);
+	const char *error = port->dev->error;
+
+	if (error == NULL && seen.tx_packets == port->sent && seen.tx_bytes == port->sent_bytes &&
+			seen.rx_packets == received)
+		return 0;
+	fprintf(stderr,
+			"sluice-bench: %s: sent %" PRIu64 " packets (%" PRIu64
+			" bytes), the device saw %" PRIu64 " (%" PRIu64 "); it produced %" PRIu64
+			", received %" PRIu64 "%s%s\n",
+			port->name, port->sent, port->sent_bytes, seen.tx_packets, seen.tx_bytes,
+			seen.rx_packets, received, error != NULL ? "; device: " : "",
+			error != NULL ? error : "");
+	return -EIO;
+}
+
+int
+bench_app_verify(struct bench_port *port, const struct bench_opts *opts)
+{
+	uint16_t i;
+	int ret;
+
+	/* net_null makes packets for ever; a device's driver owes exactly what was produced */
+	if (strcmp(port->driver, "net_null") == 0)
+		return 0;
+	ret = bench_app_drain(port, opts);
+	if (ret != 0 || port->dev == NULL)
+		return ret;
+	if (null_server_check(port->slot) < 0) {
+		fprintf(stderr, "sluice-bench: %s: the driver restarted its device meanwhile\n",
+				port->name);
+		return -EIO;
+	}
+	ret = bench_port_sync(port);
+	if (ret != 0)
+		return ret;
+	for (i = 0; i < port->nb_pairs; i++)
+		null_dev_consume(port->dev, i, UINT32_MAX);
+	return compare_counts(port);
+}

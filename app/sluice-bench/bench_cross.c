@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include "bench_cross.h"
+
+#include <errno.h>
+
+#include <rte_common.h>
+#include <rte_cycles.h>
+
+#include "bench_app.h"
+
+#define WARM_LAPS 8
+
+/* In the order of the mode's metrics. */
+static const struct way {
+	enum bench_job job;
+	enum bench_dir counted;
+	bench_app_fn turn;
+} ways[] = {
+	{ JOB_TX, DIR_TX, bench_app_tx },
+	{ JOB_RX, DIR_RX, bench_app_rx },
+	{ JOB_IO, DIR_TX, bench_app_io },
+};
+
+int
+bench_cross_warm_up(struct bench_port *port, const struct bench_opts *opts)
+{
+	const unsigned int nb = WARM_LAPS * opts->pairs.v[0] * opts->queues.v[0] /
+			opts->bursts.v[0];
+	struct bench_cost none = { 0 };
+	unsigned int i;
+	int ret = 0;
+
+	port->dev->must_write_header = true;
+	for (i = 0; i < nb && ret == 0; i++) {
+		const uint16_t pair = bench_app_turn(port);
+
+		if (port->dev->rx[pair].packets == port->received[pair])
+			null_dev_produce(port->dev, pair, opts->bursts.v[0], port->frame_len);
+		ret = bench_app_io(port, opts, pair, bench_meter_none, &none);
+		if (ret == 0)
+			ret = bench_port_sync(port);
+		if (ret == 0)
+			null_dev_consume(port->dev, pair, UINT32_MAX);
+	}
+	if (ret == 0)
+		ret = bench_app_drain(port, opts);
+	bench_port_write_headers(port);
+	port->dev->must_write_header = false;
+	return ret;
+}
+
+/* Turns until the time is over; `longest` is the longest pause between two of them. */
+static int
+run(struct bench_port *port, const struct bench_opts *opts, const struct way *way, uint64_t cycles,
+		struct bench_cost *sum, uint64_t *took, uint64_t *longest)
+{
+	const uint64_t start = rte_rdtsc();
+	uint64_t last = start, now = start;
+	int ret = 0;
+
+	*longest = 0;
+	while (ret == 0 && now - start < cycles) {
+		ret = way->turn(port, opts, bench_app_turn(port), bench_meter_none, sum);
+		now = rte_rdtsc();
+		*longest = RTE_MAX(*longest, now - last);
+		last = now;
+	}
+	*took = now - start;
+	return ret;
+}
+
+static int
+measure_way(struct bench_port *port, const struct bench_opts *opts, const struct way *way,
+		double *mpps, double *idle, bool *is_disturbed)
+{
+	const uint64_t ms = rte_get_tsc_hz() / 1000;
+	struct bench_cost sum = { 0 };
+	struct bench_clock clock;
+	uint64_t took = 0, longest = 0;
+	int ret, rest;
+
+	port->dev->model = opts->models.v[0];
+	/* A forwarded packet's transmit header lies where the device's receive header was, and the driver
+	 * has written it. So the device must write the header anew, whatever the model is.
+	 */
+	port->dev->must_write_header = way->job == JOB_IO;
+	ret = bench_device_serve(port, way->job);
+	if (ret == 0)
+		ret = run(port, opts, way, BENCH_SETTLE_MS * ms, &sum, &took, &longest);
+	clock = bench_device_clock();
+	sum = (struct bench_cost){ 0 };
+	if (ret == 0)
+		ret = run(port, opts, way, opts->window_ms * ms, &sum, &took, &longest);
+	*idle = bench_device_idle(clock);
+	rest = bench_device_rest();
+	if (rest == 0 && way->job == JOB_IO)
+		bench_port_write_headers(port);
+	if (ret != 0 || rest != 0)
+		return ret != 0 ? ret : rest;
+	port->bursts += sum.calls[way->counted];
+	if (sum.packets[way->counted] == 0)
+		return -EAGAIN;
+	*mpps = sum.packets[way->counted] * (rte_get_tsc_hz() / 1e6) / took;
+	*is_disturbed |= longest > BENCH_GAP_US * ms / 1000;
+	return 0;
+}
+
+int
+bench_cross_window(struct bench_port *port, const struct bench_opts *opts, struct bench_sample *out)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < RTE_DIM(ways) && ret == 0; i++)
+		ret = measure_way(port, opts, &ways[i], &out->value[i], &out->idle[i],
+				&out->is_disturbed);
+	return ret;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Throughput with the device on a core of its own: transmit only, receive only, and forwarding.
+ * The application's part (allocation, checks, free) is in the figure, for both sides alike.
+ */
+#ifndef BENCH_CROSS_H
+#define BENCH_CROSS_H
+
+#include "bench_device.h"
+
+/* A pause of the loop longer than this: the core was given to somebody else. */
+#define BENCH_GAP_US 50
+#define BENCH_SETTLE_MS 5 /* of a window, not counted */
+
+/** What the driver meets for the first time, it shall meet before the device has its own thread.
+ * 0 or -errno.
+ */
+int bench_cross_warm_up(struct bench_port *port, const struct bench_opts *opts);
+
+/** One window: Mpps and the device's idle share of each way. -EAGAIN: nothing moved. */
+int bench_cross_window(
+		struct bench_port *port, const struct bench_opts *opts, struct bench_sample *out);
+
+#endif /* BENCH_CROSS_H */

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The hand-over is one word each way: `want` belongs to the measuring thread, `is` to this one.
+ * While it serves, the thread reads nothing that the measuring thread writes but `want`.
+ */
+#include "bench_device.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+#include <rte_cycles.h>
+
+#include "null_server.h"
+
+#define BATCH 32 /* packets of a poll, as vhost */
+#define REST_US 50
+#define ANSWER_S 5
+
+static struct {
+	/* written by the measuring thread */
+	enum bench_job want __rte_cache_aligned;
+	struct bench_port *port;
+	bool is_started;
+	pthread_t thread;
+	/* written by the device's thread */
+	enum bench_job is __rte_cache_aligned;
+	struct bench_clock clock;
+} device;
+
+/* One poll of one queue pair. Returns the packets moved. */
+static inline uint32_t
+serve_pair(struct null_dev *dev, uint16_t pair, enum bench_job job, uint32_t frame_len)
+{
+	uint32_t nb = 0;
+
+	if (job == JOB_ECHO)
+		return null_dev_echo(dev, pair, BATCH);
+	if (job != JOB_RX)
+		nb += null_dev_consume(dev, pair, BATCH);
+	if (job != JOB_TX)
+		nb += null_dev_produce(dev, pair, BATCH, frame_len);
+	return nb;
+}
+
+static void
+serve(struct bench_port *port, enum bench_job job)
+{
+	/* copies: the port's other fields are written by the measuring thread */
+	struct null_dev *dev = port->dev;
+	const unsigned int generation = port->generation;
+	const uint32_t frame_len = port->frame_len;
+	const int slot = port->slot;
+	const uint64_t start = rte_rdtsc();
+	uint64_t idle = 0, last = start, now;
+
+	null_server_enter(slot);
+	while (__atomic_load_n(&device.want, __ATOMIC_RELAXED) == job && dev->error == NULL) {
+		uint32_t nb = 0;
+		uint16_t i;
+
+		if (null_server_generation(slot) != generation) {
+			dev->error = "the driver changed its memory or rings while packets moved";
+			break;
+		}
+		for (i = 0; i < dev->nb_pairs; i++)
+			nb += serve_pair(dev, i, job, frame_len);
+		now = rte_rdtsc();
+		if (nb == 0)
+			idle += now - last;
+		last = now;
+		__atomic_store_n(&device.clock.idle, idle, __ATOMIC_RELAXED);
+		__atomic_store_n(&device.clock.all, now - start, __ATOMIC_RELAXED);
+	}
+	null_server_leave(slot);
+}
+
+static void *
+device_main(void *arg)
+{
+	enum bench_job job;
+
+	RTE_SET_USED(arg);
+	/* acquire and release: port and its null_dev change hands with these two words */
+	while ((job = __atomic_load_n(&device.want, __ATOMIC_ACQUIRE)) != JOB_END) {
+		if (job == JOB_REST) {
+			__atomic_store_n(&device.is, JOB_REST, __ATOMIC_RELEASE);
+			usleep(REST_US);
+			continue;
+		}
+		device.clock = (struct bench_clock){ 0 };
+		__atomic_store_n(&device.is, job, __ATOMIC_RELEASE);
+		serve(device.port, job);
+		/* after an error: until the measuring thread has noticed */
+		while (__atomic_load_n(&device.want, __ATOMIC_RELAXED) == job)
+			usleep(REST_US);
+	}
+	return NULL;
+}
+
+int
+bench_device_start(int core)
+{
+	cpu_set_t cpus;
+	int ret = pthread_create(&device.thread, NULL, device_main, NULL);
+
+	if (ret == 0) {
+		device.is_started = true;
+		CPU_ZERO(&cpus);
+		CPU_SET(core, &cpus);
+		ret = pthread_setaffinity_np(device.thread, sizeof(cpus), &cpus);
+	}
+	if (ret != 0)
+		fprintf(stderr, "sluice-bench: no thread for the device on core %d: %s\n", core,
+				strerror(ret));
+	return -ret;
+}
+
+static int
+wait_until(enum bench_job job)
+{
+	const uint64_t end = rte_rdtsc() + ANSWER_S * rte_get_tsc_hz();
+
+	while (__atomic_load_n(&device.is, __ATOMIC_ACQUIRE) != job) {
+		if (rte_rdtsc() > end) {
+			fprintf(stderr, "sluice-bench: the device's thread does not answer\n");
+			return -ETIMEDOUT;
+		}
+		rte_pause();
+	}
+	return 0;
+}
+
+int
+bench_device_serve(struct bench_port *port, enum bench_job job)
+{
+	int ret = bench_port_sync(port);
+
+	if (ret != 0)
+		return ret;
+	device.port = port;
+	__atomic_store_n(&device.want, job, __ATOMIC_RELEASE);
+	return wait_until(job);
+}
+
+struct bench_clock
+bench_device_clock(void)
+{
+	return (struct bench_clock){
+		.idle = __atomic_load_n(&device.clock.idle, __ATOMIC_RELAXED),
+		.all = __atomic_load_n(&device.clock.all, __ATOMIC_RELAXED),
+	};
+}
+
+double
+bench_device_idle(struct bench_clock since)
+{
+	const struct bench_clock now = bench_device_clock();
+
+	if (now.all == since.all)
+		return 0;
+	return (double)(now.idle - since.idle) / (now.all - since.all);
+}
+
+int
+bench_device_rest(void)
+{
+	int ret;
+
+	__atomic_store_n(&device.want, JOB_REST, __ATOMIC_RELEASE);
+	ret = wait_until(JOB_REST);
+	if (ret == 0 && device.port->dev->error != NULL) {
+		fprintf(stderr, "sluice-bench: %s: the device stopped: %s\n", device.port->name,
+				device.port->dev->error);
+		ret = -EIO;
+	}
+	return ret;
+}
+
+void
+bench_device_end(void)
+{
+	if (!device.is_started)
+		return;
+	__atomic_store_n(&device.want, JOB_END, __ATOMIC_RELEASE);
+	pthread_join(device.thread, NULL);
+	device.is_started = false;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The null device in a thread on a core of its own. It serves one port at a time; between
+ * bench_device_serve() and bench_device_rest() that port's null_dev belongs to the thread.
+ */
+#ifndef BENCH_DEVICE_H
+#define BENCH_DEVICE_H
+
+#include "bench_port.h"
+
+enum bench_job {
+	JOB_REST,
+	JOB_TX,   /* take what is transmitted */
+	JOB_RX,   /* fill receive buffers */
+	JOB_IO,   /* both */
+	JOB_ECHO, /* give back what is transmitted */
+	JOB_END,
+};
+
+/* TSC cycles since the thread began to serve. */
+struct bench_clock {
+	uint64_t idle; /* in polls that found nothing to do */
+	uint64_t all;
+};
+
+/** Start the thread on `core`. 0 or -errno. */
+int bench_device_start(int core);
+
+/** Let it serve a port; returns when it does. 0 or -ETIMEDOUT. */
+int bench_device_serve(struct bench_port *port, enum bench_job job);
+
+struct bench_clock bench_device_clock(void);
+
+/** Share of idle time since `since`. */
+double bench_device_idle(struct bench_clock since);
+
+/** Take the device back. 0, or -errno with the reason on stderr if it had to stop. */
+int bench_device_rest(void);
+
+/** End the thread. To be called when it rests; accepts that it was never started. */
+void bench_device_end(void);
+
+#endif /* BENCH_DEVICE_H */
