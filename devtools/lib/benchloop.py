@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Real loopback: a stock testpmd with net_vhost on one core, one with the driver on another.
+
+Three such pairs live at the same time: A, B, and C, which is a second A for the control; one of them
+works, the others stand still. A fixed number of packets goes round between back end and driver, so
+nothing can overflow, and at the end all of them must still be there.
+"""
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "pmd"))
+from testpmd import Testpmd, wait_for  # noqa: E402 (found by the line above)
+import benchstats  # noqa: E402
+
+BURSTS = 4                  # of 32 packets: half of a ring of 256
+IMIX = ((64, 7), (594, 4), (1518, 1))       # size and parts; bursts of 8 packets, so that half a ring holds them
+IMIX_BURST = 8
+FEED = {"rxonly": "txonly", "txonly": "rxonly"}     # the back end's mode; else both forward
+SETTLE_S = 0.05
+WINDOW_TRIES = 5
+PAGES = 200                 # hugepages of 2 MiB that the three pairs take
+
+
+class Pair:
+    """One back end and one driver under test."""
+
+    def __init__(self, name, devargs, folder, cores):
+        self.name = name
+        self.in_flight = 0
+        self.folder = tempfile.mkdtemp(dir=folder)
+        path = os.path.join(self.folder, "vhost.sock")
+        is_sluice = name.startswith("net_sluice")
+        self.back = Testpmd(["net_vhost0,iface=%s,queues=1" % path])
+        try:
+            # The in-tree driver needs single-file segments; so all get them.
+            self.front = Testpmd([",".join([name + "0", "path=" + path] + devargs)], front=is_sluice,
+                                 eal=["--single-file-segments"])
+        except BaseException:
+            self.back.kill()
+            raise
+        pin(self.front, cores[1], cores[0])
+        pin(self.back, cores[0], cores[1])
+        self.front.cmd("set record-core-cycles on")
+
+    def wait_link(self):
+        wait_for(lambda: self.front.link_up() and self.back.link_up(), 10, "link of " + self.name)
+
+    def begin(self, mode, size):
+        """Packets into the loop."""
+        self.front.cmd("set fwd " + mode)
+        self.back.cmd("set fwd " + FEED.get(mode, "io"))
+        if mode in FEED:
+            for side in (self.front, self.back):
+                side.cmds("set burst 32", "set txpkts %d" % size)
+            return
+        mix = IMIX if size == "imix" else ((size, BURSTS * 32 // IMIX_BURST),)
+        for one, bursts in mix:
+            self.back.cmds("set burst %d" % IMIX_BURST, "set txpkts %d" % one, "start tx_first %d" % bursts)
+            self.back.stop()
+            self.in_flight += bursts * IMIX_BURST
+        self.back.cmd("set burst 32")
+
+    def window(self, mode, seconds):
+        """(Mpps, cycles of the driver's core per packet). On a busy machine a core may not get to run at
+        all; such a window tells nothing and is done again."""
+        for _ in range(WINDOW_TRIES):
+            self.front.cmd("start")
+            self.back.cmd("start")
+            time.sleep(SETTLE_S)
+            self.front.cmd("clear fwd stats all")
+            begin = time.monotonic()
+            time.sleep(seconds)
+            text = self.front.cmd("show fwd stats all")
+            took = time.monotonic() - begin
+            self.back.stop()
+            self.front.stop()
+            found = re.search(r"CPU cycles/packet=([\d.]+)", text)
+            counts = {way: int(n) for way, n in re.findall(r"([RT]X)-packets: (\d+)", text)}
+            packets = counts.get("TX" if mode == "txonly" else "RX", 0)
+            if found and packets:
+                return packets / took / 1e6, float(found.group(1))
+        raise RuntimeError("%s forwarded nothing in mode %s, %d times" % (self.name, mode, WINDOW_TRIES))
+
+    def end(self, mode):
+        """Empties the loop; what was put in must come out."""
+        if mode in FEED:
+            self.front.cmds("set fwd rxonly", "start")
+            time.sleep(SETTLE_S)
+            self.front.stop()
+        want, self.in_flight = self.in_flight, 0
+        # The statistics of the port count from its start; those of forwarding from the last clear.
+        self.back.cmds("set fwd rxonly", "clear fwd stats all")
+        before = self.back.stats()["RX-packets"]
+        self.front.cmds("set fwd io", "start")
+        self.back.cmd("start")
+        try:
+            wait_for(lambda: self.back.stats()["RX-packets"] - before >= want, 10, "packets of the loop")
+            time.sleep(SETTLE_S)
+        finally:
+            self.back.stop()
+            self.front.stop()
+        got = self.back.stats()["RX-packets"] - before
+        if mode not in FEED and got != want:
+            raise RuntimeError("%s: %d packets in the loop, %d came out" % (self.name, want, got))
+
+    def burst_modes(self):
+        return {way: self.burst_mode(way) for way in ("rx", "tx")}
+
+    def burst_mode(self, way):
+        found = re.search(r"Burst mode: (.*)", self.front.cmd("show %sq info 0 0" % way))
+        return found.group(1).strip() if found else ""
+
+    def kill(self):
+        for side in (self.front, self.back):
+            side.kill()
+
+
+def pin(side, worker_core, other_core):
+    """Its worker to one core, everything else to the other one."""
+    for task in os.listdir("/proc/%d/task" % side.pid):
+        with open("/proc/%d/task/%s/comm" % (side.pid, task), encoding="ascii") as file:
+            is_worker = "worker" in file.read()
+        os.sched_setaffinity(int(task), {worker_core if is_worker else other_core})
+
+
+def start(drivers, folder, order):
+    """The three pairs: A, B, C (a second A), created in that order."""
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    pairs = [None] * 3
+    try:
+        for i in order:
+            name, devargs = drivers[i % 2 if i < 2 else 0]
+            pairs[i] = Pair(name, devargs, folder, cores)
+        for pair in pairs:
+            pair.wait_link()
+    except BaseException:
+        stop(pairs)
+        raise
+    return pairs
+
+
+def stop(pairs):
+    for pair in pairs:
+        if pair is not None:
+            pair.kill()
+
+
+def block(pairs, mode, seconds):
+    """A B B A and A C C A; (a, b, control a, control c) of each metric."""
+    means = []
+    for one, other in ((0, 1), (0, 2)):
+        values = [pairs[i].window(mode, seconds) for i in (one, other, other, one)]
+        means.append([[(values[0][k] + values[3][k]) / 2, (values[1][k] + values[2][k]) / 2] for k in (0, 1)])
+    return [tuple(means[0][k] + means[1][k]) for k in (0, 1)]
+
+
+def measure_case(pairs, mode, size, nb_blocks, seconds):
+    for pair in pairs:
+        pair.begin(mode, size)
+    blocks = [block(pairs, mode, seconds) for _ in range(nb_blocks)]
+    for pair in pairs:
+        pair.end(mode)
+    return blocks
+
+
+def measure(cases, drivers, nb_restarts, nb_blocks, seconds, say):
+    """Rows as sluice-bench writes them; drivers: (name, list of devargs) of A and of B."""
+    if len(os.sched_getaffinity(0)) < 2:
+        raise RuntimeError("the loopback needs two cores")
+    blocks = {case: [] for case in cases}
+    modes = [{}, {}]
+    for restart in range(nb_restarts):
+        folder = tempfile.mkdtemp(prefix="sluice-bench-")
+        pairs = ()
+        try:
+            pairs = start(drivers, folder, [(i + restart) % 3 for i in range(3)])
+            modes = [pair.burst_modes() for pair in pairs[:2]]
+            for case in cases:
+                say("loopback %s %s: restart %d/%d" % (*case, restart + 1, nb_restarts))
+                blocks[case].append(measure_case(pairs, *case, nb_blocks, seconds))
+        finally:
+            stop(pairs)
+            shutil.rmtree(folder, ignore_errors=True)
+    return [row(case, blocks[case], drivers, modes) for case in cases]
+
+
+def row(case, groups, drivers, modes):
+    def values(k):
+        return [[list(block[k]) for block in group] for group in groups]
+    sides = [{"vdev": ",".join([name] + devargs), "rx_mode": mode["rx"], "tx_mode": mode["tx"]}
+             for (name, devargs), mode in zip(drivers, modes)]
+    return {"mode": case[0], "size": case[1], "complete": True, "remark": None, "a": sides[0], "b": sides[1],
+            "metrics": {"mpps": benchstats.metric(values(0), "Mpps", True),
+                        "cycles": benchstats.metric(values(1), "TSC cycles/packet", False)}}

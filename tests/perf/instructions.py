@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Instructions per packet of every row of the path tables, and the reference that they are compared with.
+
+    tests/perf/instructions.py             measure and print, beside the reference
+    tests/perf/instructions.py --renew     measure and write tests/perf/instructions.json
+
+The counts are exact and repeatable (trap flag), for one compiler and one DPDK; the reference names both.
+A row is one configuration of a port: instruction set, ring layout, in_order and mrg_rxbuf. Its two
+figures are those of one Tx row and one Rx row of the tables. 64 B packets, bursts of 32, queue 256.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import bench
+
+REFERENCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.json")
+MAY_GROW = 0.02
+
+# (packed_vq, in_order, mrg_rxbuf). The first two of a layout meet every row of the tables; the last is
+# what a stock QEMU negotiates.
+CONFIGS = [(1, 1, 1), (1, 0, 0), (0, 1, 1), (0, 0, 0), (0, 0, 1)]
+CASES = {"%s %s%s%s" % (isa, "packed" if packed else "split", " in_order" if in_order else "",
+    " mrg" if mrg else ""): (isa, packed, in_order, mrg)
+    for isa in bench.WIDTHS for packed, in_order, mrg in CONFIGS}
+
+
+def compiler():
+    """What the plug-in says of the compilers that made it."""
+    text = subprocess.run(["readelf", "-p", ".comment", bench.PLUGIN], check=True,
+        stdout=subprocess.PIPE, text=True).stdout
+    return sorted(line.split("]", 1)[1].strip() for line in text.splitlines() if "]" in line)
+
+
+def dpdk():
+    return subprocess.run(["pkg-config", "--modversion", "libdpdk"], check=True,
+        stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def measure(case, folder):
+    """{"tx": count, "rx": count, "tx_path": ..., "rx_path": ...} of one case."""
+    isa, packed, in_order, mrg = CASES[case]
+    # net_ring as the other side: the cheapest one to count, and it needs no device.
+    document = bench.run(os.path.join(folder, case.replace(" ", "_") + ".json"), "--instructions",
+        "--b", "net_ring", "--simd", str(bench.WIDTHS[isa]),
+        "--a-args", "packed_vq=%d,in_order=%d,mrg_rxbuf=%d" % (packed, in_order, mrg))
+    row = document["rows"][0]
+    assert row["complete"], row
+    side, metrics = row["a"], row["metrics"]
+    assert side["sent"] == side["seen"] and side["produced"] == side["received"], side
+    found = {way: metrics[way]["a_max"] for way in ("tx", "rx")}
+    for way in ("tx", "rx"):
+        name = side[way + "_mode"].split()
+        assert name[:2] == ["Sluice", isa], "%s: the port took the path '%s'" % (case, side[way + "_mode"])
+        found[way + "_path"] = " ".join(name[1:])
+    return found
+
+
+def reference():
+    with open(REFERENCE, encoding="ascii") as file:
+        return json.load(file)
+
+
+def grown(now, then):
+    """Names of the figures of a case that are too high."""
+    return [way for way in ("tx", "rx") if now[way] > then[way] * (1 + MAY_GROW)]
+
+
+def main():
+    renew = sys.argv[1:] == ["--renew"]
+    if sys.argv[1:] and not renew:
+        sys.exit(__doc__)
+    try:
+        old = reference()["cases"]
+    except (OSError, ValueError, KeyError):
+        old = {}
+    cases, bad = {}, []
+    with tempfile.TemporaryDirectory(prefix="sluice-perf-") as folder:
+        for case, config in CASES.items():
+            if not bench.cpu_has(config[0]):
+                sys.exit(f"{case}: not on this CPU" if renew else 0)
+            now = cases[case] = measure(case, folder)
+            then = old.get(case)
+            print("%-28s Tx %7.2f%s   Rx %7.2f%s" % (case, now["tx"],
+                " (%7.2f)" % then["tx"] if then else "", now["rx"],
+                " (%7.2f)" % then["rx"] if then else ""), flush=True)
+            bad += [case] if then and grown(now, then) else []
+    if renew:
+        with open(REFERENCE, "w", encoding="ascii") as file:
+            json.dump({"compiler": compiler(), "dpdk": dpdk(), "cases": cases}, file, indent=1)
+            file.write("\n")
+    elif bad:
+        sys.exit("more than %.0f %% above the reference: %s" % (100 * MAY_GROW, ", ".join(bad)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""No indirect call in the body of a burst function: calls.py says what counts."""
+import os
+import subprocess
+
+import pytest
+
+import bench
+import calls
+
+COMPILER = os.environ.get("CC", "cc").split()[0]
+
+# What the rule must allow: the shape of DPDK's mempool inlines, and a switch.
+ALLOWED = {
+    "mempool": """
+        struct op { long pad[14]; int (*put)(void *); long more; };
+        extern struct op rte_mempool_ops_table[];
+        int sluice_tx_burst_x(int *pool, void *m)
+        { return pool[22] > 15 ? -1 : rte_mempool_ops_table[pool[22]].put(m) + 1; }""",
+    "switch": """
+        int sluice_tx_burst_x(int n, int *a)
+        { switch (n) { case 0: return *a; case 1: *a = 5; return n * 7; case 2: a[3] = n; return a[9];
+          case 3: return a[1] * 3; case 4: a[1] = 2; return 8; case 5: return a[5] - 2; case 6: a[7]++; }
+          return 0; }""",
+    "direct": """
+        static __attribute__((noinline)) int other(int n) { return n * n; }
+        int sluice_rx_burst_x(int n) { return other(n) + 1; }""",
+    "elsewhere": """
+        int helper(int (**f)(int), int n) { return f[n](n) + 1; }""",
+}
+
+REFUSED = {
+    "pointer": "int sluice_rx_burst_x(int (*f)(int), int n) { return f(n) + 1; }",
+    "in_struct": """
+        struct ops { long pad[15]; int (*f)(int); };
+        int sluice_rx_burst_x(struct ops *o, int n) { return o->f(n) + 1; }""",
+    "tail": "int sluice_rx_burst_x(int (*f)(int), int n) { return f(n); }",
+    "other_table": """
+        struct op { long pad[15]; int (*put)(void *); };
+        extern struct op some_ops_table[];
+        int sluice_tx_burst_x(int n, void *m) { return some_ops_table[n].put(m) + 1; }""",
+    # One way to the call comes from the table, the other does not.
+    "half": """
+        struct op { long pad[15]; int (*put)(void *); };
+        extern struct op rte_mempool_ops_table[];
+        int sluice_tx_burst_x(int n, void *m, struct op *mine)
+        { struct op *o = n ? &rte_mempool_ops_table[n] : mine; return o->put(m) + 1; }""",
+    "library": "int puts(const char *); int sluice_rx_burst_x(const char *s) { return puts(s) + 1; }",
+    "global": "extern int (*hook)(int); int sluice_rx_burst_x(int n) { return hook(n) + 1; }",
+}
+
+
+def compiled(folder, code):
+    source, library = folder / "x.c", folder / "x.so"
+    source.write_text(code)
+    subprocess.run([COMPILER, "-O2", "-fPIC", "-shared", "-o", library, source], check=True)
+    return str(library)
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_rule_allows(tmp_path, name):
+    assert calls.check(compiled(tmp_path, ALLOWED[name]))[2] == []
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_rule_refuses(tmp_path, name):
+    bad = calls.check(compiled(tmp_path, REFUSED[name]))[2]
+    assert len(bad) == 1, bad
+
+
+def test_plugin():
+    names, _, bad = calls.check(bench.PLUGIN)
+    # Every row of the path tables is a function that was looked at.
+    for path in bench.plugin_paths():
+        same = [p for p in bench.plugin_paths() if p.name == path.name]
+        found = [n for n in names if n in ("sluice_rx_burst_" + path.name, "sluice_tx_burst_" + path.name)]
+        assert len(found) >= len(same), "%s: %d functions for %d rows" % (path.name, len(found), len(same))
+    assert bench.plugin_paths()
+    assert not bad, "\n".join(bad)

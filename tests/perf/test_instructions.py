@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Instructions per packet of each path may not grow by more than 2 percent: see instructions.py."""
+import pytest
+
+import bench
+import instructions
+
+
+def is_comparable():
+    """"" or why the counts of this build say nothing against the reference."""
+    then = instructions.reference()
+    for key, now in (("compiler", instructions.compiler()), ("dpdk", instructions.dpdk())):
+        if then[key] != now:
+            return "the reference is of %s %s, this build of %s" % (key, then[key], now)
+    return ""
+
+
+def test_reference_has_every_path():
+    """A row of the path tables that no case measures could grow unseen."""
+    cases = instructions.reference()["cases"]
+    assert set(cases) == set(instructions.CASES), "renew it: tests/perf/instructions.py --renew"
+    met = {bench.Path(*cases[c][way].split()) for c in cases for way in ("tx_path", "rx_path")}
+    assert met == bench.plugin_paths(), "paths without a case: add one to instructions.py, then --renew"
+
+
+def test_growth_is_noticed():
+    then = {"tx": 50.0, "rx": 30.0}
+    assert instructions.grown({"tx": 50.9, "rx": 30.5}, then) == []
+    assert instructions.grown({"tx": 51.1, "rx": 30.0}, then) == ["tx"]
+    assert instructions.grown({"tx": 51.1, "rx": 30.7}, then) == ["tx", "rx"]
+
+
+@pytest.mark.parametrize("case", instructions.CASES)
+def test_instructions(tmp_path, case):
+    isa = instructions.CASES[case][0]
+    if not bench.cpu_has(isa):
+        pytest.skip("this CPU has no " + isa)
+    why = is_comparable()
+    if why:
+        pytest.skip(why)
+    then = instructions.reference()["cases"][case]
+    now = instructions.measure(case, str(tmp_path))
+    print("Tx %.2f (%.2f), Rx %.2f (%.2f)" % (now["tx"], then["tx"], now["rx"], then["rx"]))
+    assert {k: now[k] for k in ("tx_path", "rx_path")} == {k: then[k] for k in ("tx_path", "rx_path")}
+    assert not instructions.grown(now, then), \
+        "%s: Tx %.2f instructions per packet, was %.2f; Rx %.2f, was %.2f. If that is meant: " \
+        "tests/perf/instructions.py --renew" % (case, now["tx"], then["tx"], now["rx"], then["rx"])

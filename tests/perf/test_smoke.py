@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""sluice-bench runs in every mode, gives all blocks that were asked for, and accounts for all packets.
+Nothing is said about the figures: other tests may run at the same time."""
+import math
+import os
+
+import pytest
+
+import bench
+
+SHORT = ["--allow-different", "--restarts", "1"]
+MODES = {
+    "step": ["--segments", "3", "--model", "n0,n2"],
+    "step_pairs": ["--segments", "3", "--pairs", "8"],
+    "step_burst1": ["--segments", "3", "--burst", "1"],
+    "step_segs": ["--segments", "3", "--segs", "3"],
+    # Windows long enough that both threads get to run when other programs share the cores.
+    "cross": ["--mode", "cross", "--window", "100"],
+    "latency": ["--mode", "latency", "--window", "50", "--load", "10,90"],
+}
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_mode(tmp_path, name):
+    mode = name.split("_")[0]
+    if mode != "step" and len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one core only")
+    nb_blocks = 2 if mode == "step" else 1
+    document = bench.run(tmp_path / "out.json", *SHORT, "--blocks", str(nb_blocks), *MODES[name])
+    assert document["mode"] == mode
+    assert document["rows"]
+    for row in document["rows"]:
+        assert row["complete"], row
+        for side in (row["a"], row["b"]):
+            assert 0 < side["sent"] == side["seen"], side
+            assert 0 < side["produced"] == side["received"], side
+            if mode == "latency":
+                assert side["produced"] + side["not_echoed"] >= side["sent"], side
+        for key, metric in row["metrics"].items():
+            assert len(metric["blocks_a_b_controla_controlc"]) == nb_blocks, key
+            for value in ("a", "b", "ratio", "control"):
+                assert math.isfinite(metric[value]["median"]), (key, metric)
+
+
+def test_different_features_are_refused(tmp_path):
+    with pytest.raises(AssertionError) as error:
+        bench.run(tmp_path / "out.json", "--restarts", "1", "--blocks", "2", "--a-args", "packed_vq=1",
+            "--b-args", "packed_vq=0", "--hide", "event_idx")
+    assert "status 3" in str(error.value)
+    assert "ring_packed" in str(error.value)
+
+
+def test_wrong_option_is_named(tmp_path):
+    with pytest.raises(AssertionError) as error:
+        bench.run(tmp_path / "out.json", "--mode", "sideways")
+    assert "'sideways' is none of step, cross, latency" in str(error.value)
