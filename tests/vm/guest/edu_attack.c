@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright(c) 2026 The Sluice authors
+/*
+ * A hostile DMA engine in the place of a port's device.
+ *
+ *   edu_attack PID N BDF (read|write) ADDRESS [(read|write) ADDRESS]...
+ *
+ * What a device can reach is decided by the IOMMU domain that it is in, that is by its VFIO container,
+ * and not by the device. So this takes a copy of the N-th container in use of a running program (which
+ * root may), puts QEMU's edu device (BDF, in a group of its own, bound to vfio-pci) into that container
+ * too, and lets edu read and write 256 bytes at addresses. A shot that succeeds proves that the port's device
+ * can reach the page; a shot that faults in the IOMMU, that it cannot. edu's buffer is filled by reads and
+ * emptied by writes, and holds zeros at first.
+ *
+ * Prints a line per shot; whether it hit is for others to say: the IOMMU's faults and the memory itself.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/vfio.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EDU_ID 0x00
+#define EDU_ID_MASK 0xff
+#define EDU_ID_VALUE 0xed
+#define EDU_SRC 0x80
+#define EDU_DST 0x88
+#define EDU_LEN 0x90
+#define EDU_CMD 0x98
+#define EDU_CMD_START 1
+#define EDU_CMD_WRITE 2 /* from the device to memory */
+#define EDU_BUFFER 0x40000
+#define EDU_BAR_LEN 0x100000
+
+#define PCI_COMMAND 4
+#define PCI_COMMAND_MEMORY 2
+#define PCI_COMMAND_MASTER 4
+
+#define SHOT 256       /* bytes; edu takes less than its buffer of 4 KiB */
+#define DEADLINE 10000 /* ms; edu takes 100 ms of emulated time */
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr, "edu_attack: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* Copy of the n-th container of a process that has an IOMMU (EAL opens one that it may never use). */
+static int
+steal_container(pid_t pid, unsigned int n)
+{
+	char path[64], link[PATH_MAX];
+	struct vfio_iommu_type1_info info = { .argsz = sizeof(info) };
+	int pidfd = syscall(SYS_pidfd_open, pid, 0), fd, theirs;
+	ssize_t len;
+
+	if (pidfd < 0)
+		fail("pidfd_open");
+	for (theirs = 0; theirs < 1024; theirs++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, theirs);
+		len = readlink(path, link, sizeof(link) - 1);
+		if (len < 0)
+			continue;
+		link[len] = '\0';
+		if (strcmp(link, "/dev/vfio/vfio") != 0)
+			continue;
+		fd = syscall(SYS_pidfd_getfd, pidfd, theirs, 0);
+		if (fd < 0)
+			fail("pidfd_getfd");
+		if (ioctl(fd, VFIO_IOMMU_GET_INFO, &info) == 0 && n-- == 0)
+			return fd;
+		close(fd);
+	}
+	errno = ENOENT;
+	fail("no such container in that process");
+	return -1;
+}
+
+static int
+open_group(const char *bdf)
+{
+	char path[PATH_MAX], link[PATH_MAX];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	len = readlink(path, link, sizeof(link) - 1);
+	if (len < 0)
+		fail(path);
+	link[len] = '\0';
+	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(link, '/') + 1);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fail(path);
+	return fd;
+}
+
+static volatile uint8_t *
+open_edu(int group, const char *bdf)
+{
+	struct vfio_region_info bar = { .argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
+	struct vfio_region_info config = { .argsz = sizeof(config),
+		.index = VFIO_PCI_CONFIG_REGION_INDEX };
+	volatile uint8_t *regs;
+	uint16_t command;
+	int device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+
+	if (device < 0)
+		fail("VFIO_GROUP_GET_DEVICE_FD");
+	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar) < 0 ||
+			ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config) < 0)
+		fail("VFIO_DEVICE_GET_REGION_INFO");
+	if (pread(device, &command, sizeof(command), config.offset + PCI_COMMAND) !=
+			sizeof(command))
+		fail("PCI command register");
+	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	if (pwrite(device, &command, sizeof(command), config.offset + PCI_COMMAND) !=
+			sizeof(command))
+		fail("PCI command register");
+	regs = mmap(NULL, EDU_BAR_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, device, bar.offset);
+	if (regs == MAP_FAILED)
+		fail("mmap of the BAR");
+	errno = ENODEV;
+	if ((*(volatile uint32_t *)(regs + EDU_ID) & EDU_ID_MASK) != EDU_ID_VALUE)
+		fail("this is no edu device");
+	return regs;
+}
+
+static void
+shoot(volatile uint8_t *regs, int is_write, uint64_t address)
+{
+	unsigned int ms;
+
+	*(volatile uint64_t *)(regs + EDU_SRC) = is_write ? EDU_BUFFER : address;
+	*(volatile uint64_t *)(regs + EDU_DST) = is_write ? address : EDU_BUFFER;
+	*(volatile uint64_t *)(regs + EDU_LEN) = SHOT;
+	*(volatile uint64_t *)(regs + EDU_CMD) = EDU_CMD_START | (is_write ? EDU_CMD_WRITE : 0);
+	for (ms = 0; *(volatile uint64_t *)(regs + EDU_CMD) & EDU_CMD_START; ms++) {
+		errno = ETIMEDOUT;
+		if (ms == DEADLINE)
+			fail("the transfer does not end");
+		usleep(1000);
+	}
+	printf("%s 0x%llx\n", is_write ? "write" : "read", (unsigned long long)address);
+}
+
+int
+main(int argc, char **argv)
+{
+	volatile uint8_t *regs;
+	int container, group, i;
+
+	if (argc < 6 || argc % 2 != 0) {
+		fprintf(stderr, "usage: edu_attack PID N BDF (read|write) ADDRESS...\n");
+		return 2;
+	}
+	container = steal_container(atoi(argv[1]), atoi(argv[2]));
+	group = open_group(argv[3]);
+	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) < 0)
+		fail("VFIO_GROUP_SET_CONTAINER");
+	regs = open_edu(group, argv[3]);
+	for (i = 4; i < argc; i += 2)
+		shoot(regs, strcmp(argv[i], "write") == 0, strtoull(argv[i + 1], NULL, 0));
+	return 0;
+}

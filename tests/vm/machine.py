@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""The guests that the tests share, one at a time, and QEMU's verdict about what a driver did."""
+import os
+import shutil
+
+from guest import BUILD, ROOT, GuestTestpmd
+from vmqemu import Nic, Vm
+
+RESULTS = os.path.join(ROOT, "build", "logs", "vm")
+
+
+class Machine:
+    """What a guest is made of. nics: {name: properties, or a Nic}; how: arguments of Vm."""
+
+    def __init__(self, name, nics, **how):
+        self.name, self.nics, self.how = name, nics, how
+
+    def __repr__(self):
+        return self.name
+
+
+class Guest:
+    """A running machine."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.nics = {name: nic.copy() if isinstance(nic, Nic) else Nic(nic)
+            for name, nic in machine.nics.items()}
+        self.folder = os.path.join(RESULTS, machine.name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.vm = Vm(self.folder, list(self.nics.values()), build=BUILD, **machine.how)
+        self.vm.start()
+        self.seen = {"guest_errors.log": 0, "qemu.log": 0}
+        self.testpmds = []
+        self.vm.check("dmesg -n 5")
+
+    def testpmd(self, nics, *args, **how):
+        self.testpmds.append(GuestTestpmd(self.vm, [self.nics[n] for n in nics], *args, **how))
+        return self.testpmds[-1]
+
+    def status(self, nic):
+        """What QEMU knows about a device: features, status, whether the driver broke it."""
+        return self.vm.qmp("x-query-virtio-status",
+            path="/machine/peripheral/%s/virtio-backend" % self.nics[nic].id.replace("n", "nic"))
+
+    def features(self, nic):
+        """Names of the negotiated features, such as VIRTIO_F_RING_PACKED"""
+        got = self.status(nic)["guest-features"]
+        return {text.split(":")[0] for kind in ("transports", "dev-features")
+            for text in got.get(kind, [])}
+
+    def complaints(self):
+        """What QEMU wrote about this guest's behaviour since the last time."""
+        text = ""
+        for name, seen in self.seen.items():
+            log = self.vm.read(name)
+            self.seen[name] = len(log)
+            text += log[seen:]
+        return text
+
+    def verdict(self, *nics):
+        """Fails if QEMU has anything to say against the driver of these devices, which still run."""
+        for name in nics:
+            status = self.status(name)
+            assert not status["broken"], "QEMU: the driver broke device %s: %s" % (name, status)
+            states = status["status"]["statuses"]
+            text = " ".join(states)
+            assert "DRIVER_OK" in text, states
+            assert "NEEDS_RESET" not in text and "FAILED" not in text, states
+        said = self.complaints()
+        assert not said, "QEMU says:\n" + said
+
+    def close(self, testpmd, *nics):
+        """Ends a testpmd in order: QEMU's verdict first, then every mbuf must be back in its pool."""
+        self.verdict(*nics)
+        testpmd.cmds("port stop all", "port close all")
+        available, size = testpmd.pool()
+        assert available == size, "%d of %d mbufs are in the pool" % (available, size)
+        testpmd.cmd("port close all")
+        available, size = testpmd.pool()
+        assert available == size, "after close %d of %d mbufs are in the pool" % (available, size)
+        testpmd.quit(30)
+        said = self.complaints()
+        assert not said, "at the end QEMU says:\n" + said
+
+    def after_test(self):
+        for process in self.testpmds:
+            process.kill()
+        self.testpmds = []
+        self.complaints()
+
+    def stop(self):
+        self.vm.stop()
