@@ -47,8 +47,7 @@ sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 				sizeof(struct sluice_split_avail) + (size + 1) * sizeof(uint16_t));
 		/*
 		 * The used ring starts 4 bytes into a cache line (2.7.1 allows it), so that its elements of 8
-		 * bytes lie across neither cache lines nor pages: QEMU before 9.1 writes the second half of one
-		 * that does to a wrong address when an IOMMU translates.
+		 * bytes lie across neither cache lines nor pages: one store writes each.
 		 */
 		l.device = place(&l.len,
 					   USED_SHIFT + sizeof(struct sluice_split_used) +
