@@ -84,9 +84,10 @@ measure_way(struct bench_port *port, const struct bench_opts *opts, const struct
 
 	port->dev->model = opts->models.v[0];
 	/* A forwarded packet's transmit header lies where the device's receive header was, and the driver
-	 * has written it. So the device must write the header anew, whatever the model is.
+	 * has written it. With mergeable buffers a driver may look at it, so the device must write it
+	 * anew, whatever the model is.
 	 */
-	port->dev->must_write_header = way->job == JOB_IO;
+	port->dev->must_write_header = way->job == JOB_IO && port->dev->is_mergeable;
 	ret = bench_device_serve(port, way->job);
 	if (ret == 0)
 		ret = run(port, opts, way, BENCH_SETTLE_MS * ms, &sum, &took, &longest);

@@ -61,6 +61,8 @@ CASES = [
          most={"tx": 60, "rx": 44}, quick=True),
     Case("cross-n0", "cross-core, defaults", DIFFERENT + ["--mode", "cross"], {"tx": 1.8, "rx": 1.8, "io": 2.4},
          quick=True),
+    Case("cross-not-mergeable", "cross-core, not mergeable", DIFFERENT + ["--mode", "cross"] +
+         ["--a-args", "mrg_rxbuf=0", "--b-args", "mrg_rxbuf=0"], {"tx": 1, "rx": 1, "io": 1}),
     Case("cross-n1", "cross-core, device touches headers", DIFFERENT + ["--mode", "cross", "--model", "n1"],
          {"tx": 1, "rx": 1, "io": 1}),
     Case("cross-n2", "cross-core, device touches header and data",

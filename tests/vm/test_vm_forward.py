@@ -59,7 +59,7 @@ def test_bytes_through(boot, machine, nic):
     guest.close(testpmd, nic)
 
 
-@pytest.mark.parametrize("nic", OTHERS)
+@pytest.mark.parametrize("nic", ["jumbo", pytest.param("jumbo-packed", marks=pytest.mark.sluice)])
 def test_jumbo(boot, nic):
     """Frames over several buffers in both directions."""
     guest = boot(INTEL)

@@ -15,7 +15,7 @@ MACHINE = Machine("lifecycle", {"split": "rx_queue_size=1024", "packed": "packed
 kinds = pytest.mark.parametrize("nic", ["split", "packed"])
 
 
-@pytest.mark.parametrize("nic", ["split", "intx"])
+@pytest.mark.parametrize("nic", ["split", pytest.param("intx", marks=pytest.mark.sluice)])
 def test_link_change_is_an_event(boot, nic):
     guest = boot(MACHINE)
     testpmd = guest.testpmd([nic])
