@@ -282,6 +282,14 @@ dmap_add_range(struct dmap_domain *d, const void *addr, size_t len)
 }
 
 int
+dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
+{
+	const struct dmap_publisher *p = ctx;
+
+	return p->publish(p->ctx, regions, nb);
+}
+
+int
 dmap_publish(struct dmap_domain *d)
 {
 	int ret;

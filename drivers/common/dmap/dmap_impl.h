@@ -101,6 +101,9 @@ int dmap_domain_rebuild(struct dmap_domain *d, bool is_removal);
 struct dmap_owner *dmap_domain_find(
 		struct dmap_domain *d, enum dmap_owner_kind kind, const void *key);
 
+/* The publish operation of back ends whose context is a struct dmap_publisher. */
+int dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb);
+
 /* EAL memory [addr, addr + len) is about to disappear: forget it. Called with EAL's memory lock held. */
 void dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len);
 /* EAL has new memory; for domains that show all of it. Called with EAL's memory lock held. */

@@ -107,17 +107,9 @@ memfd_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 	free(piece);
 }
 
-static int
-memfd_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
-{
-	const struct dmap_publisher *p = ctx;
-
-	return p->publish(p->ctx, regions, nb);
-}
-
 const struct dmap_backend dmap_memfd_backend = {
 	.name = "memfd",
 	.coherent_alloc = memfd_coherent_alloc,
 	.coherent_free = memfd_coherent_free,
-	.publish = memfd_publish,
+	.publish = dmap_publisher_publish,
 };

@@ -45,18 +45,10 @@ none_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 	rte_memzone_free(handle);
 }
 
-static int
-none_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
-{
-	const struct dmap_publisher *p = ctx;
-
-	return p->publish(p->ctx, regions, nb);
-}
-
 const struct dmap_backend dmap_none_backend = {
 	.name = "none",
 	.coherent_alloc = none_coherent_alloc,
 	.coherent_free = none_coherent_free,
-	.publish = none_publish,
+	.publish = dmap_publisher_publish,
 	.shows_all_eal = true,
 };

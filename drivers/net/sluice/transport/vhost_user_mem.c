@@ -62,8 +62,8 @@ send_slot(struct vhost_user *vu, enum sluice_vu_request what, const struct dmap_
 }
 
 /*
- * The differences between two tables. Added first, removed last: a region that only grows is reachable at all
- * times, but for back ends that refuse overlaps the old one must go before the new one comes.
+ * The differences between two tables. What left goes before what is new comes, because back ends refuse regions
+ * that overlap: one that grew is out of reach between the two messages.
  */
 static int
 send_slots(struct vhost_user *vu, const struct dmap_region *regions, unsigned int nb)
