@@ -44,6 +44,7 @@ struct sluice_path_cfg {
 	enum sluice_layout layout;
 	bool has_mrg;     /* receive: a packet may take several buffers */
 	bool is_in_order; /* transmit: the device promised order, completions come in batches */
+	bool is_few;      /* transmit: the burst is too small for a batch */
 };
 
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */
@@ -187,10 +188,11 @@ struct sluice_txq {
 	struct rte_mempool *pool;     /* where plain packets came from, and go back to */
 	uint16_t nb_odd;              /* slots given to packets that are not plain */
 	bool is_short; /* the last burst did not find enough slots: look for completions first */
-	uint16_t nb_after_chain; /* slots given behind the last plain packet of several slots */
-	uint16_t *extent;        /* per slot: what starts there, see below */
-	uint64_t nb_unmapped;    /* dropped: memory that the device cannot reach */
-	uint64_t nb_oversize;    /* dropped: more segments than the ring has slots */
+	uint32_t nb_given;    /* slots given, free-running */
+	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */
+	uint16_t *extent;     /* per slot: what starts there, see below */
+	uint64_t nb_unmapped; /* dropped: memory that the device cannot reach */
+	uint64_t nb_oversize; /* dropped: more segments than the ring has slots */
 	uint64_t nb_indirect;
 	uint64_t nb_chained;
 	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */

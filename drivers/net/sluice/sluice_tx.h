@@ -28,6 +28,13 @@
 /* Completions looked at by one burst call; keeps the worst call short. */
 #define SLUICE_TX_RECLAIM_MAX 64
 
+/*
+ * Bursts of fewer packets are given one by one, by a function that has no batches to care for: constants of
+ * batches would cost more than they save, and registers that read a whole mbuf would wait for the single
+ * stores with which the application has just written it.
+ */
+#define SLUICE_TX_FEW 8
+
 /* What a burst has given so far; nothing of it is visible to the device. */
 struct sluice_tx_burst {
 	uint16_t slot;       /* next slot */
@@ -63,7 +70,7 @@ void sluice_tx_flush_freed(struct sluice_txq *txq);
 static __rte_always_inline bool
 sluice_tx_has_header_room(struct rte_mbuf *m)
 {
-	return (*sluice_mbuf_rearm(m) & SLUICE_TX_REARM_MASK) == SLUICE_TX_REARM_PLAIN &&
+	return m->refcnt == 1 && m->nb_segs == 1 &&
 			(m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0 &&
 			m->data_off >= SLUICE_NET_HDR_LEN;
 }
@@ -103,6 +110,13 @@ sluice_tx_all_plain(const struct sluice_txq *txq)
 	return txq->nb_odd == 0 && txq->q.ring.nb_holes == 0;
 }
 
+/* Does the device have plain packets of several slots? */
+static __rte_always_inline bool
+sluice_tx_has_chains(const struct sluice_txq *txq)
+{
+	return txq->nb_given - txq->chain_end < sluice_ring_nb_busy(&txq->q.ring);
+}
+
 static __rte_always_inline uint32_t
 sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
@@ -117,7 +131,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 		return 0;
 	}
 	nb = RTE_MIN(nb, nb_max);
-	has_chains = txq->nb_after_chain < sluice_ring_nb_busy(r);
+	has_chains = sluice_tx_has_chains(txq);
 	if (likely(sluice_tx_all_plain(txq))) {
 		/* In-order: the index says it all, entries of a batch are not even written (2.7.9). */
 		if (is_in_order) {
@@ -160,32 +174,41 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 	return done;
 }
 
-/* One used descriptor of a packed ring: all buffers up to id if the device promised order (2.8.8). */
+/*
+ * All packets are plain, and the oldest nb_done slots of them are done: slots more that are done when the
+ * device names id. It names the last packet of a batch if it promised order (2.8.8). 0: it must not name this.
+ */
+static __rte_always_inline uint16_t
+sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint16_t nb_done, bool is_in_order)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+	uint16_t distance;
+
+	if (unlikely(id >= r->size))
+		return 0;
+	distance = sluice_ring_distance(r, id);
+	if (unlikely(is_in_order ? distance < nb_done : distance != nb_done))
+		return 0;
+	if (unlikely(distance >= sluice_ring_nb_busy(r) || txq->extent[id] == SLUICE_TX_MIDDLE))
+		return 0;
+	return distance - nb_done + sluice_tx_slots_of(txq, id);
+}
+
+/* One used descriptor of a packed ring, with odd packets about; returns how many packets are done. */
 static __rte_always_inline uint32_t
 sluice_tx_complete_packed(struct sluice_txq *txq, uint32_t id, bool is_in_order)
 {
-	struct sluice_ring *r = &txq->q.ring;
 	uint32_t done = 0;
 	uint16_t nb, oldest;
 
-	if (unlikely(!sluice_queue_is_lent(&txq->q, id))) {
+	if (unlikely(!sluice_queue_is_lent(&txq->q, id) || txq->extent[id] == SLUICE_TX_MIDDLE)) {
 		sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
 		return 0;
 	}
-	if (is_in_order && likely(sluice_tx_all_plain(txq))) {
-		if (unlikely(txq->extent[id] == SLUICE_TX_MIDDLE)) {
-			sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
-			return 0;
-		}
-		nb = sluice_ring_distance(r, id) + sluice_tx_slots_of(txq, id);
-		sluice_packed_skip(r, nb);
-		sluice_tx_free_plain(txq, nb);
-		return nb;
-	}
 	do {
-		oldest = is_in_order ? r->tail : id;
+		oldest = is_in_order ? txq->q.ring.tail : id;
 		nb = sluice_tx_complete(txq, oldest);
-		sluice_packed_skip(r, nb);
+		sluice_packed_skip(&txq->q.ring, nb);
 		done++;
 	} while (nb != 0 && oldest != id);
 	return done;
@@ -195,30 +218,31 @@ static __rte_always_inline uint32_t
 sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb, nb_plain = 0, nb_slots = 0, expected = r->tail;
+	uint16_t nb, nb_slots = 0, nb_busy = sluice_ring_nb_busy(r);
+	bool has_chains = sluice_tx_has_chains(txq);
 	uint32_t id, len, done;
 
-	if (!is_in_order && likely(sluice_tx_all_plain(txq))) {
-		while (nb_plain < nb_max && nb_slots < sluice_ring_nb_busy(r) &&
-				sluice_packed_is_used(r)) {
+	if (likely(sluice_tx_all_plain(txq))) {
+		while (nb_slots < RTE_MIN(nb_busy, nb_max) && sluice_packed_is_used(r)) {
 			sluice_packed_take(r, &id, &len);
-			if (unlikely(id != expected))
+			/* Slots are used in the order in which they were given: the position is that of tail. */
+			nb = 1;
+			if (id != r->used_idx || has_chains)
+				nb = sluice_tx_batch_slots(txq, id, nb_slots, is_in_order);
+			if (unlikely(nb == 0))
 				break;
-			nb = sluice_tx_slots_of(txq, expected);
 			sluice_packed_skip(r, nb);
-			expected = sluice_ring_next(r, expected, nb);
 			nb_slots += nb;
-			nb_plain++;
 		}
 		sluice_tx_free_plain(txq, nb_slots);
 	}
-	done = nb_plain;
-	while (done < nb_max && sluice_ring_nb_busy(r) != 0 && sluice_packed_is_used(r)) {
-		sluice_packed_take(r, &id, &len);
-		nb_plain = sluice_tx_complete_packed(txq, id, is_in_order);
-		if (unlikely(nb_plain == 0))
+	for (done = nb_slots; done < nb_max; done += nb) {
+		if (sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
 			break;
-		done += nb_plain;
+		sluice_packed_take(r, &id, &len);
+		nb = sluice_tx_complete_packed(txq, id, is_in_order);
+		if (unlikely(nb == 0))
+			break;
 	}
 	return done;
 }
@@ -233,6 +257,7 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_p
 		done = sluice_tx_reclaim_split(txq, nb_max, cfg.is_in_order);
 	else
 		done = sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
+	txq->is_short = false;
 	if (unlikely(txq->freed.nb != 0))
 		sluice_tx_flush_freed(txq);
 	return done;
@@ -296,13 +321,12 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 	return n;
 }
 
-/* Make the burst visible, and tell the device if it wants to be told. */
+/* Make the burst visible. */
 static __rte_always_inline void
 sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
 		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	bool wants_kick;
 
 	if (cfg.layout == SLUICE_SPLIT)
 		sluice_split_publish(r, b->nb_bufs);
@@ -311,15 +335,24 @@ sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
 	r->head = b->slot;
 	r->nb_free -= b->nb_slots;
 	if (unlikely(b->chain_end != 0))
-		txq->nb_after_chain = 0;
-	txq->nb_after_chain = RTE_MIN(txq->nb_after_chain + b->nb_slots - b->chain_end, UINT16_MAX);
+		txq->chain_end = txq->nb_given + b->chain_end;
+	txq->nb_given += b->nb_slots;
 	dmap_lent(&txq->q.stream, b->nb_slots);
+}
+
+/* Tell the device of the nb_slots published last, if it wants to be told. */
+static __rte_always_inline void
+sluice_tx_announce(struct sluice_txq *txq, uint16_t nb_slots, const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	bool wants_kick;
+
 	/* Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the device's fence. */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (cfg.layout == SLUICE_SPLIT)
 		wants_kick = sluice_split_wants_kick(r);
 	else
-		wants_kick = sluice_packed_wants_kick(r, b->nb_slots);
+		wants_kick = sluice_packed_wants_kick(r, nb_slots);
 	if (wants_kick)
 		sluice_doorbell_ring(r);
 	else
@@ -331,7 +364,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	struct sluice_tx_burst b = { 0 };
+	struct sluice_tx_burst odd, b = { 0 };
 	enum sluice_tx_verdict verdict;
 	uint64_t bytes = 0, dropped = 0;
 	uint16_t nb_tx, nb_run, nb_single = 0;
@@ -352,7 +385,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		uint32_t len;
 
 		/* What no batch can be is given one by one, and then it is tried again. */
-		if (SLUICE_VEC_TX != 0 && nb_single == 0) {
+		if (SLUICE_VEC_TX != 0 && !cfg.is_few && nb_single == 0) {
 			nb_run = sluice_tx_run(txq, &pkts[nb_tx], nb_pkts - nb_tx, &b, &bytes, cfg);
 			if (likely(nb_run != 0)) {
 				nb_tx += nb_run - 1;
@@ -370,7 +403,10 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 				continue;
 			}
 		}
-		verdict = sluice_tx_give_odd(txq, m, &b, cfg.layout);
+		/* A copy: what has an address does not stay in registers. */
+		odd = b;
+		verdict = sluice_tx_give_odd(txq, m, &odd, cfg.layout);
+		b = odd;
 		if (verdict == SLUICE_TX_NO_ROOM)
 			break;
 		if (verdict == SLUICE_TX_GIVEN)
@@ -383,8 +419,12 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	txq->q.stats.packets += nb_tx - dropped;
 	txq->q.stats.bytes += bytes;
 	txq->q.stats.errors += dropped;
-	txq->nb_ring_full += nb_pkts - nb_tx;
-	txq->is_short = nb_tx < nb_pkts;
+	if (unlikely(nb_tx < nb_pkts)) {
+		txq->nb_ring_full += nb_pkts - nb_tx;
+		txq->is_short = true;
+	}
+	if (likely(b.nb_bufs != 0))
+		sluice_tx_announce(txq, b.nb_slots, cfg);
 	sluice_queue_leave(&txq->q);
 	return nb_tx;
 }

@@ -3,7 +3,8 @@
  */
 
 /*
- * The transmit burst functions: one line each defines the function and its row in the table.
+ * The transmit burst functions: one line each defines the function, for few packets and for many, and its row in
+ * the table.
  * Compiled once per instruction set (sluice_vec.h).
  */
 
@@ -17,9 +18,22 @@
 	X(packed_in_order, .layout = SLUICE_PACKED, .is_in_order = true)
 
 #define DEFINE_PATH(name, ...) \
-	static uint16_t sluice_tx_burst_##name(void *txq, struct rte_mbuf **pkts, uint16_t nb) \
+	static __rte_noinline uint16_t sluice_tx_few_##name( \
+			void *txq, struct rte_mbuf **pkts, uint16_t nb) \
+	{ \
+		return sluice_tx_tmpl(txq, pkts, nb, \
+				(struct sluice_path_cfg){ .is_few = true, __VA_ARGS__ }); \
+	} \
+	static __rte_noinline uint16_t sluice_tx_many_##name( \
+			void *txq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
 		return sluice_tx_tmpl(txq, pkts, nb, (struct sluice_path_cfg){ __VA_ARGS__ }); \
+	} \
+	static uint16_t sluice_tx_burst_##name(void *txq, struct rte_mbuf **pkts, uint16_t nb) \
+	{ \
+		if (nb < SLUICE_TX_FEW) \
+			return sluice_tx_few_##name(txq, pkts, nb); \
+		return sluice_tx_many_##name(txq, pkts, nb); \
 	} \
 	static uint32_t sluice_tx_cleanup_##name(struct sluice_txq *txq, uint32_t nb_max) \
 	{ \
