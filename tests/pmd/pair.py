@@ -17,12 +17,13 @@ class Config:
     """What a pair of testpmds is started with; devargs are those of the vdev under test."""
 
     def __init__(self, name, queues=1, front_args=(), front_eal=(), own_files=False,
-            **devargs):
+            front_wrap=(), **devargs):
         self.name = name
         self.queues = queues
         self.front_args = list(front_args)
         self.front_eal = list(front_eal)
         self.own_files = own_files
+        self.front_wrap = front_wrap
         self.devargs = dict(devargs)
         if queues > 1:
             self.devargs.setdefault("queues", queues)
@@ -67,7 +68,7 @@ class Pair:
         if self.config.queues > 1:
             args += ["--rxq=%d" % self.config.queues, "--txq=%d" % self.config.queues]
         self.front = Testpmd([self.config.vdev(self.path)], front=True, args=args,
-            eal=self.config.front_eal, own_files=self.config.own_files)
+            eal=self.config.front_eal, own_files=self.config.own_files, wrap=self.config.front_wrap)
         self.front.cmd("set burst tx delay 1 retry 2000000")
 
     def wait_link(self, up=True, seconds=10):

@@ -81,7 +81,8 @@ class Testpmd:
     __test__ = False  # the name is that of the program, not of a test
 
     def __init__(self, vdevs, args=(), eal=(), front=False, memory=64, workers=1,
-            interactive=True, own_files=False):
+            interactive=True, own_files=False, wrap=(), env=None):
+        """wrap: the command that runs it; env: changes of the environment"""
         self.name = "front" if front else "back"
         self.prefix = "sluice_%d_%d" % (os.getpid(), next(serial))
         # In memory: nothing is left in hugetlbfs when a process is killed on purpose.
@@ -100,6 +101,7 @@ class Testpmd:
         if not any(arg.startswith("--total-num-mbufs") for arg in args):
             command += ["--total-num-mbufs=%d" % MBUFS]
         command += list(args)
+        command = list(wrap) + command
         self.command = " ".join(command)
         self.text = bytearray()
         self.changed = threading.Condition()
@@ -107,7 +109,7 @@ class Testpmd:
         self.terminal, end = pty.openpty()
         tty.setraw(end)
         try:
-            self.process = subprocess.Popen(command, env=environment(), stdout=end, stderr=end,
+            self.process = subprocess.Popen(command, env=dict(environment(), **(env or {})), stdout=end, stderr=end,
                 stdin=end if interactive else subprocess.DEVNULL, close_fds=True,
                 start_new_session=True, preexec_fn=die_with_parent)
         finally:

@@ -217,7 +217,14 @@ static struct rte_vdev_driver driver = {
 bool
 sluice_may_register(void)
 {
-	if (!sluice_compat_dpdk_matches()) {
+	/* Both buses ask, and once is enough for the answer and for what follows from it. */
+	static bool was_asked, may;
+
+	if (was_asked)
+		return may;
+	was_asked = true;
+	may = sluice_compat_dpdk_matches();
+	if (!may) {
 		SLUICE_INIT_LOG(ERR,
 				"built for DPDK %u.%02u, this is %s: not loaded; build the plug-in with the "
 				"DPDK that runs it",
