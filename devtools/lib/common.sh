@@ -26,7 +26,8 @@ die()
 	exit 1
 }
 
-# build_tree DIR COMPILER [MESON OPTION...]: configure when that was not done yet, then build.
+# build_tree DIR COMPILER [MESON OPTION...]: configure when that was not done yet, then build all, or the
+# words of $TARGETS.
 build_tree()
 {
 	local dir=$1 cc=$2
@@ -36,5 +37,6 @@ build_tree()
 		rm -rf "$dir/meson-private" "$dir/meson-info" "$dir/meson-logs"
 		CC=$cc meson setup "$dir" "$SLUICE_ROOT" "$@" || return 1
 	fi
-	ninja -C "$dir"
+	# shellcheck disable=SC2086 # words
+	ninja -C "$dir" ${TARGETS-}
 }
