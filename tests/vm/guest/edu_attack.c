@@ -3,23 +3,26 @@
 /*
  * A hostile DMA engine in the place of a port's device.
  *
- *   edu_attack PID N BDF (read|write) ADDRESS [(read|write) ADDRESS]...
+ *   edu_attack PID N BDF
  *
  * What a device can reach is decided by the IOMMU domain that it is in, that is by its VFIO container,
  * and not by the device. So this takes a copy of the N-th container in use of a running program (which
  * root may), puts QEMU's edu device (BDF, in a group of its own, bound to vfio-pci) into that container
  * too, and lets edu read and write 256 bytes at addresses. A shot that succeeds proves that the port's device
  * can reach the page; a shot that faults in the IOMMU, that it cannot. edu's buffer is filled by reads and
- * emptied by writes, and holds zeros at first.
+ * emptied by writes, and holds zeros at first. The copy lasts when the program closes its own, so what is
+ * left of it then can be tried, too.
  *
- * Prints a line per shot; whether it hit is for others to say: the IOMMU's faults and the memory itself.
+ * Reads lines "read ADDRESS", "write ADDRESS" and "entries 0", and answers each with a line: for a shot the
+ * same; whether it hit is for others to say: the IOMMU's faults and the memory itself. For "entries", how many
+ * entries the container has by the kernel's own count.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/vfio.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +55,41 @@ fail(const char *what)
 {
 	fprintf(stderr, "edu_attack: %s: %s\n", what, strerror(errno));
 	exit(1);
+}
+
+/* What the container takes before its first entry: the parameter of the kernel's module, read at its opening. */
+static unsigned long
+entry_limit(void)
+{
+	unsigned long limit = 0;
+	FILE *f = fopen("/sys/module/vfio_iommu_type1/parameters/dma_entry_limit", "r");
+
+	if (f == NULL || fscanf(f, "%lu", &limit) != 1)
+		fail("dma_entry_limit");
+	fclose(f);
+	return limit;
+}
+
+static unsigned long
+count_entries(int container)
+{
+	static uint64_t room[512];
+	struct vfio_iommu_type1_info *info = (void *)room;
+	struct vfio_info_cap_header *cap;
+	uint32_t at;
+
+	info->argsz = sizeof(room);
+	if (ioctl(container, VFIO_IOMMU_GET_INFO, info) < 0)
+		fail("VFIO_IOMMU_GET_INFO");
+	for (at = info->cap_offset; at != 0; at = cap->next) {
+		cap = (void *)((char *)room + at);
+		if (cap->id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL)
+			return entry_limit() -
+					((struct vfio_iommu_type1_info_dma_avail *)cap)->avail;
+	}
+	errno = ENOTSUP;
+	fail("VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL");
+	return 0;
 }
 
 /* Copy of the n-th container of a process that has an IOMMU (EAL opens one that it may never use). */
@@ -156,11 +194,13 @@ shoot(volatile uint8_t *regs, int is_write, uint64_t address)
 int
 main(int argc, char **argv)
 {
+	char line[64], what[16];
 	volatile uint8_t *regs;
-	int container, group, i;
+	int container, group;
+	uint64_t address;
 
-	if (argc < 6 || argc % 2 != 0) {
-		fprintf(stderr, "usage: edu_attack PID N BDF (read|write) ADDRESS...\n");
+	if (argc != 4) {
+		fprintf(stderr, "usage: edu_attack PID N BDF\n");
 		return 2;
 	}
 	container = steal_container(atoi(argv[1]), atoi(argv[2]));
@@ -168,7 +208,15 @@ main(int argc, char **argv)
 	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) < 0)
 		fail("VFIO_GROUP_SET_CONTAINER");
 	regs = open_edu(group, argv[3]);
-	for (i = 4; i < argc; i += 2)
-		shoot(regs, strcmp(argv[i], "write") == 0, strtoull(argv[i + 1], NULL, 0));
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		errno = EINVAL;
+		if (sscanf(line, "%15s %" SCNx64, what, &address) != 2)
+			fail(line);
+		if (strcmp(what, "entries") == 0)
+			printf("%lu\n", count_entries(container));
+		else
+			shoot(regs, strcmp(what, "write") == 0, address);
+	}
 	return 0;
 }
