@@ -3,13 +3,14 @@
 """Starting, stopping, closing and ending, a hundred times over: nothing may be left behind."""
 import os
 import signal
+import subprocess
 import time
 
 import pytest
 
 from frames import SMALL
 from pair import Config, check_pool
-from testpmd import VDEV, wait_for
+from testpmd import PLUGIN, REPO, VDEV, die_with_parent, environment, wait_for
 
 LAYOUTS = pytest.mark.parametrize("packed", [0, 1], ids=["split", "packed"])
 
@@ -185,3 +186,25 @@ def test_two_ports_of_one_process(folder, testpmds):
     check_pool(front)
     front.quit()
     back.quit()
+
+
+@pytest.mark.sluice
+def test_closed_in_its_own_callback(fake, folder):
+    """The callback of a link event runs in the port's thread, which cannot wait for its own end."""
+    program = os.path.join(folder, "close_in_callback")
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libdpdk"], check=True,
+        capture_output=True, text=True).stdout.split()
+    subprocess.run(["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-o", program, os.path.join(REPO,
+        "tests", "pmd", "app", "close_in_callback.c")] + flags, check=True)
+    backend = fake()
+    with subprocess.Popen([program, "--no-pci", "--iova-mode=va", "--in-memory", "--no-telemetry", "-m", "64",
+            "-l", "0", "-d", os.path.basename(PLUGIN), "--vdev=net_sluice0,path=" + backend.path],
+            env=environment(), stdout=subprocess.PIPE, preexec_fn=die_with_parent, text=True) as app:
+        try:
+            wait_for(backend.ready, 10, "negotiation")
+            assert "up\n" in iter(app.stdout.readline, "")
+            backend.close()
+            assert app.wait(20) == 0
+            assert "closed\n" in app.stdout.read()
+        finally:
+            app.kill()

@@ -24,6 +24,9 @@
 /* How often a client tries to reach a back end that went away. */
 #define RETRY_MS 1000
 
+/* The port ended in a callback of the control thread, this one, which must not look at it again. */
+static __thread bool was_closed;
+
 static bool
 is_connected(const struct sluice_port *port)
 {
@@ -164,7 +167,7 @@ conn_thread(void *arg)
 	enum sluice_wait event;
 	uint64_t count;
 
-	while (!__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE)) {
+	while (!was_closed && !__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE)) {
 		event = wait_for_event(port);
 		if (event == SLUICE_WAIT_WOKEN && read(port->wake_fd, &count, sizeof(count)) < 0)
 			continue; /* somebody read it before: nothing is lost */
@@ -173,7 +176,7 @@ conn_thread(void *arg)
 		handle(port, event, &has_changed, &has_failed);
 		if (has_changed)
 			sluice_ethdev_link_changed(port);
-		if (has_failed)
+		if (has_failed && !was_closed)
 			sluice_ethdev_failed(port);
 	}
 	return NULL;
@@ -211,6 +214,12 @@ sluice_conn_start(struct sluice_port *port)
 void
 sluice_conn_stop(struct sluice_port *port)
 {
+	if (port->has_thread && pthread_equal(port->thread, pthread_self())) {
+		/* The application closes the port in a callback of the port. */
+		was_closed = true;
+		pthread_detach(port->thread);
+		port->has_thread = false;
+	}
 	if (port->has_thread) {
 		__atomic_store_n(&port->is_closing, 1, __ATOMIC_RELEASE);
 		sluice_conn_wake(port);

@@ -106,6 +106,7 @@ struct sluice_doorbell sluice_dev_doorbell(
 
 /* Control thread (sluice_conn.c); no lock held. */
 int sluice_conn_start(struct sluice_port *port);
+/* Waits for its end, unless it is the caller: then it ends without another look at the port. */
 void sluice_conn_stop(struct sluice_port *port);
 /* Have the control thread look at the port now. Any thread, polling cores included. */
 void sluice_conn_wake(struct sluice_port *port);
