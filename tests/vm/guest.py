@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """A stock testpmd in the guest, driven like one on the host, and the network peer of its port."""
+import collections
 import os
 import re
 import shlex
@@ -101,6 +102,17 @@ class GuestTestpmd(Testpmd):
     def ports(self):
         return [int(n) for n in re.findall(r"^(\d+) +[0-9A-F]{2}:", self.cmd("show port summary all"),
             re.M)]
+
+    def attach(self, nic, devargs="sluice=1"):
+        """Whether the port came to be"""
+        before = self.ports()
+        self.cmd("port attach " + ",".join(filter(None, [nic.bdf, devargs])), 30)
+        return len(self.ports()) > len(before)
+
+    def files(self):
+        """What the process has open, without numbers: {what: how often}"""
+        text = self.vm.check("cd /proc/%d/fd; for f in *; do readlink $f; done" % self.pid_in_guest())
+        return collections.Counter(re.sub(r"\d+", "N", line) for line in text.splitlines())
 
     def memzones(self):
         """{name: (address, length)}"""

@@ -26,6 +26,8 @@ main(int argc, char **argv)
 	}
 	limit = old;
 	limit.rlim_cur = strtoull(argv[3], NULL, 0);
+	if (limit.rlim_max < limit.rlim_cur)
+		limit.rlim_max = limit.rlim_cur;
 	if (prlimit(atoi(argv[1]), kind, &limit, NULL) < 0) {
 		perror("prlimit");
 		return 1;

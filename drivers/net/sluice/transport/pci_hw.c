@@ -136,16 +136,31 @@ hw_set_running(void *ctx, bool is_running)
 		dmap_vfio_reset_device(rte_intr_dev_fd_get(hw->pci->intr_handle));
 }
 
-/* EAL left the descriptor of an interrupt behind when it could not map the device. */
 static void
-close_leftover(struct rte_intr_handle *intr)
+unmap_bars(struct rte_pci_device *pci)
 {
-	int fd = rte_intr_fd_get(intr);
+	unsigned int i;
 
-	if (fd >= 0) {
-		close(fd);
-		rte_intr_fd_set(intr, -1);
+	for (i = 0; i < RTE_DIM(pci->mem_resource); i++) {
+		if (pci->mem_resource[i].addr != NULL)
+			munmap(pci->mem_resource[i].addr, pci->mem_resource[i].len);
+		pci->mem_resource[i].addr = NULL;
 	}
+}
+
+/*
+ * EAL left the descriptor of an interrupt and its mappings behind when it could not set up the device. A
+ * mapping holds the device, and so its group: nobody could open it again.
+ */
+static void
+drop_leftovers(struct rte_pci_device *pci)
+{
+	int fd = rte_intr_fd_get(pci->intr_handle);
+
+	if (fd >= 0)
+		close(fd);
+	rte_intr_fd_set(pci->intr_handle, -1);
+	unmap_bars(pci);
 }
 
 /* EAL gives up on the first error; then what it left is closed here. */
@@ -160,9 +175,7 @@ unmap_device(struct sluice_pci_hw *hw)
 	if (dmap_vfio_is_device(device_fd)) {
 		SLUICE_LOG(WARNING, "%s: EAL did not close the device; closed", pci->name);
 		close(device_fd);
-		for (i = 0; i < RTE_DIM(pci->mem_resource); i++)
-			if (pci->mem_resource[i].addr != NULL)
-				munmap(pci->mem_resource[i].addr, pci->mem_resource[i].len);
+		unmap_bars(pci);
 	}
 	for (i = 0; i < RTE_DIM(pci->mem_resource); i++)
 		pci->mem_resource[i].addr = NULL;
@@ -192,7 +205,7 @@ open_device(struct sluice_pci_hw *hw)
 	if (ret != 0) {
 		SLUICE_LOG(ERR, "%s: EAL could not open the device; its messages above say why",
 				pci->name);
-		close_leftover(pci->intr_handle);
+		drop_leftovers(pci);
 		return -EIO;
 	}
 	hw->is_mapped = true;
