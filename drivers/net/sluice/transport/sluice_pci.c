@@ -75,8 +75,8 @@ check_features(const struct pci *p)
 	if (!has(p->offered, SLUICE_F_ACCESS_PLATFORM)) {
 		SLUICE_LOG(ERR,
 				"%s: the device does not offer VIRTIO_F_ACCESS_PLATFORM: it bypasses the IOMMU "
-				"and could reach all memory of the machine (QEMU: add iommu_platform=on to "
-				"the device)",
+				"and could reach all memory of the machine (QEMU: give the device "
+				"iommu_platform=on,disable-legacy=on)",
 				p->name);
 		return -EPERM;
 	}
