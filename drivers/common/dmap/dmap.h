@@ -103,6 +103,15 @@ struct dmap_backend {
 int dmap_domain_create(const char *name, const struct dmap_backend *backend, void *ctx,
 		struct dmap_domain **out);
 
+/**
+ * The device sends no address above da_max, which is a power of two minus one (a kernel's dma_set_mask()). For
+ * domains that are empty yet. From then on memory of a virtual address that the device cannot send gets the
+ * lowest device address that is free; what the application placed beyond is refused with -ERANGE, and memory
+ * that shares a page with other memory of the domain with -EEXIST. -ENOTSUP: the back end shows files, -EBUSY:
+ * the domain is not empty, -EINVAL: no such da_max.
+ */
+int dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max);
+
 /** Free the domain; what is still in it is revoked (an empty table is published) and freed. NULL is fine. */
 void dmap_domain_destroy(struct dmap_domain *d);
 

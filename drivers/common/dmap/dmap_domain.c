@@ -102,6 +102,8 @@ insert_locked(struct dmap_domain *d, struct dmap_owner *o)
 	if (d->backend->assign != NULL && o->kind != DMAP_OWNER_COHERENT)
 		for (i = 0; i < o->pages.nb && ret == 0; i++)
 			ret = d->backend->assign(d->backend_ctx, &o->pages.r[i]);
+	if (ret == 0)
+		ret = dmap_domain_place(d, o);
 	if (ret != 0)
 		return ret;
 	rte_spinlock_lock(&d->table_lock);

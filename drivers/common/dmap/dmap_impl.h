@@ -61,6 +61,7 @@ struct dmap_domain {
 	struct dmap_window *windows;     /* regions merged by address, sorted */
 	unsigned int nb_windows;
 	uint32_t generation;
+	uint64_t da_max; /* beyond this the device sends no address; 0: it sends any */
 	bool is_revoked; /* changed with publish_lock held */
 	char name[64];
 };
@@ -100,6 +101,9 @@ struct dmap_owner *dmap_owner_new(enum dmap_owner_kind kind, const void *key);
 int dmap_domain_rebuild(struct dmap_domain *d, bool is_removal);
 struct dmap_owner *dmap_domain_find(
 		struct dmap_domain *d, enum dmap_owner_kind kind, const void *key);
+
+/* Device addresses for a new owner within the device's limit (dmap_limit.c); publish_lock is held. */
+int dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o);
 
 /* The publish operation of back ends whose context is a struct dmap_publisher. */
 int dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb);

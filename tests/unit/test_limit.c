@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * A device that does not send all addresses: what it gets instead, and what is refused.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dmap.h"
+#include "env.h"
+
+#define LIMIT ((1UL << 28) - 1)
+
+struct rig {
+	struct fake_domain dom;
+	struct dmap_backend backend;
+	struct dmap_domain *d;
+};
+
+static void
+rig_open(struct rig *g)
+{
+	fake_errors_clear();
+	fake_context("a limited domain");
+	fake_domain_init(&g->dom, false);
+	g->backend = fake_domain_backend;
+	g->backend.assign = NULL;
+	g->backend.granule = FAKE_PAGE;
+	assert_int_equal(dmap_domain_create("unit", &g->backend, &g->dom, &g->d), 0);
+}
+
+static void
+rig_close(struct rig *g)
+{
+	dmap_domain_destroy(g->d);
+	fake_domain_fini(&g->dom);
+	fake_check();
+}
+
+static char *
+memory(unsigned int nb_pages)
+{
+	char *mem = aligned_alloc(FAKE_PAGE, nb_pages * FAKE_PAGE);
+
+	fake_eal_add(mem, nb_pages * FAKE_PAGE);
+	return mem;
+}
+
+static void
+memory_free(char *mem)
+{
+	fake_eal_remove(mem);
+	free(mem);
+}
+
+/* Device address of memory; the device must find that very memory there, below the limit. */
+static uint64_t
+address_of(struct rig *g, const char *va, size_t len)
+{
+	struct dmap_window w;
+	uint64_t da;
+
+	fake_assert(dmap_lookup(g->d, va, len, &w) == 0, "memory is not in the domain");
+	da = (uintptr_t)va + w.delta;
+	fake_assert(da + len - 1 <= LIMIT, "0x%lx is beyond the limit", (unsigned long)da);
+	fake_assert(fake_domain_reach(&g->dom, da, len) == va, "the device sees another place");
+	return da;
+}
+
+static void
+test_without_a_limit_nothing_changes(void **state)
+{
+	struct rig g;
+	struct dmap_coherent c;
+	char *mem = memory(1);
+
+	(void)state;
+	rig_open(&g);
+	assert_int_equal(dmap_add_range(g.d, mem, FAKE_PAGE), 0);
+	assert_int_equal(dmap_coherent_alloc(g.d, "c", FAKE_PAGE, 0, &c), 0);
+	assert_ptr_equal(fake_domain_reach(&g.dom, (uintptr_t)mem, FAKE_PAGE), mem);
+	assert_int_equal(c.da.v, (uintptr_t)c.va);
+	dmap_coherent_free(g.d, &c);
+	rig_close(&g);
+	memory_free(mem);
+}
+
+static void
+test_everything_gets_a_low_address_of_its_own(void **state)
+{
+	struct rig g;
+	struct dmap_coherent c[3];
+	char *mem[3];
+	uint64_t da[6];
+	unsigned int i, k;
+
+	(void)state;
+	rig_open(&g);
+	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), 0);
+	for (i = 0; i < 3; i++) {
+		mem[i] = memory(i + 2);
+		assert_int_equal(dmap_add_range(g.d, mem[i], (i + 2) * FAKE_PAGE), 0);
+		assert_int_equal(dmap_coherent_alloc(g.d, "c", (i + 1) * FAKE_PAGE, 0, &c[i]), 0);
+	}
+	for (i = 0; i < 3; i++) {
+		da[i] = address_of(&g, mem[i], (i + 2) * FAKE_PAGE);
+		da[3 + i] = address_of(&g, c[i].va, c[i].len);
+		assert_int_equal(c[i].da.v, da[3 + i]);
+	}
+	for (i = 0; i < 6; i++)
+		for (k = 0; k < i; k++)
+			assert_int_not_equal(da[i], da[k]);
+	/* What goes makes room for what comes. */
+	dmap_coherent_free(g.d, &c[0]);
+	assert_int_equal(dmap_coherent_alloc(g.d, "c", FAKE_PAGE, 0, &c[0]), 0);
+	assert_int_equal(c[0].da.v, da[3]);
+	for (i = 0; i < 3; i++)
+		dmap_coherent_free(g.d, &c[i]);
+	rig_close(&g);
+	for (i = 0; i < 3; i++)
+		memory_free(mem[i]);
+}
+
+static void
+test_an_address_of_the_applications_choice(void **state)
+{
+	struct rig g;
+	struct dmap_coherent c;
+	char *mem = memory(2);
+	const struct dmap_addr last = { LIMIT + 1 - FAKE_PAGE }, beyond = { LIMIT + 1 };
+
+	(void)state;
+	rig_open(&g);
+	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), 0);
+	assert_int_equal(dmap_add_external(g.d, mem, beyond, FAKE_PAGE), -ERANGE);
+	assert_int_equal(dmap_add_external(g.d, mem, last, 2 * FAKE_PAGE), -ERANGE);
+	assert_int_equal(g.dom.nb, 0);
+	assert_int_equal(dmap_add_external(g.d, mem, last, FAKE_PAGE), 0);
+	assert_int_equal(address_of(&g, mem, FAKE_PAGE), last.v);
+	/* One page, one device address. */
+	assert_int_equal(dmap_add_range(g.d, mem, 2 * FAKE_PAGE), -EEXIST);
+	assert_int_equal(dmap_coherent_alloc(g.d, "c", FAKE_PAGE, 0, &c), 0);
+	assert_int_not_equal(c.da.v, last.v);
+	dmap_coherent_free(g.d, &c);
+	rig_close(&g);
+	memory_free(mem);
+}
+
+static void
+test_a_full_address_space(void **state)
+{
+	struct rig g;
+	struct dmap_coherent c[2];
+	const struct dmap_addr tiny = { (2UL << 20) - 1 };
+	const size_t len = 600 << 10;
+
+	(void)state;
+	rig_open(&g);
+	assert_int_equal(dmap_set_limit(g.d, tiny), 0);
+	assert_int_equal(dmap_coherent_alloc(g.d, "c", len, 0, &c[0]), 0);
+	assert_int_equal(dmap_coherent_alloc(g.d, "c", len, 0, &c[1]), -ERANGE);
+	dmap_coherent_free(g.d, &c[0]);
+	assert_int_equal(dmap_coherent_alloc(g.d, "c", len, 0, &c[1]), 0);
+	dmap_coherent_free(g.d, &c[1]);
+	rig_close(&g);
+}
+
+static void
+test_what_is_no_limit(void **state)
+{
+	struct rig g;
+	struct dmap_coherent c;
+
+	(void)state;
+	rig_open(&g);
+	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ 0 }), -EINVAL);
+	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ 4095 }), -EINVAL);
+	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT - 1 }), -EINVAL);
+	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ UINT64_MAX }), 0);
+	assert_int_equal(dmap_coherent_alloc(g.d, "c", FAKE_PAGE, 0, &c), 0);
+	assert_int_equal(c.da.v, (uintptr_t)c.va);
+	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), -EBUSY);
+	dmap_coherent_free(g.d, &c);
+	rig_close(&g);
+
+	rig_open(&g);
+	g.backend.granule = 0;
+	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), -ENOTSUP);
+	rig_close(&g);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_without_a_limit_nothing_changes),
+		cmocka_unit_test(test_everything_gets_a_low_address_of_its_own),
+		cmocka_unit_test(test_an_address_of_the_applications_choice),
+		cmocka_unit_test(test_a_full_address_space),
+		cmocka_unit_test(test_what_is_no_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
