@@ -26,7 +26,8 @@ from vmqemu import GuestDeadline, GuestDied, Nic, Trouble, Vm
 DRIVER = os.environ.get("SLUICE_TEST_PCI", "net_sluice_pci")
 RESULTS = os.path.join(vmimage.CACHE, "results")
 KEPT = 20
-COMMANDS = ["run", "scenario", "shell", "testpmd"]
+COMMANDS = ["run", "scenario", "shell", "testpmd", "tour"]
+EDU = "0000:00:10.0"
 ESCAPE = b"\x1d"            # Ctrl-]
 ENDED = b"\x00<ended>"      # ends what a program wrote to the terminal
 
@@ -66,6 +67,9 @@ def parse():
     if what not in COMMANDS:
         parser.error("%s: one of %s is wanted" % (what, ", ".join(COMMANDS)))
     options.what = what
+    if what == "tour":
+        options.nics = 0
+        options.qemu_arg += ["-device", "edu,addr=" + EDU[-4:-2]]
     if what in ("run", "scenario") and not options.rest:
         parser.error("what should the guest run?")
     return options
@@ -199,6 +203,16 @@ def testpmd_command(vm, args):
     return command + ["--", "-i", "--no-mlockall", "--nb-cores=1", "--total-num-mbufs=8192"] + args
 
 
+def tour_command(vm, args):
+    """dma-tour on the edu device, its picture among the results."""
+    if not os.path.exists(os.path.join(vm.build, "app", "dma-tour", "dma-tour")):
+        raise Trouble("dma-tour is not built in %s (meson configure -Dapps=true)" % vm.build)
+    if not any(arg.startswith("--svg") for arg in args):
+        args = ["--svg", "/results/dma-tour.svg"] + args
+    # What cannot be bound is for dma-tour to explain.
+    return "vm_bind vfio-pci %s; exec %s" % (EDU, shlex.join(["dma-tour"] + args))
+
+
 def work(options):
     begin = time.monotonic()
     rest = options.rest
@@ -213,7 +227,7 @@ def work(options):
         rest = rest[1:]
     vm = make_vm(options, props)
     timer = None
-    seconds = options.deadline or (600 if options.what in ("run", "scenario") else None)
+    seconds = options.deadline or (None if options.what in ("shell", "testpmd") else 600)
     if seconds:
         timer = threading.Timer(seconds, vm.overdue)
         timer.daemon = True
@@ -230,6 +244,10 @@ def work(options):
                 text = base64.b64encode(file.read().encode()).decode()
             return batch(vm, "echo %s | base64 -d >/tmp/scenario; sh /tmp/scenario %s" % (text,
                 shlex.join(rest[1:])), seconds)
+        if options.what == "tour":
+            status = batch(vm, tour_command(vm, rest), seconds)
+            vmimage.say("pictures and logs are in " + vm.path("guest"))
+            return status
         if options.what == "shell":
             return interactive(vm, "cd /root; exec sh -l")
         return interactive(vm, shlex.join(testpmd_command(vm, rest)))
