@@ -142,6 +142,18 @@ void fake_dev_want_no_kick(struct fake_dev *dev, bool no_kick);
 /* EVENT_IDX: split: the index; packed: offset, and bit 15 the wrap counter. */
 void fake_dev_want_event(struct fake_dev *dev, uint16_t event);
 
+/* Where the device is in the ring of used entries, to be remembered. */
+struct fake_used {
+	uint16_t at;
+	bool wrap;
+};
+struct fake_used fake_dev_used(const struct fake_dev *dev);
+/*
+ * Would the device interrupt for what it used since then (fake_dev_event.c)? As 2.7.7.2, 2.7.10.2, 2.8.10 and 2.8.14 have
+ * it; nothing new: no.
+ */
+bool fake_dev_interrupts(const struct fake_dev *dev, struct fake_used since);
+
 /* Lies. One used entry as written here, whatever is held; fake_dev_use() goes on behind it. */
 void fake_dev_lie_used(struct fake_dev *dev, uint32_t id, uint32_t len);
 /* Forget that a buffer is held, without using it. */

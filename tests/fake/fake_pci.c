@@ -2,6 +2,7 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,16 +67,45 @@ fake_pci_init(struct fake_pci *f)
 	f->net[11] = 0x05;
 	put32(&f->net[12], 10000); /* speed */
 	f->net[16] = 1;            /* full duplex */
-	f->event_fd = -1;
+	f->nb_vectors_kept = UINT16_MAX;
+	f->nb_host_vectors = UINT16_MAX;
+}
+
+static void
+signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		fake_error("the event descriptor takes no interrupt");
 }
 
 void
 fake_pci_interrupt(struct fake_pci *f)
 {
-	uint64_t one = 1;
+	uint16_t i;
 
-	if (f->has_irq && write(f->event_fd, &one, sizeof(one)) < 0)
-		fake_error("the event descriptor takes no interrupt");
+	if (!f->has_irq)
+		return;
+	signal_fd(f->irqs.event_fd);
+	for (i = 0; i < f->irqs.nb_queue_fds; i++)
+		signal_fd(f->irqs.queue_fds[i]);
+}
+
+bool
+fake_pci_interrupt_vq(struct fake_pci *f, uint16_t vq)
+{
+	const struct fake_pci_queue *q = &f->queues[vq];
+
+	if (!f->has_irq || !(f->status & SLUICE_STATUS_DRIVER_OK) || !q->is_enabled)
+		return false;
+	if (f->is_intx || q->msix_vector == 0)
+		fake_pci_interrupt(f);
+	else if (q->msix_vector > f->irqs.nb_queue_vectors)
+		return false;
+	else
+		signal_fd(f->irqs.queue_fds[q->msix_vector - 1]);
+	return true;
 }
 
 static void
@@ -236,7 +266,7 @@ write_queue(struct fake_pci *f, uint64_t at, uint32_t value)
 					q->size_max);
 		q->size = f->keeps_size ? q->size : value;
 	} else if (at == 0x1a) {
-		q->msix_vector = f->has_no_vector ? SLUICE_MSIX_NO_VECTOR : value;
+		q->msix_vector = value < f->nb_vectors_kept ? value : SLUICE_MSIX_NO_VECTOR;
 	} else {
 		if (value != 1 || q->written != 0x3f)
 			fake_error("queue %u: enabled with %u, addresses written 0x%x (4.1.4.3.2)",
@@ -260,7 +290,7 @@ common_write(struct fake_pci *f, uint64_t at, uint8_t width, uint32_t value)
 		write_features(f, value);
 		break;
 	case 0x10:
-		f->config_vector = f->has_no_vector ? SLUICE_MSIX_NO_VECTOR : value;
+		f->config_vector = value < f->nb_vectors_kept ? value : SLUICE_MSIX_NO_VECTOR;
 		break;
 	case 0x14:
 		write_status(f, value);
@@ -349,16 +379,24 @@ fake_bar_len(void *ctx, uint8_t bar)
 }
 
 static int
-fake_irq_start(void *ctx, int event_fd, const struct sluice_pci_place *isr)
+fake_irq_start(void *ctx, const struct sluice_pci_irqs *irqs)
 {
 	struct fake_pci *f = ctx;
+	uint16_t table = f->config[FAKE_PCI_CAP_MSIX + 2] | f->config[FAKE_PCI_CAP_MSIX + 3] << 8;
 
-	if (f->status != 0 && f->reset_reads != UINT32_MAX)
-		fake_error("interrupts before the device was reset");
-	if (f->has_no_irq)
-		return -1;
-	f->event_fd = event_fd;
-	f->is_intx = isr != NULL;
+	if (f->has_irq)
+		fake_error("interrupts are on already");
+	if (f->nb_resets == 0 || (f->status & SLUICE_STATUS_DRIVER_OK))
+		fake_error("interrupts before the device was reset, or while it runs");
+	if (irqs->nb_queue_vectors > irqs->nb_queue_fds || irqs->nb_queue_vectors > (table & 0x7ff))
+		fake_error("%u vectors for %u queues, the table has %u entries",
+				irqs->nb_queue_vectors, irqs->nb_queue_fds, (table & 0x7ff) + 1);
+	if (irqs->isr != NULL && irqs->nb_queue_vectors != 0)
+		fake_error("vectors without MSI-X");
+	if (f->has_no_irq || irqs->nb_queue_vectors > f->nb_host_vectors)
+		return -EIO;
+	f->irqs = *irqs;
+	f->is_intx = irqs->isr != NULL;
 	f->has_irq = true;
 	return 0;
 }

@@ -70,9 +70,10 @@ struct fake_pci {
 	unsigned int nb_restless; /* this many times */
 	bool shrinks;             /* queue size is another at each look */
 	bool keeps_size;          /* does not take a smaller one */
-	bool has_no_vector;
-	uint8_t status_at_start; /* more bits that come with DRIVER_OK */
+	uint16_t nb_vectors_kept; /* those from this one on read back as 0xffff */
+	uint8_t status_at_start;  /* more bits that come with DRIVER_OK */
 	bool has_no_irq;
+	uint16_t nb_host_vectors; /* for queues; the machine has no more */
 	/* what happened */
 	uint8_t status;
 	unsigned int nb_pending; /* status reads until the reset under way is done */
@@ -87,7 +88,7 @@ struct fake_pci {
 	bool is_running;       /* may master the bus */
 	bool has_irq;
 	bool is_intx;
-	int event_fd;
+	struct sluice_pci_irqs irqs;
 	uint32_t bell[FAKE_PCI_PART_LEN / 4]; /* the notification structure */
 };
 
@@ -98,6 +99,9 @@ void fake_pci_init(struct fake_pci *f);
 /* Write one capability of virtio's; next in the list is where it is said to be. */
 void fake_pci_cap(struct fake_pci *f, uint8_t at, uint8_t next, uint8_t type, uint8_t bar,
 		uint32_t offset, uint32_t length);
+/* By vector 0, or the only interrupt that there is. */
 void fake_pci_interrupt(struct fake_pci *f);
+/* As the device does for a virtqueue that runs; false: it has no vector that goes anywhere. */
+bool fake_pci_interrupt_vq(struct fake_pci *f, uint16_t vq);
 
 #endif /* FAKE_PCI_H */

@@ -53,6 +53,8 @@ setup_of(uint16_t vq, uint16_t size)
 {
 	return (struct sluice_vq_setup){ .vq = vq,
 		.size = size,
+		.kick_fd = -1,
+		.call_fd = -1,
 		.desc_da.v = 0x1122334450000000ULL + vq,
 		.driver_da.v = 0x2122334460000000ULL + vq,
 		.device_da.v = 0x3122334470000000ULL + vq };

@@ -126,7 +126,7 @@ test_tolerated(void **state)
 	dev.status = 1;
 	dev.reset_reads = 3;
 	dev.nb_restless = 4;
-	dev.has_no_vector = true;
+	dev.nb_vectors_kept = 0;
 	assert_int_equal(create(&t), 0);
 	assert_int_equal(run_until_refused(t, ANY, &step), 0);
 	t->ops->destroy(t);

@@ -90,7 +90,9 @@ sluice_ctrl_start(struct sluice_port *port)
 	const struct sluice_transport_ops *ops = port->transport->ops;
 	struct sluice_ctrl *c = &port->ctrl;
 	const struct sluice_ring *r = &c->ring;
-	struct sluice_vq_setup vq = { .size = r->size, .is_packed = c->is_packed, .kick_fd = -1 };
+	struct sluice_vq_setup vq = {
+		.size = r->size, .is_packed = c->is_packed, .kick_fd = -1, .call_fd = -1
+	};
 	int ret;
 
 	vq.vq = SLUICE_VQ_CTRL(port->info.nb_pairs_max);

@@ -218,8 +218,10 @@ static int
 start_vq(struct sluice_port *port, struct sluice_queue *q)
 {
 	const struct sluice_ring *r = &q->ring;
+	const struct sluice_intr *intr = &port->intr;
 	struct sluice_vq_setup vq = { .vq = q->vq, .size = r->size, .kick_fd = q->kick_fd };
 
+	vq.call_fd = q->vq == SLUICE_VQ_RX(q->id) && q->id < intr->nb_fds ? intr->fds[q->id] : -1;
 	vq.is_packed = q->layout == SLUICE_PACKED;
 	if (vq.is_packed) {
 		vq.dv_desc = r->packed.dv_desc;
@@ -336,6 +338,8 @@ sluice_dev_go_live(struct sluice_port *port)
 	FOREACH_QUEUE(port, q, i)
 	run_queue(port, q);
 	port->is_live = true;
+	/* Who slept through the absence of a device has asked nobody for interrupts. */
+	sluice_intr_wake(port);
 	SLUICE_LOG(INFO, "%s: live, features 0x%" PRIx64 ", %u queue pairs", port->label,
 			port->features & port->info.features, nb_pairs);
 	return 0;
@@ -362,6 +366,7 @@ sluice_dev_go_down(struct sluice_port *port, bool is_graceful)
 	if (sluice_queue_quiesce(q) != 0)
 		SLUICE_LOG(ERR, "port %u: a core stays in a burst of queue %u", port->port_id,
 				q->id);
+	sluice_intr_settle(port);
 	/* The device stops before mbufs go back. One that does not answer is not asked again. */
 	FOREACH_QUEUE(port, q, i)
 	is_told = is_told && ops->vq_stop(port->transport, q->vq) == 0;
@@ -374,6 +379,7 @@ sluice_dev_go_down(struct sluice_port *port, bool is_graceful)
 		sluice_rxq_drain(data->rx_queues[i]);
 	for (i = 0; i < data->nb_tx_queues; i++)
 		port->nb_tx_lost += sluice_txq_drain(data->tx_queues[i]);
+	sluice_intr_wake(port);
 }
 
 static int

@@ -21,6 +21,8 @@
 
 #include <pthread.h>
 
+#include <rte_spinlock.h>
+
 #include "dmap.h"
 #include "sluice_args.h"
 #include "sluice_ctrl.h"
@@ -29,6 +31,18 @@
 #include "sluice_transport.h"
 
 struct rte_eth_dev;
+struct rte_intr_handle;
+
+/*
+ * Receive interrupts (sluice_intr.c): an eventfd per receive queue that the device, or the interrupt thread, writes.
+ * They live from dev_configure to the next one or dev_close, whatever happens to the device meanwhile.
+ */
+struct sluice_intr {
+	rte_spinlock_t lock; /* of a queue's wish for interrupts; never held for long */
+	uint16_t nb_fds;     /* 0: the application asked for none */
+	int fds[SLUICE_PAIRS_MAX];
+	struct rte_intr_handle *own; /* what ethdev and EAL know of them, where the bus has none */
+};
 
 struct sluice_port {
 	/* constant after probe */
@@ -57,6 +71,7 @@ struct sluice_port {
 	uint64_t nb_failures;
 	uint64_t nb_connects;
 	uint64_t nb_tx_lost; /* packets that a device had when it went away */
+	struct sluice_intr intr;
 	/* control thread */
 	pthread_t thread;
 	bool has_thread;
@@ -103,6 +118,14 @@ uint16_t sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint1
 /* How to kick a virtqueue that was started: the transport's register, or else the eventfd. */
 struct sluice_doorbell sluice_dev_doorbell(
 		const struct sluice_port *port, uint16_t vq, bool is_packed, int kick_fd);
+
+/*
+ * Wake each thread that sleeps on a receive queue: what it waits for may never come, or has to be asked for
+ * again. Any thread.
+ */
+void sluice_intr_wake(const struct sluice_port *port);
+/* Wait until no thread asks a queue for interrupts; those that come see that the queue is not RUNNING. */
+void sluice_intr_settle(struct sluice_port *port);
 
 /* Control thread (sluice_conn.c); no lock held. */
 int sluice_conn_start(struct sluice_port *port);

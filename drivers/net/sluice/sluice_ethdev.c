@@ -23,7 +23,7 @@ dev_configure(struct rte_eth_dev *dev)
 				port->port_id, port->transport->ops->peer);
 	/* A device with mergeable buffers splits what does not fit one, asked or not. */
 	dev->data->scattered_rx = port->args.has_mrg;
-	return 0;
+	return sluice_intr_configure(dev);
 }
 
 static int
@@ -103,6 +103,7 @@ dev_close(struct rte_eth_dev *dev)
 		return 0;
 	dev_stop(dev);
 	sluice_conn_stop(port);
+	sluice_intr_close(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		sluice_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
@@ -259,6 +260,8 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.rx_queue_release = sluice_rx_queue_release,
 	.tx_queue_setup = sluice_tx_queue_setup,
 	.tx_queue_release = sluice_tx_queue_release,
+	.rx_queue_intr_enable = sluice_rx_queue_intr_enable,
+	.rx_queue_intr_disable = sluice_rx_queue_intr_disable,
 	.rxq_info_get = sluice_rxq_info_get,
 	.txq_info_get = sluice_txq_info_get,
 	.rx_burst_mode_get = rx_burst_mode_get,

@@ -43,6 +43,15 @@ int sluice_tx_done_cleanup(void *txq, uint32_t nb_max);
 /* Does a frame of this MTU fit what the receive queues take? Logs why not. */
 int sluice_check_frame(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu);
 
+/*
+ * Receive interrupts (sluice_intr.c), as dev_conf.intr_conf.rxq asks for. configure is for a port that does not run; on
+ * error there are none. enable and disable are for the thread that polls the queue.
+ */
+int sluice_intr_configure(struct rte_eth_dev *dev);
+void sluice_intr_close(struct rte_eth_dev *dev);
+int sluice_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id);
+int sluice_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id);
+
 /* Statistics (sluice_stats.c). */
 int sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
 int sluice_stats_reset(struct rte_eth_dev *dev);

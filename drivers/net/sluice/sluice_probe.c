@@ -147,6 +147,7 @@ sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int
 	port->socket = socket;
 	port->args = *args;
 	port->wake_fd = -1;
+	rte_spinlock_init(&port->intr.lock);
 	pthread_mutex_init(&port->lock, NULL);
 }
 

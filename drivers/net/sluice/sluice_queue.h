@@ -265,6 +265,15 @@ void sluice_queue_quiesce_init(void);
 uint32_t sluice_rxq_drain(struct sluice_rxq *rxq);
 uint32_t sluice_txq_drain(struct sluice_txq *txq);
 
+/*
+ * Ask the device for an interrupt with the next packet. True: do not sleep, there is something to do already: packets that
+ * came before, or a ring that has too few buffers because the pool is dry. The device is told of buffers that it
+ * was not yet told of. Called by the polling core outside of a burst; the queue is RUNNING.
+ */
+bool sluice_rxq_arm(struct sluice_rxq *rxq);
+/* No interrupts, as a fresh queue. */
+void sluice_rxq_disarm(struct sluice_rxq *rxq);
+
 /* Send a notification to the device. */
 void sluice_doorbell_ring(struct sluice_ring *r);
 

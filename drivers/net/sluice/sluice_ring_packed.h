@@ -142,4 +142,24 @@ sluice_packed_disable_interrupts(struct sluice_ring *r)
 	__atomic_store_n(&r->packed.dv_driver_event->flags, SLUICE_EVENT_DISABLE, __ATOMIC_RELAXED);
 }
 
+/*
+ * An interrupt when the descriptor at the used position is used, please (2.8.10, 2.8.14); as in
+ * sluice_ring_split.h. Both 16-bit words go with one store, so the device never sees one without the other.
+ */
+static inline void
+sluice_packed_enable_interrupts(struct sluice_ring *r)
+{
+	union {
+		uint32_t word;
+		struct sluice_packed_event event;
+	} wish = { .event.flags = SLUICE_EVENT_ENABLE };
+
+	if (r->has_event_idx)
+		wish.event = (struct sluice_packed_event){
+			.off_wrap = r->used_idx | (uint16_t)(r->used_wrap << 15),
+			.flags = SLUICE_EVENT_DESC,
+		};
+	__atomic_store_n((uint32_t *)r->packed.dv_driver_event, wish.word, __ATOMIC_RELAXED);
+}
+
 #endif /* SLUICE_RING_PACKED_H */

@@ -136,4 +136,20 @@ sluice_split_disable_interrupts(struct sluice_ring *r)
 				__ATOMIC_RELAXED);
 }
 
+/*
+ * An interrupt with the next used entry, please. With EVENT_IDX it is one (2.7.10.1), until this is asked for again;
+ * without it there is one for each batch, until they are disabled. The caller puts a full fence behind this and
+ * looks at the ring once more (2.7.14).
+ */
+static inline void
+sluice_split_enable_interrupts(struct sluice_ring *r)
+{
+	uint16_t *dv_used_event = &r->split.dv_avail->ring[r->size];
+
+	if (r->has_event_idx)
+		__atomic_store_n(dv_used_event, r->used_idx, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(&r->split.dv_avail->flags, 0, __ATOMIC_RELAXED);
+}
+
 #endif /* SLUICE_RING_SPLIT_H */

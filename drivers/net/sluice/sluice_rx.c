@@ -176,3 +176,44 @@ sluice_rxq_drain(struct sluice_rxq *rxq)
 	rxq->nb_batch = 0;
 	return nb;
 }
+
+/* Used entries, or buffers of a batch, that no burst has taken; or nothing can come since the pool was dry. */
+static bool
+has_work(const struct sluice_rxq *rxq)
+{
+	const struct sluice_ring *r = &rxq->q.ring;
+
+	if (rxq->nb_batch != 0 || r->nb_free >= rxq->free_thresh)
+		return true;
+	return rxq->q.layout == SLUICE_SPLIT ? sluice_split_count_used(r) != 0 :
+					       sluice_packed_is_used(r);
+}
+
+bool
+sluice_rxq_arm(struct sluice_rxq *rxq)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+
+	if (rxq->q.layout == SLUICE_SPLIT) {
+		sluice_split_enable_interrupts(r);
+		sluice_rx_announce(rxq, true, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+	} else {
+		sluice_packed_enable_interrupts(r);
+		sluice_rx_announce(rxq, true, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+	}
+	/*
+	 * The wish before the look at the ring (2.7.14); pairs with the device's fence between a used entry and its
+	 * look at the wish. So either the device sees the wish, or the entry is seen here.
+	 */
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return has_work(rxq);
+}
+
+void
+sluice_rxq_disarm(struct sluice_rxq *rxq)
+{
+	if (rxq->q.layout == SLUICE_SPLIT)
+		sluice_split_disable_interrupts(&rxq->q.ring);
+	else
+		sluice_packed_disable_interrupts(&rxq->q.ring);
+}

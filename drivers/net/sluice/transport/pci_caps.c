@@ -132,16 +132,17 @@ take_cap(struct pci_device *dev, const uint8_t *config, uint32_t cap)
 
 /* The interrupt table is not ours to touch, and not even mapped on some kernels. */
 static void
-find_msix(const uint8_t *config, uint32_t cap, struct pci_window *table)
+find_msix(const uint8_t *config, uint32_t cap, struct pci_layout *layout)
 {
 	uint32_t place;
 
 	if (cap + MSIX_CAP_LEN > CONFIG_LEN)
 		return;
 	place = get32(config, cap + 4);
-	table->bar = place & 7;
-	table->offset = place & ~7U;
-	table->len = MSIX_ENTRY_LEN * (1 + (uint64_t)((get32(config, cap) >> 16) & 0x7ff));
+	layout->nb_vectors = 1 + ((get32(config, cap) >> 16) & 0x7ff);
+	layout->msix.bar = place & 7;
+	layout->msix.offset = place & ~7U;
+	layout->msix.len = MSIX_ENTRY_LEN * (uint64_t)layout->nb_vectors;
 }
 
 static bool
@@ -205,7 +206,7 @@ sluice_pci_find_layout(struct pci_device *dev)
 			return -EINVAL;
 		}
 		if (config[cap] == CAP_ID_MSIX)
-			find_msix(config, cap, &dev->layout.msix);
+			find_msix(config, cap, &dev->layout);
 		if (config[cap] != CAP_ID_VENDOR)
 			continue;
 		ret = take_cap(dev, config, cap);

@@ -266,10 +266,16 @@ sluice_pci_enable_vq(const struct pci_device *dev, const struct sluice_vq_setup 
 	pci_common_write64(dev, PCI_COMMON_QUEUE_DESC64, vq->desc_da.v);
 	pci_common_write64(dev, PCI_COMMON_QUEUE_DRIVER64, vq->driver_da.v);
 	pci_common_write64(dev, PCI_COMMON_QUEUE_DEVICE64, vq->device_da.v);
-	/* Rings are polled. */
-	pci_common_write16(dev, PCI_COMMON_QUEUE_MSIX_VECTOR16, SLUICE_MSIX_NO_VECTOR);
 	pci_common_write16(dev, PCI_COMMON_QUEUE_ENABLE16, 1);
 	return 0;
+}
+
+bool
+sluice_pci_map_vq_vector(const struct pci_device *dev, uint16_t vq, uint16_t vector)
+{
+	pci_common_write16(dev, PCI_COMMON_QUEUE_SELECT16, vq);
+	pci_common_write16(dev, PCI_COMMON_QUEUE_MSIX_VECTOR16, vector);
+	return pci_common_read16(dev, PCI_COMMON_QUEUE_MSIX_VECTOR16) == vector;
 }
 
 bool

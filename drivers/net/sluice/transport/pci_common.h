@@ -42,7 +42,11 @@ struct pci_vq sluice_pci_read_vq(const struct pci_device *dev, uint16_t vq);
 int sluice_pci_enable_vq(const struct pci_device *dev, const struct sluice_vq_setup *vq,
 		const struct pci_vq *expected, uint8_t notify_len, uint64_t *notify_at);
 
-/* Have configuration changes use an interrupt vector (4.1.5.1.2). False: the device could not. */
+/*
+ * Have a virtqueue, which is not enabled yet, or configuration changes use an interrupt vector, or
+ * SLUICE_MSIX_NO_VECTOR (4.1.5.1.2). False: the device could not.
+ */
+bool sluice_pci_map_vq_vector(const struct pci_device *dev, uint16_t vq, uint16_t vector);
 bool sluice_pci_map_config_vector(const struct pci_device *dev, uint16_t vector);
 
 #endif /* PCI_COMMON_H */

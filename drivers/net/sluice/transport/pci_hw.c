@@ -20,7 +20,7 @@ struct sluice_pci_hw {
 	struct dmap_vfio *memory;
 	bool is_mapped;
 	bool has_irq;
-	int event_fd;
+	struct sluice_pci_irqs irqs;
 	volatile uint8_t *isr; /* to be read at each interrupt; NULL: not needed (4.1.4.5.2) */
 };
 
@@ -72,34 +72,49 @@ hw_write(void *ctx, uint8_t bar, uint64_t offset, uint8_t width, uint32_t value)
 		rte_write32(value, addr);
 }
 
-/* EAL's interrupt thread; all it does is to pass the news on. */
+static void
+signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		return; /* full: the reader has enough to do */
+}
+
+/* EAL's interrupt thread, for vector 0; all it does is to pass the news on. */
 static void
 on_interrupt(void *arg)
 {
 	struct sluice_pci_hw *hw = arg;
-	uint64_t one = 1;
+	uint16_t i;
 
 	if (hw->isr != NULL) {
 		/* The read ends the interrupt, which VFIO then has to unmask. */
 		rte_read8(hw->isr);
 		rte_intr_ack(hw->pci->intr_handle);
 	}
-	if (write(hw->event_fd, &one, sizeof(one)) < 0)
-		return; /* full: the reader has enough to do */
+	signal_fd(hw->irqs.event_fd);
+	for (i = 0; i < hw->irqs.nb_queue_fds; i++)
+		signal_fd(hw->irqs.queue_fds[i]);
 }
 
+/*
+ * The eventfds of the queues are in EAL's handle already, since applications find them there; how many of them are given
+ * to VFIO, for vectors 1 and up, is decided here.
+ */
 static int
-hw_irq_start(void *ctx, int event_fd, const struct sluice_pci_place *isr)
+hw_irq_start(void *ctx, const struct sluice_pci_irqs *irqs)
 {
 	struct sluice_pci_hw *hw = ctx;
 	struct rte_intr_handle *intr = hw->pci->intr_handle;
 	int ret;
 
-	hw->event_fd = event_fd;
-	hw->isr = isr == NULL ? NULL : hw_address(ctx, isr->bar, isr->offset);
+	hw->irqs = *irqs;
+	hw->isr = irqs->isr == NULL ? NULL : hw_address(ctx, irqs->isr->bar, irqs->isr->offset);
 	/* EAL takes MSI-X even where the device has no vectors. */
-	if (isr != NULL)
+	if (irqs->isr != NULL)
 		rte_intr_type_set(intr, RTE_INTR_HANDLE_VFIO_LEGACY);
+	rte_intr_max_intr_set(intr, 1 + irqs->nb_queue_vectors);
 	ret = rte_intr_callback_register(intr, on_interrupt, hw);
 	if (ret < 0)
 		return ret;
@@ -221,7 +236,6 @@ sluice_pci_hw_open(struct rte_pci_device *pci, struct sluice_pci_hw **out)
 	if (hw == NULL)
 		return -ENOMEM;
 	hw->pci = pci;
-	hw->event_fd = -1;
 	ret = open_device(hw);
 	if (ret != 0) {
 		sluice_pci_hw_close(hw);

@@ -47,6 +47,7 @@ struct pci_layout {
 	struct pci_window isr;
 	struct pci_window device;
 	struct pci_window msix; /* the interrupt table; not ours to touch */
+	uint16_t nb_vectors;    /* in that table; 0: the device has no MSI-X */
 	uint32_t notify_multiplier;
 };
 

@@ -33,6 +33,7 @@ struct pci {
 	bool is_connected;
 	int event_fd; /* written when the device interrupts */
 	bool has_irq;
+	uint16_t nb_queue_vectors; /* of receive queues, from vector 1 on */
 	uint64_t offered;
 	uint64_t features; /* negotiated */
 	uint32_t ctrl_vq;
@@ -204,10 +205,37 @@ pci_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 	}
 	p->features = features;
 	/* Without an interrupt changes are seen a little later. */
-	if (p->has_irq && p->dev.layout.msix.len != 0 && !sluice_pci_map_config_vector(&p->dev, 0))
+	if (p->has_irq && p->dev.layout.nb_vectors != 0 &&
+			!sluice_pci_map_config_vector(&p->dev, 0))
 		SLUICE_LOG(WARNING, "%s: the device has no interrupt for configuration changes",
 				p->name);
 	return 0;
+}
+
+/*
+ * Vectors come before the queue is enabled. A device may be short of them (4.1.5.1.2.2): then vector 0 does, which
+ * means all queues.
+ */
+static int
+map_vector(struct pci *p, const struct sluice_vq_setup *vq)
+{
+	uint16_t vector = vq->vq / 2 + 1;
+
+	if (p->dev.layout.nb_vectors == 0)
+		return 0;
+	if (vq->call_fd < 0) {
+		sluice_pci_map_vq_vector(&p->dev, vq->vq, SLUICE_MSIX_NO_VECTOR);
+		return 0;
+	}
+	if (vector <= p->nb_queue_vectors && sluice_pci_map_vq_vector(&p->dev, vq->vq, vector))
+		return 0;
+	if (sluice_pci_map_vq_vector(&p->dev, vq->vq, 0))
+		return 0;
+	SLUICE_LOG(ERR,
+			"%s: virtqueue %u: the device gives it no interrupt vector; the port works without receive "
+			"interrupts (intr_conf.rxq = 0)",
+			p->name, vq->vq);
+	return -EPROTO;
 }
 
 static int
@@ -216,12 +244,16 @@ pci_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
 	struct pci *p = pci_of(t);
 	uint32_t i = index_of(p, vq->vq);
 	uint8_t notify_len = has(p->features, SLUICE_F_NOTIFICATION_DATA) ? 4 : 2;
+	int ret;
 
 	if (i == p->nb_vqs || vq->size > p->vqs[i].size) {
 		SLUICE_LOG(ERR, "%s: virtqueue %u with %u slots is more than the device has",
 				p->name, vq->vq, vq->size);
 		return -EINVAL;
 	}
+	ret = map_vector(p, vq);
+	if (ret != 0)
+		return ret;
 	return sluice_pci_enable_vq(&p->dev, vq, &p->vqs[i], notify_len, &p->notify_at[i]);
 }
 
@@ -288,6 +320,52 @@ pci_notify(const struct sluice_transport *t, uint16_t vq)
 	};
 }
 
+/* The machine may have fewer vectors left than the device; one is enough. */
+static int
+start_irqs(struct pci *p, const int *fds, uint16_t nb)
+{
+	struct sluice_pci_place isr = { p->dev.layout.isr.bar, p->dev.layout.isr.offset };
+	uint16_t nb_vectors = p->dev.layout.nb_vectors;
+	struct sluice_pci_irqs irqs = {
+		.event_fd = p->event_fd,
+		.isr = nb_vectors == 0 ? &isr : NULL,
+		.queue_fds = fds,
+		.nb_queue_fds = nb,
+		.nb_queue_vectors = nb_vectors == 0 ? 0 : RTE_MIN(nb, nb_vectors - 1),
+	};
+	int ret = p->dev.ops->irq_start(p->dev.ctx, &irqs);
+
+	if (ret != 0 && irqs.nb_queue_vectors != 0) {
+		irqs.nb_queue_vectors = 0;
+		ret = p->dev.ops->irq_start(p->dev.ctx, &irqs);
+	}
+	p->has_irq = ret == 0;
+	p->nb_queue_vectors = irqs.nb_queue_vectors;
+	return ret;
+}
+
+static int
+pci_set_queue_irqs(struct sluice_transport *t, const int *fds, uint16_t nb)
+{
+	struct pci *p = pci_of(t);
+	int ret;
+
+	if (p->has_irq)
+		p->dev.ops->irq_stop(p->dev.ctx);
+	ret = start_irqs(p, fds, nb);
+	if (ret != 0 && nb != 0)
+		SLUICE_LOG(ERR,
+				"%s: no interrupts for receive queues: the machine gives the device none; the port "
+				"works without them (intr_conf.rxq = 0)",
+				p->name);
+	else if (ret == 0 && p->nb_queue_vectors < nb)
+		SLUICE_LOG(NOTICE,
+				"%s: %u of %u receive queues have an interrupt vector of their own, the others "
+				"wake through that of the device (QEMU: vectors=N, N at least %u)",
+				p->name, p->nb_queue_vectors, nb, nb + 1);
+	return ret;
+}
+
 static void
 pci_state(struct sluice_transport *t, struct sluice_device_state *state)
 {
@@ -330,6 +408,7 @@ static const struct sluice_transport_ops pci_ops = {
 	.wait = pci_wait,
 	.vq_size_max = pci_vq_size_max,
 	.notify = pci_notify,
+	.set_queue_irqs = pci_set_queue_irqs,
 	.state = pci_state,
 	.destroy = pci_destroy,
 };
@@ -339,13 +418,11 @@ static int
 init(struct pci *p)
 {
 	int ret = p->name == NULL ? -ENOMEM : 0;
-	struct sluice_pci_place isr;
 
 	if (ret == 0)
 		ret = sluice_pci_find_layout(&p->dev);
 	if (ret != 0)
 		return ret;
-	isr = (struct sluice_pci_place){ p->dev.layout.isr.bar, p->dev.layout.isr.offset };
 	p->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->event_fd < 0)
 		return -errno;
@@ -353,9 +430,7 @@ init(struct pci *p)
 	ret = sluice_pci_reset(&p->dev, p->deadline_ms);
 	if (ret != 0)
 		return ret;
-	p->has_irq = p->dev.ops->irq_start(p->dev.ctx, p->event_fd,
-				     p->dev.layout.msix.len == 0 ? &isr : NULL) == 0;
-	if (!p->has_irq)
+	if (start_irqs(p, NULL, 0) != 0)
 		SLUICE_LOG(NOTICE, "%s: no interrupt: link changes are seen by polling", p->name);
 	return 0;
 }

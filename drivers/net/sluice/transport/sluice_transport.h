@@ -57,6 +57,7 @@ struct sluice_vq_setup {
 	struct dmap_addr driver_da;
 	struct dmap_addr device_da;
 	int kick_fd;
+	int call_fd; /* written when the device interrupts; -1: it need not */
 };
 
 enum sluice_wait {
@@ -109,6 +110,12 @@ struct sluice_transport_ops {
 	uint16_t (*vq_size_max)(const struct sluice_transport *t, uint32_t vq);
 	/* How to notify a virtqueue that was started. */
 	struct sluice_notify (*notify)(const struct sluice_transport *t, uint16_t vq);
+	/*
+	 * Interrupts of receive queue i go to fds[i] from the next begin on; nb 0: there are none. fds stays valid
+	 * until the next call. Called while no device runs, with the port's lock. -errno: there are none, and why
+	 * was logged. NULL where vq_start is told all.
+	 */
+	int (*set_queue_irqs)(struct sluice_transport *t, const int *fds, uint16_t nb);
 	/* Any thread, any time until destroy. Must be looked at once in a while when connected. */
 	void (*state)(struct sluice_transport *t, struct sluice_device_state *state);
 	void (*destroy)(struct sluice_transport *t);
@@ -133,6 +140,20 @@ struct sluice_pci_place {
 	uint64_t offset;
 };
 
+/*
+ * Where interrupts go. Vector 0 means anything: event_fd and all of queue_fds are written. Vector 1 + i means that
+ * receive queue i has news: queue_fds[i] is written. There are no vectors without MSI-X; what is said of vector 0 holds
+ * for the one interrupt of such a device.
+ */
+struct sluice_pci_irqs {
+	int event_fd;
+	const struct sluice_pci_place
+			*isr; /* without MSI-X: the interrupt status, to be read each time */
+	const int *queue_fds; /* valid until irq_stop */
+	uint16_t nb_queue_fds;
+	uint16_t nb_queue_vectors; /* vectors beside vector 0; no more than nb_queue_fds */
+};
+
 struct sluice_pci_bar_ops {
 	/* Read from configuration space; 0 or -errno. */
 	int (*read_config)(void *ctx, void *buf, size_t len, uint32_t offset);
@@ -142,11 +163,8 @@ struct sluice_pci_bar_ops {
 	void (*write)(void *ctx, uint8_t bar, uint64_t offset, uint8_t width, uint32_t value);
 	/* Where a polling core writes to notify the device. */
 	volatile void *(*address)(void *ctx, uint8_t bar, uint64_t offset);
-	/*
-	 * Write to event_fd whenever the device interrupts by vector 0, or without MSI-X whenever the interrupt
-	 * status, which then has a place, was read. -errno: there are no interrupts.
-	 */
-	int (*irq_start)(void *ctx, int event_fd, const struct sluice_pci_place *isr);
+	/* Have interrupts written to eventfds. -errno: there are none. */
+	int (*irq_start)(void *ctx, const struct sluice_pci_irqs *irqs);
 	void (*irq_stop)(void *ctx);
 	/* Let the device use the bus, or stop it from outside when it does not answer. */
 	void (*set_running)(void *ctx, bool is_running);

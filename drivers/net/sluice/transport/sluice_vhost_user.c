@@ -216,12 +216,24 @@ set_vring_addr(struct vhost_user *vu, const struct sluice_vq_setup *vq)
 	return sluice_vu_request(vu, &msg, NULL, 0);
 }
 
+/* A ring that is only polled has no descriptor to call us. */
+static int
+set_call(struct vhost_user *vu, const struct sluice_vq_setup *vq)
+{
+	struct sluice_vu_msg msg = { .request = SLUICE_VU_SET_VRING_CALL, .size = sizeof(msg.u64) };
+	bool has_fd = vq->call_fd >= 0;
+
+	msg.u64 = has_fd ? vq->vq : vq->vq | SLUICE_VU_NO_FD;
+	return sluice_vu_request(vu, &msg, &vq->call_fd, has_fd);
+}
+
 static int
 vhost_user_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
-	struct sluice_vu_msg kick = { .request = SLUICE_VU_SET_VRING_KICK,
-		.size = sizeof(kick.u64) };
+	struct sluice_vu_msg kick = {
+		.request = SLUICE_VU_SET_VRING_KICK, .size = sizeof(kick.u64), .u64 = vq->vq
+	};
 	/* A fresh packed ring: both positions 0, both wrap counters 1 [Vring descriptor indices]. */
 	uint32_t base = vq->is_packed ? 0x80008000 : 0;
 	int ret;
@@ -231,12 +243,10 @@ vhost_user_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq
 		ret = set_vring(vu, SLUICE_VU_SET_VRING_BASE, vq->vq, base);
 	if (ret == 0)
 		ret = set_vring_addr(vu, vq);
-	/* We poll the rings: no descriptor to call us. */
 	if (ret == 0)
-		ret = sluice_vu_set_u64(vu, SLUICE_VU_SET_VRING_CALL, vq->vq | SLUICE_VU_NO_FD);
+		ret = set_call(vu, vq);
 	if (ret != 0)
 		return ret;
-	kick.u64 = vq->vq;
 	return sluice_vu_request(vu, &kick, &vq->kick_fd, 1);
 }
 
