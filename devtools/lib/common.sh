@@ -19,6 +19,8 @@ PYTHON=/usr/bin/python3
 SDK_HEADERS="lib/ethdev/ethdev_driver.h lib/ethdev/ethdev_pci.h lib/ethdev/ethdev_vdev.h
 	lib/eal/include/bus_driver.h lib/eal/include/dev_driver.h
 	drivers/bus/pci/bus_pci_driver.h drivers/bus/vdev/bus_vdev_driver.h"
+# DPDK's own example programs that the tests run over the driver; the folders build by themselves.
+SDK_EXAMPLES="examples/l3fwd-power"
 
 die()
 {

@@ -73,6 +73,7 @@ class FakeBackend(threading.Thread):
         self.unknown = []      # numbers that no specification has
         self.regions = []
         self.vring_addr = {}
+        self.calls = {}        # eventfd to interrupt by, or None
         self.vring_num = {}
         self.acked_features = self.acked_protocol = 0
         self.status = 0
@@ -186,6 +187,11 @@ class FakeBackend(threading.Thread):
     def on_set_vring_addr(self, payload, _fds):
         index, _, desc, used, avail, _ = struct.unpack("<IIQQQQ", payload)
         self.vring_addr[index] = (desc, avail, used)
+
+    def on_set_vring_call(self, payload, fds):
+        index = struct.unpack("<Q", payload)[0]
+        assert bool(index & 0x100) != bool(fds), "%#x with %d descriptors" % (index, len(fds))
+        self.calls[index & 0xff] = fds[0] if fds else None
 
     def on_set_mem_table(self, payload, fds):
         count = struct.unpack_from("<I", payload)[0]

@@ -100,8 +100,16 @@ class Testpmd:
         command += ["--no-mlockall", "--no-flush-rx", "--nb-cores=%d" % workers]
         if not any(arg.startswith("--total-num-mbufs") for arg in args):
             command += ["--total-num-mbufs=%d" % MBUFS]
-        command += list(args)
-        command = list(wrap) + command
+        self.launch(list(wrap) + command + list(args), interactive)
+        if interactive:
+            try:
+                self.wait_prompt(0, 30)
+            except Exception:
+                self.kill()
+                raise
+
+    def launch(self, command, interactive):
+        """Starts the process, and a thread that reads all that it says."""
         self.command = " ".join(command)
         self.text = bytearray()
         self.changed = threading.Condition()
@@ -117,12 +125,6 @@ class Testpmd:
         self.pid = self.process.pid
         self.reader = threading.Thread(target=self.read_all, daemon=True)
         self.reader.start()
-        if interactive:
-            try:
-                self.wait_prompt(0, 30)
-            except Exception:
-                self.kill()
-                raise
 
     def read_all(self):
         while True:
@@ -200,6 +202,16 @@ class Testpmd:
         number = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)\b(?!x)", text)}
         # Without a cache there is no count of it.
         return number.get("total_cache_count", 0) + number["common_pool_count"], number["size"]
+
+    def cpu_ticks(self, lcore=1):
+        """CPU time of a lcore's thread so far, in clock ticks; lcore 0 is the main one."""
+        for task in glob.glob("/proc/%d/task/*" % self.pid):
+            with open(task + "/stat") as file:
+                name, fields = re.fullmatch(r"\d+ \((.*)\) (.*)", file.read().strip()).groups()
+            is_main = os.path.basename(task) == str(self.pid)
+            if is_main if lcore == 0 else re.fullmatch(r"(lcore|rte)-worker-%d" % lcore, name):
+                return sum(map(int, fields.split()[11:13]))  # utime, stime
+        raise AssertionError("no thread of lcore %d" % lcore)
 
     def fds(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))

@@ -22,13 +22,18 @@
 #include "sluice_ethdev.h"
 #include "sluice_log.h"
 
+/* A back end may have filled the counter: then a write is no edge until somebody has emptied it. */
 static void
 signal_fd(int fd)
 {
-	uint64_t one = 1;
+	uint64_t count = 1;
 
-	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* full: whoever reads it is woken */
+	if (write(fd, &count, sizeof(count)) == sizeof(count) ||
+			read(fd, &count, sizeof(count)) != sizeof(count))
+		return;
+	count = 1;
+	if (write(fd, &count, sizeof(count)) < 0)
+		return; /* filled again meanwhile: it wakes, too */
 }
 
 void

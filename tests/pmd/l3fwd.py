@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""DPDK's example l3fwd-power in its interrupt mode: a router whose core sleeps when there is nothing to do."""
+import os
+import random
+import re
+import signal
+import struct
+
+from testpmd import BUILD, PLUGIN, Testpmd, lcores, serial
+
+PROGRAM = os.path.join(BUILD, "app", "examples", "l3fwd-power")
+
+
+def app_args(queues=1):
+    """Queue n belongs to lcore n, since each lcore must have a transmit queue to empty."""
+    config = ",".join("(0,%d,%d)" % (q, q) for q in range(queues))
+    return ["-p", "0x1", "-P", "--parse-ptype", "--interrupt-only", "--config=" + config]
+
+
+class Waking:
+    """What l3fwd-power says of its sleep."""
+
+    def wakes(self, queue=0, port=0):
+        return len(re.findall("is waked up from rx interrupt on port %d queue %d" % (port, queue),
+            self.log()))
+
+    def address(self, port=0):
+        """MAC address of a port"""
+        text = re.findall(r"Address:([0-9A-F:]{17})", self.log())[port]
+        return bytes.fromhex(text.replace(":", ""))
+
+
+class L3fwd(Waking, Testpmd):
+    def __init__(self, vdev, queues=1, eal=()):
+        self.name = "router"
+        self.prefix = "sluice_%d_%d" % (os.getpid(), next(serial))
+        # One file for all of the pool: a back end takes few regions.
+        command = [PROGRAM, "--lcores", lcores(queues), "--main-lcore", "0", "--no-pci", "--iova-mode=va",
+            "--no-telemetry", "--file-prefix", self.prefix, "--in-memory", "--single-file-segments",
+            "-d", os.path.basename(PLUGIN), "--vdev", vdev] + list(eal)
+        self.launch(command + ["--"] + app_args(queues), False)
+
+    def quit(self, timeout=15):
+        self.process.send_signal(signal.SIGINT)
+        status = self.wait_end(timeout)
+        self.clean()
+        if status != 0:
+            raise self.trouble(AssertionError, "did not end well (%d)" % status)
+
+
+def checksum(data):
+    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def make(count, seed=1, flows=1):
+    """UDP packets to 1.1.1.0/24, which l3fwd-power sends out of port 0."""
+    rng = random.Random(seed)
+    frames = []
+    for seq in range(count):
+        data = struct.pack(">II", seed, seq) + rng.randbytes(rng.randint(12, 1000))
+        udp = struct.pack(">HHHH", 1000 + seq % flows, 2000, 8 + len(data), 0) + data
+        head = bytearray(struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), seq & 0xffff, 0, 64, 17, 0,
+            bytes((10, 0, 0, 1)), bytes((1, 1, 1, 1 + seq % 250))))
+        head[10:12] = struct.pack(">H", checksum(head))
+        frames.append(bytes.fromhex("0200000000bb0200000000aa0800") + bytes(head) + udp)
+    return frames
+
+
+def seed_of(frame):
+    return frame[42:46]
+
+
+def routed(frame, mac, port=0):
+    """What comes of it: next hop and own address, one hop less; and of the checksum, which the program checks
+    and then loses, the one that is added for the hop."""
+    head = bytearray(frame[14:34])
+    head[8] -= 1
+    head[10:12] = b"\1\0"
+    return bytes((2, 0, 0, 0, 0, port)) + mac + frame[12:14] + bytes(head) + frame[34:]

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Rx interrupts: stock l3fwd-power sleeps when there is nothing to do, wakes for packets, and goes on over
+back ends that die and come back."""
+import os
+import time
+
+import pytest
+
+from fake_backend import FEATURES, F_EVENT_IDX, bits
+from frames import compare, read_pcap
+from l3fwd import PROGRAM, L3fwd, make, routed, seed_of
+from pair import Config, Pair, check_pool
+from testpmd import Deadline, wait_for
+
+pytestmark = [pytest.mark.sluice,
+    pytest.mark.skipif(not os.path.exists(PROGRAM), reason="no l3fwd-power: run devtools/setup, "
+        "then meson setup --reconfigure")]
+LAYOUTS = pytest.mark.parametrize("packed", [0, 1], ids=["split", "packed"])
+# Fewer than a ring holds: l3fwd-power drops what it cannot send at once.
+COUNT = 100
+
+
+@pytest.fixture
+def routers(folder):
+    """A back end and l3fwd-power in place of the front end."""
+    pairs = []
+
+    def start(queues=1, **devargs):
+        pair = Pair(Config("router", queues=queues, **devargs), folder, backend_first=False)
+        pairs.append(pair)
+        is_server = devargs.get("server") == 1
+        if not is_server:
+            pair.start_back()
+        pair.front = L3fwd(pair.config.vdev(pair.path), queues)
+        if is_server:
+            wait_for(lambda: os.path.exists(pair.path), 10, "socket")
+            pair.start_back(client=1)
+        pair.front.wait_log("entering main interrupt loop", 30)
+        pair.front.wait_log("sleeps until interrupt", 10)
+        return pair
+    yield start
+    for pair in pairs:
+        pair.kill()
+
+
+def route(pair, seed):
+    """Packets through the router and back, compared; how often its core was woken per queue."""
+    mac = pair.front.address()
+    queues = range(pair.config.queues)
+    sent = [make(COUNT, seed << 8 | q) for q in queues]
+    before = pair.rewind(sent)
+    wakes = [pair.front.wakes(q) for q in queues]
+    pair.back.cmd("start")
+    try:
+        wait_for(lambda: pair.back.stats(1)["TX-packets"] - before >= COUNT * len(queues), 10,
+            "%d packets per queue through the router" % COUNT)
+    except Deadline as error:
+        raise pair.front.trouble(AssertionError, "%s; back end %s" % (error, pair.back.stats())) from None
+    finally:
+        pair.back.stop()
+    # A transmit queue belongs to a lcore, so all comes back in the worker's, in the order of each queue.
+    came = [f for q in queues for f in read_pcap(pair.pcap("out", q))]
+    for frames in sent:
+        compare([f for f in came if seed_of(f) == seed_of(frames[0])], [routed(f, mac) for f in frames])
+    return [pair.front.wakes(q) - w for q, w in zip(queues, wakes)]
+
+
+def idle_share(pair, seconds=1.5):
+    """CPU time of the router's core and of the polling one of the back end while nothing happens, in ticks."""
+    pair.back.cmd("start")
+    begin = pair.front.cpu_ticks(0), pair.back.cpu_ticks(1)
+    time.sleep(seconds)
+    end = pair.front.cpu_ticks(0), pair.back.cpu_ticks(1)
+    pair.back.stop()
+    return end[0] - begin[0], end[1] - begin[1]
+
+
+@LAYOUTS
+@pytest.mark.parametrize("mrg", [1, 0], ids=["mrg", "nomrg"])
+def test_sleeps_and_wakes(routers, packed, mrg):
+    pair = routers(packed_vq=packed, mrg_rxbuf=mrg)
+    for seed in range(4):
+        assert route(pair, seed)[0] > 0, pair.front.log()[-2000:]
+        # l3fwd-power looks around 100 times per second; the control is a core that polls.
+        time.sleep(0.3)
+    asleep, polling = idle_share(pair)
+    assert polling > 20, "the back end's core had no CPU: %d ticks" % polling
+    assert asleep * 10 < polling, "%d ticks asleep, %d polling" % (asleep, polling)
+    pair.front.quit()
+    check_pool(pair.back)
+
+
+def test_each_queue_wakes_its_own_core(routers):
+    pair = routers(queues=2)
+    for seed in range(3):
+        woken = route(pair, seed)
+        assert min(woken) > 0, woken
+        time.sleep(0.2)
+    pair.front.quit()
+    check_pool(pair.back)
+
+
+@LAYOUTS
+def test_back_end_dies_and_comes_back(routers, packed):
+    """Who sleeps is woken by the end, and by the new begin; the descriptors stay, and work."""
+    pair = routers(server=1, packed_vq=packed)
+    assert route(pair, 1)[0] > 0
+    files = pair.front.fds()
+    for seed in range(2, 5):
+        time.sleep(0.2)
+        before = pair.front.wakes()
+        pair.back.kill()
+        wait_for(lambda b=before: pair.front.wakes() > b, 5, "wake by the end of the back end")
+        time.sleep(0.3)
+        asleep = pair.front.wakes()
+        assert asleep <= before + 2, "wakes go on without a back end"
+        pair.start_back(client=1)
+        wait_for(lambda a=asleep: pair.front.wakes() > a, 10, "wake by the new back end")
+        assert route(pair, seed)[0] > 0
+    assert pair.front.fds() == files
+    pair.front.quit()
+
+
+def router_on(backend):
+    router = L3fwd("net_sluice0,path=" + backend.path)
+    wait_for(lambda: "sleeps until interrupt" in router.log(), 20, "sleep")
+    return router
+
+
+def drained(fd):
+    try:
+        return os.eventfd_read(fd)
+    except BlockingIOError:
+        return 0
+
+
+@pytest.mark.parametrize("features", [FEATURES, FEATURES & ~bits(F_EVENT_IDX)], ids=["event", "noevent"])
+def test_interrupts_are_hints(fake, features):
+    """A back end that interrupts for nothing, fills the counter, or takes back what it wrote, gets at most its own
+    port's core awake; and nobody waits for it at the end."""
+    backend = fake(features=features)
+    router = router_on(backend)
+    try:
+        assert backend.calls[0] is not None and backend.calls[1] is None, backend.calls
+        call = backend.calls[0]
+        for value in (1, 1 << 40, 1):
+            before = router.wakes()
+            os.eventfd_write(call, value)
+            wait_for(lambda b=before: router.wakes() > b, 5, "wake")
+        for _ in range(20000):
+            os.eventfd_write(call, 1)
+            drained(call)
+        os.eventfd_write(call, 0xfffffffffffffffe - drained(call))
+        time.sleep(0.3)
+        before = router.cpu_ticks(0)
+        time.sleep(1)
+        assert router.cpu_ticks(0) - before < 20, "the core does not sleep any more"
+        before = router.wakes()
+        backend.close()
+        wait_for(lambda: router.wakes() > before, 5, "wake by the end of the back end")
+        router.quit()
+    finally:
+        router.kill()
+    assert backend.error is None
+
+
+def test_polled_ports_have_no_call_descriptor(fake, testpmds):
+    backend = fake()
+    testpmds(["net_sluice0,path=" + backend.path], front=True)
+    wait_for(backend.ready, 10, "DRIVER_OK")
+    assert backend.calls == {0: None, 1: None}
