@@ -45,7 +45,7 @@ def routers(folder):
 
 
 def route(pair, seed):
-    """Packets through the router and back, compared; how often its core was woken per queue."""
+    """Packets through the router and back, compared; how often each queue has woken its core."""
     mac = pair.front.address()
     queues = range(pair.config.queues)
     sent = [make(COUNT, seed << 8 | q) for q in queues]
@@ -80,10 +80,13 @@ def idle_share(pair, seconds=1.5):
 @pytest.mark.parametrize("mrg", [1, 0], ids=["mrg", "nomrg"])
 def test_sleeps_and_wakes(routers, packed, mrg):
     pair = routers(packed_vq=packed, mrg_rxbuf=mrg)
+    woken = []
     for seed in range(4):
-        assert route(pair, seed)[0] > 0, pair.front.log()[-2000:]
-        # l3fwd-power looks around 100 times per second; the control is a core that polls.
-        time.sleep(0.3)
+        woken += route(pair, seed)
+        time.sleep(0.2)
+    # l3fwd-power looks around every 10 ms, which may find a packet first.
+    assert sum(n > 0 for n in woken) >= 2, woken
+    # The control is a core that polls.
     asleep, polling = idle_share(pair)
     assert polling > 20, "the back end's core had no CPU: %d ticks" % polling
     assert asleep * 10 < polling, "%d ticks asleep, %d polling" % (asleep, polling)
@@ -93,10 +96,11 @@ def test_sleeps_and_wakes(routers, packed, mrg):
 
 def test_each_queue_wakes_its_own_core(routers):
     pair = routers(queues=2)
-    for seed in range(3):
-        woken = route(pair, seed)
-        assert min(woken) > 0, woken
+    woken = []
+    for seed in range(4):
+        woken.append(route(pair, seed))
         time.sleep(0.2)
+    assert min(map(sum, zip(*woken))) > 0, woken
     pair.front.quit()
     check_pool(pair.back)
 
@@ -105,7 +109,7 @@ def test_each_queue_wakes_its_own_core(routers):
 def test_back_end_dies_and_comes_back(routers, packed):
     """Who sleeps is woken by the end, and by the new begin; the descriptors stay, and work."""
     pair = routers(server=1, packed_vq=packed)
-    assert route(pair, 1)[0] > 0
+    woken = route(pair, 1)
     files = pair.front.fds()
     for seed in range(2, 5):
         time.sleep(0.2)
@@ -117,7 +121,8 @@ def test_back_end_dies_and_comes_back(routers, packed):
         assert asleep <= before + 2, "wakes go on without a back end"
         pair.start_back(client=1)
         wait_for(lambda a=asleep: pair.front.wakes() > a, 10, "wake by the new back end")
-        assert route(pair, seed)[0] > 0
+        woken += route(pair, seed)
+    assert sum(n > 0 for n in woken) >= 2, woken
     assert pair.front.fds() == files
     pair.front.quit()
 

@@ -100,7 +100,7 @@ class Testpmd:
         command += ["--no-mlockall", "--no-flush-rx", "--nb-cores=%d" % workers]
         if not any(arg.startswith("--total-num-mbufs") for arg in args):
             command += ["--total-num-mbufs=%d" % MBUFS]
-        self.launch(list(wrap) + command + list(args), interactive)
+        self.launch(list(wrap) + command + list(args), interactive, env)
         if interactive:
             try:
                 self.wait_prompt(0, 30)
@@ -108,7 +108,7 @@ class Testpmd:
                 self.kill()
                 raise
 
-    def launch(self, command, interactive):
+    def launch(self, command, interactive, env=None):
         """Starts the process, and a thread that reads all that it says."""
         self.command = " ".join(command)
         self.text = bytearray()
@@ -117,7 +117,8 @@ class Testpmd:
         self.terminal, end = pty.openpty()
         tty.setraw(end)
         try:
-            self.process = subprocess.Popen(command, env=dict(environment(), **(env or {})), stdout=end, stderr=end,
+            self.process = subprocess.Popen(command, env=dict(environment(), **(env or {})),
+                stdout=end, stderr=end,
                 stdin=end if interactive else subprocess.DEVNULL, close_fds=True,
                 start_new_session=True, preexec_fn=die_with_parent)
         finally:

@@ -15,6 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "tests", "pmd"), os.path.join(ROOT, "devtools", "lib")]
 import vmimage  # noqa: E402 (found by the line above)
 from frames import compare, expected, make  # noqa: E402
+from l3fwd import Waking, app_args  # noqa: E402
 from testpmd import Deadline, Testpmd  # noqa: E402
 
 DRIVER = os.environ.get("SLUICE_TEST_PCI", "net_sluice_pci")
@@ -63,7 +64,16 @@ class GuestTestpmd(Testpmd):
         command += list(eal) + ["--", "-i", "--no-mlockall", "--no-flush-rx", "--nb-cores=%d" % workers]
         if not any(arg.startswith("--total-num-mbufs") for arg in args):
             command += ["--total-num-mbufs=%d" % MBUFS]
-        command += list(args)
+        self.start(command + list(args), wrap)
+        try:
+            self.wait_prompt(0, 60)
+        except Exception:
+            self.kill()
+            raise
+
+    def start(self, command, wrap="exec %s"):
+        """Runs it on the guest's terminal."""
+        vm = self.vm
         self.command = shlex.join(command)
         self.text = bytearray()
         self.changed = threading.Condition()
@@ -78,11 +88,6 @@ class GuestTestpmd(Testpmd):
             "printf \"\\\\000<ended $?>\"' &\n"
             "while [ ! -s /tmp/pid ]; do usleep 10000; done" % (wrap % "sh /tmp/command"))
         self.shell = int(vm.check("cat /tmp/pid"))
-        try:
-            self.wait_prompt(0, 60)
-        except Exception:
-            self.kill()
-            raise
 
     def receive(self, data):
         with self.changed:
@@ -133,6 +138,28 @@ class GuestTestpmd(Testpmd):
 
     def mac(self, port=0):
         return bytes.fromhex(self.info(port)["MAC address"].replace(":", ""))
+
+
+class GuestL3fwd(Waking, GuestTestpmd):
+    """l3fwd-power on the guest's terminal: a router on one port, with one lcore."""
+
+    def __init__(self, vm, nic, devargs=""):
+        self.vm = vm
+        self.name = "guest's router"
+        self.start(["l3fwd-power", "-l", "0", "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN,
+            "-a", ",".join([nic.bdf, "sluice=1"] + [devargs] * bool(devargs)), "--"] + app_args())
+        self.wait_log("entering main interrupt loop", 60)
+
+    def cpu_ticks(self, lcore=0):
+        pid = self.pid_in_guest()
+        fields = self.vm.check("cat /proc/%d/task/%d/stat" % (pid, pid)).rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    def quit(self, timeout=30):
+        self.vm.check("kill -INT %d" % self.pid_in_guest())
+        status = self.wait_end(timeout)
+        self.clean()
+        assert status == 0, self.log()[-3000:]
 
 
 class Peer:

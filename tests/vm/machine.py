@@ -2,9 +2,10 @@
 # Copyright(c) 2026 The Sluice authors
 """The guests that the tests share, one at a time, and QEMU's verdict about what a driver did."""
 import os
+import re
 import shutil
 
-from guest import BUILD, ROOT, GuestTestpmd
+from guest import BUILD, ROOT, GuestL3fwd, GuestTestpmd
 from vmqemu import Nic, Vm
 
 RESULTS = os.path.join(ROOT, "build", "logs", "vm")
@@ -38,6 +39,20 @@ class Guest:
     def testpmd(self, nics, *args, **how):
         self.testpmds.append(GuestTestpmd(self.vm, [self.nics[n] for n in nics], *args, **how))
         return self.testpmds[-1]
+
+    def router(self, nic, devargs=""):
+        self.testpmds.append(GuestL3fwd(self.vm, self.nics[nic], devargs))
+        return self.testpmds[-1]
+
+    def interrupts(self, nic):
+        """{vector: how many so far} of a device that a program has open; INTx is "intx"."""
+        count = {}
+        for line in self.vm.check("cat /proc/interrupts").splitlines():
+            found = re.search(r"vfio-(?:msix\[(\d+)\]|(intx))\(%s\)" % self.nics[nic].bdf, line)
+            if found:
+                vector = found.group(2) or int(found.group(1))
+                count[vector] = sum(int(n) for n in re.match(r"\s*\w+:((?:\s+\d+)+)", line).group(1).split())
+        return count
 
     def status(self, nic):
         """What QEMU knows about a device: features, status, whether the driver broke it."""

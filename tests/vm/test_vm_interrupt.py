@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Interrupts: stock l3fwd-power sleeps on the PCI port and wakes for packets, with vectors of its own, with
+one vector, with INTx; and a change of the link is an event by the interrupt alone."""
+import os
+import time
+
+import pytest
+
+from frames import compare
+from guest import BUILD, Peer
+from l3fwd import make, routed
+from machine import Machine
+from testpmd import wait_for
+
+pytestmark = pytest.mark.sluice
+needs_l3fwd = pytest.mark.skipif(not os.path.exists(os.path.join(BUILD, "app", "examples", "l3fwd-power")),
+    reason="no l3fwd-power: run devtools/setup, then meson setup --reconfigure")
+
+# {name: (properties, vector of the receive queue)}; the vector of the device is 0.
+KINDS = {
+    "split": ("", 1),
+    "packed": ("packed=on", 1),
+    "split-noevent": ("event_idx=off", 1),
+    "packed-noevent": ("event_idx=off,packed=on", 1),
+    "nomrg": ("mrg_rxbuf=off", 1),
+    "two-vectors": ("vectors=2", 1),
+    "one-vector": ("vectors=1", 0),
+    "intx": ("vectors=0", "intx"),
+}
+MACHINE = Machine("interrupt", {name: props for name, (props, _) in KINDS.items()})
+ROUNDS, COUNT = 15, 20
+# What the control thread of a port waits between two looks at the device when there is no interrupt, in seconds.
+LOOK = 1.0
+
+
+@needs_l3fwd
+@pytest.mark.parametrize("nic", KINDS)
+def test_sleeps_and_wakes(boot, nic):
+    guest = boot(MACHINE)
+    vector = KINDS[nic][1]
+    router = guest.router(nic)
+    peer, mac = Peer(guest.nics[nic]), router.address()
+    wakes, before = router.wakes(), guest.interrupts(nic)[vector]
+    for seed in range(ROUNDS):
+        frames = make(COUNT, seed)
+        compare(peer.echo(frames), [routed(frame, mac) for frame in frames])
+        time.sleep(0.05)
+    # l3fwd-power looks around every 10 ms, which may find a packet first.
+    wait_for(lambda: router.wakes() - wakes >= ROUNDS / 3, 5, "wake by packets")
+    # A core that is awake asks for none.
+    assert ROUNDS / 3 <= guest.interrupts(nic)[vector] - before < ROUNDS * COUNT
+    begin = router.cpu_ticks(), time.monotonic()
+    time.sleep(3)
+    share = (router.cpu_ticks() - begin[0]) / 100 / (time.monotonic() - begin[1])
+    assert share < 0.3, "the core is awake for %.0f %% of the time" % (100 * share)
+    print("awake for %.1f %%" % (100 * share))
+    guest.verdict(nic)
+    router.quit()
+
+
+@pytest.mark.parametrize("nic,vector", [("split", 0), ("packed", 0), ("one-vector", 0), ("intx", "intx")])
+def test_link_event_comes_by_interrupt(boot, nic, vector):
+    """One interrupt each, and sooner than the control thread looks by itself."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic])
+    waited, changes = 0, 8
+    for nth in range(1, changes + 1):
+        before = guest.interrupts(nic)[vector]
+        begin = time.monotonic()
+        guest.vm.qmp("set_link", name=guest.nics[nic].id, up=nth % 2 == 0)
+        wait_for(lambda n=nth: testpmd.log().count("link state change event") >= n, 20, "event %d" % nth)
+        waited += time.monotonic() - begin
+        assert guest.interrupts(nic)[vector] - before == 1
+    # Without interrupts half of a look each, on average.
+    assert waited < changes * LOOK / 4, "%.2f s for %d events" % (waited, changes)
+    print("%.3f s per event" % (waited / changes))
+    guest.close(testpmd, nic)
