@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
-"""DPDK's example l3fwd-power in its interrupt mode: a router whose core sleeps when there is nothing to do."""
+"""Programs that sleep when there is nothing to do: DPDK's example l3fwd-power in its interrupt mode, a router; and
+sleeper.c, which echoes."""
 import os
 import random
 import re
@@ -9,6 +10,7 @@ import struct
 
 from testpmd import BUILD, PLUGIN, Testpmd, lcores, serial
 
+SLEEPER = os.path.join(BUILD, "tests", "sleeper")
 PROGRAM = os.path.join(BUILD, "app", "examples", "l3fwd-power")
 
 
@@ -31,15 +33,16 @@ class Waking:
         return bytes.fromhex(text.replace(":", ""))
 
 
-class L3fwd(Waking, Testpmd):
-    def __init__(self, vdev, queues=1, eal=()):
-        self.name = "router"
+class Other(Testpmd):
+    """A program with EAL that is no testpmd; SIGINT ends it."""
+
+    def __init__(self, program, vdev, cores=1, args=()):
+        self.name = os.path.basename(program)
         self.prefix = "sluice_%d_%d" % (os.getpid(), next(serial))
         # One file for all of the pool: a back end takes few regions.
-        command = [PROGRAM, "--lcores", lcores(queues), "--main-lcore", "0", "--no-pci", "--iova-mode=va",
+        self.launch([program, "--lcores", lcores(cores), "--main-lcore", "0", "--no-pci", "--iova-mode=va",
             "--no-telemetry", "--file-prefix", self.prefix, "--in-memory", "--single-file-segments",
-            "-d", os.path.basename(PLUGIN), "--vdev", vdev] + list(eal)
-        self.launch(command + ["--"] + app_args(queues), False)
+            "-d", os.path.basename(PLUGIN), "--vdev", vdev] + list(args), False)
 
     def quit(self, timeout=15):
         self.process.send_signal(signal.SIGINT)
@@ -47,6 +50,29 @@ class L3fwd(Waking, Testpmd):
         self.clean()
         if status != 0:
             raise self.trouble(AssertionError, "did not end well (%d)" % status)
+
+
+class L3fwd(Waking, Other):
+    def __init__(self, vdev, queues=1):
+        super().__init__(PROGRAM, vdev, queues, ["--"] + app_args(queues))
+
+
+class Sleeper(Other):
+    """sleeper.c"""
+
+    def __init__(self, vdev):
+        super().__init__(SLEEPER, vdev)
+        self.wait_log("sleeper: ready", 30)
+
+    def quit(self, timeout=15):
+        """What it counted."""
+        super().quit(timeout)
+        return counts(self.log())
+
+
+def counts(log):
+    return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)",
+        re.search("sleeper: packets=.*", log).group(0))}
 
 
 def checksum(data):

@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "tests", "pmd"), os.path.join(ROOT, "devtools", "lib")]
 import vmimage  # noqa: E402 (found by the line above)
 from frames import compare, expected, make  # noqa: E402
-from l3fwd import Waking, app_args  # noqa: E402
+from l3fwd import Waking, app_args, counts  # noqa: E402
 from testpmd import Deadline, Testpmd  # noqa: E402
 
 DRIVER = os.environ.get("SLUICE_TEST_PCI", "net_sluice_pci")
@@ -140,15 +140,15 @@ class GuestTestpmd(Testpmd):
         return bytes.fromhex(self.info(port)["MAC address"].replace(":", ""))
 
 
-class GuestL3fwd(Waking, GuestTestpmd):
-    """l3fwd-power on the guest's terminal: a router on one port, with one lcore."""
+class GuestOther(GuestTestpmd):
+    """A program with EAL on the guest's terminal that is no testpmd; one lcore, SIGINT ends it."""
 
-    def __init__(self, vm, nic, devargs=""):
+    def __init__(self, vm, program, nic, ready, args=()):
         self.vm = vm
-        self.name = "guest's router"
-        self.start(["l3fwd-power", "-l", "0", "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN,
-            "-a", ",".join([nic.bdf, "sluice=1"] + [devargs] * bool(devargs)), "--"] + app_args())
-        self.wait_log("entering main interrupt loop", 60)
+        self.name = "guest's " + program
+        self.start([program, "-l", "0", "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN,
+            "-a", nic.bdf + ",sluice=1"] + list(args))
+        self.wait_log(ready, 60)
 
     def cpu_ticks(self, lcore=0):
         pid = self.pid_in_guest()
@@ -160,6 +160,23 @@ class GuestL3fwd(Waking, GuestTestpmd):
         status = self.wait_end(timeout)
         self.clean()
         assert status == 0, self.log()[-3000:]
+
+
+class GuestL3fwd(Waking, GuestOther):
+    def __init__(self, vm, nic):
+        super().__init__(vm, "l3fwd-power", nic, "entering main interrupt loop", ["--"] + app_args())
+
+
+class GuestSleeper(GuestOther):
+    """tests/pmd/sleeper.c"""
+
+    def __init__(self, vm, nic):
+        super().__init__(vm, "sleeper", nic, "sleeper: ready")
+
+    def quit(self, timeout=30):
+        """What it counted."""
+        super().quit(timeout)
+        return counts(self.log())
 
 
 class Peer:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 
-from guest import BUILD, ROOT, GuestL3fwd, GuestTestpmd
+from guest import BUILD, ROOT, GuestTestpmd
 from vmqemu import Nic, Vm
 
 RESULTS = os.path.join(ROOT, "build", "logs", "vm")
@@ -40,8 +40,9 @@ class Guest:
         self.testpmds.append(GuestTestpmd(self.vm, [self.nics[n] for n in nics], *args, **how))
         return self.testpmds[-1]
 
-    def router(self, nic, devargs=""):
-        self.testpmds.append(GuestL3fwd(self.vm, self.nics[nic], devargs))
+    def program(self, kind, nic):
+        """kind: a class for programs in the guest that are no testpmd"""
+        self.testpmds.append(kind(self.vm, self.nics[nic]))
         return self.testpmds[-1]
 
     def interrupts(self, nic):

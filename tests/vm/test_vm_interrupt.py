@@ -8,8 +8,8 @@ import time
 import pytest
 
 from frames import compare
-from guest import BUILD, Peer
-from l3fwd import make, routed
+from guest import BUILD, GuestL3fwd, GuestSleeper, Peer
+from l3fwd import SLEEPER, make, routed
 from machine import Machine
 from testpmd import wait_for
 
@@ -28,7 +28,7 @@ KINDS = {
     "one-vector": ("vectors=1", 0),
     "intx": ("vectors=0", "intx"),
 }
-MACHINE = Machine("interrupt", {name: props for name, (props, _) in KINDS.items()})
+MACHINE = Machine("interrupt", {name: props for name, (props, _) in KINDS.items()}, add=[SLEEPER])
 ROUNDS, COUNT = 15, 20
 # What the control thread of a port waits between two looks at the device when there is no interrupt, in seconds.
 LOOK = 1.0
@@ -39,7 +39,7 @@ LOOK = 1.0
 def test_sleeps_and_wakes(boot, nic):
     guest = boot(MACHINE)
     vector = KINDS[nic][1]
-    router = guest.router(nic)
+    router = guest.program(GuestL3fwd, nic)
     peer, mac = Peer(guest.nics[nic]), router.address()
     wakes, before = router.wakes(), guest.interrupts(nic)[vector]
     for seed in range(ROUNDS):
@@ -57,6 +57,19 @@ def test_sleeps_and_wakes(boot, nic):
     print("awake for %.1f %%" % (100 * share))
     guest.verdict(nic)
     router.quit()
+
+
+@pytest.mark.parametrize("nic", KINDS)
+def test_no_wake_is_lost(boot, nic):
+    """Ping-pong with a core that sleeps each time: whoever is not woken stops the game."""
+    guest = boot(MACHINE)
+    sleeper = guest.program(GuestSleeper, nic)
+    frames = make(300)
+    compare(Peer(guest.nics[nic]).echo(frames, window=1), frames)
+    guest.verdict(nic)
+    seen = sleeper.quit()
+    print(seen)
+    assert seen["wakes"] > 100 and seen["lost"] == 0, seen
 
 
 @pytest.mark.parametrize("nic,vector", [("split", 0), ("packed", 0), ("one-vector", 0), ("intx", "intx")])
