@@ -424,6 +424,8 @@ sluice_dev_stop(struct sluice_port *port)
 {
 	if (port->is_live)
 		sluice_dev_go_down(port, true);
+	else
+		sluice_intr_wake(port);
 	port->is_started = false;
 }
 
