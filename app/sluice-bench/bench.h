@@ -60,6 +60,7 @@ struct bench_opts {
 	bool allow_different;
 	bool is_cold;
 	bool rx_csum;
+	bool data_valid; /* the device says of each packet that its checksum is right */
 	bool count_instructions;
 	bool no_huge;
 	const char *json_path;

@@ -70,11 +70,12 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 						   bench_mode_info(opts->mode)->name);
 	fprintf(f,
 			", \"frame_bytes\": %u, \"tx_segs\": %u, \"simd_bits\": %u, "
-			"\"pool_cache\": %u, \"cold\": %s, \"rx_csum\": %s, \"restarts\": %u, "
+			"\"pool_cache\": %u, \"cold\": %s, \"rx_csum\": %s, \"data_valid\": %s, \"restarts\": %u, "
 			"\"blocks\": %u, \"segments\": %u, \"window_ms\": %u,\n",
 			opts->frame_len, opts->nb_segs, opts->simd_bits, opts->pool_cache,
 			opts->is_cold ? "true" : "false", opts->rx_csum ? "true" : "false",
-			opts->nb_restarts, opts->nb_blocks, opts->nb_segments, opts->window_ms);
+			opts->data_valid ? "true" : "false", opts->nb_restarts, opts->nb_blocks,
+			opts->nb_segments, opts->window_ms);
 }
 
 static void

@@ -45,6 +45,7 @@ enum {
 	OPT_ALLOW_DIFFERENT,
 	OPT_COLD,
 	OPT_RX_CSUM,
+	OPT_DATA_VALID,
 	OPT_INSTRUCTIONS,
 	OPT_JSON,
 	OPT_HELP,
@@ -81,6 +82,7 @@ static const struct option long_options[] = {
 	{ "allow-different", no_argument, NULL, OPT_ALLOW_DIFFERENT },
 	{ "cold", no_argument, NULL, OPT_COLD },
 	{ "rx-csum", no_argument, NULL, OPT_RX_CSUM },
+	{ "data-valid", no_argument, NULL, OPT_DATA_VALID },
 	{ "instructions", no_argument, NULL, OPT_INSTRUCTIONS },
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -105,6 +107,7 @@ static const char usage[] =
 		"  --size N             packet bytes (64)            --cold         rings out of the cache\n"
 		"  --segs N             mbufs of a Tx packet (1)\n"
 		"  --rx-csum            Rx checksum offload on       --simd BITS    EAL's SIMD limit\n"
+		"  --data-valid         with it, and model n2: the device says of each packet that it is right\n"
 		"  --pool-cache N       mempool cache (256)          --core N       core (the last)\n"
 		"  --device-core N      cross, latency (the first)   --mem MB       memory (as needed)\n"
 		"  --blocks N           A B B A blocks (40; 20 if not step)\n"
@@ -276,6 +279,9 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 	case OPT_RX_CSUM:
 		opts->rx_csum = true;
 		return 0;
+	case OPT_DATA_VALID:
+		opts->data_valid = true;
+		return 0;
 	case OPT_INSTRUCTIONS:
 		opts->count_instructions = true;
 		return 0;
@@ -361,6 +367,13 @@ check(const struct bench_opts *opts)
 {
 	unsigned int q, b;
 
+	if (opts->data_valid &&
+			(!opts->rx_csum || opts->models.nb != 1 || opts->models.v[0] != NULL_N2)) {
+		fprintf(stderr,
+				"sluice-bench: --data-valid needs --rx-csum and --model n2: without "
+				"its data a packet has no checksum\n");
+		return -EINVAL;
+	}
 	for (q = 0; q < opts->queues.nb; q++)
 		for (b = 0; b < opts->bursts.nb; b++)
 			if (opts->bursts.v[b] > opts->queues.v[q]) {

@@ -33,6 +33,7 @@ is_control_driver(const char *name)
 	return strncmp(name, "net_null", 8) == 0 || strncmp(name, "net_ring", 8) == 0;
 }
 
+/* IPv4 and UDP, as far as a driver may look. */
 static void
 make_frame(uint8_t *frame, unsigned int len)
 {
@@ -53,6 +54,14 @@ make_frame(uint8_t *frame, unsigned int len)
 		0x00,
 		0x45,
 		0x00,
+		0x00,
+		0x32,
+		0x00,
+		0x00,
+		0x00,
+		0x00,
+		0x40,
+		0x11,
 	};
 	unsigned int i;
 
@@ -191,6 +200,7 @@ bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum ben
 	memset(port, 0, sizeof(*port));
 	port->slot = -1;
 	port->frame_len = opts->frame_len;
+	port->rx_flags = opts->data_valid ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0;
 	port->nb_pairs = opts->pairs.v[0];
 	snprintf(port->path, sizeof(port->path), "%s/s%u", opts->dir, side);
 	ret = make_devargs(port, opts, side);
@@ -255,7 +265,7 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 }
 
 static int
-attach_device(struct bench_port *port)
+attach_device(struct bench_port *port, const struct bench_opts *opts)
 {
 	uint8_t frame[2048];
 	int vid, ret;
@@ -276,6 +286,11 @@ attach_device(struct bench_port *port)
 	ret = null_dev_attach(port->dev, vid, port->nb_pairs, frame, port->frame_len);
 	if (ret != 0)
 		fprintf(stderr, "sluice-bench: %s: no rings behind the socket\n", port->name);
+	if (opts->data_valid) {
+		port->dev->hdr_flags = VIRTIO_NET_HDR_F_DATA_VALID;
+		/* also while it warms up: a packet without data has no checksum */
+		port->dev->model = NULL_N2;
+	}
 	return ret;
 }
 
@@ -301,7 +316,7 @@ bench_port_start(struct bench_port *port, const struct bench_opts *opts)
 		return ret;
 	}
 	if (port->has_device) {
-		ret = attach_device(port);
+		ret = attach_device(port, opts);
 		if (ret != 0)
 			return ret;
 	}

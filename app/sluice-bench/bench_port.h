@@ -28,6 +28,7 @@ struct bench_port {
 	uint16_t port_id;
 	int slot; /* of the socket, -1: none */
 	unsigned int frame_len;
+	uint64_t rx_flags; /* that every received mbuf must have */
 	uint16_t nb_pairs;
 	bench_burst_fn fn[NB_DIRS];
 	void *queue[NULL_MAX_PAIRS][NB_DIRS];

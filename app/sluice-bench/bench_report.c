@@ -171,8 +171,10 @@ bench_report_head(const struct bench_machine *machine, const struct bench_opts *
 	printf(", load %.2f\n%s, %s, %s%s%s, %u B packets of %u Tx segment(s), SIMD limit ",
 			machine->load, machine->dpdk, machine->when, mode->title,
 			opts->is_cold ? ", cold rings" : "",
-			opts->rx_csum ? ", Rx checksum offload" : "", opts->frame_len,
-			opts->nb_segs);
+			opts->data_valid              ? ", Rx checksum offload, all right" :
+					opts->rx_csum ? ", Rx checksum offload" :
+							"",
+			opts->frame_len, opts->nb_segs);
 	if (opts->simd_bits != 0)
 		printf("%u bits\n", opts->simd_bits);
 	else

@@ -261,7 +261,10 @@ buf_write(const struct null_buf *buf, uint32_t off, const uint8_t *src, uint32_t
 static void
 model_write_header(const struct null_dev *dev, const struct null_buf *buf, uint16_t nb_buffers)
 {
-	struct virtio_net_hdr_mrg_rxbuf want = { .num_buffers = nb_buffers };
+	struct virtio_net_hdr_mrg_rxbuf want = {
+		.hdr.flags = dev->hdr_flags,
+		.num_buffers = nb_buffers,
+	};
 
 	if (buf->seg[0].len >= dev->hdr_len && memcmp(buf->seg[0].va, &want, dev->hdr_len) == 0)
 		return;

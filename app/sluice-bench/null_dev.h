@@ -91,6 +91,7 @@ struct null_dev {
 	struct rte_vhost_memory *mem;
 	/* may be changed between calls */
 	enum null_model model;
+	uint8_t hdr_flags;      /* in the header of received packets */
 	bool must_write_header; /* of received packets, also in model N0 */
 	/* owned by the thread that steps the device */
 	struct null_ring rx[NULL_MAX_PAIRS];
