@@ -95,6 +95,7 @@ struct fake_dev {
 	struct fake_packet *sent;
 	uint32_t nb_sent, room_sent;
 	uint64_t random;
+	struct sluice_net_hdr offload; /* what headers of received packets say; num_buffers aside */
 	uint32_t window; /* shuffled: how far from the oldest held buffer the device picks */
 	uint64_t nb_indirect, nb_chained, nb_fetched;
 };

@@ -72,8 +72,9 @@ fake_dev_write(struct fake_dev *dev, struct fake_buf *b, uint32_t at, const void
 void
 fake_dev_write_header(struct fake_dev *dev, struct fake_buf *b, uint16_t num_buffers)
 {
-	struct sluice_net_hdr hdr = { .num_buffers = num_buffers };
+	struct sluice_net_hdr hdr = dev->offload;
 
+	hdr.num_buffers = num_buffers;
 	fake_dev_write(dev, b, 0, &hdr, sizeof(hdr));
 }
 

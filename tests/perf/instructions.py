@@ -7,8 +7,8 @@
     tests/perf/instructions.py --renew     measure and write tests/perf/instructions.json
 
 The counts are exact and repeatable (trap flag), for one compiler and one DPDK; the reference names both.
-A row is one configuration of a port: instruction set, ring layout, in_order and mrg_rxbuf. Its two
-figures are those of one Tx row and one Rx row of the tables. 64 B packets, bursts of 32, queue 256.
+A row is one configuration of a port: instruction set, ring layout, in_order and mrg_rxbuf, and Rx checksum
+offload (csum). Its two figures are those of one Tx row and one Rx row of the tables. 64 B packets, bursts of 32, queue 256.
 """
 import json
 import os
@@ -21,12 +21,13 @@ import bench
 REFERENCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.json")
 MAY_GROW = 0.02
 
-# (packed_vq, in_order, mrg_rxbuf). The first two of a layout meet every row of the tables; the last is
-# what a stock QEMU negotiates.
-CONFIGS = [(1, 1, 1), (1, 0, 0), (0, 1, 1), (0, 0, 0), (0, 0, 1)]
-CASES = {"%s %s%s%s" % (isa, "packed" if packed else "split", " in_order" if in_order else "",
-    " mrg" if mrg else ""): (isa, packed, in_order, mrg)
-    for isa in bench.WIDTHS for packed, in_order, mrg in CONFIGS}
+# (packed_vq, in_order, mrg_rxbuf, Rx checksum offload). The first two of a layout meet every row of the tables
+# without the offload, and so do the last four with it; the one between is what a stock QEMU negotiates.
+CONFIGS = [(1, 1, 1, 0), (1, 0, 0, 0), (0, 1, 1, 0), (0, 0, 0, 0), (0, 0, 1, 0),
+    (1, 1, 1, 1), (1, 1, 0, 1), (0, 1, 1, 1), (0, 1, 0, 1)]
+CASES = {"%s %s%s%s%s" % (isa, "packed" if packed else "split", " in_order" if in_order else "",
+    " mrg" if mrg else "", " csum" if csum else ""): (isa, packed, in_order, mrg, csum)
+    for isa in bench.WIDTHS for packed, in_order, mrg, csum in CONFIGS}
 
 
 def compiler():
@@ -43,10 +44,10 @@ def dpdk():
 
 def measure(case, folder):
     """{"tx": count, "rx": count, "tx_path": ..., "rx_path": ...} of one case."""
-    isa, packed, in_order, mrg = CASES[case]
+    isa, packed, in_order, mrg, csum = CASES[case]
     # net_ring as the other side: the cheapest one to count, and it needs no device.
     document = bench.run(os.path.join(folder, case.replace(" ", "_") + ".json"), "--instructions",
-        "--b", "net_ring", "--simd", str(bench.WIDTHS[isa]),
+        "--b", "net_ring", "--simd", str(bench.WIDTHS[isa]), *(["--rx-csum"] if csum else []),
         "--a-args", "packed_vq=%d,in_order=%d,mrg_rxbuf=%d" % (packed, in_order, mrg))
     row = document["rows"][0]
     assert row["complete"], row
@@ -85,7 +86,7 @@ def main():
                 sys.exit(f"{case}: not on this CPU" if renew else 0)
             now = cases[case] = measure(case, folder)
             then = old.get(case)
-            print("%-28s Tx %7.2f%s   Rx %7.2f%s" % (case, now["tx"],
+            print("%-33s Tx %7.2f%s   Rx %7.2f%s" % (case, now["tx"],
                 " (%7.2f)" % then["tx"] if then else "", now["rx"],
                 " (%7.2f)" % then["rx"] if then else ""), flush=True)
             bad += [case] if then and grown(now, then) else []

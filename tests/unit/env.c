@@ -34,6 +34,12 @@ env_has_mrg(const struct env_conf *conf)
 }
 
 bool
+env_has_csum(const struct env_conf *conf)
+{
+	return path_cfg(conf)->has_csum;
+}
+
+bool
 env_is_unordered(const struct env_conf *conf)
 {
 	return !conf->is_in_order;
@@ -154,7 +160,8 @@ setup_rx(struct env *e)
 	e->rxq.ol_flags = e->conf.is_pinned ? RTE_MBUF_F_EXTERNAL : 0;
 	e->rxq.avail_shadow = e->avail_shadow;
 	e->rxq.pool = e->pool->mp;
-	e->rxq.post_len = e->pool->conf.data_room - RTE_PKTMBUF_HEADROOM + SLUICE_NET_HDR_LEN;
+	e->rxq.room = e->pool->conf.data_room - RTE_PKTMBUF_HEADROOM;
+	sluice_rxq_place(&e->rxq, e->rx->cfg.has_csum);
 	assert_int_equal(dmap_add_pool(e->domain, e->pool->mp), 0);
 }
 

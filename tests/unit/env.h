@@ -68,6 +68,7 @@ struct env {
 
 bool env_is_packed(const struct env_conf *conf);
 bool env_has_mrg(const struct env_conf *conf);
+bool env_has_csum(const struct env_conf *conf);
 bool env_is_unordered(const struct env_conf *conf);
 /* "split_mrg, in order, lying, 256" */
 const char *env_name(const struct env_conf *conf);

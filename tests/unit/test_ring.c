@@ -282,16 +282,17 @@ static void
 test_path_selection(void **state)
 {
 	static const unsigned int bits[] = { SLUICE_F_RING_PACKED, SLUICE_NET_F_MRG_RXBUF,
-		SLUICE_F_IN_ORDER };
+		SLUICE_F_IN_ORDER, SLUICE_NET_F_GUEST_CSUM };
 	static const uint16_t simd[] = { 0, 128, 256, 512 };
 	unsigned int i, k;
 
 	(void)state;
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < 16; i++)
 		for (k = 0; k < RTE_DIM(simd); k++) {
 			uint64_t f = (i & 1 ? SLUICE_BIT(bits[0]) : 0) |
 					(i & 2 ? SLUICE_BIT(bits[1]) : 0) |
-					(i & 4 ? SLUICE_BIT(bits[2]) : 0);
+					(i & 4 ? SLUICE_BIT(bits[2]) : 0) |
+					(i & 8 ? SLUICE_BIT(bits[3]) : 0);
 			const struct sluice_rx_path *rx = sluice_rx_path_select(f, simd[k]);
 			const struct sluice_tx_path *tx = sluice_tx_path_select(f, simd[k]);
 
@@ -300,6 +301,7 @@ test_path_selection(void **state)
 			assert_int_equal(rx->cfg.layout == SLUICE_PACKED, (i & 1) != 0);
 			assert_int_equal(tx->cfg.layout == SLUICE_PACKED, (i & 1) != 0);
 			assert_int_equal(rx->cfg.has_mrg, (i & 2) != 0);
+			assert_int_equal(rx->cfg.has_csum, (i & 8) != 0);
 			assert_int_equal(tx->cfg.is_in_order, (i & 4) != 0);
 			assert_true(rx->simd_bits <= simd[k] && tx->simd_bits <= simd[k]);
 		}

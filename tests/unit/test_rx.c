@@ -38,7 +38,8 @@ test_mbuf_is_fresh(void **state)
 	for (i = 0; i < 2000; i++) {
 		assert_true(env_deliver(e, 100));
 		assert_int_equal(env_rx(e, &m, 1), 1);
-		assert_int_equal(m->data_off, RTE_PKTMBUF_HEADROOM);
+		assert_int_equal(m->data_off,
+				sluice_rx_hdr_off(env_has_csum(&e->conf)) + SLUICE_NET_HDR_LEN);
 		assert_int_equal(m->port, 7);
 		assert_int_equal(rte_mbuf_refcnt_read(m), 1);
 		assert_int_equal(m->nb_segs, 1);

@@ -21,6 +21,7 @@ static const struct {
 	unsigned int bit;
 	const char *name;
 } feature_names[] = {
+	{ SLUICE_NET_F_GUEST_CSUM, "GUEST_CSUM" },
 	{ SLUICE_NET_F_MTU, "MTU" },
 	{ SLUICE_NET_F_MRG_RXBUF, "MRG_RXBUF" },
 	{ SLUICE_NET_F_STATUS, "STATUS" },
@@ -34,9 +35,9 @@ static const struct {
 
 /* Features whose loss changes rings or burst functions. */
 #define LAYOUT_FEATURES \
-	(SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF) | SLUICE_BIT(SLUICE_F_INDIRECT_DESC) | \
-			SLUICE_BIT(SLUICE_F_EVENT_IDX) | SLUICE_BIT(SLUICE_F_RING_PACKED) | \
-			SLUICE_BIT(SLUICE_F_IN_ORDER))
+	(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF) | \
+			SLUICE_BIT(SLUICE_F_INDIRECT_DESC) | SLUICE_BIT(SLUICE_F_EVENT_IDX) | \
+			SLUICE_BIT(SLUICE_F_RING_PACKED) | SLUICE_BIT(SLUICE_F_IN_ORDER))
 
 static bool
 has(uint64_t features, unsigned int bit)
@@ -58,6 +59,9 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
 	if (args->is_in_order)
 		f |= SLUICE_BIT(SLUICE_F_IN_ORDER);
+	/* Only then: without it devices leave headers empty, and they need not be read (5.1.6.4.1). */
+	if (port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_CSUM_OFFLOADS)
+		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
 	f |= port->transport->ops->features;
 	/* The front end of vhost-user is the device model: it needs no control queue to use many queues. */
 	if (!port->transport->ops->has_ctrl_vq && args->nb_pairs > 1)
@@ -184,6 +188,7 @@ static void
 reset_rxq(struct sluice_port *port, struct sluice_rxq *rxq)
 {
 	reset_queue(port, &rxq->q, rxq->nb_desc, rxq->avail_shadow);
+	sluice_rxq_place(rxq, port->rx_path->cfg.has_csum);
 	rxq->sample = 1;
 	rxq->must_read_header = false;
 	rxq->nb_unannounced = 0;

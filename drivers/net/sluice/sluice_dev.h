@@ -21,6 +21,7 @@
 
 #include <pthread.h>
 
+#include <rte_ethdev.h>
 #include <rte_spinlock.h>
 
 #include "dmap.h"
@@ -43,6 +44,9 @@ struct sluice_intr {
 	int fds[SLUICE_PAIRS_MAX];
 	struct rte_intr_handle *own; /* what ethdev and EAL know of them, where the bus has none */
 };
+
+/* What the application asks for to have checksums of received packets told. */
+#define SLUICE_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 
 struct sluice_port {
 	/* constant after probe */
@@ -79,7 +83,7 @@ struct sluice_port {
 	uint32_t is_closing; /* atomic */
 };
 
-/* Features that the device arguments ask for. */
+/* Features that the device arguments and the configuration ask for. */
 uint64_t sluice_dev_wanted_features(const struct sluice_port *port);
 
 /* A device is connected: may the port use it? Logs why not. */

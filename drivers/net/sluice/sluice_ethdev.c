@@ -125,7 +125,11 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	struct sluice_port *port = sluice_port_of(dev);
 	uint16_t nb_pairs = port->args.nb_pairs;
 
+	info->rx_offload_capa = port->args.has_mrg ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
 	pthread_mutex_lock(&port->lock);
+	/* Of a device that is still to come the best is hoped. */
+	if (!port->has_info || (port->info.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
+		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
 	if (port->has_info)
 		nb_pairs = RTE_MIN(nb_pairs, port->info.nb_pairs_max);
 	info->max_mtu = port->info.mtu != 0 ? port->info.mtu :
@@ -137,7 +141,6 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_rx_pktlen = info->max_mtu + SLUICE_FRAME_OVERHEAD;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	info->max_mac_addrs = 1;
-	info->rx_offload_capa = port->args.has_mrg ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->rx_desc_lim = (struct rte_eth_desc_lim){
 		.nb_max = SLUICE_QUEUE_SIZE_MAX,

@@ -96,7 +96,8 @@ sluice_rx_path_select(uint64_t features, uint16_t simd_bits)
 
 	for (i = 0; (p = sluice_rx_path_at(i)) != NULL; i++)
 		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
-				p->cfg.has_mrg == has(features, SLUICE_NET_F_MRG_RXBUF))
+				p->cfg.has_mrg == has(features, SLUICE_NET_F_MRG_RXBUF) &&
+				p->cfg.has_csum == has(features, SLUICE_NET_F_GUEST_CSUM))
 			break;
 	return p;
 }

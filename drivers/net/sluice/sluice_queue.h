@@ -43,6 +43,7 @@ enum sluice_layout { SLUICE_SPLIT, SLUICE_PACKED };
 struct sluice_path_cfg {
 	enum sluice_layout layout;
 	bool has_mrg;     /* receive: a packet may take several buffers */
+	bool has_csum;    /* receive: headers are read, they say something of checksums */
 	bool is_in_order; /* transmit: the device promised order, completions come in batches */
 	bool is_few;      /* transmit: the burst is too small for a batch */
 };
@@ -59,6 +60,17 @@ enum sluice_fail {
 	SLUICE_FAIL_GONE,        /* its registers do not answer */
 	SLUICE_FAIL_MAX
 };
+
+/*
+ * Where the net header of a received packet goes in a buffer. Data start at the headroom's end, and so at a cache
+ * line, with the header in the line before. A header that is read starts there itself: then it brings the
+ * packet's first bytes along.
+ */
+static __rte_always_inline uint16_t
+sluice_rx_hdr_off(bool is_read)
+{
+	return is_read ? RTE_PKTMBUF_HEADROOM : RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN;
+}
 
 /* Shortest used length that is a packet: an Ethernet header behind the net header. */
 #define SLUICE_RX_MIN_LEN (SLUICE_NET_HDR_LEN + RTE_ETHER_HDR_LEN)
@@ -153,10 +165,13 @@ struct sluice_rxq {
 	uint32_t batch_len;      /* in-order: length of the last of them */
 	uint64_t nb_alloc_failed;
 	uint64_t nb_runts;
-	uint64_t nb_multi; /* packets of more than one buffer */
+	uint64_t nb_bad_hdr;           /* dropped: headers that cannot be */
+	uint64_t nb_multi;             /* packets of more than one buffer */
+	struct sluice_net_hdr seg_hdr; /* of seg_first, a copy; if headers are read */
 	/* constant after setup */
 	uint64_t rearm;    /* the eight bytes at rearm_data of a fresh mbuf */
 	uint64_t ol_flags; /* of a fresh mbuf: says whether the pool has pinned external buffers */
+	uint32_t room;     /* of a buffer, behind the headroom */
 	uint32_t post_len; /* bytes that the device may write: net header and data room */
 	uint16_t free_thresh; /* refill when this many slots are free */
 	uint16_t free_thresh_asked;
@@ -260,6 +275,9 @@ extern sluice_fail_handler sluice_queue_on_fail;
 int sluice_queue_quiesce(struct sluice_queue *q);
 /* Once per process, before the first quiesce. */
 void sluice_queue_quiesce_init(void);
+
+/* Where header and data of received packets go; before the queue is filled for a path that reads headers or not. */
+void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
 
 /* Give back all mbufs that the queue holds. The device must not reach them any more. Returns how many. */
 uint32_t sluice_rxq_drain(struct sluice_rxq *rxq);

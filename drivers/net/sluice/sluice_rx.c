@@ -70,6 +70,19 @@ sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	rxq->q.stats.errors++;
 }
 
+void
+sluice_rx_begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb)
+{
+	if (nb == 0 || nb > rxq->q.ring.size) {
+		put_back(rxq, m);
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
+		return;
+	}
+	rxq->seg_first = m;
+	rxq->seg_last = m;
+	rxq->nb_segs_left = nb - 1;
+}
+
 uint16_t
 sluice_rx_num_buffers(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
@@ -82,17 +95,36 @@ sluice_rx_num_buffers(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	nb = __atomic_load_n(&dv_hdr->num_buffers, __ATOMIC_RELAXED);
 	if (nb == 1)
 		return nb;
-	if (nb == 0 || nb > rxq->q.ring.size) {
-		put_back(rxq, m);
-		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
-		return 0;
-	}
 	if (len != rxq->post_len)
 		rxq->must_read_header = true;
-	rxq->seg_first = m;
-	rxq->seg_last = m;
-	rxq->nb_segs_left = nb - 1;
+	sluice_rx_begin_packet(rxq, m, nb);
 	return nb;
+}
+
+void
+sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	rte_pktmbuf_free(m);
+	rxq->nb_bad_hdr++;
+	rxq->q.stats.errors++;
+}
+
+uint16_t
+sluice_rx_offload_some(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes)
+{
+	uint16_t i, nb_left = 0;
+
+	for (i = 0; i < nb; i++) {
+		struct sluice_net_hdr hdr = sluice_offload_copy(pkts[i]);
+
+		if (likely(sluice_offload_rx(pkts[i], &hdr))) {
+			pkts[nb_left++] = pkts[i];
+		} else {
+			*bytes -= pkts[i]->pkt_len;
+			sluice_rx_drop(rxq, pkts[i]);
+		}
+	}
+	return nb - nb_left;
 }
 
 struct rte_mbuf *
@@ -112,7 +144,7 @@ sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	}
 	/* No header in the following buffers: data start where the device was told to write (5.1.6.4). */
 	sluice_rx_fill_mbuf(rxq, m, len);
-	m->data_off = RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN;
+	m->data_off -= SLUICE_NET_HDR_LEN;
 	m->data_len = len;
 	m->pkt_len = len;
 	rxq->seg_last->next = m;
@@ -150,6 +182,18 @@ sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 {
 	rte_mempool_put_bulk(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb);
 	rxq->nb_alloc_failed += nb;
+}
+
+void
+sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers)
+{
+	uint16_t hdr_off = sluice_rx_hdr_off(reads_headers);
+	struct rte_mbuf m;
+
+	*sluice_mbuf_rearm(&m) = rxq->rearm;
+	m.data_off = hdr_off + SLUICE_NET_HDR_LEN;
+	rxq->rearm = *sluice_mbuf_rearm(&m);
+	rxq->post_len = RTE_PKTMBUF_HEADROOM + rxq->room - hdr_off;
 }
 
 uint32_t

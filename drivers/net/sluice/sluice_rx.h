@@ -10,6 +10,7 @@
  * buffers of a packet but the last (virtio 1.3, 5.1.6.4), so a buffer that is not full holds a whole packet.
  * One header in SLUICE_RX_SAMPLE is read all the same; a device that breaks the rule is found out, and
  * from then on every header is read. Its packets until then are cut wrongly, memory is never at risk.
+ * With checksum offload every header is read, because the device may have written something there.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -19,6 +20,7 @@
 
 #include <rte_atomic.h>
 
+#include "sluice_offload.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 #include "sluice_vec.h"
@@ -35,12 +37,22 @@ struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
 bool sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
 /* After the oldest slot became free: free the slots behind it that the device gave back before. */
 void sluice_rx_skip_holes(struct sluice_rxq *rxq);
-/* Buffers of the packet whose first one is m (len bytes were used); 0 and the queue failed. */
+/* m is the first of nb buffers of a packet, which are not one; or the queue failed. */
+void sluice_rx_begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb);
+/* Buffers of the packet whose first one is m (len bytes were used), read from its header. If not one: as above. */
 uint16_t sluice_rx_num_buffers(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /* One more buffer of a packet; the packet when it is complete. */
 struct rte_mbuf *sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /* A length that is no packet: the mbuf goes back to its pool; the queue fails unless it is just a runt. */
 void sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
+/* A packet with a header that cannot be: dropped and counted. */
+void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
+/*
+ * Headers of nb packets of one buffer each say something. Returns how many packets were dropped; the others close up,
+ * and their bytes are left in bytes.
+ */
+uint16_t sluice_rx_offload_some(
+		struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes);
 /* The pool could not give nb mbufs: fewer, into sw_ring from slot on. */
 uint16_t sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb);
 /* The device cannot reach the mbufs in nb slots from slot on: back to the pool. */
@@ -100,37 +112,63 @@ sluice_rx_fill_mbuf(const struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t l
 	m->vlan_tci = 0;
 }
 
+/* nb fresh mbufs whose headers have no flag but DATA_VALID, if any. */
+static __rte_always_inline void
+sluice_rx_mark_valid(struct rte_mbuf **pkts, uint16_t nb)
+{
+	uint16_t i;
+
+	for (i = 0; i < nb; i++) {
+		const struct sluice_net_hdr *dv_hdr =
+				(void *)((char *)pkts[i]->buf_addr + sluice_rx_hdr_off(true));
+		uint64_t flag = __atomic_load_n(&dv_hdr->flags, __ATOMIC_RELAXED) &
+				SLUICE_NET_HDR_F_DATA_VALID;
+
+		pkts[i]->ol_flags |= flag *
+				(RTE_MBUF_F_RX_L4_CKSUM_GOOD / SLUICE_NET_HDR_F_DATA_VALID);
+	}
+}
+
 /*
  * Whole packets of one buffer each, in batches, as long as the used entries are in order and nothing is odd.
- * Takes at most nb_max; returns how many.
+ * Takes at most nb_max buffers; returns how many. Of their packets nb_dropped were dropped.
  */
 static __rte_always_inline uint16_t
-sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, uint64_t *bytes,
-		const struct sluice_path_cfg cfg)
+sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, uint16_t *nb_dropped,
+		uint64_t *bytes, const struct sluice_path_cfg cfg)
 {
 	const uint16_t nb = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT : SLUICE_VEC_RX_PACKED;
+	const bool must_guess = cfg.has_mrg && !cfg.has_csum;
 	/* A full buffer may be the first of several. */
-	uint32_t max_len = cfg.has_mrg ? rxq->post_len - 1 : rxq->post_len;
+	uint32_t max_len = must_guess ? rxq->post_len - 1 : rxq->post_len;
 	struct sluice_ring *r = &rxq->q.ring;
 	struct sluice_vec_rx_kit kit;
-	uint16_t n, slot = r->tail;
+	uint16_t n, nb_bad = 0, slot = r->tail;
 	bool is_good;
 
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - slot));
-	if (cfg.has_mrg)
+	if (must_guess)
 		nb_max = RTE_MIN(nb_max, (uint16_t)(rxq->sample - 1));
 	if (nb_max < nb || unlikely(r->nb_holes != 0 || rxq->nb_batch != 0))
 		return 0;
-	if (cfg.has_mrg && unlikely(rxq->nb_segs_left != 0 || rxq->must_read_header))
+	if (must_guess && unlikely(rxq->nb_segs_left != 0 || rxq->must_read_header))
+		return 0;
+	if (cfg.has_mrg && cfg.has_csum && unlikely(rxq->nb_segs_left != 0))
 		return 0;
 	kit = sluice_vec_rx_kit(rxq, max_len);
 	for (n = 0; n + nb <= nb_max; n += nb) {
 		if (cfg.layout == SLUICE_SPLIT)
-			is_good = sluice_vec_rx_split(&kit, slot + n, &pkts[n]);
+			is_good = sluice_vec_rx_split(&kit, slot + n, &pkts[n - nb_bad], cfg);
 		else
-			is_good = sluice_vec_rx_packed(&kit, slot + n, &pkts[n]);
+			is_good = sluice_vec_rx_packed(&kit, slot + n, &pkts[n - nb_bad], cfg);
 		if (unlikely(!is_good))
 			break;
+		if (!cfg.has_csum || sluice_vec_rx_said(&kit) == 0)
+			continue;
+		if (sluice_vec_rx_said(&kit) == SLUICE_NET_HDR_F_DATA_VALID)
+			sluice_rx_mark_valid(&pkts[n - nb_bad], nb);
+		else
+			nb_bad += sluice_rx_offload_some(rxq, &pkts[n - nb_bad], nb, bytes);
 	}
 	if (unlikely(n == 0))
 		return 0;
@@ -138,10 +176,12 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 		r->used_idx += n;
 	else
 		sluice_packed_skip(r, n);
-	if (cfg.has_mrg)
+	if (must_guess)
 		rxq->sample -= n;
 	sluice_ring_free_slots(r, n);
 	*bytes += sluice_vec_rx_bytes(&kit);
+	if (cfg.has_csum)
+		*nb_dropped = nb_bad;
 	return n;
 }
 
@@ -160,12 +200,12 @@ sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 
 		slot = r->head + i;
 		if (SLUICE_VEC_RX_GIVE != 0 && nb - i >= SLUICE_VEC_RX_GIVE &&
-				likely(sluice_vec_rx_give(&kit, slot, cfg.layout))) {
+				likely(sluice_vec_rx_give(&kit, slot, cfg))) {
 			i += SLUICE_VEC_RX_GIVE - 1;
 			continue;
 		}
 		m = rxq->q.sw_ring[slot];
-		va = (char *)m->buf_addr + RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN;
+		va = (char *)m->buf_addr + sluice_rx_hdr_off(cfg.has_csum);
 		if (unlikely(!dmap_lend(&rxq->q.stream, m, va, rxq->post_len, &da)))
 			break;
 		if (cfg.layout == SLUICE_SPLIT)
@@ -269,6 +309,30 @@ sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
 	return true;
 }
 
+/* What the header says of a complete packet, into its mbuf. NULL: dropped. */
+static __rte_always_inline struct rte_mbuf *
+sluice_rx_offload(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+{
+	if (likely(sluice_offload_rx(m, hdr)))
+		return m;
+	sluice_rx_drop(rxq, m);
+	return NULL;
+}
+
+/* The first buffer of a packet, its header is read: the packet if it is the only one, else NULL. */
+static __rte_always_inline struct rte_mbuf *
+sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_path_cfg cfg)
+{
+	struct sluice_net_hdr hdr = sluice_offload_copy(m);
+
+	if (cfg.has_mrg && unlikely(hdr.num_buffers != 1)) {
+		rxq->seg_hdr = hdr;
+		sluice_rx_begin_packet(rxq, m, hdr.num_buffers);
+		return NULL;
+	}
+	return sluice_rx_offload(rxq, m, &hdr);
+}
+
 /*
  * A buffer that was used: the packet that is complete with it, or NULL (more buffers to come, dropped, or
  * the queue failed).
@@ -279,14 +343,18 @@ sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
 {
 	uint16_t nb_buffers;
 
-	if (cfg.has_mrg && unlikely(rxq->nb_segs_left != 0))
-		return sluice_rx_add_segment(rxq, m, len);
+	if (cfg.has_mrg && unlikely(rxq->nb_segs_left != 0)) {
+		m = sluice_rx_add_segment(rxq, m, len);
+		return cfg.has_csum && m != NULL ? sluice_rx_offload(rxq, m, &rxq->seg_hdr) : m;
+	}
 	/* One comparison for both ends: too short wraps around. */
 	if (unlikely(len - SLUICE_RX_MIN_LEN > rxq->post_len - SLUICE_RX_MIN_LEN)) {
 		sluice_rx_reject(rxq, m, len);
 		return NULL;
 	}
 	sluice_rx_fill_mbuf(rxq, m, len);
+	if (cfg.has_csum)
+		return sluice_rx_read_header(rxq, m, cfg);
 	if (cfg.has_mrg &&
 			unlikely(len == rxq->post_len || rxq->must_read_header ||
 					--rxq->sample == 0)) {
@@ -303,7 +371,7 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 {
 	const uint16_t nb_batch = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
 							       SLUICE_VEC_RX_PACKED;
-	uint16_t nb_rx = 0, nb_single = 0, nb_run, budget, left;
+	uint16_t nb_rx = 0, nb_single = 0, nb_dropped = 0, nb_run, budget, left;
 	struct rte_mbuf *m;
 	uint64_t bytes = 0;
 	uint32_t id, len;
@@ -317,9 +385,9 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		/* What no batch can be is taken one by one, and then it is tried again. */
 		if (nb_batch != 0 && nb_single == 0) {
 			nb_run = RTE_MIN(left, (uint16_t)(nb_pkts - nb_rx));
-			nb_run = sluice_rx_run(rxq, &pkts[nb_rx], nb_run, &bytes, cfg);
+			nb_run = sluice_rx_run(rxq, &pkts[nb_rx], nb_run, &nb_dropped, &bytes, cfg);
 			if (likely(nb_run != 0)) {
-				nb_rx += nb_run;
+				nb_rx += nb_run - nb_dropped;
 				left -= nb_run;
 				continue;
 			}

@@ -14,7 +14,11 @@
 	X(split, .layout = SLUICE_SPLIT) \
 	X(split_mrg, .layout = SLUICE_SPLIT, .has_mrg = true) \
 	X(packed, .layout = SLUICE_PACKED) \
-	X(packed_mrg, .layout = SLUICE_PACKED, .has_mrg = true)
+	X(packed_mrg, .layout = SLUICE_PACKED, .has_mrg = true) \
+	X(split_csum, .layout = SLUICE_SPLIT, .has_csum = true) \
+	X(split_mrg_csum, .layout = SLUICE_SPLIT, .has_mrg = true, .has_csum = true) \
+	X(packed_csum, .layout = SLUICE_PACKED, .has_csum = true) \
+	X(packed_mrg_csum, .layout = SLUICE_PACKED, .has_mrg = true, .has_csum = true)
 
 #define DEFINE_PATH(name, ...) \
 	static uint16_t sluice_rx_burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb) \

@@ -28,6 +28,7 @@
 #define SLUICE_STATUS_FAILED 128
 
 /* Feature bits: network device (5.1.3). */
+#define SLUICE_NET_F_GUEST_CSUM 1
 #define SLUICE_NET_F_MTU 3
 #define SLUICE_NET_F_MAC 5
 #define SLUICE_NET_F_MRG_RXBUF 15
@@ -116,6 +117,10 @@ struct sluice_net_hdr {
 };
 
 #define SLUICE_NET_HDR_LEN 12
+
+#define SLUICE_NET_HDR_F_NEEDS_CSUM 1
+#define SLUICE_NET_HDR_F_DATA_VALID 2
+#define SLUICE_NET_HDR_GSO_NONE 0
 
 /* Configuration space of a network device (5.1.4). */
 struct sluice_net_config {

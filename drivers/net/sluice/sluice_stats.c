@@ -35,6 +35,7 @@ struct counter {
 /* Names: direction_qN_detail_unit. Packets and bytes of queues come from the basic statistics. */
 static const struct counter rxq_counters[] = {
 	RXQ_COUNTER("runt_errors", nb_runts),
+	RXQ_COUNTER("bad_header_errors", nb_bad_hdr),
 	RXQ_COUNTER("multi_buffer_packets", nb_multi),
 	RXQ_COUNTER("mbuf_alloc_errors", nb_alloc_failed),
 	RXQ_COUNTER("kicks", q.ring.nb_kicks),

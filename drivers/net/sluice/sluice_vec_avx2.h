@@ -31,6 +31,7 @@ struct sluice_vec_rx_kit {
 	__m256i used;     /* packed: flags of a used descriptor in the odd 64-bit words */
 	__m256i ids;      /* of the next four used elements, or of the next two descriptors */
 	__m256i sum;
+	uint16_t said; /* by the headers of the last batch */
 };
 
 struct sluice_vec_give_kit {
@@ -109,6 +110,12 @@ sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
 	return sluice_avx2_total(k->sum);
 }
 
+static __rte_always_inline uint16_t
+sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
+{
+	return k->said;
+}
+
 /* Two mbufs, one store each: the template, and packet_type to hash from one lane of fields. */
 static __rte_always_inline void
 sluice_avx2_fill(struct rte_mbuf *a, struct rte_mbuf *b, __m256i template, __m256i fields)
@@ -127,7 +134,8 @@ sluice_avx2_len_ok(__m256i lens, __m256i most)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
@@ -138,6 +146,9 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf 
 	good = _mm256_blend_epi32(_mm256_cmpeq_epi32(elems, k->ids),
 			sluice_avx2_len_ok(elems, k->most), 0xaa);
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
+		return false;
+	if (cfg.has_csum &&
+			unlikely(!sluice_x86_read_headers(sw, SLUICE_VEC_RX_SPLIT, cfg, &k->said)))
 		return false;
 	lens = _mm256_sub_epi64(
 			_mm256_srli_epi64(elems, 32), _mm256_set1_epi64x(SLUICE_NET_HDR_LEN));
@@ -164,7 +175,8 @@ sluice_avx2_check_packed(__m256i descs, __m256i ids, __m256i most)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
 	const __m256i *dv_desc =
 			(const __m256i *)((const struct sluice_packed_desc *)k->dv_used + slot);
@@ -189,6 +201,9 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf
 			sluice_avx2_check_packed(
 					b, _mm256_add_epi64(k->ids, sluice_avx2_ids(2)), k->most));
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
+		return false;
+	if (cfg.has_csum &&
+			unlikely(!sluice_x86_read_headers(sw, SLUICE_VEC_RX_PACKED, cfg, &k->said)))
 		return false;
 	k->ids = _mm256_add_epi64(k->ids, sluice_avx2_ids(4));
 	a = _mm256_sub_epi64(_mm256_and_si256(a, len_bits), hdr);
@@ -277,27 +292,28 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 
 /* Where the device shall write into two mbufs, in the even words. */
 static __rte_always_inline __m256i
-sluice_avx2_rx_va(struct rte_mbuf *const *sw)
+sluice_avx2_rx_va(struct rte_mbuf *const *sw, uint16_t hdr_off)
 {
 	__m256i va = _mm256_castsi128_si256(_mm_load_si128((const __m128i *)sw[0]));
 
 	va = _mm256_inserti128_si256(va, _mm_load_si128((const __m128i *)sw[1]), 1);
 	va = _mm256_blend_epi32(va, _mm256_setzero_si256(), 0xcc);
-	return _mm256_add_epi64(va, sluice_avx2_even(RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN));
+	return _mm256_add_epi64(va, sluice_avx2_even(hdr_off));
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_layout layout)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
 {
 	struct rte_mbuf **sw = &k->sw_ring[slot];
-	__m256i a = sluice_avx2_rx_va(sw), b = sluice_avx2_rx_va(sw + 2);
+	const uint16_t hdr_off = sluice_rx_hdr_off(cfg.has_csum);
+	__m256i a = sluice_avx2_rx_va(sw, hdr_off), b = sluice_avx2_rx_va(sw + 2, hdr_off);
 
 	if (unlikely(sluice_avx2_any_outside(sluice_avx2_outside(k->lo, k->span, a, k->lens),
 			    sluice_avx2_outside(k->lo, k->span, b, k->lens))))
 		return false;
 	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), k->lens);
 	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), k->lens);
-	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, layout);
+	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, cfg.layout);
 	return true;
 }
 

@@ -31,6 +31,7 @@ struct sluice_vec_rx_kit {
 	__m512i used;     /* packed: flags of a used descriptor */
 	__m512i ids;      /* of the next eight used elements, or of the next four descriptors */
 	__m512i sum;
+	uint16_t said; /* by the headers of the last batch */
 };
 
 struct sluice_vec_give_kit {
@@ -89,6 +90,12 @@ sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
 	return _mm512_reduce_add_epi64(k->sum);
 }
 
+static __rte_always_inline uint16_t
+sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
+{
+	return k->said;
+}
+
 /*
  * Two mbufs, one 32-byte store each: rearm_data and ol_flags from the template, packet_type to hash from
  * two lanes of fields, the lower or the higher two.
@@ -106,7 +113,8 @@ sluice_avx512_fill(struct rte_mbuf *a, struct rte_mbuf *b, __m512i template, __m
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
@@ -119,6 +127,9 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf 
 	good = _mm512_mask_cmpeq_epi32_mask(0x5555, elems, k->ids) |
 			_mm512_mask_cmple_epu32_mask(0xaaaa, over, k->most);
 	if (unlikely(good != 0xffff))
+		return false;
+	if (cfg.has_csum &&
+			unlikely(!sluice_x86_read_headers(sw, SLUICE_VEC_RX_SPLIT, cfg, &k->said)))
 		return false;
 	lens = _mm512_sub_epi64(
 			_mm512_srli_epi64(elems, 32), _mm512_set1_epi64(SLUICE_NET_HDR_LEN));
@@ -136,7 +147,8 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf 
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_packed_desc *dv_desc = (const struct sluice_packed_desc *)k->dv_used +
 			slot;
@@ -157,6 +169,9 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf
 			       0x8888, _mm512_and_si512(descs, _mm512_set1_epi32(0xffff)), k->ids) |
 			_mm512_mask_cmple_epu32_mask(0x4444, over, k->most);
 	if (unlikely(good != 0xcccc))
+		return false;
+	if (cfg.has_csum &&
+			unlikely(!sluice_x86_read_headers(sw, SLUICE_VEC_RX_PACKED, cfg, &k->said)))
 		return false;
 	k->ids = _mm512_add_epi64(k->ids, _mm512_maskz_set1_epi64(0xaa, 4LL << 32));
 	lens = _mm512_maskz_sub_epi32(0x4444, descs, _mm512_set1_epi32(SLUICE_NET_HDR_LEN));
@@ -227,7 +242,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_layout layout)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
 {
 	struct rte_mbuf **sw = &k->sw_ring[slot];
 	__m512i va, words;
@@ -237,12 +252,11 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_lay
 	va = _mm512_inserti32x4(va, _mm_load_si128((const __m128i *)sw[1]), 1);
 	va = _mm512_inserti32x4(va, _mm_load_si128((const __m128i *)sw[2]), 2);
 	va = _mm512_inserti32x4(va, _mm_load_si128((const __m128i *)sw[3]), 3);
-	va = _mm512_maskz_add_epi64(
-			0x55, va, _mm512_set1_epi64(RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN));
+	va = _mm512_maskz_add_epi64(0x55, va, _mm512_set1_epi64(sluice_rx_hdr_off(cfg.has_csum)));
 	if (unlikely(!sluice_avx512_in_window(k->lo, k->span, va, k->lens)))
 		return false;
 	words = _mm512_or_si512(_mm512_add_epi64(va, k->delta), k->lens);
-	sluice_avx512_write(k->dv_desc, slot, words, &k->flags, &k->head_fix, layout);
+	sluice_avx512_write(k->dv_desc, slot, words, &k->flags, &k->head_fix, cfg.layout);
 	return true;
 }
 

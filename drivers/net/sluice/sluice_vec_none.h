@@ -31,6 +31,7 @@
 
 struct sluice_vec_rx_kit {
 	uint64_t sum;
+	uint16_t said;
 };
 
 struct sluice_vec_give_kit {
@@ -50,20 +51,34 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
 	return (struct sluice_vec_rx_kit){ 0 };
 }
 
-/* Take a batch of used entries for the slots from slot on: mbufs of one whole packet each, into pkts. */
+/*
+ * Take a batch of used entries for the slots from slot on: mbufs of one whole packet each, into pkts. With
+ * cfg.has_csum the headers are read, when the entries are known to be used: with cfg.has_mrg all of them must say
+ * one buffer.
+ */
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
 	RTE_SET_USED(k);
 	RTE_SET_USED(slot);
 	RTE_SET_USED(pkts);
+	RTE_SET_USED(cfg);
 	return false;
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
-	return sluice_vec_rx_split(k, slot, pkts);
+	return sluice_vec_rx_split(k, slot, pkts, cfg);
+}
+
+/* What the headers of the last batch say, its flags and gso_types ORed; 0: there is nothing to do. */
+static __rte_always_inline uint16_t
+sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
+{
+	return k->said;
 }
 
 /* Bytes of all packets that the kit has taken. */
@@ -83,13 +98,16 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 	return (struct sluice_vec_give_kit){ 0 };
 }
 
-/* Write the descriptors of a batch of mbufs in sw_ring from slot on. False: not all in the window. */
+/*
+ * Write the descriptors of a batch of mbufs in sw_ring from slot on, headers where sluice_rx_hdr_off() says.
+ * False: not all in the window.
+ */
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_layout layout)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
 {
 	RTE_SET_USED(k);
 	RTE_SET_USED(slot);
-	RTE_SET_USED(layout);
+	RTE_SET_USED(cfg);
 	return false;
 }
 

@@ -77,6 +77,30 @@ sluice_x86_make_available(const struct sluice_x86_avail *a, uint16_t slot)
 	memcpy(&a->dv_ring[slot + a->offset], &want, sizeof(want));
 }
 
+/*
+ * The headers of nb received packets. False: with cfg.has_mrg, not all of them say one buffer. said: flags and
+ * gso_types of all, ORed. Four bytes behind each header are loaded too; a packet is longer.
+ */
+static __rte_always_inline bool
+sluice_x86_read_headers(struct rte_mbuf *const *sw, unsigned int nb,
+		const struct sluice_path_cfg cfg, uint16_t *said)
+{
+	const __m128i want = _mm_setr_epi16(0, 0, 0, 0, 0, cfg.has_mrg ? 1 : 0, 0, 0);
+	__m128i any = _mm_setzero_si128();
+	unsigned int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < nb; i++) {
+		const void *dv_hdr = (char *)sw[i]->buf_addr + sluice_rx_hdr_off(true);
+
+		any = _mm_or_si128(any, _mm_xor_si128(_mm_loadu_si128(dv_hdr), want));
+	}
+	*said = _mm_extract_epi16(any, offsetof(struct sluice_net_hdr, flags) / 2);
+	return !cfg.has_mrg ||
+			_mm_extract_epi16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) ==
+			0;
+}
+
 /* The 12 bytes at four addresses are zero afterwards; nearly always they are before. */
 static __rte_always_inline void
 sluice_x86_clear_headers(__m256i at)

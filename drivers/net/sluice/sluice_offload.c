@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Partial checksums: the field holds the sum of the pseudo header, the rest was left to the receiver
+ * (5.1.6.4.2). A packet of which that is true never left the host that made it.
+ */
+
+#include <netinet/in.h>
+
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "sluice_offload.h"
+
+#define NB_VLAN_MAX 2
+
+static uint16_t
+be16_at(const uint8_t *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+/* Where the L4 header of a packet that is nothing special begins, and its protocol. Reads below end; 0: special. */
+static uint32_t
+find_l4(const uint8_t *data, uint32_t end, uint8_t *proto)
+{
+	uint32_t l3 = RTE_ETHER_HDR_LEN, nb_vlan;
+	uint16_t type;
+
+	if (end < l3 + sizeof(struct rte_ipv4_hdr))
+		return 0;
+	type = be16_at(data + l3 - sizeof(type));
+	for (nb_vlan = 0; nb_vlan < NB_VLAN_MAX; nb_vlan++) {
+		if (type != RTE_ETHER_TYPE_VLAN && type != RTE_ETHER_TYPE_QINQ)
+			break;
+		l3 += sizeof(struct rte_vlan_hdr);
+		type = be16_at(data + l3 - sizeof(type));
+	}
+	if (type == RTE_ETHER_TYPE_IPV4 && end >= l3 + sizeof(struct rte_ipv4_hdr)) {
+		*proto = data[l3 + offsetof(struct rte_ipv4_hdr, next_proto_id)];
+		return l3 + rte_ipv4_hdr_len((const struct rte_ipv4_hdr *)(data + l3));
+	}
+	if (type == RTE_ETHER_TYPE_IPV6 && end >= l3 + sizeof(struct rte_ipv6_hdr)) {
+		*proto = data[l3 + offsetof(struct rte_ipv6_hdr, proto)];
+		return l3 + sizeof(struct rte_ipv6_hdr);
+	}
+	return 0;
+}
+
+/* Is it the checksum that an application thinks of: the one of the outermost TCP or UDP header? */
+static bool
+is_of_l4(const struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+{
+	uint8_t proto = 0;
+
+	if (hdr->csum_start > m->data_len)
+		return false;
+	if (find_l4(rte_pktmbuf_mtod(m, const uint8_t *), hdr->csum_start, &proto) !=
+			hdr->csum_start)
+		return false;
+	return (proto == IPPROTO_TCP && hdr->csum_offset == offsetof(struct rte_tcp_hdr, cksum)) ||
+			(proto == IPPROTO_UDP &&
+					hdr->csum_offset ==
+							offsetof(struct rte_udp_hdr, dgram_cksum));
+}
+
+/* The sum of all bytes from start on, as they would be one behind the other: segments may have odd lengths. */
+static uint16_t
+sum_from(const struct rte_mbuf *m, uint32_t start)
+{
+	uint32_t sum = 0, done = 0;
+
+	for (; start >= m->data_len; m = m->next)
+		start -= m->data_len;
+	for (; m != NULL; m = m->next) {
+		uint16_t part = rte_raw_cksum(rte_pktmbuf_mtod_offset(m, const void *, start),
+				m->data_len - start);
+
+		sum += done % 2 != 0 ? rte_bswap16(part) : part;
+		done += m->data_len - start;
+		start = 0;
+	}
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	return (sum & UINT16_MAX) + (sum >> 16);
+}
+
+static void
+write_byte(struct rte_mbuf *m, uint32_t at, uint8_t byte)
+{
+	for (; at >= m->data_len; m = m->next)
+		at -= m->data_len;
+	rte_pktmbuf_mtod(m, uint8_t *)[at] = byte;
+}
+
+bool
+sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+{
+	uint32_t start = hdr->csum_start, at = start + hdr->csum_offset;
+	uint8_t bytes[2];
+	uint16_t sum;
+
+	if (unlikely(at + sizeof(sum) > m->pkt_len))
+		return false;
+	if (likely(is_of_l4(m, hdr))) {
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+		return true;
+	}
+	/* In a tunnel, say. It shall be right when the packet leaves the host; the outer one stays unknown. */
+	sum = sum_from(m, start);
+	/* No checksum is 0 on the wire, all ones is the same number [RFC 768]. */
+	sum = sum == UINT16_MAX ? UINT16_MAX : ~sum;
+	memcpy(bytes, &sum, sizeof(bytes));
+	write_byte(m, at, bytes[0]);
+	write_byte(m, at + 1, bytes[1]);
+	return true;
+}

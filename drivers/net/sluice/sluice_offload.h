@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Net header and mbuf: what a device says of a received packet's checksum. Headers are copied once before they
+ * are looked at, and what they say is checked against the packet. The packet's own bytes may be a lie too: they
+ * decide what is said to the application, never what is touched.
+ */
+
+#ifndef SLUICE_OFFLOAD_H
+#define SLUICE_OFFLOAD_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "sluice_spec.h"
+
+/*
+ * A checksum that the device left to us. L4_CKSUM_NONE if it is that of the packet's TCP or UDP; what applications do
+ * not expect to be open is completed. False: it is not inside of the packet.
+ */
+bool sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr);
+
+/** A private copy of the net header in front of m's data: the device may change it while we look. */
+static __rte_always_inline struct sluice_net_hdr
+sluice_offload_copy(const struct rte_mbuf *m)
+{
+	const uint32_t *dv_words = rte_pktmbuf_mtod_offset(
+			m, const uint32_t *, -SLUICE_NET_HDR_LEN);
+	struct sluice_net_hdr hdr;
+	uint32_t words[3];
+
+	words[0] = __atomic_load_n(&dv_words[0], __ATOMIC_RELAXED);
+	words[1] = __atomic_load_n(&dv_words[1], __ATOMIC_RELAXED);
+	words[2] = __atomic_load_n(&dv_words[2], __ATOMIC_RELAXED);
+	static_assert(sizeof(words) == sizeof(hdr), "all of it");
+	memcpy(&hdr, words, sizeof(hdr));
+	return hdr;
+}
+
+/**
+ * What a header (a private copy) says of a packet that is complete, into the packet's mbuf. Without a flag the
+ * checksum stays unknown; flags that were not negotiated mean nothing (5.1.6.4.2).
+ *
+ * @return false if the header cannot be: the packet shall be dropped.
+ */
+static __rte_always_inline bool
+sluice_offload_rx(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+{
+	/* No segmentation was negotiated (5.1.6.4.1). */
+	if (unlikely(hdr->gso_type != SLUICE_NET_HDR_GSO_NONE))
+		return false;
+	if (hdr->flags & SLUICE_NET_HDR_F_NEEDS_CSUM)
+		return sluice_offload_partial(m, hdr);
+	if (hdr->flags & SLUICE_NET_HDR_F_DATA_VALID)
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	return true;
+}
+
+#endif /* SLUICE_OFFLOAD_H */

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * What net headers say of received packets: checksums that are right, those that are partial, and headers that
+ * cannot be, alone and among others. Packets are made and summed here, by nothing of the driver's.
+ */
+
+#include <string.h>
+
+#include "env.h"
+
+#define NEEDS SLUICE_NET_HDR_F_NEEDS_CSUM
+#define VALID SLUICE_NET_HDR_F_DATA_VALID
+#define NONE RTE_MBUF_F_RX_L4_CKSUM_NONE
+#define GOOD RTE_MBUF_F_RX_L4_CKSUM_GOOD
+#define BYTES_MAX 9000
+
+/* A packet of a kind, as the device delivers it, and how it must arrive. */
+struct sample {
+	const char *name;
+	uint8_t nb_tags; /* VLAN */
+	uint8_t l3_len;  /* 20 to 60: IPv4, 0: IPv6, 1: neither */
+	uint8_t proto;
+	uint16_t start, offset; /* of the checksum; 0: where the L4 header would begin */
+	uint8_t flags;
+	uint64_t want;
+	bool is_completed;
+};
+
+static const struct sample samples[] = {
+	{ "no flag", 0, 20, 17, 0, 6, 0, 0, false },
+	{ "valid", 0, 20, 17, 0, 6, VALID, GOOD, false },
+	{ "valid, no IP", 0, 1, 17, 0, 6, VALID, GOOD, false },
+	{ "flags that nobody knows", 0, 20, 17, 0, 6, 0xfc, 0, false },
+	{ "all other flags and valid", 0, 20, 17, 0, 6, 0xfe, GOOD, false },
+	{ "UDP", 0, 20, 17, 0, 6, NEEDS, NONE, false },
+	{ "UDP, both flags", 0, 20, 17, 0, 6, NEEDS | VALID, NONE, false },
+	{ "UDP, all flags", 0, 20, 17, 0, 6, 0xff, NONE, false },
+	{ "TCP", 0, 20, 6, 0, 16, NEEDS, NONE, false },
+	{ "TCP, options", 0, 24, 6, 0, 16, NEEDS, NONE, false },
+	{ "UDP, all options", 0, 60, 17, 0, 6, NEEDS, NONE, false },
+	{ "TCP, VLAN", 1, 20, 6, 0, 16, NEEDS, NONE, false },
+	{ "UDP, QinQ", 2, 20, 17, 0, 6, NEEDS, NONE, false },
+	{ "TCP, IPv6", 0, 0, 6, 0, 16, NEEDS, NONE, false },
+	{ "UDP, IPv6, VLAN", 1, 0, 17, 0, 6, NEEDS, NONE, false },
+	{ "three tags", 3, 20, 17, 0, 6, NEEDS, 0, true },
+	{ "no IP", 0, 1, 17, 0, 6, NEEDS, 0, true },
+	{ "neither TCP nor UDP", 0, 20, 47, 0, 6, NEEDS, 0, true },
+	{ "a field of something else", 0, 20, 6, 0, 6, NEEDS, 0, true },
+	{ "tunnel", 0, 20, 17, 84, 16, NEEDS, 0, true },
+	{ "tunnel, odd", 0, 20, 17, 85, 17, NEEDS, 0, true },
+	{ "in the Ethernet header", 0, 20, 17, 3, 4, NEEDS, 0, true },
+	{ "the whole packet", 0, 20, 17, 1, 0, NEEDS, 0, true },
+	{ "last two bytes", 0, 20, 17, 98, 100, NEEDS, 0, true },
+};
+#define LEN 200
+
+struct packet {
+	uint8_t bytes[BYTES_MAX];
+	uint32_t len;
+	uint64_t want;
+	struct sluice_net_hdr hdr;
+};
+
+static void
+put16(uint8_t *at, uint16_t v)
+{
+	at[0] = v >> 8;
+	at[1] = v;
+}
+
+/* RFC 1071, by the book. */
+static void
+complete(uint8_t *bytes, uint32_t len, uint32_t start, uint32_t field)
+{
+	uint32_t sum = 0, i;
+
+	for (i = start; i < len; i++)
+		sum += (i - start) % 2 == 0 ? bytes[i] << 8 : bytes[i];
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	put16(bytes + field, sum == 0xffff ? 0xffff : ~sum);
+}
+
+/* As the device delivers it. */
+static void
+make(struct packet *p, const struct sample *s, uint32_t len, uint64_t seed)
+{
+	uint32_t at = 12, tag;
+
+	p->len = len;
+	p->want = s->want;
+	fake_fill(p->bytes, len, seed);
+	for (tag = 0; tag < s->nb_tags; tag++, at += 4)
+		put16(p->bytes + at, tag == 0 ? 0x88a8 : 0x8100);
+	put16(p->bytes + at, s->l3_len == 0 ? 0x86dd : s->l3_len == 1 ? 0x0806 : 0x0800);
+	at += 2;
+	if (s->l3_len != 0)
+		p->bytes[at] = 0x40 | s->l3_len / 4;
+	p->bytes[at + (s->l3_len != 0 ? 9 : 6)] = s->proto;
+	at += s->l3_len == 0 ? 40 : s->l3_len == 1 ? 20 : s->l3_len;
+	p->hdr = (struct sluice_net_hdr){
+		.flags = s->flags,
+		.hdr_len = 0xffff, /* a hint, which nobody takes */
+		.gso_size = 0xffff,
+		.csum_start = s->start != 0 ? s->start : at,
+		.csum_offset = s->offset,
+	};
+}
+
+static void
+deliver(struct env *e, const struct packet *p)
+{
+	fake_dev_poll(&e->dev);
+	e->dev.offload = p->hdr;
+	fake_assert(fake_dev_deliver(&e->dev, p->bytes, p->len, e->conf.order), "no buffers");
+	e->dev.offload = (struct sluice_net_hdr){ 0 };
+}
+
+/* p as it was made, or with the checksum completed. Frees m. */
+static void
+expect(struct rte_mbuf *m, struct packet *p, bool is_completed)
+{
+	static uint8_t copy[BYTES_MAX];
+
+	if (is_completed)
+		complete(p->bytes, p->len, p->hdr.csum_start,
+				p->hdr.csum_start + p->hdr.csum_offset);
+	fake_assert(m->pkt_len == p->len, "%u bytes came of %u", m->pkt_len, p->len);
+	fake_assert(memcmp(rte_pktmbuf_read(m, 0, p->len, copy), p->bytes, p->len) == 0,
+			"other bytes came");
+	fake_assert(m->ol_flags == p->want, "flags 0x%lx, not 0x%lx", (unsigned long)m->ol_flags,
+			(unsigned long)p->want);
+	rte_pktmbuf_free(m);
+}
+
+static void
+test_samples(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	struct rte_mbuf *pkts[8];
+	static struct packet p;
+	unsigned int i, nb, k;
+
+	/* Alone, and as the last of a batch. */
+	for (nb = 1; nb <= 8; nb += 7)
+		for (i = 0; i < RTE_DIM(samples); i++) {
+			fake_context("%s: %s, %u", env_name(&e->conf), samples[i].name, nb);
+			for (k = 1; k < nb; k++)
+				assert_true(env_deliver(e, 60));
+			make(&p, &samples[i], LEN, i);
+			deliver(e, &p);
+			fake_assert(env_rx(e, pkts, 8) == nb, "not all came");
+			expect(pkts[nb - 1], &p, samples[i].is_completed);
+			for (k = 0; k < nb - 1; k++)
+				fake_assert(pkts[k]->ol_flags == 0, "packet %u is marked", k);
+			rte_pktmbuf_free_bulk(pkts, nb - 1);
+		}
+	assert_int_equal(e->rxq.nb_bad_hdr, 0);
+	assert_int_equal(e->q.stats.errors, 0);
+	env_close(e);
+}
+
+/* UDP has no checksum 0: it is sent as all ones. */
+static void
+test_sum_of_zero(void **state)
+{
+	static const struct sample s = { "", 0, 20, 17, 100, 6, NEEDS, 0, true };
+	struct env *e = env_open_from(state, 0);
+	static struct packet p;
+	struct rte_mbuf *m;
+
+	make(&p, &s, LEN, 0);
+	memset(p.bytes + 100, 0, LEN - 100);
+	put16(p.bytes + 120, 0xffff);
+	deliver(e, &p);
+	assert_int_equal(env_rx(e, &m, 1), 1);
+	assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[106], 0xff);
+	assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[107], 0xff);
+	expect(m, &p, true);
+	env_close(e);
+}
+
+struct bad {
+	const char *name;
+	uint8_t flags, gso_type;
+	uint16_t start, offset;
+	bool is_bad; /* false: the control */
+};
+
+static const struct bad bads[] = {
+	{ "N8 field just inside", NEEDS, 0, LEN - 8, 6, false },
+	{ "N8 field half inside", NEEDS, 0, LEN - 7, 6, true },
+	{ "N8 field just beyond", NEEDS, 0, LEN - 6, 6, true },
+	{ "N8 offset all ones", NEEDS, 0, 34, 0xffff, true },
+	{ "N7 start at the end", NEEDS, 0, LEN, 0, true },
+	{ "N7 start beyond", NEEDS, 0, LEN + 1, 0, true },
+	{ "N7 both all ones", NEEDS | VALID, 0, 0xffff, 0xffff, true },
+	{ "N7 sum of both wraps", NEEDS, 0, 0x8000, 0x8010, true },
+	{ "N7 without the flag", VALID, 0, 0xffff, 0xffff, false },
+	{ "N10 segmentation", 0, 1, 0, 0, true },
+	{ "N10 segmentation, UDP", NEEDS, 3, 34, 6, true },
+	{ "N10 segmentation, IPv6", VALID, 4, 0, 0, true },
+	{ "N10 segmentation, USO", NEEDS, 5, 34, 6, true },
+	{ "N10 ECN", 0, 0x80, 0, 0, true },
+	{ "N10 all ones", 0xff, 0xff, 0xffff, 0xffff, true },
+};
+
+/* One of 32 packets, at every place of a batch, with all the others coming: two counters up, no mbuf less. */
+static void
+test_bad_headers(void **state)
+{
+	static const struct sample udp = { "", 0, 20, 17, 0, 6, 0, 0, false };
+	struct env *e = env_open_from(state, 0);
+	struct rte_mbuf *pkts[32];
+	static struct packet p;
+	unsigned int i, k, place, nb_bad = 0;
+	uint16_t n;
+
+	for (i = 0; i < RTE_DIM(bads); i++)
+		for (place = 0; place < 9; place++) {
+			uint64_t bytes = e->q.stats.bytes, packets = e->q.stats.packets;
+
+			fake_context("%s: %s at %u", env_name(&e->conf), bads[i].name, place);
+			for (k = 0; k < 32; k++) {
+				if (k != place) {
+					assert_true(env_deliver(e, 60));
+					continue;
+				}
+				make(&p, &udp, LEN, 1000);
+				p.hdr.flags = bads[i].flags;
+				p.hdr.gso_type = bads[i].gso_type;
+				p.hdr.csum_start = bads[i].start;
+				p.hdr.csum_offset = bads[i].offset;
+				deliver(e, &p);
+			}
+			n = env_rx(e, pkts, 32);
+			nb_bad += bads[i].is_bad;
+			fake_assert(n == 32 - bads[i].is_bad, "%u came", n);
+			for (k = 0; k < n; k++)
+				fake_assert(k == place && !bads[i].is_bad ?
+								pkts[k]->pkt_len == LEN :
+								fake_mbuf_is(pkts[k], 60,
+										e->nb_packets - 31 +
+												k -
+												(k > place && !bads[i].is_bad)),
+						"packet %u is another", k);
+			rte_pktmbuf_free_bulk(pkts, n);
+			fake_assert(e->rxq.nb_bad_hdr == nb_bad && e->q.stats.errors == nb_bad,
+					"%lu counted of %u", (unsigned long)e->rxq.nb_bad_hdr,
+					nb_bad);
+			assert_int_equal(e->q.stats.packets - packets, n);
+			assert_int_equal(e->q.stats.bytes - bytes,
+					31 * 60 + (bads[i].is_bad ? 0 : LEN));
+		}
+	assert_false(env_has_failed(e));
+	env_close(e);
+}
+
+/* Headers of all kinds in one burst, in random order. */
+static void
+test_mixed(void **state)
+{
+	struct env *e = env_open_from(state, 0xfff0 & (((struct env_conf *)*state)->size - 1));
+	static struct packet p[32];
+	const struct sample *used[32];
+	struct rte_mbuf *pkts[32];
+	unsigned int round, i, nb, kinds;
+	uint16_t n;
+
+	/* None or valid only, all that are plain, everything. */
+	for (round = 0; round < 300; round++) {
+		kinds = round % 3 == 0 ? 2 : round % 3 == 1 ? 15 : RTE_DIM(samples);
+		nb = 1 + fake_below(&e->random, 32);
+		fake_context("%s: round %u, %u packets", env_name(&e->conf), round, nb);
+		for (i = 0; i < nb; i++) {
+			used[i] = &samples[fake_below(&e->random, kinds)];
+			make(&p[i], used[i], LEN + fake_below(&e->random, 700), round * 32 + i);
+			deliver(e, &p[i]);
+		}
+		n = env_rx(e, pkts, 32);
+		fake_assert(n == nb, "%u came", n);
+		for (i = 0; i < n; i++)
+			expect(pkts[i], &p[i], used[i]->is_completed);
+	}
+	env_close(e);
+}
+
+/* Over several small buffers, every kind; the field may lie in another one than the header, or in two. */
+static void
+test_chains(void **state)
+{
+	struct env_conf *conf = *state;
+	static struct packet p;
+	struct rte_mbuf *m;
+	unsigned int i, room, nb_multi = 0;
+	struct env *e;
+
+	for (room = 76; room < 130; room++) {
+		conf->data_room = RTE_PKTMBUF_HEADROOM + room;
+		e = env_open(conf);
+		for (i = 0; i < RTE_DIM(samples); i++) {
+			bool is_far = samples[i].flags & NEEDS;
+
+			fake_context("%s: room %u, %s", env_name(conf), room, samples[i].name);
+			make(&p, &samples[i], LEN + 100 + i, i);
+			/* An L4 header that does not lie in the first buffer is not looked for. */
+			is_far = is_far && p.hdr.csum_start > env_post_len(e) - 12;
+			p.want = is_far ? 0 : p.want;
+			deliver(e, &p);
+			assert_int_equal(env_rx(e, &m, 1), 1);
+			nb_multi += m->nb_segs > 1;
+			expect(m, &p, is_far || samples[i].is_completed);
+		}
+		assert_int_equal(e->rxq.nb_bad_hdr, 0);
+		env_close(e);
+	}
+	assert_int_equal(nb_multi, 54 * RTE_DIM(samples));
+}
+
+/* The header of a chain is read once: what the device writes there later changes nothing. */
+static void
+test_chain_header_is_copied(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	uint32_t post = env_post_len(e), what;
+	struct fake_buf *b;
+	struct rte_mbuf *m;
+
+	for (what = 0; what < 2; what++) {
+		fake_dev_poll(&e->dev);
+		b = fake_dev_held(&e->dev, 0);
+		e->dev.offload = (struct sluice_net_hdr){ .flags = what == 0 ? VALID : NEEDS,
+			.csum_start = what == 0 ? 0 : 3 * post };
+		fake_dev_write_header(&e->dev, b, 2);
+		fake_dev_use(&e->dev, 0, post);
+		env_expect_burst(e, 0, 0, 0);
+		/* The buffer is ours now; a device that can reach it writes all the same. */
+		memset((char *)e->rxq.seg_first->buf_addr + RTE_PKTMBUF_HEADROOM,
+				what == 0 ? 0xff : 0, SLUICE_NET_HDR_LEN);
+		e->dev.offload = (struct sluice_net_hdr){ 0 };
+		fake_dev_use(&e->dev, 0, 100);
+		assert_int_equal(env_rx(e, &m, 1), what == 0);
+		if (what == 0) {
+			assert_int_equal(m->ol_flags, GOOD);
+			rte_pktmbuf_free(m);
+		}
+	}
+	assert_int_equal(e->rxq.nb_bad_hdr, 1);
+	env_close(e);
+}
+
+/* num_buffers is read with the rest: a device need not fill its buffers, and is not trusted to. */
+static void
+test_num_buffers(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	for (i = 0; i < 40; i++) {
+		fake_dev_poll(&e->dev);
+		fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0), 2);
+		fake_dev_use(&e->dev, 0, 112);
+		fake_dev_use(&e->dev, 0, 100);
+	}
+	for (i = 0; i < 40; i++) {
+		assert_int_equal(env_rx(e, &m, 1), 1);
+		assert_int_equal(m->pkt_len, 200);
+		assert_int_equal(m->nb_segs, 2);
+		rte_pktmbuf_free(m);
+	}
+	/* A packet that fills its buffer is whole if its header says so. */
+	assert_true(env_deliver(e, env_post_len(e) - 12));
+	env_expect(e, env_post_len(e) - 12, e->nb_packets - 1);
+	fake_dev_poll(&e->dev);
+	fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0), 0);
+	fake_dev_use(&e->dev, 0, 100);
+	assert_int_equal(env_rx(e, &m, 1), 0);
+	assert_int_equal(e->q.fail, SLUICE_FAIL_NUM_BUFFERS);
+	env_close(e);
+}
+
+/* N6, N11: what was not negotiated is not read. */
+static void
+test_not_negotiated(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	static struct packet p;
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	for (i = 0; i < 2 * RTE_DIM(samples); i++) {
+		make(&p, &samples[i % RTE_DIM(samples)], LEN, i);
+		p.hdr.gso_type = i;
+		p.want = 0;
+		deliver(e, &p);
+		assert_int_equal(env_rx(e, &m, 1), 1);
+		expect(m, &p, false);
+	}
+	assert_int_equal(e->q.stats.errors, 0);
+	env_close(e);
+}
+
+static bool
+not_csum(const struct env_conf *conf)
+{
+	return !env_has_csum(conf);
+}
+
+static bool
+is_csum_mrg(const struct env_conf *conf)
+{
+	return env_has_csum(conf) && env_has_mrg(conf);
+}
+
+int
+main(void)
+{
+	suite_add_rx_if(env_has_csum, test_samples, "samples");
+	suite_add_rx_if(env_has_csum, test_sum_of_zero, "sum of zero");
+	suite_add_rx_if(env_has_csum, test_bad_headers, "bad headers");
+	suite_add_rx_if(env_has_csum, test_mixed, "mixed");
+	suite_add_rx_if(is_csum_mrg, test_chains, "chains");
+	suite_add_rx_if(is_csum_mrg, test_chain_header_is_copied, "chain header is copied");
+	suite_add_rx_if(is_csum_mrg, test_num_buffers, "num_buffers");
+	suite_add_rx_if(not_csum, test_not_negotiated, "not negotiated");
+	return suite_run("rx_csum");
+}
