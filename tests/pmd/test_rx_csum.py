@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Rx checksum offload: what a back end that leaves checksums to the receiver is understood to say, and
+that the port asks for it only when the application does."""
+import re
+
+import pytest
+
+from frames import SMALL, compare, read_pcap
+from pair import Config
+from testpmd import wait_for
+
+CSUM = ["--rx-offloads=0xc"]    # UDP and TCP; --enable-rx-cksum asks for IPv4 too, which virtio has not
+CONFIGS = [Config("%s-%s" % ("packed" if packed else "split", "mrg" if mrg else "nomrg"), front_args=CSUM,
+    packed_vq=packed, mrg_rxbuf=mrg) for packed in (0, 1) for mrg in (1, 0)]
+over_all = pytest.mark.parametrize("shared_pair", CONFIGS, indirect=True, ids=lambda c: c.name)
+
+
+def leave_to_receiver(back):
+    """What the back end forwards to the front end has a partial checksum from now on."""
+    back.cmds("port stop 0", "csum set udp hw 0", "csum set tcp hw 0", "port start 0")
+
+
+def packets(count):
+    """UDP and TCP over IPv4 and IPv6, with right checksums; every fifth is something else."""
+    from scapy.all import ARP, IP, TCP, UDP, Ether, IPv6, Raw
+    ether = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb")
+    layers = [IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=1000, dport=2000),
+        IP(src="192.0.2.3", dst="192.0.2.4") / TCP(sport=1000, dport=2000, seq=7),
+        IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=3, dport=4),
+        IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=3, dport=4),
+        ARP(psrc="192.0.2.1", pdst="192.0.2.2")]
+    return [bytes(ether / layers[n % 5] / Raw(bytes((n + i) & 0xff for i in range(20 + 17 * (n % 60)))))
+        for n in range(count)]
+
+
+def burst_mode(front):
+    return re.search(r"Burst mode: (.*)", front.cmd("show rxq info 0 0")).group(1).strip()
+
+
+def received_flags(pair, sent):
+    """The L4 flags of the frames that the front end receives, in order."""
+    front, back = pair.front, pair.back
+    pair.rewind([sent])
+    mark = len(front.log())
+    front.cmds("set verbose 1", "set fwd rxonly", "start")
+    back.cmds("set fwd csum", "start")
+    found = []
+
+    def seen():
+        found[:] = re.findall(r"ol_flags: .*?RTE_MBUF_F_RX_L4_CKSUM_(\w+)", front.log()[mark:])
+        return len(found) >= len(sent)
+    try:
+        wait_for(seen, 10, "%d frames with flags" % len(sent))
+    finally:
+        back.stop()
+        front.stop()
+        front.cmd("set verbose 0")
+    return found
+
+
+@over_all
+@pytest.mark.parametrize("mode", ["io", "mac", "macswap"])
+def test_bytes_through(shared_pair, mode):
+    """A back end that says nothing of checksums."""
+    shared_pair.exchange(mode, 900, SMALL)
+
+
+@over_all
+def test_partial_checksums_are_told(shared_pair):
+    leave_to_receiver(shared_pair.back)
+    got = received_flags(shared_pair, packets(100))
+    assert got == ["UNKNOWN" if n % 5 == 4 else "NONE" for n in range(100)]
+
+
+@over_all
+def test_partial_checksums_are_completed_by_the_application(shared_pair):
+    """testpmd's csum mode, at both ends: the second one sums what the first one left out."""
+    leave_to_receiver(shared_pair.back)
+    front, back = shared_pair.front, shared_pair.back
+    sent = packets(100)
+    before = shared_pair.rewind([sent])
+    front.cmds("set fwd csum", "start")
+    back.cmds("set fwd csum", "start")
+    try:
+        wait_for(lambda: back.stats(1)["TX-packets"] - before >= 100, 10, "frames back")
+    finally:
+        back.stop()
+        front.stop()
+    got = read_pcap(shared_pair.pcap("out", 0))
+    compare([frame[12:] for frame in got], [frame[12:] for frame in sent])
+    assert not [key for key, value in front.xstats().items() if key.endswith("header_errors") and value]
+
+
+def test_offload_is_negotiated_only_when_asked_for(new_pair):
+    """Off, on, off again, with traffic each time: the features and the burst function follow."""
+    pair = new_pair(Config("switched", front_eal=["--log-level=pmd.net.sluice:info"]))
+    pair.exchange("io", 300, SMALL)
+    for way in ("on", "off", "on"):
+        pair.front.cmds("port stop 0", "port config 0 rx_offload udp_cksum %s" % way,
+            "port config 0 rx_offload tcp_cksum %s" % way, "port start 0")
+        pair.wait_link()
+        assert burst_mode(pair.front).endswith("_csum") == (way == "on")
+        features = int(re.findall(r"live, features 0x([0-9a-f]+)", pair.front.log())[-1], 16)
+        assert bool(features & 2) == (way == "on")
+        pair.exchange("io", 300, SMALL)
+        leave_to_receiver(pair.back)
+        # Without the feature the back end sums by itself.
+        got = received_flags(pair, packets(20))
+        assert ("NONE" in got) == (way == "on"), got
+    pair.close()
