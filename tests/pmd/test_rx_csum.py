@@ -8,6 +8,7 @@ import pytest
 
 from frames import SMALL, compare, read_pcap
 from pair import Config
+from refusal import one_line_says, run_front
 from testpmd import wait_for
 
 CSUM = ["--rx-offloads=0xc"]    # UDP and TCP; --enable-rx-cksum asks for IPv4 too, which virtio has not
@@ -90,6 +91,20 @@ def test_partial_checksums_are_completed_by_the_application(shared_pair):
     got = read_pcap(shared_pair.pcap("out", 0))
     compare([frame[12:] for frame in got], [frame[12:] for frame in sent])
     assert not [key for key, value in front.xstats().items() if key.endswith("header_errors") and value]
+
+
+@pytest.mark.parametrize("room,fits", [(1514, False), (1526, True)])
+def test_room_for_the_header(new_pair, room, fits):
+    """1514 bytes and the header in one buffer, exactly or not; without the offload either will do."""
+    pair = new_pair(Config("room", mrg_rxbuf=0), backend_first=False)
+    pair.start_back()
+    pool = ["--mbuf-size=%d" % (128 + room), "--auto-start"]
+    vdev = pair.config.vdev(pair.path).split(",", 1)[1]
+    for args, good in ((pool, True), (pool + CSUM, fits)):
+        log, status = run_front(vdev, args)
+        assert (status == 0) == good, log
+        if not good:
+            one_line_says(log, "frames of 1514 bytes", "buffers of 1502 bytes", "mrg_rxbuf=1")
 
 
 def test_offload_is_negotiated_only_when_asked_for(new_pair):

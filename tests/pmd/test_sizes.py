@@ -23,6 +23,10 @@ JUMBO_CONFIGS += [Config("%s-nomrg-mbuf9344" % ("packed" if packed else "split")
     front_args=ONE_BUFFER, packed_vq=packed, mrg_rxbuf=0) for packed in (0, 1)]
 JUMBO_CONFIGS += [Config("%s-mrg-noorder-mbuf2176" % ("packed" if packed else "split"),
     front_args=BUFFERS["2176"], packed_vq=packed, in_order=0) for packed in (0, 1)]
+# A header that is read takes 12 bytes of the room.
+JUMBO_CONFIGS += [Config("%s-csum-mbuf%s" % ("packed" if packed else "split", size),
+    front_args=BUFFERS[size] + ["--rx-offloads=0x200c"], packed_vq=packed)
+    for packed in (0, 1) for size in ("2176", "640")]
 RINGS = [("split", 64), ("split", 256), ("split", 1024), ("packed", 64), ("packed", 256),
     ("packed", 300), ("packed", 1024)]
 RING_CONFIGS = [Config("%s-%d" % (kind, size), packed_vq=int(kind == "packed"), queue_size=size,

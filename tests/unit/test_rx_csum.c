@@ -352,33 +352,53 @@ test_chain_header_is_copied(void **state)
 	env_close(e);
 }
 
-/* num_buffers is read with the rest: a device need not fill its buffers, and is not trusted to. */
+/* A packet of two buffers that are both not full. */
+static void
+deliver_halves(struct env *e)
+{
+	fake_dev_poll(&e->dev);
+	fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0), 2);
+	fake_dev_use(&e->dev, 0, 112);
+	fake_dev_use(&e->dev, 0, 100);
+}
+
+/*
+ * num_buffers is read with the rest: a device need not fill its buffers, and is not trusted to. Such a packet at every
+ * place of a batch.
+ */
 static void
 test_num_buffers(void **state)
 {
 	struct env *e = env_open_from(state, 0);
-	struct rte_mbuf *m;
-	unsigned int i;
+	struct rte_mbuf *pkts[32];
+	unsigned int place, i;
+	uint16_t n;
 
-	for (i = 0; i < 40; i++) {
-		fake_dev_poll(&e->dev);
-		fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0), 2);
-		fake_dev_use(&e->dev, 0, 112);
-		fake_dev_use(&e->dev, 0, 100);
-	}
-	for (i = 0; i < 40; i++) {
-		assert_int_equal(env_rx(e, &m, 1), 1);
-		assert_int_equal(m->pkt_len, 200);
-		assert_int_equal(m->nb_segs, 2);
-		rte_pktmbuf_free(m);
+	for (place = 0; place < 17; place++) {
+		fake_context("%s: place %u", env_name(&e->conf), place);
+		for (i = 0; i < 17; i++) {
+			if (i == place)
+				deliver_halves(e);
+			else
+				assert_true(env_deliver(e, 60));
+		}
+		n = env_rx(e, pkts, 32);
+		fake_assert(n == 17, "%u came", n);
+		for (i = 0; i < n; i++)
+			fake_assert(pkts[i]->pkt_len == (i == place ? 200 : 60) &&
+							pkts[i]->nb_segs == 1 + (i == place),
+					"packet %u is another", i);
+		rte_pktmbuf_free_bulk(pkts, n);
 	}
 	/* A packet that fills its buffer is whole if its header says so. */
-	assert_true(env_deliver(e, env_post_len(e) - 12));
-	env_expect(e, env_post_len(e) - 12, e->nb_packets - 1);
+	for (i = 0; i < 8; i++)
+		assert_true(env_deliver(e, env_post_len(e) - 12));
+	env_expect_burst(e, 8, env_post_len(e) - 12, e->nb_packets - 8);
 	fake_dev_poll(&e->dev);
 	fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0), 0);
-	fake_dev_use(&e->dev, 0, 100);
-	assert_int_equal(env_rx(e, &m, 1), 0);
+	for (i = 0; i < 8; i++)
+		fake_dev_use(&e->dev, 0, 100);
+	assert_int_equal(env_rx(e, pkts, 32), 0);
 	assert_int_equal(e->q.fail, SLUICE_FAIL_NUM_BUFFERS);
 	env_close(e);
 }

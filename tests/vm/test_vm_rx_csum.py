@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Rx checksum offload of the PCI port. QEMU offers it where its netdev carries headers: a tap. The peer is a packet
+socket on the host's end of it, whose frames have a header too (PACKET_VNET_HDR); where the guest does not ask
+for the offload, the host's kernel completes what the header leaves out.
+"""
+import errno
+import fcntl
+import os
+import re
+import socket
+import struct
+import time
+
+import pytest
+
+from frames import compare
+from machine import Machine
+from testpmd import wait_for
+from vmqemu import Nic
+
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+NEEDS_CSUM = 1
+HEADER = struct.Struct("<BBHHHH")
+TAP = "slu%d" % os.getpid()
+CASES = {"packed": "packed=on", "split": "", "packed-nomrg": "packed=on,mrg_rxbuf=off"}
+MACHINE = Machine("tap", {name: Nic(props, "tap,ifname=%s%s,script=no,downscript=no" % (TAP, name[0] + name[-1]))
+    for name, props in CASES.items()})
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/dev/net/tun") or os.geteuid() != 0,
+    reason="needs root and /dev/net/tun")
+
+
+class TapPeer:
+    def __init__(self, name):
+        self.name = TAP + name[0] + name[-1]
+        # No frames of the host's own.
+        with open("/proc/sys/net/ipv6/conf/%s/disable_ipv6" % self.name, "w", encoding="ascii") as file:
+            file.write("1")
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        request = struct.pack("16sH22x", self.name.encode(), 0)
+        flags = struct.unpack_from("16xH", fcntl.ioctl(self.socket, SIOCGIFFLAGS, request))[0]
+        fcntl.ioctl(self.socket, SIOCSIFFLAGS, struct.pack("16sH22x", self.name.encode(), flags | IFF_UP))
+        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.socket.bind((self.name, 0))
+        self.socket.settimeout(0.2)
+
+    def send(self, frame, start=0, offset=0):
+        """start: of the checksum that the frame leaves out; 0: none"""
+        header = HEADER.pack(NEEDS_CSUM if start else 0, 0, 0, 0, start, offset)
+        end = time.monotonic() + 5
+        while True:
+            try:
+                return self.socket.send(header + frame)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+
+    def receive(self, count, seconds=30):
+        """The frames that come from the guest, without their headers."""
+        got, end = [], time.monotonic() + seconds
+        while len(got) < count and time.monotonic() < end:
+            try:
+                data, address = self.socket.recvfrom(70000)
+            except socket.timeout:
+                continue
+            if address[2] != socket.PACKET_OUTGOING:
+                got.append(data[HEADER.size:])
+        return got
+
+
+def pseudo_sum(addresses, proto, length):
+    """The sum of a pseudo header, which stands in the field of a checksum that was left out."""
+    total = proto + length + sum(struct.unpack(">%dH" % (len(addresses) // 2), addresses))
+    while total > 0xffff:
+        total = (total & 0xffff) + (total >> 16)
+    return total
+
+
+def packets(count):
+    """[(as it is sent, start, offset, as it should be)]; in turn UDP, TCP over IPv6, nothing left out"""
+    from scapy.all import IP, TCP, UDP, Ether, IPv6, Raw
+    ether = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb")
+    layers = [IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=1000, dport=2000),
+        IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=3, dport=4),
+        IP(src="192.0.2.3", dst="192.0.2.4") / UDP(sport=1000, dport=2000)]
+    # Where the checksum starts, its offset, where the addresses are, the protocol.
+    places = [(34, 6, slice(26, 34), 17), (54, 16, slice(22, 54), 6), (0, 0, None, 0)]
+    made = []
+    for number in range(count):
+        payload = Raw(bytes((number + i) & 0xff for i in range(20 + 17 * (number % 60))))
+        good = bytes(ether / layers[number % 3] / payload)
+        start, offset, addresses, proto = places[number % 3]
+        sent = bytearray(good)
+        if start:
+            struct.pack_into(">H", sent, start + offset, pseudo_sum(good[addresses], proto, len(good) - start))
+        made.append((bytes(sent), start, offset, good))
+    return made
+
+
+def play(testpmd, peer, mode, made):
+    """What comes back of packets that go in one by one."""
+    got = []
+    testpmd.cmds("set fwd " + mode, "start")
+    try:
+        for frame, start, offset, _ in made:
+            peer.send(frame, start, offset)
+            got += peer.receive(1)
+    finally:
+        testpmd.stop()
+    return got
+
+
+@pytest.mark.parametrize("nic", CASES)
+def test_partial_checksums(boot, nic):
+    """Told to the application, which completes them (testpmd's csum mode)."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--rx-offloads=0xc"])
+    assert "VIRTIO_NET_F_GUEST_CSUM" in guest.features(nic)
+    peer, made = TapPeer(nic), packets(60)
+    testpmd.cmds("set verbose 1", "set fwd rxonly", "start")
+    for frame, start, offset, _ in made:
+        peer.send(frame, start, offset)
+    flags = []
+
+    def seen():
+        flags[:] = re.findall(r"ol_flags: .*?RTE_MBUF_F_RX_L4_CKSUM_(\w+)", testpmd.log())
+        return len(flags) >= len(made)
+    wait_for(seen, 30, "%d frames with flags" % len(made))
+    testpmd.stop()
+    testpmd.cmd("set verbose 0")
+    assert flags == ["UNKNOWN" if n % 3 == 2 else "NONE" for n in range(len(made))]
+    got = play(testpmd, peer, "csum", made)
+    compare([frame[12:] for frame in got], [good[12:] for _, _, _, good in made])
+    guest.close(testpmd, nic)
+
+
+@pytest.mark.parametrize("nic", CASES)
+def test_not_asked_for(boot, nic):
+    """The host's kernel completes what it sends to a port without the offload; nothing is marked."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic])
+    assert "VIRTIO_NET_F_GUEST_CSUM" not in guest.features(nic)
+    made = packets(30)
+    compare(play(testpmd, TapPeer(nic), "io", made), [good for _, _, _, good in made])
+    guest.close(testpmd, nic)
