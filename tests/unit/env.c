@@ -121,9 +121,10 @@ start_queue(struct env *e)
 {
 	const struct env_conf *c = &e->conf;
 	struct sluice_queue *q = &e->q;
+	struct sluice_ring_layout l = sluice_ring_layout(q->layout, c->size, c->is_tx);
 
 	memset(e->rings.va, 0, e->rings.len);
-	sluice_ring_init(&q->ring, q->layout, c->size, e->rings.va, e->avail_shadow);
+	sluice_ring_init(&q->ring, q->layout, c->size, &l, e->rings.va, e->avail_shadow);
 	q->ring.has_event_idx = c->has_event_idx;
 	q->ring.is_in_order = c->is_in_order;
 	q->ring.doorbell.fd = e->kick_fd;

@@ -121,7 +121,42 @@ test_sizes(void **state)
 	}
 }
 
-/* What a ring's parts must keep to (2.7, 2.8.10.1), and that they do not overlap. */
+/* One part of a ring: where it begins and ends, and whether the device writes into it. */
+struct part {
+	size_t begin;
+	size_t end;
+	bool is_written;
+};
+
+static bool
+is_apart(size_t begin_a, size_t end_a, size_t begin_b, size_t end_b)
+{
+	return end_a <= begin_b || end_b <= begin_a;
+}
+
+/* No two overlap; those that the device writes are in no page that it may only read, the others in no other. */
+static void
+check_parts(const struct sluice_ring_layout *l, const struct part *p, unsigned int nb)
+{
+	const size_t page = 4096;
+	size_t begin = l->read_only.offset, end = begin + l->read_only.len;
+	unsigned int i, j;
+
+	assert_int_equal(begin % page, 0);
+	assert_int_equal(end % page, 0);
+	assert_int_equal(l->len % page, 0);
+	for (i = 0; i < nb; i++) {
+		assert_true(p[i].end <= l->len);
+		if (p[i].is_written)
+			assert_true(is_apart(p[i].begin, p[i].end, begin, end));
+		else
+			assert_true(p[i].begin >= begin && p[i].end <= end);
+		for (j = 0; j < i; j++)
+			assert_true(is_apart(p[i].begin, p[i].end, p[j].begin, p[j].end));
+	}
+}
+
+/* What a ring's parts must keep to (2.7, 2.8.10.1), and in which pages they lie. */
 static void
 test_layout(void **state)
 {
@@ -132,25 +167,27 @@ test_layout(void **state)
 		for (tx = 0; tx < 2; tx++) {
 			struct sluice_ring_layout s = sluice_ring_layout(SLUICE_SPLIT, size, tx);
 			struct sluice_ring_layout p = sluice_ring_layout(SLUICE_PACKED, size, tx);
-			size_t end;
+			const struct part split[] = {
+				{ s.desc, s.desc + 16 * size, false },
+				{ s.driver, s.driver + 6 + 2 * size, false },
+				{ s.device, s.device + 6 + 8 * size, true },
+				{ s.extra, s.extra + 320 * size, false },
+			};
+			const struct part packed[] = {
+				{ p.desc, p.desc + 16 * size, true },
+				{ p.driver, p.driver + 4, false },
+				{ p.device, p.device + 4, true },
+				{ p.extra, p.extra + 320 * size, false },
+			};
 
 			assert_int_equal(s.desc % 16, 0);
 			assert_int_equal(s.driver % 2, 0);
 			assert_int_equal(s.device % 4, 0);
-			assert_true(s.driver >= s.desc + 16 * size);
-			assert_true(s.device >= s.driver + 6 + 2 * size);
-			end = s.device + 6 + 8 * size;
-			assert_true(tx ? s.extra >= end && s.len >= s.extra + 256 * size :
-					 s.len >= end);
-
+			check_parts(&s, split, tx ? 4 : 3);
 			assert_int_equal(p.desc % 16, 0);
 			assert_int_equal(p.driver % 4, 0);
 			assert_int_equal(p.device % 4, 0);
-			assert_true(p.driver >= p.desc + 16 * size);
-			assert_true(p.device >= p.driver + 4);
-			end = p.device + 4;
-			assert_true(tx ? p.extra >= end && p.len >= p.extra + 256 * size :
-					 p.len >= end);
+			check_parts(&p, packed, tx ? 4 : 3);
 		}
 }
 

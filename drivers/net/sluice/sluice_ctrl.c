@@ -38,7 +38,7 @@ command_offset(void)
 
 	split = sluice_ring_layout(SLUICE_SPLIT, SLUICE_CTRL_RING_SIZE, false);
 	packed = sluice_ring_layout(SLUICE_PACKED, SLUICE_CTRL_RING_SIZE, false);
-	return RTE_ALIGN_CEIL(RTE_MAX(split.len, packed.len), (size_t)RTE_CACHE_LINE_SIZE);
+	return RTE_MAX(split.len, packed.len);
 }
 
 static struct dmap_addr
@@ -54,6 +54,7 @@ sluice_ctrl_prepare(struct sluice_port *port)
 	const struct sluice_transport_ops *ops = port->transport->ops;
 	uint16_t size = ops->vq_size_max(port->transport, SLUICE_VQ_CTRL(port->info.nb_pairs_max));
 	char what[sizeof(port->label) + 8];
+	struct sluice_ring_layout l;
 	int ret = 0;
 
 	c->is_running = false;
@@ -74,14 +75,15 @@ sluice_ctrl_prepare(struct sluice_port *port)
 	size = RTE_MIN(size, SLUICE_CTRL_RING_SIZE);
 	if (!c->is_packed)
 		size = rte_align32prevpow2(size);
-	sluice_ring_init(&c->ring, c->is_packed ? SLUICE_PACKED : SLUICE_SPLIT, size, c->mem.va,
+	l = sluice_ring_layout(c->is_packed ? SLUICE_PACKED : SLUICE_SPLIT, size, false);
+	sluice_ring_init(&c->ring, c->is_packed ? SLUICE_PACKED : SLUICE_SPLIT, size, &l, c->mem.va,
 			c->avail_shadow);
 	c->ring.has_event_idx = (port->features & SLUICE_BIT(SLUICE_F_EVENT_IDX)) != 0;
 	if (c->is_packed)
 		sluice_packed_disable_interrupts(&c->ring);
 	else
 		sluice_split_disable_interrupts(&c->ring);
-	return 0;
+	return dmap_coherent_read_only(port->domain, &c->mem, &l.read_only, 1);
 }
 
 int

@@ -159,19 +159,28 @@ sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_de
 	return size <= max ? size : size / 2;
 }
 
+static struct sluice_ring_layout
+layout_of(const struct sluice_queue *q)
+{
+	return sluice_ring_layout(q->layout, q->ring.size, q->vq % 2 != 0);
+}
+
 /* Fresh rings in zeroed memory. */
 static void
 reset_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t nb_desc,
 		uint16_t *avail_shadow)
 {
+	struct sluice_ring_layout l;
 	char *va = (char *)port->rings.va + q->vq * port->slice_len;
 	bool is_packed = has(port->features, SLUICE_F_RING_PACKED);
 	uint64_t nb_kicks = q->ring.nb_kicks, nb_suppressed = q->ring.nb_suppressed;
+	uint16_t size = sluice_dev_ring_size(port, q->vq, nb_desc);
 
 	memset(va, 0, port->slice_len);
 	q->layout = is_packed ? SLUICE_PACKED : SLUICE_SPLIT;
-	sluice_ring_init(&q->ring, q->layout, sluice_dev_ring_size(port, q->vq, nb_desc), va,
-			avail_shadow);
+	q->ring.size = size;
+	l = layout_of(q);
+	sluice_ring_init(&q->ring, q->layout, size, &l, va, avail_shadow);
 	q->ring.has_event_idx = has(port->features, SLUICE_F_EVENT_IDX);
 	q->ring.is_in_order = has(port->features, SLUICE_F_IN_ORDER);
 	q->ring.nb_kicks = nb_kicks;
@@ -203,7 +212,7 @@ reset_txq(struct sluice_port *port, struct sluice_txq *txq)
 	size_t at = txq->q.vq * port->slice_len;
 
 	reset_queue(port, &txq->q, txq->nb_desc, txq->avail_shadow);
-	l = sluice_ring_layout(txq->q.layout, txq->q.ring.size, true);
+	l = layout_of(&txq->q);
 	txq->dv_extra = (struct sluice_tx_extra *)((char *)port->rings.va + at + l.extra);
 	txq->extra_da.v = port->rings.da.v + at + l.extra;
 	txq->has_indirect = has(port->features, SLUICE_F_INDIRECT_DESC);
@@ -272,28 +281,21 @@ sluice_dev_doorbell(const struct sluice_port *port, uint16_t vq, bool is_packed,
 	return bell;
 }
 
-/*
- * What the device only reads of a running port's rings it may not write either, as far as it fills pages:
- * descriptors and available rings of split queues, headers and indirect tables.
- */
+/* What the device only reads of a running port's rings it may not write either. */
 static int
 restrict_rings(struct sluice_port *port)
 {
-	struct dmap_span spans[4 * SLUICE_PAIRS_MAX];
+	struct dmap_span spans[2 * SLUICE_PAIRS_MAX];
 	const struct rte_eth_dev_data *data = port->dev->data;
 	unsigned int nb = 0, i;
 
-	for (i = 0; i < 2 * (unsigned int)data->nb_rx_queues; i++) {
+	/* In the order of addresses. */
+	for (i = 0; i < 2u * data->nb_rx_queues; i++) {
 		const struct sluice_queue *q = i % 2 == 0 ? data->rx_queues[i / 2] :
 							    data->tx_queues[i / 2];
-		struct sluice_ring_layout l = sluice_ring_layout(
-				q->layout, q->ring.size, i % 2 != 0);
-		size_t at = q->vq * port->slice_len;
 
-		if (q->layout == SLUICE_SPLIT)
-			spans[nb++] = (struct dmap_span){ at + l.desc, l.device - l.desc };
-		if (i % 2 != 0)
-			spans[nb++] = (struct dmap_span){ at + l.extra, l.len - l.extra };
+		spans[nb] = layout_of(q).read_only;
+		spans[nb++].offset += q->vq * port->slice_len;
 	}
 	return dmap_coherent_read_only(port->domain, &port->rings, spans, nb);
 }

@@ -35,6 +35,25 @@ place(size_t *len, size_t bytes)
 	return at;
 }
 
+/*
+ * What comes next shares no page with what was placed so far. It starts at the same place within its page as it
+ * would without: page starts all compete for the same cache sets, and alias in the low bits of addresses.
+ */
+static void
+turn_page(size_t *len)
+{
+	*len = RTE_ALIGN_CEIL(*len, (size_t)RTE_CACHE_LINE_SIZE);
+	if (*len % SLUICE_RING_PAGE != 0)
+		*len += SLUICE_RING_PAGE;
+}
+
+static void
+place_extra(struct sluice_ring_layout *l, uint16_t size, bool is_tx)
+{
+	if (is_tx)
+		l->extra = place(&l->len, size * sizeof(struct sluice_tx_extra));
+}
+
 struct sluice_ring_layout
 sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 {
@@ -45,6 +64,9 @@ sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 		/* Both rings end with an event index (2.7.6, 2.7.8). */
 		l.driver = place(&l.len,
 				sizeof(struct sluice_split_avail) + (size + 1) * sizeof(uint16_t));
+		place_extra(&l, size, is_tx);
+		l.read_only.len = RTE_ALIGN_CEIL(l.len, SLUICE_RING_PAGE);
+		turn_page(&l.len);
 		/*
 		 * The used ring starts 4 bytes into a cache line (2.7.1 allows it), so that its elements of 8
 		 * bytes lie across neither cache lines nor pages: one store writes each.
@@ -55,21 +77,23 @@ sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 							   sizeof(uint16_t)) +
 				USED_SHIFT;
 	} else {
+		/* The device writes into the descriptors (2.8.5). */
 		l.desc = place(&l.len, size * sizeof(struct sluice_packed_desc));
-		l.driver = place(&l.len, sizeof(struct sluice_packed_event));
 		l.device = place(&l.len, sizeof(struct sluice_packed_event));
+		turn_page(&l.len);
+		l.read_only.offset = RTE_ALIGN_FLOOR(l.len, SLUICE_RING_PAGE);
+		l.driver = place(&l.len, sizeof(struct sluice_packed_event));
+		place_extra(&l, size, is_tx);
+		l.read_only.len = RTE_ALIGN_CEIL(l.len, SLUICE_RING_PAGE) - l.read_only.offset;
 	}
-	if (is_tx)
-		l.extra = place(&l.len, size * sizeof(struct sluice_tx_extra));
-	l.len = RTE_ALIGN_CEIL(l.len, (size_t)RTE_CACHE_LINE_SIZE);
+	l.len = RTE_ALIGN_CEIL(l.len, SLUICE_RING_PAGE);
 	return l;
 }
 
 void
-sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size, void *va,
-		uint16_t *avail_shadow)
+sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size,
+		const struct sluice_ring_layout *l, void *va, uint16_t *avail_shadow)
 {
-	struct sluice_ring_layout l = sluice_ring_layout(layout, size, false);
 	char *base = va;
 	uint16_t i;
 
@@ -79,18 +103,18 @@ sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size
 	r->nb_free = size;
 	r->doorbell.fd = -1;
 	if (layout == SLUICE_SPLIT) {
-		r->split.dv_desc = (void *)(base + l.desc);
-		r->split.dv_avail = (void *)(base + l.driver);
-		r->split.dv_used = (void *)(base + l.device);
+		r->split.dv_desc = (void *)(base + l->desc);
+		r->split.dv_avail = (void *)(base + l->driver);
+		r->split.dv_used = (void *)(base + l->device);
 		r->split.avail_shadow = avail_shadow;
 		for (i = 0; i < size; i++) {
 			avail_shadow[i] = i;
 			r->split.dv_avail->ring[i] = i;
 		}
 	} else {
-		r->packed.dv_desc = (void *)(base + l.desc);
-		r->packed.dv_driver_event = (void *)(base + l.driver);
-		r->packed.dv_device_event = (void *)(base + l.device);
+		r->packed.dv_desc = (void *)(base + l->desc);
+		r->packed.dv_driver_event = (void *)(base + l->driver);
+		r->packed.dv_device_event = (void *)(base + l->device);
 		/* Both wrap counters start at 1 (2.8.1). */
 		r->avail_flags = SLUICE_DESC_F_AVAIL;
 		r->used_wrap = true;

@@ -240,21 +240,29 @@ struct sluice_tx_extra {
 /* An odd number of cache lines: with a power of two the first lines of all slots would share a few sets. */
 static_assert(sizeof(struct sluice_tx_extra) == 320, "five cache lines");
 
-/* Where the parts of a ring lie in its piece of coherent memory; offsets in bytes. */
+/* Access rights are given page by page. */
+#define SLUICE_RING_PAGE 4096UL
+
+/*
+ * Where the parts of a ring lie in its piece of coherent memory; offsets in bytes. What the device only reads
+ * has pages of its own: of a split ring descriptors and available ring, of a packed one the driver's
+ * event suppression, of both the extras of transmit slots.
+ */
 struct sluice_ring_layout {
 	size_t desc;
-	size_t driver; /* split: available ring; packed: driver event suppression */
-	size_t device; /* split: used ring; packed: device event suppression */
-	size_t extra;  /* transmit: struct sluice_tx_extra[] */
-	size_t len;
+	size_t driver;              /* split: available ring; packed: driver event suppression */
+	size_t device;              /* split: used ring; packed: device event suppression */
+	size_t extra;               /* transmit: struct sluice_tx_extra[] */
+	struct dmap_span read_only; /* whole pages */
+	size_t len;                 /* whole pages */
 };
 
 /* Layout for a ring of size slots, parts aligned to cache lines. */
 struct sluice_ring_layout sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx);
 
-/* Place an idle ring in zeroed memory at va. */
-void sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size, void *va,
-		uint16_t *avail_shadow);
+/* Place an idle ring of size slots in zeroed memory at va, which is laid out as l says. */
+void sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size,
+		const struct sluice_ring_layout *l, void *va, uint16_t *avail_shadow);
 
 /*
  * Latch the failure of a queue: bursts return 0 from now on, the port's control thread does the rest.
