@@ -93,6 +93,13 @@ dmap_eal_pages(const void *addr, size_t len, size_t granule, struct dmap_region_
 	return add_pages((char *)(uintptr_t)addr, len, out);
 }
 
+size_t
+dmap_eal_page_size(const void *addr)
+{
+	RTE_SET_USED(addr);
+	return 4096;
+}
+
 int
 dmap_eal_pool_pages(struct rte_mempool *mp, size_t granule, struct dmap_region_list *out)
 {

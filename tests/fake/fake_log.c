@@ -2,13 +2,41 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
-/*
- * What sluice_probe.c defines in the driver.
- */
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <rte_log.h>
 
+#include "fake_log.h"
 #include "sluice_log.h"
 
+/* What sluice_probe.c defines in the driver. */
 RTE_LOG_REGISTER(sluice_logtype, pmd.net.sluice, NOTICE);
 RTE_LOG_REGISTER(sluice_logtype_init, pmd.net.sluice.init, NOTICE);
+
+static char *text;
+static size_t text_len;
+static FILE *stream;
+
+void
+fake_log_begin(void)
+{
+	free(text);
+	text = NULL;
+	stream = open_memstream(&text, &text_len);
+	rte_log_set_global_level(RTE_LOG_DEBUG);
+	rte_openlog_stream(stream);
+}
+
+const char *
+fake_log_end(void)
+{
+	rte_openlog_stream(NULL);
+	fclose(stream);
+	return text;
+}
+
+RTE_FINI(fake_log_free)
+{
+	free(text);
+}

@@ -11,28 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_log.h>
-
 #include "env.h"
+#include "fake_log.h"
 #include "sluice_args.h"
 
 /* What was logged by the last parse(). */
-static char *logged;
-static size_t logged_len;
+static const char *logged = "";
 
 static int
 parse(const char *params, struct sluice_args *out)
 {
-	FILE *f;
 	int ret;
 
-	free(logged);
-	f = open_memstream(&logged, &logged_len);
-	rte_log_set_global_level(RTE_LOG_DEBUG);
-	rte_openlog_stream(f);
+	fake_log_begin();
 	ret = sluice_args_parse(params, out);
-	rte_openlog_stream(NULL);
-	fclose(f);
+	logged = fake_log_end();
 	return ret;
 }
 
@@ -44,7 +37,7 @@ must_parse(const char *params)
 
 	if (ret != 0)
 		fail_msg("%s: %d, %s", params, ret, logged);
-	if (logged_len != 0)
+	if (logged[0] != '\0')
 		fail_msg("%s: good, but it was logged: %s", params, logged);
 	return a;
 }
@@ -64,7 +57,7 @@ must_refuse(const char *params, const char *key, const char *value, const char *
 	for (i = 0; i < RTE_DIM(what); i++)
 		if (strstr(logged, what[i]) == NULL)
 			fail_msg("%s: no '%s' in: %s", params, what[i], logged);
-	if (strchr(logged, '\n') != logged + logged_len - 1)
+	if (strchr(logged, '\n') != logged + strlen(logged) - 1)
 		fail_msg("%s: not one line: %s", params, logged);
 }
 
@@ -254,8 +247,6 @@ test_string_is_true(void **state)
 int
 main(void)
 {
-	int ret;
-
 	suite_add(test_only_a_path, NULL, "only a path");
 	suite_add(test_numbers, NULL, "numbers");
 	suite_add(test_flags, NULL, "flags");
@@ -265,7 +256,5 @@ main(void)
 	suite_add(test_path, NULL, "path");
 	suite_add(test_combinations, NULL, "combinations");
 	suite_add(test_string_is_true, NULL, "the list of keys is true");
-	ret = suite_run("args");
-	free(logged);
-	return ret;
+	return suite_run("args");
 }

@@ -163,6 +163,18 @@ int dmap_add_external(struct dmap_domain *d, const void *addr, struct dmap_addr 
  */
 int dmap_del_external(struct dmap_domain *d, const void *addr, size_t len);
 
+/**
+ * Does it make sense to compare NUMA nodes with this one? Not on machines of one node, without NUMA, or for a device
+ * of no known node (SOCKET_ID_ANY).
+ */
+bool dmap_numa_is_told(int node);
+
+/**
+ * Compare where coherent memory and mempools really lie with the NUMA node of the device. Each is looked at
+ * once, and what lies elsewhere gets a warning that begins with who. Returns how many there were.
+ */
+unsigned int dmap_check_nodes(struct dmap_domain *d, const char *who, int node);
+
 /** Tell the device about the current table again, after a reconnect or dmap_revoke(). */
 int dmap_publish(struct dmap_domain *d);
 

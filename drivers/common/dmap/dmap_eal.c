@@ -8,11 +8,13 @@
  */
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <rte_memory.h>
 #include <rte_mempool.h>
+#include <rte_memzone.h>
 
 #include "dmap_impl.h"
 
@@ -46,6 +48,25 @@ dmap_eal_owns(const void *addr, size_t len)
 	uintptr_t end = (uintptr_t)addr + len;
 
 	return msl != NULL && !msl->external && end <= (uintptr_t)msl->base_va + msl->len;
+}
+
+size_t
+dmap_eal_page_size(const void *addr)
+{
+	const struct rte_memseg_list *msl = rte_mem_virt2memseg_list(addr);
+
+	return msl != NULL ? msl->page_sz : (size_t)getpagesize();
+}
+
+const struct rte_memzone *
+dmap_eal_memzone(const char *what, size_t len, int socket, unsigned int flags, size_t align)
+{
+	const struct rte_memzone *mz;
+
+	mz = rte_memzone_reserve_aligned(what, len, socket, flags, align);
+	if (mz == NULL && socket != SOCKET_ID_ANY)
+		mz = rte_memzone_reserve_aligned(what, len, SOCKET_ID_ANY, flags, align);
+	return mz;
 }
 
 /* What an IOMMU maps of [va, end): its own pages, without the rest of the huge page around. */

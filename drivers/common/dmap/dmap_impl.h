@@ -22,6 +22,8 @@
 
 #include "dmap.h"
 
+struct rte_memzone;
+
 extern int dmap_logtype;
 #define DMAP_LOG(level, ...) rte_log(RTE_LOG_##level, dmap_logtype, "dmap: " __VA_ARGS__)
 
@@ -46,6 +48,7 @@ struct dmap_owner {
 	enum dmap_owner_kind kind;
 	const void *key; /* mempool, address of the range, handle of the coherent piece */
 	struct dmap_region_list pages;
+	bool was_looked_at; /* by dmap_check_nodes() */
 };
 
 TAILQ_HEAD(dmap_owner_head, dmap_owner);
@@ -89,6 +92,14 @@ int dmap_eal_pool_pages(struct rte_mempool *mp, size_t granule, struct dmap_regi
 /* Does all of it belong to EAL, so that we are told before it goes away? */
 bool dmap_eal_owns(const void *addr, size_t len);
 int dmap_eal_all_pages(bool have_lock, struct dmap_region_list *out);
+/* Of the memory at addr, whosever it is. Takes no lock. */
+size_t dmap_eal_page_size(const void *addr);
+/*
+ * A memzone, on this NUMA node if it can be and else on any: memory that is far away is better than none.
+ * NULL with rte_errno.
+ */
+const struct rte_memzone *dmap_eal_memzone(
+		const char *what, size_t len, int socket, unsigned int flags, size_t align);
 
 /* Changes (dmap_domain.c). Takes ownership of o on success. */
 int dmap_domain_insert(struct dmap_domain *d, struct dmap_owner *o);
@@ -104,6 +115,9 @@ struct dmap_owner *dmap_domain_find(
 
 /* Device addresses for a new owner within the device's limit (dmap_limit.c); publish_lock is held. */
 int dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o);
+
+/* Have pages that nobody touched yet lie on a NUMA node, where that is possible (dmap_numa.c). */
+void dmap_numa_place(void *va, size_t len, int node);
 
 /* The publish operation of back ends whose context is a struct dmap_publisher. */
 int dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb);

@@ -11,14 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
-#include <numa.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_common.h>
-#include <rte_memory.h>
 
 #include "dmap_impl.h"
 
@@ -47,14 +45,6 @@ close_fd:
 	close(*fd);
 	*fd = -1;
 	return MAP_FAILED;
-}
-
-/* Place the pages before they are touched. A machine or container without NUMA is no error. */
-static void
-place_on_node(void *va, size_t len, int socket)
-{
-	if (socket != SOCKET_ID_ANY && numa_available() >= 0 && socket <= numa_max_node())
-		numa_tonode_memory(va, len, socket);
 }
 
 static int
@@ -86,7 +76,8 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 		free(piece);
 		return ret;
 	}
-	place_on_node(va, len, socket);
+	/* Before they are touched. */
+	dmap_numa_place(va, len, socket);
 	/* A child after fork() must not share rings with its parent by accident. */
 	madvise(va, len, MADV_DONTFORK);
 	*r = (struct dmap_region){

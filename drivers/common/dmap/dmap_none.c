@@ -25,7 +25,7 @@ none_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct 
 
 	RTE_SET_USED(ctx);
 	len = RTE_ALIGN_CEIL(len, (size_t)getpagesize());
-	mz = rte_memzone_reserve_aligned(what, len, socket, RTE_MEMZONE_IOVA_CONTIG, getpagesize());
+	mz = dmap_eal_memzone(what, len, socket, RTE_MEMZONE_IOVA_CONTIG, getpagesize());
 	if (mz == NULL)
 		return -rte_errno;
 	memset(mz->addr, 0, mz->len);

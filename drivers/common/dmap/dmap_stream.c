@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_lcore.h>
 
 #include "dmap_impl.h"
 #include "dmap_stream.h"
@@ -21,15 +22,25 @@ dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d)
 	s->domain = d;
 	s->domain_generation = dmap_generation(d);
 	dmap_stream_flush(s);
+	s->lcore = LCORE_ID_ANY;
 }
 
 void
 dmap_stream_flush(struct dmap_stream *s)
 {
+	__atomic_store_n(&s->lcore, rte_lcore_id(), __ATOMIC_RELAXED);
 	/* Acquire: windows that are looked up later belong to this generation or a newer one. */
 	s->generation = __atomic_load_n(s->domain_generation, __ATOMIC_ACQUIRE);
 	memset(&s->last, 0, sizeof(s->last));
 	memset(s->near, 0, sizeof(s->near));
+}
+
+void
+dmap_stream_ask(struct dmap_stream *s)
+{
+	uint32_t other = __atomic_load_n(s->domain_generation, __ATOMIC_RELAXED) - 1;
+
+	__atomic_store_n(&s->generation, other, __ATOMIC_RELAXED);
 }
 
 /* Make w the last window; the one that was last becomes the first of the near ones. */

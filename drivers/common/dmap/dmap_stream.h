@@ -33,6 +33,7 @@ struct dmap_stream {
 	uint64_t nb_misses;                        /* lookups that left this header */
 	const void *refused;                       /* pool or buffer that could not be shown, */
 	uint64_t refused_until; /* and is not tried again before this time (timer cycles) */
+	unsigned int lcore; /* that flushed the stream last; LCORE_ID_ANY: none did, or no lcore */
 	/* constant after setup */
 	struct dmap_domain *domain;
 };
@@ -45,6 +46,12 @@ bool dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void 
 
 /* Forget everything; bottom half of dmap_stream_refresh(). */
 void dmap_stream_flush(struct dmap_stream *s);
+
+/**
+ * Which core polls? Any thread: the polling core flushes the stream at its next burst, and lcore says which it is.
+ * So the answer costs nothing on the hot path but what it costs to remember the windows again.
+ */
+void dmap_stream_ask(struct dmap_stream *s);
 
 /** Once per burst, before the first dmap_lend(). */
 static __rte_always_inline void

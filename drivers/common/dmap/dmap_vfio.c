@@ -332,7 +332,7 @@ vfio_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct 
 
 	RTE_SET_USED(ctx);
 	len = RTE_ALIGN_CEIL(len, DMAP_VFIO_PAGE);
-	mz = rte_memzone_reserve_aligned(what, len, socket, 0, DMAP_VFIO_PAGE);
+	mz = dmap_eal_memzone(what, len, socket, 0, DMAP_VFIO_PAGE);
 	if (mz == NULL)
 		return rte_errno != 0 ? -rte_errno : -ENOMEM;
 	memset(mz->addr, 0, len);

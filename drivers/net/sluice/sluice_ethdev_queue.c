@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -97,6 +98,7 @@ static int
 init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
 {
 	uint32_t room = rte_pktmbuf_data_room_size(mp);
+	char who[48];
 	int ret;
 
 	rxq->pool = mp;
@@ -116,6 +118,8 @@ init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempoo
 		SLUICE_LOG(ERR, "port %u: cannot show mempool %s to the device: %s%s",
 				port->port_id, mp->name, strerror(-ret),
 				ret == -ENOTSUP ? " (its memory has no file behind it)" : "");
+	snprintf(who, sizeof(who), "port %u receive queue %u", port->port_id, rxq->q.id);
+	dmap_check_nodes(port->domain, who, port->socket);
 	return ret;
 }
 

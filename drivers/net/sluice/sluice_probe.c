@@ -54,6 +54,8 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 				"%s: no %zu bytes for rings: %s; fewer queues or a smaller queue_size need "
 				"less",
 				name, len, strerror(-ret));
+	else
+		dmap_check_nodes(port->domain, name, port->socket);
 	return ret;
 }
 

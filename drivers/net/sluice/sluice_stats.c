@@ -212,9 +212,10 @@ dump_queue(FILE *f, const char *direction, const struct sluice_queue *q)
 {
 	const struct sluice_ring *r = &q->ring;
 
-	fprintf(f, "  %s queue %u: state %u ring %u head %u tail %u free %u holes %u lent %u failure: %s\n",
+	fprintf(f, "  %s queue %u: state %u ring %u head %u tail %u free %u holes %u lent %u lcore %d failure: %s\n",
 			direction, q->id, q->state, r->size, r->head, r->tail, r->nb_free,
-			r->nb_holes, q->stream.nb_lent, sluice_fail_name(q->fail));
+			r->nb_holes, q->stream.nb_lent, (int)q->stream.lcore,
+			sluice_fail_name(q->fail));
 }
 
 int
@@ -224,8 +225,8 @@ sluice_priv_dump(struct rte_eth_dev *dev, FILE *f)
 	struct dmap_region regions[16];
 	unsigned int nb, i;
 
-	fprintf(f, "transport %s %s live %d failure: %s\n", port->transport->ops->name, port->label,
-			port->is_live, sluice_fail_name(port->failure));
+	fprintf(f, "transport %s %s live %d NUMA node %d failure: %s\n", port->transport->ops->name,
+			port->label, port->is_live, port->socket, sluice_fail_name(port->failure));
 	fprintf(f, "features 0x%" PRIx64 " offered 0x%" PRIx64 "\n", port->features,
 			port->info.features);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
