@@ -362,6 +362,8 @@ fake_read_config(void *ctx, void *buf, size_t len, uint32_t offset)
 
 	if (f->config_error != 0)
 		return f->config_error;
+	if (offset + len > (f->is_express ? sizeof(f->config) : 256))
+		return -EIO;
 	memcpy(buf, &f->config[offset], len);
 	if (f->is_gone)
 		memset(buf, 0xff, len);

@@ -54,7 +54,8 @@ struct fake_pci_queue {
 
 struct fake_pci {
 	/* what it is; set before it is used */
-	uint8_t config[256];
+	uint8_t config[512];
+	bool is_express;  /* and not conventional: what is behind 256 bytes is there, too */
 	int config_error; /* of each read of it */
 	uint64_t bar_len[6];
 	uint64_t features;

@@ -244,6 +244,26 @@ test_string_is_true(void **state)
 	free(list);
 }
 
+/* Only of PCI ports, and a choice only when it was made. */
+static void
+test_ro_rings(void **state)
+{
+	struct sluice_args a = { 0 };
+	bool is_ours;
+
+	(void)state;
+	must_refuse("path=/x,ro_rings=1", "ro_rings", "'ro_rings=1'", "queues=<int>");
+	assert_int_equal(sluice_args_parse_pci("sluice=1", &a, &is_ours), 0);
+	assert_false(a.has_ro_rings);
+	assert_int_equal(sluice_args_parse_pci("sluice=1,ro_rings=0", &a, &is_ours), 0);
+	assert_true(a.has_ro_rings && !a.is_ro_rings);
+	assert_int_equal(sluice_args_parse_pci("sluice=1,ro_rings=1", &a, &is_ours), 0);
+	assert_true(a.has_ro_rings && a.is_ro_rings);
+	fake_log_begin();
+	assert_int_equal(sluice_args_parse_pci("sluice=1,ro_rings=2", &a, &is_ours), -EINVAL);
+	assert_non_null(strstr(fake_log_end(), "'ro_rings=2'; allowed: 0 or 1"));
+}
+
 int
 main(void)
 {
@@ -256,5 +276,6 @@ main(void)
 	suite_add(test_path, NULL, "path");
 	suite_add(test_combinations, NULL, "combinations");
 	suite_add(test_string_is_true, NULL, "the list of keys is true");
+	suite_add(test_ro_rings, NULL, "ro_rings");
 	return suite_run("args");
 }

@@ -306,6 +306,44 @@ test_stuck(void **state)
 	fake_check();
 }
 
+/* ATS counts when the kernel switched it on; a list that makes no sense is no ATS, and ends. */
+static void
+test_ats(void **state)
+{
+	static const struct {
+		bool is_express;
+		uint32_t first, second, control;
+		bool has_ats;
+	} cases[] = {
+		{ true, 0x0001 | 0x140u << 20, 0x000f, 0x80000000, true },
+		{ true, 0x000f, 0, 0, false },                               /* there, but off */
+		{ true, 0x0001 | 0x140u << 20, 0x000f, 0, false },           /* the same */
+		{ true, 0x0001, 0x000f, 0x80000000, false },                 /* not in the list */
+		{ true, 0, 0x000f, 0x80000000, false },                      /* no list */
+		{ true, 0x0001 | 0x100u << 20, 0x000f, 0x80000000, false },  /* a circle */
+		{ true, 0x0001 | 0xffcu << 20, 0x000f, 0x80000000, false },  /* out of reach */
+		{ true, 0x0001 | 0x040u << 20, 0x000f, 0x80000000, false },  /* not extended */
+		{ true, UINT32_MAX, 0x000f, 0x80000000, false },             /* gone */
+		{ false, 0x0001 | 0x140u << 20, 0x000f, 0x80000000, false }, /* conventional */
+	};
+	struct sluice_transport *t = NULL;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		fake_context("ATS, case %u", i);
+		fake_pci_init(&dev);
+		dev.is_express = cases[i].is_express;
+		CONFIG32(0x100, cases[i].first);
+		CONFIG32(0x140, cases[i].second);
+		CONFIG32(0x144, cases[i].control);
+		assert_int_equal(create(&t), 0);
+		assert_int_equal(t->ops->connect(t, &info, false), 0);
+		fake_assert(info.has_ats == cases[i].has_ats, "has ATS: %d", info.has_ats);
+		t->ops->destroy(t);
+	}
+}
+
 int
 main(void)
 {
@@ -316,5 +354,6 @@ main(void)
 	suite_add(test_state, NULL, "state");
 	suite_add(test_interrupts, NULL, "interrupts");
 	suite_add(test_stuck, NULL, "stuck");
+	suite_add(test_ats, NULL, "ATS");
 	return suite_run("pci");
 }

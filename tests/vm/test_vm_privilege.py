@@ -183,3 +183,11 @@ def test_rings_that_the_device_only_reads_are_read_only(guest, attack, nic):
         assert now == before[page] if page in refused else now == b"A" * SHOT, \
             "page %d of the rings" % rings.index(page)
     assert not attacker.shoot(*(("read", page) for page in rings))
+
+
+@pytest.mark.sluice
+def test_rings_are_writable_when_asked_for(guest, attack):
+    testpmd = guest.testpmd(["a"], devargs="ro_rings=0")
+    attacker = attack(testpmd)
+    rings = zone_pages(testpmd, guest.nics["a"].bdf)
+    assert not attacker.shoot(*(("write", page * PAGE) for page in sorted(rings)))

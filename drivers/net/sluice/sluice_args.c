@@ -150,6 +150,13 @@ set_isolation_pci(struct sluice_args *args, const char *value)
 	return ret == 0 && args->isolation != SLUICE_ISOLATION_SCOPED ? -EINVAL : ret;
 }
 
+static int
+set_ro_rings(struct sluice_args *args, const char *value)
+{
+	args->has_ro_rings = true;
+	return parse_flag(value, &args->is_ro_rings);
+}
+
 /* What only says whose the device is; see sluice_args_parse_pci(). */
 static int
 set_claim(struct sluice_args *args, const char *value)
@@ -191,6 +198,7 @@ static const struct arg_key pci_keys[] = {
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "isolation", set_isolation_pci,
 			"scoped; a PCI device is reached through an IOMMU or not at all" },
+	{ "ro_rings", set_ro_rings, "0 or 1" },
 	/* net_virtio leaves devices with vdpa=1 alone: for programs that ask it before us. */
 	{ "vdpa", set_claim, "0 or 1" },
 };

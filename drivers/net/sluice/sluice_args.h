@@ -32,6 +32,8 @@ struct sluice_args {
 	bool is_vectorized;
 	uint32_t speed; /* Mbit/s; UINT32_MAX: unknown */
 	enum sluice_isolation isolation;
+	bool has_ro_rings; /* asked for, one way or the other */
+	bool is_ro_rings;
 };
 
 /* For the PMD information: what the parser takes. */
@@ -41,7 +43,8 @@ struct sluice_args {
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
-	"in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped> vdpa=<0|1>"
+	"in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped> ro_rings=<0|1> " \
+	"vdpa=<0|1>"
 
 /*
  * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.

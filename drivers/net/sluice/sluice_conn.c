@@ -132,6 +132,8 @@ handle(struct sluice_port *port, enum sluice_wait event, bool *has_changed, bool
 			sluice_dev_state(port, &state);
 	}
 	port->is_link_up = port->is_live && state.is_link_up;
+	if (port->is_live)
+		sluice_watch(port);
 	*has_changed = was_up != port->is_link_up;
 	pthread_mutex_unlock(&port->lock);
 }

@@ -83,7 +83,8 @@ sluice_ctrl_prepare(struct sluice_port *port)
 		sluice_packed_disable_interrupts(&c->ring);
 	else
 		sluice_split_disable_interrupts(&c->ring);
-	return dmap_coherent_read_only(port->domain, &c->mem, &l.read_only, 1);
+	return dmap_coherent_read_only(
+			port->domain, &c->mem, &l.read_only, sluice_dev_has_ro_rings(port));
 }
 
 int

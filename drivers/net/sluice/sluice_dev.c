@@ -115,6 +115,11 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 				info->nb_pairs_max);
 	port->info = *info;
 	port->has_info = true;
+	if (info->has_ats && !port->args.has_ro_rings)
+		SLUICE_LOG(NOTICE,
+				"%s: the %s translates addresses by itself (ATS), as a vhost back end does: "
+				"no part of the rings is read-only (ro_rings=1 changes that)",
+				port->label, port->transport->ops->peer);
 	return 0;
 }
 
@@ -186,6 +191,7 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t nb_desc,
 	q->ring.nb_kicks = nb_kicks;
 	q->ring.nb_suppressed = nb_suppressed;
 	q->fail = SLUICE_FAIL_NONE;
+	sluice_watch_reset(&port->watch[q->vq]);
 	dmap_stream_init(&q->stream, port->domain);
 	if (is_packed)
 		sluice_packed_disable_interrupts(&q->ring);
@@ -290,7 +296,7 @@ restrict_rings(struct sluice_port *port)
 	unsigned int nb = 0, i;
 
 	/* In the order of addresses. */
-	for (i = 0; i < 2u * data->nb_rx_queues; i++) {
+	for (i = 0; sluice_dev_has_ro_rings(port) && i < 2u * data->nb_rx_queues; i++) {
 		const struct sluice_queue *q = i % 2 == 0 ? data->rx_queues[i / 2] :
 							    data->tx_queues[i / 2];
 

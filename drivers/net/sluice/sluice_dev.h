@@ -30,6 +30,7 @@
 #include "sluice_path.h"
 #include "sluice_queue.h"
 #include "sluice_transport.h"
+#include "sluice_watch.h"
 
 struct rte_eth_dev;
 struct rte_intr_handle;
@@ -71,6 +72,7 @@ struct sluice_port {
 	bool is_live;
 	bool is_link_up; /* when the control thread looked last */
 	struct sluice_ctrl ctrl;
+	struct sluice_watch watch[2 * SLUICE_PAIRS_MAX]; /* by virtqueue */
 	enum sluice_fail failure; /* why the port is failed; SLUICE_FAIL_NONE: it is not */
 	uint64_t nb_failures;
 	uint64_t nb_connects;
@@ -112,6 +114,19 @@ void sluice_dev_go_down(struct sluice_port *port, bool is_graceful);
  * well. A device that is in trouble is reported to the control thread.
  */
 void sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state);
+
+/*
+ * Is what the device only reads of the rings out of its reach for writing? A device that translates addresses by
+ * itself keeps the rights that it was told, or does not; and a vhost back end, which does so, may need all of them.
+ */
+static inline bool
+sluice_dev_has_ro_rings(const struct sluice_port *port)
+{
+	bool is_wanted = port->args.has_ro_rings ? port->args.is_ro_rings : !port->info.has_ats;
+
+	/* Where the device is told what it may see, rights are not among it. */
+	return is_wanted && port->transport->ops->publish == NULL;
+}
 
 /* Bytes that one virtqueue needs in port->rings; room for any layout at the largest size. */
 size_t sluice_dev_slice_len(const struct sluice_args *args);

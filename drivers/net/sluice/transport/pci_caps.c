@@ -27,6 +27,12 @@
 #define CAPS_MAX ((CONFIG_LEN - CONFIG_CAP_FIRST) / 4)
 #define MSIX_CAP_LEN 12
 #define MSIX_ENTRY_LEN 16
+/* Extended capabilities (PCI Express 5.0, 7.6, 10.5.1): id in 16 bits, version in 4, next in 12. */
+#define EXT_CAP_FIRST 0x100
+#define EXT_CAPS_MAX ((4096 - EXT_CAP_FIRST) / 4)
+#define EXT_CAP_ID_ATS 0x000f
+#define ATS_CONTROL 6
+#define ATS_CONTROL_ENABLE 0x8000
 
 /* struct virtio_pci_cap (4.1.4). */
 #define CAP_NEXT 1
@@ -214,4 +220,24 @@ sluice_pci_find_layout(struct pci_device *dev)
 			return ret;
 	}
 	return check_layout(dev);
+}
+
+bool
+sluice_pci_has_ats(const struct pci_device *dev)
+{
+	uint32_t at = EXT_CAP_FIRST, head = 0;
+	unsigned int nb;
+	uint16_t control;
+
+	/* A conventional device has no such space: reads fail, or give all bits 0 or 1. */
+	for (nb = 0; at >= EXT_CAP_FIRST && nb < EXT_CAPS_MAX; nb++, at = head >> 20 & ~3U) {
+		if (dev->ops->read_config(dev->ctx, &head, sizeof(head), at) != 0 || head == 0 ||
+				head == UINT32_MAX)
+			return false;
+		if ((head & 0xffff) == EXT_CAP_ID_ATS)
+			return dev->ops->read_config(dev->ctx, &control, sizeof(control),
+					       at + ATS_CONTROL) == 0 &&
+					(control & ATS_CONTROL_ENABLE) != 0;
+	}
+	return false;
 }

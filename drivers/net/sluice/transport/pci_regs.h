@@ -65,6 +65,12 @@ struct pci_device {
  */
 int sluice_pci_find_layout(struct pci_device *dev);
 
+/*
+ * Did the kernel switch Address Translation Services on? The device then asks the IOMMU for translations and
+ * keeps them, with the rights that come with them.
+ */
+bool sluice_pci_has_ats(const struct pci_device *dev);
+
 static inline uint32_t
 pci_read(const struct pci_device *dev, const struct pci_window *w, uint32_t reg, uint8_t width)
 {

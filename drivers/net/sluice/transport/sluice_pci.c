@@ -138,6 +138,7 @@ handshake(struct pci *p, struct sluice_device_info *info)
 	if (ret != 0)
 		return ret;
 	*info = (struct sluice_device_info){ .features = p->offered };
+	info->has_ats = sluice_pci_has_ats(&p->dev);
 	ret = sluice_pci_read_info(&p->dev, info);
 	return ret == 0 ? read_queues(p, info->nb_pairs_max) : ret;
 }

@@ -28,6 +28,7 @@ struct sluice_device_info {
 	bool has_mac;
 	uint8_t mac[6];
 	uint16_t mtu; /* 0: not told */
+	bool has_ats; /* PCI: translates addresses by itself, and keeps what the IOMMU said */
 };
 
 /* What a device that has registers says of itself while it runs. */
