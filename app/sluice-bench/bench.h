@@ -62,6 +62,7 @@ struct bench_opts {
 	bool rx_csum;
 	bool data_valid; /* the device says of each packet that its checksum is right */
 	bool count_instructions;
+	bool use_marks; /* for a plug-in of the emulator, which counts then */
 	bool no_huge;
 	const char *json_path;
 	/* of a measuring process */
@@ -104,7 +105,8 @@ struct bench_side_info {
 	char vdev[256];
 	char mode[NB_DIRS][BENCH_NAME_LEN]; /* burst mode, empty if the driver does not tell */
 	uint64_t features;
-	bool has_device; /* false: a control row without vhost-user */
+	bool has_device; /* false: no null device, so nobody tells its features */
+	bool is_pci;
 	uint64_t sent;
 	uint64_t seen; /* by the device */
 	uint64_t produced;
@@ -113,6 +115,7 @@ struct bench_side_info {
 	uint64_t bursts;
 	uint64_t kicks;
 	double instructions[BENCH_NB_PASSES][NB_DIRS]; /* per packet */
+	uint64_t marked_calls[NB_DIRS];                /* of full bursts, with --marks */
 };
 
 /* Followed in the pipe by `nb_blocks` blocks. */
@@ -125,6 +128,13 @@ struct bench_result {
 };
 
 #define BENCH_MAGIC 0x51b3c002u
+
+/* Instructions are exact: no control is needed. */
+static inline unsigned int
+bench_nb_sides(const struct bench_opts *opts)
+{
+	return opts->count_instructions ? SIDE_B + 1 : NB_SIDES;
+}
 
 /* The measuring process; returns an exit status. */
 int bench_child_run(const struct bench_opts *opts, const char *program);

@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_cycles.h>
+
 #include "null_server.h"
 
 #define DRAIN_POLLS 1000
+#define DRAIN_US 5000 /* between polls of a device that works by itself */
 
 uint16_t
 bench_meter_none(
@@ -183,9 +186,15 @@ drain_pair(struct bench_port *port, const struct bench_opts *opts, uint16_t pair
 
 		if (dev != NULL && port->received[pair] == dev->rx[pair].packets)
 			break;
+		if (port->is_pci && bench_port_received(port) == port->sent)
+			break;
 		ret = bench_app_rx(port, opts, pair, bench_meter_none, &none);
 		if (port->received[pair] != before)
 			continue;
+		if (port->is_pci) {
+			rte_delay_us_sleep(DRAIN_US);
+			continue;
+		}
 		if (dev == NULL)
 			break;
 		/* a vector receive function may wait for more than are left */
@@ -235,6 +244,13 @@ bench_app_verify(struct bench_port *port, const struct bench_opts *opts)
 	if (strcmp(port->driver, "net_null") == 0)
 		return 0;
 	ret = bench_app_drain(port, opts);
+	if (ret == 0 && port->is_pci && bench_port_received(port) != port->sent) {
+		fprintf(stderr,
+				"sluice-bench: %s: sent %" PRIu64 " packets, %" PRIu64
+				" came back: does its device give all back?\n",
+				port->name, port->sent, bench_port_received(port));
+		return -EIO;
+	}
 	if (ret != 0 || port->dev == NULL)
 		return ret;
 	if (null_server_check(port->slot) < 0) {

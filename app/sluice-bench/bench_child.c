@@ -25,6 +25,7 @@
 #include "bench_eal.h"
 #include "bench_features.h"
 #include "bench_latency.h"
+#include "bench_marks.h"
 #include "bench_metric.h"
 #include "bench_opts.h"
 #include "bench_step.h"
@@ -32,17 +33,19 @@
 
 #define MAX_REDONE 3
 #define MAX_TRIES 8
+#define MARKED_LAPS 32
 #define DEADLINE_S 60 /* of everything that talks: SIGALRM ends the process */
 
 /* What is created first lies elsewhere in memory and in the cache's sets than what comes later: a
  * few percent. So three restarts let every side have every place once, and six both directions.
  */
 static enum bench_side
-side_at(unsigned int restart, unsigned int i)
+side_at(const struct bench_opts *opts, unsigned int i)
 {
-	const unsigned int turn = restart / NB_SIDES % 2 ? NB_SIDES - 1 - i : i;
+	const unsigned int nb = bench_nb_sides(opts);
+	const unsigned int turn = opts->restart / nb % 2 ? nb - 1 - i : i;
 
-	return (turn + restart) % NB_SIDES;
+	return (turn + opts->restart) % nb;
 }
 
 /* What a mode needs before its first window. */
@@ -75,17 +78,18 @@ prepare(struct bench_port *ports, const struct bench_opts *opts)
 static int
 start_ports(struct bench_port *ports, const struct bench_opts *opts)
 {
+	const unsigned int nb = bench_nb_sides(opts);
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < NB_SIDES && ret == 0; i++) {
-		const enum bench_side side = side_at(opts->restart, i);
+	for (i = 0; i < nb && ret == 0; i++) {
+		const enum bench_side side = side_at(opts, i);
 
 		ret = bench_port_init(&ports[side], opts, side);
 	}
-	for (i = 0; i < NB_SIDES && ret == 0; i++)
-		ret = bench_port_start(&ports[side_at(opts->restart, i)], opts);
-	for (i = 0; i < NB_SIDES && ret == 0; i++)
+	for (i = 0; i < nb && ret == 0; i++)
+		ret = bench_port_start(&ports[side_at(opts, i)], opts);
+	for (i = 0; i < nb && ret == 0; i++)
 		ret = bench_warm_up(&ports[i], opts);
 	if (ret == 0)
 		ret = prepare(ports, opts);
@@ -221,6 +225,27 @@ measure_blocks(struct bench_port *ports, const struct bench_opts *opts, struct b
 	return ret;
 }
 
+/* Only marks: the plug-in knows how many instructions there were, and the report how many packets. */
+static int
+mark_calls(struct bench_port *ports, const struct bench_opts *opts, struct bench_result *result)
+{
+	unsigned int side, dir;
+	int ret = bench_marks_init();
+
+	for (side = SIDE_A; side <= SIDE_B && ret == 0; side++) {
+		struct bench_cost cost = { 0 };
+
+		bench_marks_port(&ports[side], side);
+		ret = bench_step_many(&ports[side], opts, MARKED_LAPS * bench_lap_bursts(opts),
+				bench_meter_marks, &cost);
+		for (dir = 0; dir < NB_DIRS; dir++)
+			result->side[side].marked_calls[dir] = cost.cost[dir];
+	}
+	if (ret == 0)
+		bench_marks_report();
+	return ret;
+}
+
 static int
 count_instructions(struct bench_port *ports, const struct bench_opts *opts,
 		struct bench_result *result)
@@ -253,10 +278,14 @@ measure(struct bench_port *ports, const struct bench_opts *opts, struct bench_re
 	int ret;
 
 	result->pair_cycles = bench_pair_cycles();
-	ret = opts->count_instructions ? count_instructions(ports, opts, result) :
-					 measure_blocks(ports, opts, result, blocks);
+	if (opts->use_marks)
+		ret = mark_calls(ports, opts, result);
+	else if (opts->count_instructions)
+		ret = count_instructions(ports, opts, result);
+	else
+		ret = measure_blocks(ports, opts, result, blocks);
 	bench_device_end();
-	for (i = 0; i < NB_SIDES && ret == 0; i++) {
+	for (i = 0; i < bench_nb_sides(opts) && ret == 0; i++) {
 		ret = bench_app_verify(&ports[i], opts);
 		if (ret == 0)
 			bench_port_info(&ports[i], &result->side[i]);

@@ -40,15 +40,27 @@ add(struct arg_list *args, const char *fmt, ...)
 		args->v[args->nb++] = strdup(text);
 }
 
+/* The devices that were named, and no other. */
+static void
+add_pci(struct arg_list *args, const struct bench_opts *opts)
+{
+	int i;
+
+	for (i = SIDE_A; i <= SIDE_B; i++)
+		if (bench_is_pci(opts->vdev[i]))
+			add(args, "-a%s%s%s", opts->vdev[i], *opts->args[i] ? "," : "",
+					opts->args[i]);
+}
+
 /* What EAL must have from the start: memory that it added while a port runs would be announced
  * to the device, and the device's thread, being in this process, could not answer.
  */
 static unsigned int
 needed_mb(const struct bench_opts *opts)
 {
-	const uint64_t pools = (uint64_t)NB_SIDES * NB_DIRS * bench_pool_mbufs(opts) * 2560;
-	const uint64_t rings = (uint64_t)NB_SIDES * NB_DIRS * opts->pairs.v[0] * opts->queues.v[0] *
-			128;
+	const uint64_t nb_dirs = bench_nb_sides(opts) * NB_DIRS;
+	const uint64_t pools = nb_dirs * bench_pool_mbufs(opts) * 2560;
+	const uint64_t rings = nb_dirs * opts->pairs.v[0] * opts->queues.v[0] * 128;
 
 	return RTE_MAX((pools + rings) / (1 << 20) + 64, UINT64_C(256));
 }
@@ -67,7 +79,10 @@ bench_eal_init(const struct bench_opts *opts, const char *program)
 	}
 	add(&args, "%s", program);
 	add(&args, "-l%d", opts->core);
-	add(&args, "--no-pci");
+	if (bench_is_pci(opts->vdev[SIDE_A]) || bench_is_pci(opts->vdev[SIDE_B]))
+		add_pci(&args, opts);
+	else
+		add(&args, "--no-pci");
 	add(&args, "--iova-mode=va");
 	/* without hugepages EAL keeps all in one file anyway, and refuses these two */
 	if (opts->no_huge) {

@@ -66,8 +66,10 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 	}
 	fputs("],\n  ", f);
 	put_pair(f, "mode",
-			opts->count_instructions ? "instructions" :
-						   bench_mode_info(opts->mode)->name);
+			opts->use_marks ? "marks" :
+					opts->count_instructions ?
+					  "instructions" :
+					  bench_mode_info(opts->mode)->name);
 	fprintf(f,
 			", \"frame_bytes\": %u, \"tx_segs\": %u, \"simd_bits\": %u, "
 			"\"pool_cache\": %u, \"cold\": %s, \"rx_csum\": %s, \"data_valid\": %s, \"restarts\": %u, "
@@ -136,6 +138,14 @@ put_instructions(FILE *f, const struct bench_row *row, const struct bench_opts *
 {
 	double a[2], b[2];
 
+	if (opts->use_marks) {
+		fprintf(f,
+				"\"unit\": \"calls of full bursts\", \"a\": %" PRIu64
+				", \"b\": %" PRIu64,
+				row->results[0].side[SIDE_A].marked_calls[dir],
+				row->results[0].side[SIDE_B].marked_calls[dir]);
+		return;
+	}
 	bench_row_instructions(row, opts, SIDE_A, dir, &a[0], &a[1]);
 	bench_row_instructions(row, opts, SIDE_B, dir, &b[0], &b[1]);
 	fprintf(f,

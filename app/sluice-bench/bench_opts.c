@@ -18,6 +18,7 @@
 
 #include "bench_features.h"
 #include "bench_metric.h"
+#include "bench_port.h"
 
 enum {
 	OPT_MODE = 256,
@@ -47,6 +48,7 @@ enum {
 	OPT_RX_CSUM,
 	OPT_DATA_VALID,
 	OPT_INSTRUCTIONS,
+	OPT_MARKS,
 	OPT_JSON,
 	OPT_HELP,
 	OPT_NO_HUGE,
@@ -84,6 +86,7 @@ static const struct option long_options[] = {
 	{ "rx-csum", no_argument, NULL, OPT_RX_CSUM },
 	{ "data-valid", no_argument, NULL, OPT_DATA_VALID },
 	{ "instructions", no_argument, NULL, OPT_INSTRUCTIONS },
+	{ "marks", no_argument, NULL, OPT_MARKS },
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	/* between the two processes of a run */
@@ -99,6 +102,7 @@ static const char usage[] =
 		"                       cross: device on another core, Mpps of Tx, Rx and forwarding\n"
 		"                       latency: echo device on another core, percentiles\n"
 		"  --a NAME[,DEVARGS]   vdev driver A (net_sluice); --b: B (net_virtio_user)\n"
+		"                       or a PCI address: a device that gives all packets back\n"
 		"  --a-args DEVARGS     more devargs for A; --b-args: for B\n"
 		"  --queue LIST         ring sizes (256)             --burst LIST   burst sizes (32)\n"
 		"  --model LIST         null device: n0 rings only (default), n1 header, n2 header and data\n"
@@ -119,6 +123,7 @@ static const char usage[] =
 		"  --allow-different    compare although A and B negotiated different features\n"
 		"  --no-huge            memory of 4 KiB pages: slower, for machines without hugepages\n"
 		"  --instructions       step: count instructions (trap flag) instead of cycles\n"
+		"  --marks              step: mark the calls for a plug-in of the emulator, which counts\n"
 		"  -d PLUGIN            driver plug-in for EAL (librte_net_sluice.so if a side needs it)\n"
 		"  --json FILE          also write everything there\n";
 
@@ -282,6 +287,9 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 	case OPT_DATA_VALID:
 		opts->data_valid = true;
 		return 0;
+	case OPT_MARKS:
+		opts->use_marks = true;
+		/* fallthrough */
 	case OPT_INSTRUCTIONS:
 		opts->count_instructions = true;
 		return 0;
@@ -347,8 +355,15 @@ check_mode(const struct bench_opts *opts)
 		return -ENOTSUP;
 	}
 #endif
+	if ((bench_is_pci(opts->vdev[SIDE_A]) || bench_is_pci(opts->vdev[SIDE_B])) &&
+			!opts->count_instructions) {
+		fprintf(stderr,
+				"sluice-bench: a PCI device is for --instructions and --marks: "
+				"times would be those of an emulator\n");
+		return -EINVAL;
+	}
 	if (opts->mode != MODE_STEP && opts->count_instructions)
-		bad = "--instructions";
+		bad = opts->use_marks ? "--marks" : "--instructions";
 	else if (opts->mode != MODE_STEP && opts->is_cold)
 		bad = "--cold";
 	else if (opts->mode != MODE_STEP && (opts->pairs.nb > 1 || opts->pairs.v[0] > 1))

@@ -33,6 +33,16 @@ is_control_driver(const char *name)
 	return strncmp(name, "net_null", 8) == 0 || strncmp(name, "net_ring", 8) == 0;
 }
 
+bool
+bench_is_pci(const char *name)
+{
+	unsigned int x[4];
+	int len = 0;
+
+	return sscanf(name, "%4x:%2x:%2x.%1x%n", &x[0], &x[1], &x[2], &x[3], &len) == 4 &&
+			(name[len] == '\0' || name[len] == ',');
+}
+
 /* IPv4 and UDP, as far as a driver may look. */
 static void
 make_frame(uint8_t *frame, unsigned int len)
@@ -158,7 +168,8 @@ make_devargs(struct bench_port *port, const struct bench_opts *opts, enum bench_
 	size_t len = full;
 	int n;
 
-	while (len > 0 && isdigit((unsigned char)given[len - 1]))
+	port->is_pci = bench_is_pci(given);
+	while (!port->is_pci && len > 0 && isdigit((unsigned char)given[len - 1]))
 		len--;
 	if (len == 0 || len + 4 > sizeof(port->name)) {
 		fprintf(stderr, "sluice-bench: '%s' names no vdev driver\n", given);
@@ -169,8 +180,11 @@ make_devargs(struct bench_port *port, const struct bench_opts *opts, enum bench_
 		return -EINVAL;
 	}
 	snprintf(port->driver, sizeof(port->driver), "%.*s", (int)len, given);
-	snprintf(port->name, sizeof(port->name), "%.*s%u", (int)len, given, side);
-	port->has_device = !is_control_driver(port->name);
+	if (port->is_pci)
+		memcpy(port->name, port->driver, sizeof(port->name));
+	else
+		snprintf(port->name, sizeof(port->name), "%.*s%u", (int)len, given, side);
+	port->has_device = !port->is_pci && !is_control_driver(port->name);
 	n = snprintf(port->devargs, sizeof(port->devargs), "%s%s%s", in_string,
 			*in_string && *more ? "," : "", more);
 	if (port->has_device && n >= 0 && (size_t)n < sizeof(port->devargs) &&
@@ -244,7 +258,7 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 	ret = rte_eth_dev_info_get(port->port_id, &info);
 	if (ret != 0)
 		return ret;
-	if (opts->rx_csum && port->has_device) {
+	if (opts->rx_csum && !is_control_driver(port->name)) {
 		if ((info.rx_offload_capa & rx_csum) != rx_csum) {
 			fprintf(stderr, "sluice-bench: %s has no Rx checksum offload\n",
 					port->name);
@@ -261,6 +275,9 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 		ret = rte_eth_dev_start(port->port_id);
 	if (ret == 0)
 		port->is_started = true;
+	/* what comes back has the address that it was sent to */
+	if (ret == 0 && port->is_pci)
+		ret = rte_eth_promiscuous_enable(port->port_id);
 	return ret;
 }
 
@@ -301,7 +318,8 @@ bench_port_start(struct bench_port *port, const struct bench_opts *opts)
 	uint16_t i;
 	int ret;
 
-	ret = rte_eal_hotplug_add("vdev", port->name, port->devargs);
+	/* a PCI device is there from EAL's start on */
+	ret = port->is_pci ? 0 : rte_eal_hotplug_add("vdev", port->name, port->devargs);
 	if (ret == 0) {
 		port->is_probed = true;
 		ret = rte_eth_dev_get_port_by_name(port->name, &port->port_id);
@@ -357,7 +375,7 @@ bench_port_close(struct bench_port *port)
 		rte_eth_dev_stop(port->port_id);
 	if (port->is_probed) {
 		rte_eth_dev_close(port->port_id);
-		rte_eal_hotplug_remove("vdev", port->name);
+		rte_eal_hotplug_remove(port->is_pci ? "pci" : "vdev", port->name);
 	}
 	null_server_close(port->slot);
 	free(port->dev);
@@ -400,6 +418,7 @@ bench_port_info(const struct bench_port *port, struct bench_side_info *info)
 	if (rte_eth_rx_burst_mode_get(port->port_id, 0, &mode) == 0)
 		snprintf(info->mode[DIR_RX], BENCH_NAME_LEN, "%.*s", BENCH_NAME_LEN - 1, mode.info);
 	info->has_device = port->has_device;
+	info->is_pci = port->is_pci;
 	info->sent = info->seen = port->sent;
 	info->received = info->produced = bench_port_received(port);
 	info->bursts = port->bursts;

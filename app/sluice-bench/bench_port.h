@@ -22,7 +22,8 @@ struct bench_port {
 	char devargs[256];
 	char shown[256]; /* devargs without the socket's path */
 	char path[108];
-	bool has_device;
+	bool has_device; /* the null device, `dev` */
+	bool is_pci;     /* a device that gives every packet back, after a while */
 	bool is_probed;
 	bool is_started;
 	uint16_t port_id;
@@ -42,6 +43,9 @@ struct bench_port {
 	uint64_t received[NULL_MAX_PAIRS];
 	uint64_t bursts;
 };
+
+/** Is this the address of a PCI device ("0000:00:04.0,devargs"), and not a vdev? */
+bool bench_is_pci(const char *name);
 
 /** Objects of each pool. */
 unsigned int bench_pool_mbufs(const struct bench_opts *opts);

@@ -137,6 +137,8 @@ bench_row_remark(const struct bench_row *row)
 	const struct bench_side_info *a = &row->results[0].side[SIDE_A];
 	const struct bench_side_info *b = &row->results[0].side[SIDE_B];
 
+	if (a->is_pci || b->is_pci)
+		return "PCI: who made the devices knows the features";
 	if (!a->has_device || !b->has_device)
 		return "control row: a side without a virtio device";
 	if ((a->features ^ b->features) & bench_features_datapath())
@@ -179,6 +181,10 @@ bench_report_head(const struct bench_machine *machine, const struct bench_opts *
 		printf("%u bits\n", opts->simd_bits);
 	else
 		printf("EAL's default\n");
+	if (opts->use_marks) {
+		printf("calls of full bursts; the emulator's plug-in has their instructions\n");
+		return;
+	}
 	if (opts->count_instructions) {
 		printf("instructions per packet of the burst function, counted by the trap flag, "
 		       "%u restarts x %d passes\n",
@@ -206,16 +212,18 @@ report_sides(const struct bench_row *row)
 		printf("  %c = %s; burst modes Tx: %s, Rx: %s\n", "AB"[i], s -> vdev,
 				s -> mode[DIR_TX][0] ? s -> mode[DIR_TX] : "not told",
 				s->mode[DIR_RX][0] ? s->mode[DIR_RX] : "not told");
-		printf("      sent %" PRIu64 " = seen, produced %" PRIu64 " = received, ", s->sent,
+		printf("      sent %" PRIu64 " = seen, produced %" PRIu64 " = received", s->sent,
 				s->produced);
 		if (s->not_echoed != 0)
-			printf("not echoed for want of a buffer %" PRIu64 ", ", s->not_echoed);
-		printf("doorbells per burst %.4f%s%s\n",
-				s->bursts ? (double)s->kicks / s->bursts : 0,
-				s->features & ~both ? "; features only here: " : "",
-				s->features & ~both ? bench_features_text(s->features & ~both, text,
-								      sizeof(text)) :
-						      "");
+			printf(", not echoed for want of a buffer %" PRIu64, s->not_echoed);
+		if (s->has_device)
+			printf(", doorbells per burst %.4f",
+					(double)s->kicks / RTE_MAX(s->bursts, UINT64_C(1)));
+		if (s->features & ~both)
+			printf("; features only here: %s",
+					bench_features_text(
+							s->features & ~both, text, sizeof(text)));
+		putchar('\n');
 	}
 	printf("  features of both: %s\n", bench_features_text(both, text, sizeof(text)));
 }
@@ -225,6 +233,14 @@ report_instructions(const struct bench_row *row, const struct bench_opts *opts)
 {
 	unsigned int dir;
 
+	if (opts->use_marks) {
+		for (dir = 0; dir < NB_DIRS; dir++)
+			printf("  %-4s %18" PRIu64 " %18" PRIu64 "\n",
+					bench_mode_info(MODE_STEP)->metrics[dir].label,
+					row->results[0].side[SIDE_A].marked_calls[dir],
+					row->results[0].side[SIDE_B].marked_calls[dir]);
+		return;
+	}
 	printf("  %-4s %18s %18s %10s\n", "", "A", "B", "B/A");
 	for (dir = 0; dir < NB_DIRS; dir++) {
 		double min[2], max[2];

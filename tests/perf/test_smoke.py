@@ -51,6 +51,21 @@ def test_different_features_are_refused(tmp_path):
     assert "ring_packed" in str(error.value)
 
 
+def test_marks_change_nothing(tmp_path):
+    """Without the plug-in that knows them they are no-operations; the calls of full bursts are told."""
+    document = bench.run(tmp_path / "out.json", "--marks", "--b", "net_ring")
+    assert document["mode"] == "marks"
+    for way in ("tx", "rx"):
+        assert document["rows"][0]["metrics"][way]["a"] == document["rows"][0]["metrics"][way]["b"] > 0
+
+
+def test_times_of_pci_devices_are_refused(tmp_path):
+    with pytest.raises(AssertionError) as error:
+        bench.run(tmp_path / "out.json", "--a", "0000:00:04.0,sluice=1")
+    assert "status 2" in str(error.value)
+    assert "a PCI device is for --instructions and --marks" in str(error.value)
+
+
 def test_wrong_option_is_named(tmp_path):
     with pytest.raises(AssertionError) as error:
         bench.run(tmp_path / "out.json", "--mode", "sideways")

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include "bench_marks.h"
+
+#include <errno.h>
+
+#include "marks.h"
+
+#ifdef RTE_ARCH_X86_64
+
+#define EMPTY_CALLS 8
+
+#define STR(x) #x
+#define XSTR(x) STR(x)
+#define MARK_ASM(code) \
+	"	.byte 0x0f, 0x1f, 0x80\n	.long (" XSTR(MARKS_MAGIC) " + " code ")\n"
+#define MARK(code) __asm__ volatile(MARK_ASM("%c0") : : "i"(code) : "memory")
+
+uint16_t bench_marks_call(void *queue, struct rte_mbuf **pkts, uint16_t nb, bench_burst_fn fn);
+uint16_t bench_marks_empty(void *queue, struct rte_mbuf **pkts, uint16_t nb);
+
+/* Between the marks there is one instruction beside the function: the call. */
+/* clang-format off */
+__asm__(".text\n"
+	".type bench_marks_call, @function\n"
+	"bench_marks_call:\n"
+	"	pushq	%rbp\n" /* keeps the stack aligned for the call */
+	"	movq	%rsp, %rbp\n"
+	MARK_ASM(XSTR(MARK_BEGIN))
+	"	call	*%rcx\n"
+	MARK_ASM(XSTR(MARK_END))
+	"	popq	%rbp\n"
+	"	ret\n"
+	".size bench_marks_call, . - bench_marks_call\n"
+	".type bench_marks_empty, @function\n"
+	"bench_marks_empty:\n"
+	"	ret\n"
+	".size bench_marks_empty, . - bench_marks_empty\n");
+/* clang-format on */
+
+static bench_burst_fn rx_fn;
+static enum bench_side marked_side;
+
+/* A mark's code is a part of the instruction, so that each needs one of its own. */
+static void
+keep(unsigned int bucket)
+{
+	switch (bucket) {
+	case 0:
+		MARK(MARK_KEEP + 0);
+		break;
+	case 1:
+		MARK(MARK_KEEP + 1);
+		break;
+	case 2:
+		MARK(MARK_KEEP + 2);
+		break;
+	case 3:
+		MARK(MARK_KEEP + 3);
+		break;
+	case MARKS_EMPTY:
+		MARK(MARK_KEEP + MARKS_EMPTY);
+		break;
+	}
+}
+
+int
+bench_marks_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < EMPTY_CALLS; i++) {
+		bench_marks_call(NULL, NULL, 0, bench_marks_empty);
+		keep(MARKS_EMPTY);
+	}
+	return 0;
+}
+
+void
+bench_marks_port(const struct bench_port *port, enum bench_side side)
+{
+	rx_fn = port->fn[DIR_RX];
+	marked_side = side;
+}
+
+uint16_t
+bench_meter_marks(
+		bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t nb, uint64_t *cost)
+{
+	const uint16_t done = bench_marks_call(queue, pkts, nb, fn);
+
+	if (done == nb) {
+		keep(marked_side * NB_DIRS + (fn == rx_fn ? DIR_RX : DIR_TX));
+		(*cost)++;
+	}
+	return done;
+}
+
+void
+bench_marks_report(void)
+{
+	MARK(MARK_REPORT);
+}
+
+#else
+
+int
+bench_marks_init(void)
+{
+	return -ENOTSUP;
+}
+
+void
+bench_marks_port(const struct bench_port *port, enum bench_side side)
+{
+	(void)port;
+	(void)side;
+}
+
+uint16_t
+bench_meter_marks(
+		bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t nb, uint64_t *cost)
+{
+	(void)cost;
+	return fn(queue, pkts, nb);
+}
+
+void
+bench_marks_report(void)
+{
+}
+
+#endif
