@@ -39,16 +39,28 @@ class GuestDeadline(Exception):
     """Something did not happen in time."""
 
 
+def udp_socket():
+    """On the loopback, with room for what a busy reader leaves."""
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    end.bind(("127.0.0.1", 0))
+    for option in (socket.SO_RCVBUF, 33):     # 33: SO_RCVBUFFORCE, which only root may
+        try:
+            end.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
+        except OSError:
+            pass
+    return end
+
+
+def udp_loop():
+    """A socket that is its own peer."""
+    end = udp_socket()
+    end.connect(end.getsockname())
+    return end
+
+
 def udp_pair():
-    """Two sockets on the loopback that are each other's peer."""
-    pair = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
-    for end in pair:
-        end.bind(("127.0.0.1", 0))
-        for option in (socket.SO_RCVBUF, 33):     # 33: SO_RCVBUFFORCE, which only root may
-            try:
-                end.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
-            except OSError:
-                pass
+    """Two sockets that are each other's peer."""
+    pair = [udp_socket(), udp_socket()]
     pair[0].connect(pair[1].getsockname())
     pair[1].connect(pair[0].getsockname())
     return pair
@@ -56,7 +68,7 @@ def udp_pair():
 
 class Nic:
     """A virtio-net-pci device. netdev: "peer" (a socket here, .socket), "join" (the next NIC with
-    "join" is at the other end), or the value of a -netdev option, in which %(id)s is the name."""
+    "join" is at the other end), "loop" (what the guest sends comes back), or the value of a -netdev option, in which %(id)s is the name."""
 
     def __init__(self, props="", netdev="peer", slot=None, bus=None, bdf=None):
         """slot: on the bus, the next free one unless given; bdf: needed on other buses than the first"""
@@ -228,6 +240,10 @@ class Vm:
         if nic.netdev == "peer":
             nic.socket, theirs = udp_pair()
             netdev = "dgram,id=%s,local.type=fd,local.str=%d" % (nic.id, self.inherit(theirs))
+        elif nic.netdev == "loop":
+            nic.socket = udp_loop()
+            netdev = "dgram,id=%s,local.type=fd,local.str=%d" % (nic.id, self.inherit(nic.socket))
+            nic.socket = "handed over"
         elif nic.netdev == "join":
             if nic.socket is None:
                 other = next(n for n in self.nics[index + 1:] if n.netdev == "join")

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""What a packet costs in a guest: instructions and MMIO accesses of the burst calls of a PCI port of Sluice
+and of one of net_virtio, in one boot.
+
+sluice-bench in the guest marks the calls, a plug-in of QEMU's emulation (tests/vm/plugin/count.c) counts what
+lies between the marks: exact, whatever else the machine does. Each device gives back all that it gets.
+"""
+import json
+import os
+import shlex
+import threading
+import time
+
+import vmimage
+from vmimage import Trouble
+from vmqemu import Nic, Vm
+
+HEADER = os.path.join(vmimage.ROOT, ".sdk", "qemu", "qemu-plugin.h")
+SOURCE = os.path.join(vmimage.ROOT, "tests", "vm", "plugin", "count.c")
+MARKS = os.path.join(vmimage.ROOT, "app", "sluice-bench", "marks.h")
+BURST = 32
+DEADLINE_S = 120
+
+# name: (title, properties of the devices, options of sluice-bench). A device that sleeps for 100 ms after it has
+# looked does not want to be woken before: a driver need not ring meanwhile.
+CASES = {
+    "stock": ("stock QEMU features", "", []),
+    "scalar": ("stock QEMU features, no SIMD", "", ["--simd", "64"]),
+    "packed": ("packed rings", "packed=on", []),
+    "asleep": ("stock QEMU features, device sleeps", "tx=timer,x-txtimer=100000000", []),
+}
+
+
+def plugin():
+    """Path of the plug-in, built when it is older than what it is made of."""
+    if not os.path.exists(HEADER):
+        raise Trouble("no %s: run devtools/setup" % os.path.relpath(HEADER, vmimage.ROOT))
+    path = os.path.join(vmimage.CACHE, "count.so")
+    parts = (HEADER, SOURCE, MARKS)
+    if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, parts)):
+        os.makedirs(vmimage.CACHE, exist_ok=True)
+        vmimage.output(os.environ.get("CC", "gcc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC",
+            "-shared", "-isystem", os.path.dirname(HEADER), "-o", path, SOURCE)
+    return path
+
+
+class CostGuest:
+    """A guest with two devices per case, of which Sluice gets the first and net_virtio the second."""
+
+    def __init__(self, folder, build, cases=tuple(CASES)):
+        self.nics = {(case, side): Nic(CASES[case][1], "loop") for case in cases for side in "ab"}
+        os.makedirs(folder, exist_ok=True)
+        self.counts = os.path.join(folder, "counts")
+        self.vm = Vm(folder, list(self.nics.values()), build=build, cpus=1,
+            args=["-plugin", "file=%s,out=%s" % (plugin(), self.counts)])
+        self.vm.start()
+        self.nb_reports = 0
+
+    def stop(self):
+        self.vm.stop()
+
+    def features(self, nic):
+        """Names of what is negotiated now, None when no driver runs the device."""
+        status = self.vm.qmp("x-query-virtio-status",
+            path="/machine/peripheral/%s/virtio-backend" % nic.id.replace("n", "nic"))
+        if "DRIVER_OK" not in " ".join(status["status"]["statuses"]):
+            return None
+        got = status["guest-features"]
+        return sorted(text.split(":")[0] for kind in ("transports", "dev-features") for text in got.get(kind, []))
+
+    def run(self, case):
+        """The JSON of sluice-bench, the buckets of the plug-in, the features of both devices."""
+        nics = [self.nics[(case, side)] for side in "ab"]
+        command = ["sluice-bench", "--marks", "--burst", str(BURST), "--json", "/tmp/marks.json",
+            "-d", vmimage.PLUGIN, "--a", nics[0].bdf + ",sluice=1", "--b", nics[1].bdf] + CASES[case][2]
+        answer, features = [], [None, None]
+        worker = threading.Thread(target=lambda: answer.append(self.vm.run(
+            shlex.join(command) + " && cat /tmp/marks.json >/tmp/out.json", DEADLINE_S)), daemon=True)
+        worker.start()
+        while worker.is_alive():
+            for i, nic in enumerate(nics):
+                features[i] = self.features(nic) or features[i]
+            time.sleep(0.1)
+        if not answer:
+            raise Trouble("the guest ended\n" + self.vm.logs())
+        status, data = answer[0]
+        if status:
+            raise Trouble("%s in the guest: status %d\n%s" % (shlex.join(command), status,
+                data.decode(errors="replace")))
+        return json.loads(self.vm.check("cat /tmp/out.json")), self.report(), features
+
+    def report(self):
+        with open(self.counts, encoding="ascii") as file:
+            lines = file.read().splitlines()
+        if len(lines) != self.nb_reports + 1:
+            raise Trouble("the plug-in wrote %d reports, %d expected" % (len(lines), self.nb_reports + 1))
+        self.nb_reports += 1
+        return json.loads(lines[-1])
+
+
+def side_of(document, buckets, key, number):
+    """Per packet and per burst, of one driver."""
+    empty_calls, empty_insns = buckets[-1][:2]
+    # An empty function's only instruction is its own; the rest comes from the marks.
+    extra = empty_insns // empty_calls - 1
+    if extra != 1 or empty_insns != empty_calls * 2:
+        raise Trouble("%d calls of an empty function count as %d instructions, not 2 each"
+            % (empty_calls, empty_insns))
+    side = dict(document["rows"][0][key])
+    for direction, way in enumerate(("tx", "rx")):
+        calls, insns, stores, loads, most = buckets[2 * number + direction]
+        if calls == 0 or calls != document["rows"][0]["metrics"][way][key]:
+            raise Trouble("%s %s: %d full bursts for the plug-in, %s for sluice-bench" % (key, way, calls,
+                document["rows"][0]["metrics"][way][key]))
+        side[way] = {"bursts": calls, "instructions": (insns - calls * extra) / (calls * BURST),
+            "mmio_writes": stores / (calls * BURST), "mmio_writes_per_burst": stores / calls,
+            "most_mmio_writes": most, "mmio_reads_per_burst": loads / calls}
+    return side
+
+
+def measure_case(guest, case):
+    document, buckets, features = guest.run(case)
+    row = {"case": case, "title": CASES[case][0], "complete": True, "burst": BURST}
+    for number, key in enumerate("ab"):
+        row[key] = side_of(document, buckets, key, number)
+        row[key]["features"] = features[number]
+    return row
+
+
+def measure(folder, build, say):
+    """One row per case. A case that fails is not complete, and says why."""
+    rows = []
+    guest = CostGuest(folder, build)
+    try:
+        for number, case in enumerate(CASES, 1):
+            say("guest: %s, %d/%d" % (CASES[case][0], number, len(CASES)))
+            rows.append(measure_case(guest, case))
+    finally:
+        guest.stop()
+    return rows
+
+
+def show(rows):
+    """The table."""
+    print("%-36s %-4s %25s %8s %25s %14s" % ("64 B, burst 32, queue 256", "",
+        "instructions/packet A   B", "B/A", "MMIO writes/packet  A   B", "most/burst A B"))
+    for row in rows:
+        for way in ("tx", "rx"):
+            a, b = row["a"][way], row["b"][way]
+            print("%-36s %-4s %16.1f %8.1f %8.2f %16.4f %8.4f %12d %d" % (row["title"], way, a["instructions"],
+                b["instructions"], b["instructions"] / a["instructions"], a["mmio_writes"], b["mmio_writes"],
+                a["most_mmio_writes"], b["most_mmio_writes"]))
+        both = [set(row[key]["features"] or []) for key in "ab"]
+        print("    A: %s, %s; only A: %s; only B: %s" % (row["a"]["tx_mode"], row["a"]["rx_mode"],
+            " ".join(sorted(both[0] - both[1])) or "-", " ".join(sorted(both[1] - both[0])) or "-"))
+    print("A = net_sluice_pci, B = net_virtio; instructions and MMIO accesses inside the burst calls.")
