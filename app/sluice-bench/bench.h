@@ -21,6 +21,15 @@ enum bench_dir { DIR_TX, DIR_RX, NB_DIRS };
 /* What a measuring process does; bench_metric.h says what comes out. */
 enum bench_mode { MODE_STEP, MODE_CROSS, MODE_LATENCY, NB_MODES };
 
+/* What the application transmits. */
+enum bench_packets {
+	PACKETS_PLAIN,  /* mbufs of one pool that nobody else holds */
+	PACKETS_CLONES, /* indirect mbufs, attached to others */
+	PACKETS_SHARED, /* the application holds a reference during the call */
+	PACKETS_POOLS,  /* mbufs of two pools in turn */
+	NB_PACKETS
+};
+
 #define BENCH_METRICS 6 /* most that a mode has */
 #define BENCH_MAX_LIST 16
 #define BENCH_MAX_BURST 512
@@ -47,6 +56,8 @@ struct bench_opts {
 	enum bench_mode mode;
 	unsigned int frame_len;
 	unsigned int nb_segs; /* mbufs of a transmitted packet */
+	enum bench_packets packets;
+	unsigned int rx_mbufs; /* of the Rx pool; 0: enough at any time */
 	unsigned int nb_blocks;
 	unsigned int nb_restarts;
 	unsigned int nb_segments; /* step: of a window; its value is their median */
@@ -59,6 +70,7 @@ struct bench_opts {
 	uint64_t hide;       /* feature bits that the device does not offer */
 	bool allow_different;
 	bool is_cold;
+	bool is_shuffled; /* the device completes out of order */
 	bool rx_csum;
 	bool data_valid; /* the device says of each packet that its checksum is right */
 	bool count_instructions;

@@ -11,6 +11,7 @@
 
 #include <rte_cycles.h>
 
+#include "bench_packets.h"
 #include "null_server.h"
 
 #define DRAIN_POLLS 1000
@@ -32,41 +33,6 @@ bench_app_turn(struct bench_port *port)
 	if (port->turn == port->nb_pairs)
 		port->turn = 0;
 	return pair;
-}
-
-/* Packets of `nb_segs` mbufs each, from the pool's mbufs in `m`, into `pkts`. */
-static void
-build_packets(const struct bench_port *port, struct rte_mbuf **m, struct rte_mbuf **pkts,
-		uint16_t nb, unsigned int nb_segs)
-{
-	const uint16_t rest = port->frame_len / nb_segs;
-	uint16_t i;
-	unsigned int k;
-
-	for (i = 0; i < nb; i++, m += nb_segs) {
-		pkts[i] = m[0];
-		m[0]->pkt_len = port->frame_len;
-		m[0]->data_len = port->frame_len - rest * (nb_segs - 1);
-		m[0]->nb_segs = nb_segs;
-		for (k = 1; k < nb_segs; k++) {
-			m[k]->data_len = rest;
-			m[k - 1]->next = m[k];
-		}
-	}
-}
-
-int
-bench_app_build(struct bench_port *port, const struct bench_opts *opts, struct rte_mbuf **pkts)
-{
-	struct rte_mbuf *m[BENCH_MAX_BURST * BENCH_MAX_SEGS];
-	const uint16_t burst = opts->bursts.v[0];
-
-	if (rte_pktmbuf_alloc_bulk(port->pool[DIR_TX], m, burst * opts->nb_segs) != 0) {
-		fprintf(stderr, "sluice-bench: %s: the Tx pool ran dry\n", port->name);
-		return -ENOMEM;
-	}
-	build_packets(port, m, pkts, burst, opts->nb_segs);
-	return 0;
 }
 
 int
@@ -114,7 +80,7 @@ bench_app_tx(struct bench_port *port, const struct bench_opts *opts, uint16_t pa
 {
 	struct rte_mbuf *pkts[BENCH_MAX_BURST];
 	const uint16_t burst = opts->bursts.v[0];
-	int ret = bench_app_build(port, opts, pkts);
+	int ret = bench_packets_build(port, opts, pkts);
 	uint16_t sent;
 
 	if (ret != 0)
@@ -122,7 +88,9 @@ bench_app_tx(struct bench_port *port, const struct bench_opts *opts, uint16_t pa
 	sent = meter(port->fn[DIR_TX], port->queue[pair][DIR_TX], pkts, burst, &sum->cost[DIR_TX]);
 	sum->packets[DIR_TX] += sent;
 	sum->calls[DIR_TX]++;
-	return bench_app_sent(port, pkts, burst, sent);
+	ret = bench_app_sent(port, pkts, burst, sent);
+	bench_packets_done(opts, pkts, burst);
+	return ret;
 }
 
 /* The receive call of all applications. Packets or -errno. */

@@ -37,9 +37,6 @@ int bench_app_rx(struct bench_port *port, const struct bench_opts *opts, uint16_
 int bench_app_io(struct bench_port *port, const struct bench_opts *opts, uint16_t pair,
 		bench_meter meter, struct bench_cost *sum);
 
-/** New packets from the Tx pool, a burst of them. 0 or -errno. */
-int bench_app_build(struct bench_port *port, const struct bench_opts *opts, struct rte_mbuf **pkts);
-
 /** Count what a transmit call took of `nb` packets and free the rest. 0 or -errno. */
 int bench_app_sent(struct bench_port *port, struct rte_mbuf **pkts, uint16_t nb, uint16_t sent);
 

@@ -58,11 +58,13 @@ add_pci(struct arg_list *args, const struct bench_opts *opts)
 static unsigned int
 needed_mb(const struct bench_opts *opts)
 {
-	const uint64_t nb_dirs = bench_nb_sides(opts) * NB_DIRS;
-	const uint64_t pools = nb_dirs * bench_pool_mbufs(opts) * 2560;
-	const uint64_t rings = nb_dirs * opts->pairs.v[0] * opts->queues.v[0] * 128;
+	const uint64_t rings = NB_DIRS * opts->pairs.v[0] * opts->queues.v[0] * UINT64_C(128);
+	uint64_t pools = 0;
+	unsigned int i;
 
-	return RTE_MAX((pools + rings) / (1 << 20) + 64, UINT64_C(256));
+	for (i = 0; i < NB_POOLS; i++)
+		pools += bench_pool_mbufs(opts, i) * UINT64_C(2560);
+	return RTE_MAX(bench_nb_sides(opts) * (pools + rings) / (1 << 20) + 64, UINT64_C(256));
 }
 
 int

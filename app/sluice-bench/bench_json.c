@@ -13,6 +13,7 @@
 #include "bench_features.h"
 #include "bench_metric.h"
 #include "bench_opts.h"
+#include "bench_packets.h"
 
 static void
 put_string(FILE *f, const char *s)
@@ -72,12 +73,14 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 					  bench_mode_info(opts->mode)->name);
 	fprintf(f,
 			", \"frame_bytes\": %u, \"tx_segs\": %u, \"simd_bits\": %u, "
-			"\"pool_cache\": %u, \"cold\": %s, \"rx_csum\": %s, \"data_valid\": %s, \"restarts\": %u, "
+			"\"pool_cache\": %u, \"packets\": \"%s\", \"rx_mbufs\": %u, \"out_of_order\": %s, "
+			"\"cold\": %s, \"rx_csum\": %s, \"data_valid\": %s, \"restarts\": %u, "
 			"\"blocks\": %u, \"segments\": %u, \"window_ms\": %u,\n",
 			opts->frame_len, opts->nb_segs, opts->simd_bits, opts->pool_cache,
-			opts->is_cold ? "true" : "false", opts->rx_csum ? "true" : "false",
-			opts->data_valid ? "true" : "false", opts->nb_restarts, opts->nb_blocks,
-			opts->nb_segments, opts->window_ms);
+			bench_packets_name(opts->packets), opts->rx_mbufs,
+			opts->is_shuffled ? "true" : "false", opts->is_cold ? "true" : "false",
+			opts->rx_csum ? "true" : "false", opts->data_valid ? "true" : "false",
+			opts->nb_restarts, opts->nb_blocks, opts->nb_segments, opts->window_ms);
 }
 
 static void

@@ -18,6 +18,7 @@
 #include <rte_cycles.h>
 
 #include "bench_app.h"
+#include "bench_packets.h"
 #include "bench_cross.h"
 
 #define STAMP_OFFSET 48 /* behind the headers of a frame of 60 bytes */
@@ -100,7 +101,7 @@ send_burst(struct run *r, uint64_t stamp)
 	const uint16_t nb = r->opts->bursts.v[0];
 	uint64_t before;
 	uint16_t i, sent;
-	int ret = bench_app_build(r->port, r->opts, pkts);
+	int ret = bench_packets_build(r->port, r->opts, pkts);
 
 	if (ret != 0)
 		return ret;

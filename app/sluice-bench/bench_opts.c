@@ -11,14 +11,13 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench_features.h"
 #include "bench_metric.h"
-#include "bench_port.h"
+#include "bench_packets.h"
 
 enum {
 	OPT_MODE = 256,
@@ -33,6 +32,8 @@ enum {
 	OPT_LOAD,
 	OPT_SIZE,
 	OPT_SEGS,
+	OPT_PACKETS,
+	OPT_RX_MBUFS,
 	OPT_BLOCKS,
 	OPT_RESTARTS,
 	OPT_SEGMENTS,
@@ -45,6 +46,7 @@ enum {
 	OPT_HIDE,
 	OPT_ALLOW_DIFFERENT,
 	OPT_COLD,
+	OPT_OUT_OF_ORDER,
 	OPT_RX_CSUM,
 	OPT_DATA_VALID,
 	OPT_INSTRUCTIONS,
@@ -70,6 +72,8 @@ static const struct option long_options[] = {
 	{ "load", required_argument, NULL, OPT_LOAD },
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "segs", required_argument, NULL, OPT_SEGS },
+	{ "packets", required_argument, NULL, OPT_PACKETS },
+	{ "rx-mbufs", required_argument, NULL, OPT_RX_MBUFS },
 	{ "blocks", required_argument, NULL, OPT_BLOCKS },
 	{ "restarts", required_argument, NULL, OPT_RESTARTS },
 	{ "segments", required_argument, NULL, OPT_SEGMENTS },
@@ -83,6 +87,7 @@ static const struct option long_options[] = {
 	{ "hide", required_argument, NULL, OPT_HIDE },
 	{ "allow-different", no_argument, NULL, OPT_ALLOW_DIFFERENT },
 	{ "cold", no_argument, NULL, OPT_COLD },
+	{ "out-of-order", no_argument, NULL, OPT_OUT_OF_ORDER },
 	{ "rx-csum", no_argument, NULL, OPT_RX_CSUM },
 	{ "data-valid", no_argument, NULL, OPT_DATA_VALID },
 	{ "instructions", no_argument, NULL, OPT_INSTRUCTIONS },
@@ -109,7 +114,10 @@ static const char usage[] =
 		"  --pairs LIST         queue pairs, polled in turn (1)\n"
 		"  --load LIST          latency: percent of what the slower side can echo (10,50,90)\n"
 		"  --size N             packet bytes (64)            --cold         rings out of the cache\n"
-		"  --segs N             mbufs of a Tx packet (1)\n"
+		"  --segs N             mbufs of a Tx packet (1)     --out-of-order the device completes so\n"
+		"  --packets KIND       Tx: plain (default), clones (indirect mbufs), shared (with a second\n"
+		"                       reference), pools (of two pools in turn)\n"
+		"  --rx-mbufs N         in the Rx pool, without cache: one that runs dry (plenty)\n"
 		"  --rx-csum            Rx checksum offload on       --simd BITS    EAL's SIMD limit\n"
 		"  --data-valid         with it, and model n2: the device says of each packet that it is right\n"
 		"  --pool-cache N       mempool cache (256)          --core N       core (the last)\n"
@@ -203,6 +211,8 @@ parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *te
 		return parse_list(name, text, 1, 100, &opts->loads);
 	case OPT_SIZE:
 		return parse_number(name, text, 60, 1518, &opts->frame_len);
+	case OPT_RX_MBUFS:
+		return parse_number(name, text, 4, 1 << 20, &opts->rx_mbufs);
 	case OPT_SEGS:
 		return parse_number(name, text, 1, BENCH_MAX_SEGS, &opts->nb_segs);
 	case OPT_BLOCKS:
@@ -253,6 +263,21 @@ parse_mode(const char *text, enum bench_mode *mode)
 }
 
 static int
+parse_packets(const char *text, enum bench_packets *packets)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_PACKETS; i++)
+		if (strcmp(bench_packets_name(i), text) == 0) {
+			*packets = i;
+			return 0;
+		}
+	fprintf(stderr, "sluice-bench: --packets: '%s' is none of plain, clones, shared, pools\n",
+			text);
+	return -EINVAL;
+}
+
+static int
 parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 {
 	switch (opt) {
@@ -277,6 +302,11 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 		return bench_features_parse(text, &opts->hide);
 	case OPT_ALLOW_DIFFERENT:
 		opts->allow_different = true;
+		return 0;
+	case OPT_PACKETS:
+		return parse_packets(text, &opts->packets);
+	case OPT_OUT_OF_ORDER:
+		opts->is_shuffled = true;
 		return 0;
 	case OPT_COLD:
 		opts->is_cold = true;
@@ -310,114 +340,6 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 	}
 }
 
-/* Before EAL starts: afterwards this thread may use one core only. */
-static int
-choose_cores(struct bench_opts *opts)
-{
-	int *const core[2] = { &opts->core, &opts->device_core };
-	const bool need_two = bench_mode_info(opts->mode)->has_device_thread;
-	cpu_set_t cpus;
-	int i;
-
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
-		return -errno;
-	for (i = 0; i < 2; i++)
-		if (*core[i] >= 0 && !CPU_ISSET(*core[i], &cpus)) {
-			fprintf(stderr, "sluice-bench: core %d is none of those we may use\n",
-					*core[i]);
-			return -EINVAL;
-		}
-	for (i = CPU_SETSIZE - 1; i >= 0 && opts->core < 0; i--)
-		if (CPU_ISSET(i, &cpus) && i != opts->device_core)
-			opts->core = i;
-	for (i = 0; i < CPU_SETSIZE && opts->device_core < 0; i++)
-		if (CPU_ISSET(i, &cpus) && i != opts->core)
-			opts->device_core = i;
-	if (need_two &&
-			(opts->core < 0 || opts->device_core < 0 ||
-					opts->core == opts->device_core)) {
-		fprintf(stderr, "sluice-bench: --mode %s needs two cores\n",
-				bench_mode_info(opts->mode)->name);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Options that are for one mode only. */
-static int
-check_mode(const struct bench_opts *opts)
-{
-	const char *bad = NULL;
-
-#ifndef RTE_ARCH_X86
-	if (opts->count_instructions || opts->is_cold) {
-		fprintf(stderr, "sluice-bench: --instructions and --cold need an x86 CPU\n");
-		return -ENOTSUP;
-	}
-#endif
-	if ((bench_is_pci(opts->vdev[SIDE_A]) || bench_is_pci(opts->vdev[SIDE_B])) &&
-			!opts->count_instructions) {
-		fprintf(stderr,
-				"sluice-bench: a PCI device is for --instructions and --marks: "
-				"times would be those of an emulator\n");
-		return -EINVAL;
-	}
-	if (opts->mode != MODE_STEP && opts->count_instructions)
-		bad = opts->use_marks ? "--marks" : "--instructions";
-	else if (opts->mode != MODE_STEP && opts->is_cold)
-		bad = "--cold";
-	else if (opts->mode != MODE_STEP && (opts->pairs.nb > 1 || opts->pairs.v[0] > 1))
-		bad = "--pairs";
-	else if (opts->mode == MODE_LATENCY && opts->nb_segs > 1)
-		bad = "--segs";
-	if (bad == NULL)
-		return 0;
-	fprintf(stderr, "sluice-bench: %s is not for --mode %s\n", bad,
-			bench_mode_info(opts->mode)->name);
-	return -EINVAL;
-}
-
-static int
-check(const struct bench_opts *opts)
-{
-	unsigned int q, b;
-
-	if (opts->data_valid &&
-			(!opts->rx_csum || opts->models.nb != 1 || opts->models.v[0] != NULL_N2)) {
-		fprintf(stderr,
-				"sluice-bench: --data-valid needs --rx-csum and --model n2: without "
-				"its data a packet has no checksum\n");
-		return -EINVAL;
-	}
-	for (q = 0; q < opts->queues.nb; q++)
-		for (b = 0; b < opts->bursts.nb; b++)
-			if (opts->bursts.v[b] > opts->queues.v[q]) {
-				fprintf(stderr,
-						"sluice-bench: --burst %u does not fit in "
-						"--queue %u\n",
-						opts->bursts.v[b], opts->queues.v[q]);
-				return -EINVAL;
-			}
-	return check_mode(opts);
-}
-
-/* What depends on the mode and was not given. */
-static void
-set_defaults(struct bench_opts *opts)
-{
-	/* instructions are exact: one process tells all */
-	if (opts->nb_restarts == 0)
-		opts->nb_restarts = opts->count_instructions ? 1 : 3;
-	if (opts->nb_blocks == 0)
-		opts->nb_blocks = opts->mode == MODE_STEP ? 40 : 20;
-	if (opts->window_ms == 0)
-		opts->window_ms = opts->mode == MODE_LATENCY ? 20 : 50;
-	if (opts->loads.nb == 0)
-		opts->loads = opts->mode == MODE_LATENCY ?
-				(struct bench_list){ 3, { 10, 50, 90 } } :
-				(struct bench_list){ 1, { 100 } };
-}
-
 int
 bench_opts_parse(struct bench_opts *opts, int argc, char **argv)
 {
@@ -448,11 +370,9 @@ bench_opts_parse(struct bench_opts *opts, int argc, char **argv)
 				argv[optind]);
 		return -EINVAL;
 	}
-	set_defaults(opts);
 	opts->nb_eal_args = argc - optind;
 	opts->eal_args = argv + optind;
-	ret = check(opts);
-	return ret != 0 ? ret : choose_cores(opts);
+	return bench_opts_complete(opts);
 }
 
 char **

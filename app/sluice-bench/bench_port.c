@@ -21,6 +21,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include "bench_packets.h"
 #include "null_server.h"
 
 #define SETTLE_US 50000
@@ -127,33 +128,49 @@ bench_port_write_headers(struct bench_port *port)
 }
 
 unsigned int
-bench_pool_mbufs(const struct bench_opts *opts)
+bench_pool_mbufs(const struct bench_opts *opts, enum bench_pool pool)
 {
+	if (pool == POOL_TX2 && opts->packets != PACKETS_POOLS)
+		return 0;
+	if (pool == POOL_RX && opts->rx_mbufs != 0)
+		return opts->rx_mbufs;
 	/* a full ring, what a driver holds back, the cache's overflow mark, bursts in flight */
 	return opts->nb_segs * opts->pairs.v[0] * (2 * opts->queues.v[0] + 1024) +
 			2 * opts->pool_cache;
 }
 
 static int
+make_pool(struct bench_port *port, const struct bench_opts *opts, enum bench_side side,
+		enum bench_pool pool)
+{
+	static const char *const names[NB_POOLS] = { "tx", "rx", "tx2" };
+	const unsigned int nb = bench_pool_mbufs(opts, pool);
+	/* of a scarce pool a cache would hold back what there is */
+	const bool is_scarce = pool == POOL_RX && opts->rx_mbufs != 0;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	snprintf(name, sizeof(name), "bench_%u_%s", side, names[pool]);
+	port->pool[pool] = rte_pktmbuf_pool_create(name, nb, is_scarce ? 0 : opts->pool_cache, 0,
+			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (port->pool[pool] == NULL) {
+		fprintf(stderr, "sluice-bench: pool of %u mbufs: %s; try --mem\n", nb,
+				rte_strerror(rte_errno));
+		return -rte_errno;
+	}
+	rte_mempool_obj_iter(port->pool[pool], pool == POOL_RX ? init_rx_mbuf : init_tx_mbuf, port);
+	return 0;
+}
+
+static int
 make_pools(struct bench_port *port, const struct bench_opts *opts, enum bench_side side)
 {
-	static rte_mempool_obj_cb_t *const init[NB_DIRS] = { init_tx_mbuf, init_rx_mbuf };
-	const unsigned int nb = bench_pool_mbufs(opts);
-	char name[RTE_MEMPOOL_NAMESIZE];
-	int dir;
+	unsigned int i;
+	int ret = 0;
 
-	for (dir = 0; dir < NB_DIRS; dir++) {
-		snprintf(name, sizeof(name), "bench_%u_%s", side, dir == DIR_TX ? "tx" : "rx");
-		port->pool[dir] = rte_pktmbuf_pool_create(name, nb, opts->pool_cache, 0,
-				RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-		if (port->pool[dir] == NULL) {
-			fprintf(stderr, "sluice-bench: pool of %u mbufs: %s; try --mem\n", nb,
-					rte_strerror(rte_errno));
-			return -rte_errno;
-		}
-		rte_mempool_obj_iter(port->pool[dir], init[dir], port);
-	}
-	return 0;
+	for (i = 0; i < NB_POOLS && ret == 0; i++)
+		if (bench_pool_mbufs(opts, i) != 0)
+			ret = make_pool(port, opts, side, i);
+	return ret != 0 ? ret : bench_packets_init(port, opts);
 }
 
 /* "net_x3,a=1" and "b=2" to the vdev net_x<side> with "a=1,b=2" and what the bench adds. */
@@ -301,6 +318,7 @@ attach_device(struct bench_port *port, const struct bench_opts *opts)
 	make_frame(frame, port->frame_len);
 	port->generation = null_server_generation(port->slot);
 	ret = null_dev_attach(port->dev, vid, port->nb_pairs, frame, port->frame_len);
+	port->dev->is_shuffled = opts->is_shuffled;
 	if (ret != 0)
 		fprintf(stderr, "sluice-bench: %s: no rings behind the socket\n", port->name);
 	if (opts->data_valid) {
@@ -367,7 +385,8 @@ bench_port_sync(struct bench_port *port)
 int
 bench_port_close(struct bench_port *port)
 {
-	int dir, ret = 0;
+	unsigned int i;
+	int ret = 0;
 
 	if (port->dev != NULL)
 		null_dev_detach(port->dev);
@@ -380,15 +399,16 @@ bench_port_close(struct bench_port *port)
 	null_server_close(port->slot);
 	free(port->dev);
 	port->dev = NULL;
-	for (dir = 0; dir < NB_DIRS; dir++) {
-		if (port->pool[dir] != NULL && !rte_mempool_full(port->pool[dir])) {
+	bench_packets_fini(port);
+	for (i = 0; i < NB_POOLS; i++) {
+		if (port->pool[i] != NULL && !rte_mempool_full(port->pool[i])) {
 			fprintf(stderr, "sluice-bench: %s kept %u mbufs of its %s pool\n",
-					port->name, rte_mempool_in_use_count(port->pool[dir]),
-					dir == DIR_TX ? "Tx" : "Rx");
+					port->name, rte_mempool_in_use_count(port->pool[i]),
+					i == POOL_RX ? "Rx" : "Tx");
 			ret = -EBUSY;
 		}
-		rte_mempool_free(port->pool[dir]);
-		port->pool[dir] = NULL;
+		rte_mempool_free(port->pool[i]);
+		port->pool[i] = NULL;
 	}
 	return ret;
 }

@@ -15,6 +15,9 @@
 
 typedef uint16_t (*bench_burst_fn)(void *queue, struct rte_mbuf **pkts, uint16_t nb);
 
+/* A direction's pool has its number. */
+enum bench_pool { POOL_TX = DIR_TX, POOL_RX = DIR_RX, POOL_TX2, NB_POOLS };
+
 struct bench_port {
 	/* constant after start */
 	char driver[BENCH_NAME_LEN];
@@ -33,7 +36,9 @@ struct bench_port {
 	uint16_t nb_pairs;
 	bench_burst_fn fn[NB_DIRS];
 	void *queue[NULL_MAX_PAIRS][NB_DIRS];
-	struct rte_mempool *pool[NB_DIRS];
+	struct rte_mempool *pool[NB_POOLS];
+	struct rte_mbuf *original[BENCH_MAX_BURST]; /* of clones */
+	uint16_t nb_originals;
 	struct null_dev *dev;
 	unsigned int generation; /* of the server's memory, as `dev` knows it */
 	/* counted by the application's part */
@@ -47,8 +52,8 @@ struct bench_port {
 /** Is this the address of a PCI device ("0000:00:04.0,devargs"), and not a vdev? */
 bool bench_is_pci(const char *name);
 
-/** Objects of each pool. */
-unsigned int bench_pool_mbufs(const struct bench_opts *opts);
+/** Objects of the pools of a port, 0: it has no such pool. */
+unsigned int bench_pool_mbufs(const struct bench_opts *opts, enum bench_pool pool);
 
 /** Name, devargs, socket and pools; does not create the vdev. 0 or -errno. */
 int bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum bench_side side);

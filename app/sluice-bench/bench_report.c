@@ -20,6 +20,7 @@
 #include "bench_features.h"
 #include "bench_metric.h"
 #include "bench_opts.h"
+#include "bench_packets.h"
 
 #define MIN_IDLE 0.20 /* of the device, so that the driver is what was measured */
 #define MAX_DISTURBED 0.10
@@ -170,13 +171,15 @@ bench_report_head(const struct bench_machine *machine, const struct bench_opts *
 	printf("%s, %s, core %d", machine->cpu, machine->kernel, opts->core);
 	if (mode->has_device_thread)
 		printf(", device on core %d", opts->device_core);
-	printf(", load %.2f\n%s, %s, %s%s%s, %u B packets of %u Tx segment(s), SIMD limit ",
+	printf(", load %.2f\n%s, %s, %s%s%s%s%s, %u B packets (%s) of %u Tx segment(s), SIMD limit ",
 			machine->load, machine->dpdk, machine->when, mode->title,
 			opts->is_cold ? ", cold rings" : "",
+			opts->is_shuffled ? ", completed out of order" : "",
+			opts->rx_mbufs != 0 ? ", Rx pool that runs dry" : "",
 			opts->data_valid              ? ", Rx checksum offload, all right" :
 					opts->rx_csum ? ", Rx checksum offload" :
 							"",
-			opts->frame_len, opts->nb_segs);
+			opts->frame_len, bench_packets_name(opts->packets), opts->nb_segs);
 	if (opts->simd_bits != 0)
 		printf("%u bits\n", opts->simd_bits);
 	else

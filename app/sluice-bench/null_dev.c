@@ -10,19 +10,13 @@
 #include "null_dev.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
 #include <rte_common.h>
-
-#ifdef RTE_ARCH_X86
-#include <immintrin.h>
-#endif
 
 #define HAS(features, bit) (((features) >> (bit)) & 1)
 
@@ -154,11 +148,30 @@ ring_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *buf)
 	return dev->is_packed ? null_packed_pop(dev, ring, buf) : null_split_pop(dev, ring, buf);
 }
 
+/* The same sequence in each run, so that counts of instructions repeat. */
+static void
+shuffle(struct null_dev *dev, struct null_ring *ring)
+{
+	uint16_t i;
+
+	for (i = ring->nb_shadow - 1; i > 0; i--) {
+		const struct null_used last = ring->used_shadow[i];
+		uint16_t other;
+
+		dev->shuffle_state = dev->shuffle_state * 1664525 + 1013904223;
+		other = (dev->shuffle_state >> 16) % (i + 1);
+		ring->used_shadow[i] = ring->used_shadow[other];
+		ring->used_shadow[other] = last;
+	}
+}
+
 static void
 ring_flush(struct null_dev *dev, struct null_ring *ring)
 {
 	if (ring->nb_shadow == 0)
 		return;
+	if (dev->is_shuffled)
+		shuffle(dev, ring);
 	if (dev->is_packed)
 		null_packed_flush(dev, ring);
 	else
@@ -307,7 +320,9 @@ rx_put_many(struct null_dev *dev, struct null_ring *ring, enum null_model model,
 	const uint32_t nb_bufs = rx_take(dev, ring, bufs, need);
 	uint32_t left = need, i;
 
-	if (nb_bufs == 0)
+	if (nb_bufs != 0 && dev->is_shuffled)
+		dev->error = "the buffers of one packet cannot be shuffled";
+	if (nb_bufs == 0 || dev->error != NULL)
 		return false;
 	/* such a packet must say so whatever the model is */
 	model_write_header(dev, &bufs[0], nb_bufs);
@@ -424,67 +439,4 @@ null_dev_counts(const struct null_dev *dev)
 		sum.rx_packets += dev->rx[i].packets;
 	}
 	return sum;
-}
-
-static void
-flush_range(const void *start, size_t len)
-{
-#ifdef RTE_ARCH_X86
-	const char *p = start;
-	size_t off;
-
-	for (off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
-		_mm_clflush(p + off);
-	_mm_mfence();
-#else
-	RTE_SET_USED(start);
-	RTE_SET_USED(len);
-#endif
-}
-
-static void
-ring_flush_lines(const struct null_dev *dev, const struct null_ring *ring)
-{
-	const size_t size = ring->size;
-
-	flush_range(ring->vring.desc, size * sizeof(struct vring_desc));
-	if (dev->is_packed)
-		return;
-	flush_range(ring->vring.avail, sizeof(struct vring_avail) + size * sizeof(uint16_t));
-	flush_range(ring->vring.used,
-			sizeof(struct vring_used) + size * sizeof(struct vring_used_elem));
-}
-
-void
-null_dev_flush_rings(struct null_dev *dev)
-{
-	uint16_t i;
-
-	for (i = 0; i < dev->nb_pairs; i++) {
-		ring_flush_lines(dev, &dev->rx[i]);
-		ring_flush_lines(dev, &dev->tx[i]);
-	}
-}
-
-static uint64_t
-ring_kicks(const struct null_ring *ring)
-{
-	struct pollfd pfd = { .fd = ring->vring.kickfd, .events = POLLIN };
-	uint64_t count = 0;
-
-	/* librte_vhost does not read the eventfd of a raw vring, so its counter is the number */
-	if (pfd.fd < 0 || poll(&pfd, 1, 0) != 1 || !(pfd.revents & POLLIN))
-		return 0;
-	return read(pfd.fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
-}
-
-uint64_t
-null_dev_kicks(struct null_dev *dev)
-{
-	uint64_t nb = 0;
-	uint16_t i;
-
-	for (i = 0; i < dev->nb_pairs; i++)
-		nb += ring_kicks(&dev->rx[i]) + ring_kicks(&dev->tx[i]);
-	return nb;
 }

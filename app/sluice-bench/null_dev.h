@@ -93,11 +93,13 @@ struct null_dev {
 	enum null_model model;
 	uint8_t hdr_flags;      /* in the header of received packets */
 	bool must_write_header; /* of received packets, also in model N0 */
+	bool is_shuffled; /* the buffers of a batch are used in any order; not with IN_ORDER */
 	/* owned by the thread that steps the device */
 	struct null_ring rx[NULL_MAX_PAIRS];
 	struct null_ring tx[NULL_MAX_PAIRS];
-	struct null_region last;       /* of the memory table, met last */
-	uint64_t nb_not_echoed;        /* for want of a receive buffer */
+	struct null_region last; /* of the memory table, met last */
+	uint64_t nb_not_echoed;  /* for want of a receive buffer */
+	uint32_t shuffle_state;
 	uint64_t sink;                 /* keeps the loads of N1 and N2 alive */
 	const char *error;             /* NULL while the driver behaves */
 	uint8_t frame[NULL_MAX_FRAME]; /* what N2 writes */

@@ -2,6 +2,7 @@
 # Copyright(c) 2026 The Sluice authors
 """sluice-bench runs in every mode, gives all blocks that were asked for, and accounts for all packets.
 Nothing is said about the figures: other tests may run at the same time."""
+import json
 import math
 import os
 
@@ -15,6 +16,16 @@ MODES = {
     "step_pairs": ["--segments", "3", "--pairs", "8"],
     "step_burst1": ["--segments", "3", "--burst", "1"],
     "step_segs": ["--segments", "3", "--segs", "3"],
+    "step_clones": ["--segments", "3", "--packets", "clones"],
+    "step_shared": ["--segments", "3", "--packets", "shared"],
+    "step_pools": ["--segments", "3", "--packets", "pools"],
+    "step_dry": ["--segments", "3", "--rx-mbufs", "256"],
+    "step_tiny": ["--segments", "3", "--queue", "32"],
+    "step_cold": ["--segments", "3", "--cold"],
+    # Split and packed rings complete differently.
+    "step_shuffled": ["--segments", "3", "--out-of-order", "--a-args", "packed_vq=0"],
+    "step_shuffledpacked": ["--segments", "3", "--out-of-order", "--a-args", "packed_vq=1", "--b-args",
+        "packed_vq=1"],
     # Windows long enough that both threads get to run when other programs share the cores.
     "cross": ["--mode", "cross", "--window", "100"],
     "latency": ["--mode", "latency", "--window", "50", "--load", "10,90"],
@@ -49,6 +60,45 @@ def test_different_features_are_refused(tmp_path):
             "--b-args", "packed_vq=0", "--hide", "event_idx")
     assert "status 3" in str(error.value)
     assert "ring_packed" in str(error.value)
+
+
+@pytest.mark.parametrize("driver", ["net_null", "net_ring"])
+def test_control_rows(tmp_path, driver):
+    """Drivers without a device say what the least is; nobody shall take that for a comparison."""
+    document = bench.run(tmp_path / "out.json", *SHORT, "--blocks", "2", "--segments", "3", "--b", driver)
+    assert document["rows"][0]["complete"]
+    assert document["rows"][0]["remark"] == "control row: a side without a virtio device"
+
+
+REFUSED = {
+    "clones_of_segments": (["--packets", "clones", "--segs", "2"], "--packets clones is for packets of one segment"),
+    "clones_with_time": (["--packets", "clones", "--mode", "latency"], "--packets is not for --mode latency"),
+    "unknown_packets": (["--packets", "big"], "'big' is none of plain, clones, shared, pools"),
+    "pool_below_ring": (["--rx-mbufs", "100"], "--rx-mbufs 100 does not fill --pairs 1 of --queue 256"),
+    "pool_in_cross": (["--rx-mbufs", "300", "--mode", "cross"], "--rx-mbufs is not for --mode cross"),
+    "cold_cross": (["--cold", "--mode", "cross"], "--cold is not for --mode cross"),
+    "burst_above_queue": (["--queue", "32", "--burst", "64"], "--burst 64 does not fit in --queue 32"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(tmp_path, name):
+    options, text = REFUSED[name]
+    with pytest.raises(AssertionError) as error:
+        bench.run(tmp_path / "out.json", *options)
+    assert "status 2" in str(error.value)
+    assert text in str(error.value)
+
+
+def test_too_few_blocks_give_no_ratio(tmp_path):
+    """A driver that does not start: the row is there, without a number."""
+    with pytest.raises(AssertionError) as error:
+        bench.run(tmp_path / "out.json", *SHORT, "--blocks", "2", "--a-args", "no_such_key=1")
+    assert "status 1" in str(error.value)
+    assert "NOT MEASURED" in str(error.value)
+    with open(tmp_path / "out.json", encoding="utf-8") as file:
+        row = json.load(file)["rows"][0]
+    assert row["complete"] is False and "metrics" not in row
 
 
 def test_marks_change_nothing(tmp_path):

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* What the options say together: which exclude each other, and what follows from the mode. */
+#include "bench_opts.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+
+#include "bench_metric.h"
+#include "bench_packets.h"
+#include "bench_port.h"
+
+/* Before EAL starts: afterwards this thread may use one core only. */
+static int
+choose_cores(struct bench_opts *opts)
+{
+	int *const core[2] = { &opts->core, &opts->device_core };
+	const bool need_two = bench_mode_info(opts->mode)->has_device_thread;
+	cpu_set_t cpus;
+	int i;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+		return -errno;
+	for (i = 0; i < 2; i++)
+		if (*core[i] >= 0 && !CPU_ISSET(*core[i], &cpus)) {
+			fprintf(stderr, "sluice-bench: core %d is none of those we may use\n",
+					*core[i]);
+			return -EINVAL;
+		}
+	for (i = CPU_SETSIZE - 1; i >= 0 && opts->core < 0; i--)
+		if (CPU_ISSET(i, &cpus) && i != opts->device_core)
+			opts->core = i;
+	for (i = 0; i < CPU_SETSIZE && opts->device_core < 0; i++)
+		if (CPU_ISSET(i, &cpus) && i != opts->core)
+			opts->device_core = i;
+	if (need_two &&
+			(opts->core < 0 || opts->device_core < 0 ||
+					opts->core == opts->device_core)) {
+		fprintf(stderr, "sluice-bench: --mode %s needs two cores\n",
+				bench_mode_info(opts->mode)->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Options that are for one mode only. */
+static int
+check_mode(const struct bench_opts *opts)
+{
+	const char *bad = NULL;
+
+#ifndef RTE_ARCH_X86
+	if (opts->count_instructions || opts->is_cold) {
+		fprintf(stderr, "sluice-bench: --instructions and --cold need an x86 CPU\n");
+		return -ENOTSUP;
+	}
+#endif
+	if ((bench_is_pci(opts->vdev[SIDE_A]) || bench_is_pci(opts->vdev[SIDE_B])) &&
+			!opts->count_instructions) {
+		fprintf(stderr,
+				"sluice-bench: a PCI device is for --instructions and --marks: "
+				"times would be those of an emulator\n");
+		return -EINVAL;
+	}
+	if (opts->mode != MODE_STEP && opts->count_instructions)
+		bad = opts->use_marks ? "--marks" : "--instructions";
+	else if (opts->mode != MODE_STEP && opts->is_cold)
+		bad = "--cold";
+	else if (opts->mode != MODE_STEP && (opts->pairs.nb > 1 || opts->pairs.v[0] > 1))
+		bad = "--pairs";
+	else if (opts->mode == MODE_LATENCY && opts->nb_segs > 1)
+		bad = "--segs";
+	else if (opts->mode == MODE_LATENCY && opts->packets != PACKETS_PLAIN)
+		bad = "--packets";
+	else if (opts->mode != MODE_STEP && opts->rx_mbufs != 0)
+		bad = "--rx-mbufs";
+	if (bad == NULL)
+		return 0;
+	fprintf(stderr, "sluice-bench: %s is not for --mode %s\n", bad,
+			bench_mode_info(opts->mode)->name);
+	return -EINVAL;
+}
+
+static int
+check_packets(const struct bench_opts *opts)
+{
+	if (opts->packets == PACKETS_PLAIN || opts->nb_segs == 1)
+		return 0;
+	fprintf(stderr, "sluice-bench: --packets %s is for packets of one segment, not --segs %u\n",
+			bench_packets_name(opts->packets), opts->nb_segs);
+	return -EINVAL;
+}
+
+/* A pool that cannot fill the rings once would measure nothing. */
+static int
+check_rx_mbufs(const struct bench_opts *opts)
+{
+	unsigned int q, p;
+
+	for (q = 0; q < opts->queues.nb && opts->rx_mbufs != 0; q++)
+		for (p = 0; p < opts->pairs.nb; p++)
+			if (opts->rx_mbufs < opts->queues.v[q] * opts->pairs.v[p]) {
+				fprintf(stderr,
+						"sluice-bench: --rx-mbufs %u does not fill "
+						"--pairs %u of --queue %u\n",
+						opts->rx_mbufs, opts->pairs.v[p],
+						opts->queues.v[q]);
+				return -EINVAL;
+			}
+	return 0;
+}
+
+static int
+check(const struct bench_opts *opts)
+{
+	unsigned int q, b;
+	int ret;
+
+	if (opts->data_valid &&
+			(!opts->rx_csum || opts->models.nb != 1 || opts->models.v[0] != NULL_N2)) {
+		fprintf(stderr,
+				"sluice-bench: --data-valid needs --rx-csum and --model n2: without "
+				"its data a packet has no checksum\n");
+		return -EINVAL;
+	}
+	for (q = 0; q < opts->queues.nb; q++)
+		for (b = 0; b < opts->bursts.nb; b++)
+			if (opts->bursts.v[b] > opts->queues.v[q]) {
+				fprintf(stderr,
+						"sluice-bench: --burst %u does not fit in "
+						"--queue %u\n",
+						opts->bursts.v[b], opts->queues.v[q]);
+				return -EINVAL;
+			}
+	ret = check_packets(opts);
+	if (ret == 0)
+		ret = check_rx_mbufs(opts);
+	return ret != 0 ? ret : check_mode(opts);
+}
+
+/* What depends on the mode and was not given. */
+static void
+set_defaults(struct bench_opts *opts)
+{
+	if (opts->is_shuffled)
+		opts->hide |= UINT64_C(1)
+				<< 35; /* VIRTIO_F_IN_ORDER, which the device would break */
+	/* instructions are exact: one process tells all */
+	if (opts->nb_restarts == 0)
+		opts->nb_restarts = opts->count_instructions ? 1 : 3;
+	if (opts->nb_blocks == 0)
+		opts->nb_blocks = opts->mode == MODE_STEP ? 40 : 20;
+	if (opts->window_ms == 0)
+		opts->window_ms = opts->mode == MODE_LATENCY ? 20 : 50;
+	if (opts->loads.nb == 0)
+		opts->loads = opts->mode == MODE_LATENCY ?
+				(struct bench_list){ 3, { 10, 50, 90 } } :
+				(struct bench_list){ 1, { 100 } };
+}
+
+int
+bench_opts_complete(struct bench_opts *opts)
+{
+	int ret;
+
+	set_defaults(opts);
+	ret = check(opts);
+	return ret != 0 ? ret : choose_cores(opts);
+}
