@@ -125,6 +125,9 @@ def measure_case(guest, case):
     for number, key in enumerate("ab"):
         row[key] = side_of(document, buckets, key, number)
         row[key]["features"] = features[number]
+    only = [sorted(set(features[i] or []) - set(features[1 - i] or [])) for i in (0, 1)]
+    row["remark"] = "guest, %s: only A has %s, only B %s" % (row["title"],
+        *(" ".join(name.replace("VIRTIO_", "") for name in names) or "nothing" for names in only))
     return row
 
 
@@ -151,7 +154,5 @@ def show(rows):
             print("%-36s %-4s %16.1f %8.1f %8.2f %16.4f %8.4f %12d %d" % (row["title"], way, a["instructions"],
                 b["instructions"], b["instructions"] / a["instructions"], a["mmio_writes"], b["mmio_writes"],
                 a["most_mmio_writes"], b["most_mmio_writes"]))
-        both = [set(row[key]["features"] or []) for key in "ab"]
-        print("    A: %s, %s; only A: %s; only B: %s" % (row["a"]["tx_mode"], row["a"]["rx_mode"],
-            " ".join(sorted(both[0] - both[1])) or "-", " ".join(sorted(both[1] - both[0])) or "-"))
+        print("    A: %s, %s; %s" % (row["a"]["tx_mode"], row["a"]["rx_mode"], row["remark"]))
     print("A = net_sluice_pci, B = net_virtio; instructions and MMIO accesses inside the burst calls.")

@@ -21,6 +21,11 @@ import benchstats  # noqa: E402
 BURSTS = 4                  # of 32 packets: half of a ring of 256
 IMIX = ((64, 7), (594, 4), (1518, 1))       # size and parts; bursts of 8 packets, so that half a ring holds them
 IMIX_BURST = 8
+# Frames that take several buffers of the usual size on both sides: five, and as many ring entries.
+JUMBO = 9000
+JUMBO_SEGMENTS = "2000,2000,2000,2000,1000"
+JUMBO_BURSTS = 3
+JUMBO_ARGS = ["--max-pkt-len=9018", "--enable-scatter"]
 FEED = {"rxonly": "txonly", "txonly": "rxonly"}     # the back end's mode; else both forward
 SETTLE_S = 0.05
 WINDOW_TRIES = 5
@@ -30,7 +35,7 @@ PAGES = 200                 # hugepages of 2 MiB that the three pairs take
 class Pair:
     """One back end and one driver under test."""
 
-    def __init__(self, name, devargs, folder, cores):
+    def __init__(self, name, devargs, folder, cores, args):
         self.name = name
         self.in_flight = 0
         self.folder = tempfile.mkdtemp(dir=folder)
@@ -39,7 +44,7 @@ class Pair:
         self.back = Testpmd(["net_vhost0,iface=%s,queues=1" % path])
         try:
             # The in-tree driver needs single-file segments; so all get them.
-            self.front = Testpmd([",".join([name + "0", "path=" + path] + devargs)], front=is_sluice,
+            self.front = Testpmd([",".join([name + "0", "path=" + path] + devargs)], args, front=is_sluice,
                                  eal=["--single-file-segments"])
         except BaseException:
             self.back.kill()
@@ -59,9 +64,10 @@ class Pair:
             for side in (self.front, self.back):
                 side.cmds("set burst 32", "set txpkts %d" % size)
             return
-        mix = IMIX if size == "imix" else ((size, BURSTS * 32 // IMIX_BURST),)
+        mix = {"imix": IMIX, JUMBO: ((JUMBO_SEGMENTS, JUMBO_BURSTS),)}.get(size,
+            ((size, BURSTS * 32 // IMIX_BURST),))
         for one, bursts in mix:
-            self.back.cmds("set burst %d" % IMIX_BURST, "set txpkts %d" % one, "start tx_first %d" % bursts)
+            self.back.cmds("set burst %d" % IMIX_BURST, "set txpkts %s" % one, "start tx_first %d" % bursts)
             self.back.stop()
             self.in_flight += bursts * IMIX_BURST
         self.back.cmd("set burst 32")
@@ -129,14 +135,14 @@ def pin(side, worker_core, other_core):
         os.sched_setaffinity(int(task), {worker_core if is_worker else other_core})
 
 
-def start(drivers, folder, order):
-    """The three pairs: A, B, C (a second A), created in that order."""
+def start(drivers, folder, order, args):
+    """The three pairs: A, B, C (a second A), created in that order; args: of the drivers' testpmds."""
     cores = sorted(os.sched_getaffinity(0))[:2]
     pairs = [None] * 3
     try:
         for i in order:
             name, devargs = drivers[i % 2 if i < 2 else 0]
-            pairs[i] = Pair(name, devargs, folder, cores)
+            pairs[i] = Pair(name, devargs, folder, cores, args)
         for pair in pairs:
             pair.wait_link()
     except BaseException:
@@ -169,21 +175,31 @@ def measure_case(pairs, mode, size, nb_blocks, seconds):
     return blocks
 
 
-def measure(cases, drivers, nb_restarts, nb_blocks, seconds, say):
-    """Rows as sluice-bench writes them; drivers: (name, list of devargs) of A and of B."""
+def measure(cases, drivers, nb_restarts, nb_blocks, seconds, say, until):
+    """Rows as sluice-bench writes them; drivers: (name, list of devargs) of A and of B; until: when to give up,
+    of the monotonic clock."""
     if len(os.sched_getaffinity(0)) < 2:
         raise RuntimeError("the loopback needs two cores")
     blocks = {case: [] for case in cases}
     modes = [{}, {}]
-    for restart in range(nb_restarts):
+    steps = [(restart, jumbo) for restart in range(nb_restarts) for jumbo in (False, True)]
+    nb_done = 0
+    for restart, jumbo in steps:
+        mine = [case for case in cases if (case[1] == JUMBO) == jumbo]
+        if not mine:
+            continue
         folder = tempfile.mkdtemp(prefix="sluice-bench-")
         pairs = ()
         try:
-            pairs = start(drivers, folder, [(i + restart) % 3 for i in range(3)])
+            pairs = start(drivers, folder, [(i + restart) % 3 for i in range(3)], JUMBO_ARGS if jumbo else [])
             modes = [pair.burst_modes() for pair in pairs[:2]]
-            for case in cases:
-                say("loopback %s %s: restart %d/%d" % (*case, restart + 1, nb_restarts))
+            for case in mine:
+                if time.monotonic() > until:
+                    raise RuntimeError("not done in time: is the machine too busy?")
+                say("loopback %s %s, restart %d/%d" % (*case, restart + 1, nb_restarts),
+                    nb_done / (nb_restarts * len(cases)))
                 blocks[case].append(measure_case(pairs, *case, nb_blocks, seconds))
+                nb_done += 1
         finally:
             stop(pairs)
             shutil.rmtree(folder, ignore_errors=True)

@@ -49,9 +49,9 @@ def draw_pairs(plt, folder, name, lines, unit, scale="linear"):
     figure, axes = plt.subplots(figsize=(9, 0.36 * len(lines) + 1.4))
     for i, line in enumerate(lines):
         fade = 0.35 if line["doubts"] else 1.0
-        axes.barh(i + 0.2, line["a"], height=0.38, color=A, alpha=fade, label="net_sluice" if i == 0 else None)
+        axes.barh(i + 0.2, line["a"], height=0.38, color=A, alpha=fade, label="Sluice" if i == 0 else None)
         axes.barh(i - 0.2, line["b"], height=0.38, color=B, alpha=fade,
-                  label="net_virtio_user" if i == 0 else None)
+                  label="in-tree driver" if i == 0 else None)
     axes.set_yticks(range(len(lines)), [label_of(line) for line in lines], fontsize=7)
     axes.set_xlabel(unit + "; pale: not to be believed", fontsize=8)
     axes.set_xscale(scale)
@@ -79,7 +79,7 @@ def draw(source, lines, folder):
     def of(*starts):
         return [line for line in lines if line["case"].startswith(starts)]
     draw_pairs(plt, folder, "step", [line for line in of("step") if line["metric"] != "poll"], "TSC cycles/packet")
-    draw_pairs(plt, folder, "instructions", of("instructions"), "instructions/packet")
+    draw_pairs(plt, folder, "instructions", of("instructions", "guest"), "instructions/packet")
     draw_pairs(plt, folder, "cross-core", of("cross"), "Mpps")
     draw_pairs(plt, folder, "latency", [line for line in of("latency") if line["metric"].startswith("p")], "us",
                "log")

@@ -6,125 +6,82 @@
 The table at the end has the ratios beside what is asked for, and says which rows are not to be believed.
 A figure is only ever compared with one of the same run.
 """
-import collections
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 import time
 
+import benchcases as cases
+import benchguest
 import benchloop
 import benchplot
+from benchprogress import Progress
+from vmqemu import GuestDeadline, GuestDied
 
 ROOT = benchloop.ROOT
 BUILD = os.environ["SLUICE_BUILD"]
 BENCH = os.path.join(BUILD, "app", "sluice-bench", "sluice-bench")
-DIFFERENT = ["--allow-different"]
-PACKED = ["--a-args", "packed_vq=1", "--b-args", "packed_vq=1"]
-SPLIT = ["--a-args", "packed_vq=0", "--b-args", "packed_vq=0"]
-NOT_IN_ORDER = ["--a-args", "packed_vq=0,in_order=0", "--b-args", "packed_vq=0,in_order=0"]
-BEST = ["--simd", "512", "--b-args", "packed_vq=1,mrg_rxbuf=0,in_order=1,vectorized=1"]
-LIKE = ["--hide", "event_idx"]          # the device offers it to neither
-NEVER_SLOWER = {"tx": 1.0, "rx": 1.0}
-
-# must: least ratio of a metric; most: of instructions, the most that are allowed. A case with --allow-different
-# compares defaults or best settings on purpose, so that its remark is no reason for doubt.
-Case = collections.namedtuple("Case", "name title options must most quick", defaults=({}, {}, False))
-CASES = [
-    Case("step-default", "step, defaults", DIFFERENT, {"tx": 4, "rx": 4.5}, quick=True),
-    Case("step-packed", "step, packed rings both", PACKED + LIKE, {"tx": 4, "rx": 4.5}, quick=True),
-    Case("step-split", "step, split rings both", SPLIT + LIKE, NEVER_SLOWER, quick=True),
-    Case("step-not-in-order", "step, split, not in order", NOT_IN_ORDER + LIKE, NEVER_SLOWER, quick=True),
-    Case("step-best", "step, 512 bit, against best vector devargs", BEST + DIFFERENT, {"tx": 3, "rx": 3.5},
-         quick=True),
-    Case("step-q1024", "step, queue 1024", DIFFERENT + ["--queue", "1024"], {"tx": 1, "rx": 5}, quick=True),
-    Case("step-burst1", "step, burst 1", DIFFERENT + ["--burst", "1"], {"tx": 1.3, "rx": 1.3}, quick=True),
-    Case("step-burst4", "step, burst 4", DIFFERENT + ["--burst", "4"], {"tx": 2, "rx": 2}, quick=True),
-    Case("step-n2", "step, device touches header and data", DIFFERENT + ["--model", "n2"], NEVER_SLOWER,
-         quick=True),
-    Case("step-segs3", "step, Tx of 3 segments", DIFFERENT + ["--segs", "3"], NEVER_SLOWER, quick=True),
-    Case("step-csum", "step, Rx checksum offload on", DIFFERENT + ["--rx-csum"], {"tx": 1, "rx": 3}, quick=True),
-    Case("step-csum-valid", "step, Rx checksum offload, DATA_VALID in each header",
-         DIFFERENT + ["--rx-csum", "--data-valid", "--model", "n2"], {"tx": 1, "rx": 3}),
-    Case("step-n1", "step, device touches headers", DIFFERENT + ["--model", "n1"], NEVER_SLOWER),
-    Case("step-q64", "step, queue 64", DIFFERENT + ["--queue", "64"], NEVER_SLOWER),
-    Case("step-q4096", "step, queue 4096", DIFFERENT + ["--queue", "4096"], NEVER_SLOWER),
-    Case("step-burst8", "step, burst 8", DIFFERENT + ["--burst", "8"], NEVER_SLOWER),
-    Case("step-burst16", "step, burst 16", DIFFERENT + ["--burst", "16"], NEVER_SLOWER),
-    Case("step-burst64", "step, burst 64", DIFFERENT + ["--burst", "64"], NEVER_SLOWER),
-    Case("step-cold", "step, rings out of the cache", DIFFERENT + ["--cold"], NEVER_SLOWER),
-    Case("step-pairs2", "step, 2 queue pairs", DIFFERENT + ["--pairs", "2"], NEVER_SLOWER),
-    Case("step-pairs4", "step, 4 queue pairs", DIFFERENT + ["--pairs", "4"], NEVER_SLOWER),
-    Case("step-pairs8", "step, 8 queue pairs", DIFFERENT + ["--pairs", "8"], NEVER_SLOWER),
-    Case("instructions-avx512", "instructions, split, AVX512", ["--instructions", "--simd", "512"] + SPLIT + LIKE,
-         most={"tx": 50, "rx": 34}, quick=True),
-    Case("instructions-avx2", "instructions, split, AVX2", ["--instructions"] + SPLIT + LIKE,
-         most={"tx": 60, "rx": 44}, quick=True),
-    Case("cross-n0", "cross-core, defaults", DIFFERENT + ["--mode", "cross"], {"tx": 1.8, "rx": 1.8, "io": 2.4},
-         quick=True),
-    Case("cross-not-mergeable", "cross-core, not mergeable", DIFFERENT + ["--mode", "cross"] +
-         ["--a-args", "mrg_rxbuf=0", "--b-args", "mrg_rxbuf=0"], {"tx": 1, "rx": 1, "io": 1}),
-    Case("cross-n1", "cross-core, device touches headers", DIFFERENT + ["--mode", "cross", "--model", "n1"],
-         {"tx": 1, "rx": 1, "io": 1}),
-    Case("cross-n2", "cross-core, device touches header and data",
-         DIFFERENT + ["--mode", "cross", "--model", "n2"], {"tx": 1, "rx": 1, "io": 1}),
-    Case("latency-50", "latency, half load", DIFFERENT + ["--mode", "latency", "--load", "50"], {"p99": 1.0},
-         quick=True),
-    Case("latency", "latency", DIFFERENT + ["--mode", "latency", "--burst", "1,4,32"]),
-]
-
-LOOP_QUICK = [("io", 64)]
-LOOP_FULL = [(mode, 64) for mode in ("io", "mac", "macswap", "csum", "rxonly", "txonly")] + \
-    [("io", size) for size in (128, 256, 512, 1024, 1518, "imix")]
-LOOP_MUST = {("io", 64): {"mpps": 1.0, "cycles": 1.7}, ("mac", 64): {"mpps": 1.0, "cycles": 1.7}}
-LOOP_ELSE = {"mpps": 1.0, "cycles": 1.0}
-LOOP_DRIVERS = (("net_sluice", []), ("net_virtio_user", []))
-
 MAX_SPREAD = 0.25           # of the A/A control's interval: wider, it contains 1.00 whatever happened
-
-# Blocks and restarts of a mode. Restarts are multiples of three: every side is created first once.
-SIZES = {
-    "quick": {"step": (6, 3), "cross": (3, 3), "latency": (5, 3), "loop": (3, 1, 0.4)},
-    "full": {"step": (20, 6), "cross": (10, 6), "latency": (10, 6), "loop": (8, 3, 0.5)},
-}
-
-
-def say(text):
-    if sys.stderr.isatty():
-        print("\r\033[K" + text, end="", file=sys.stderr, flush=True)
-    else:
-        print(text, file=sys.stderr, flush=True)
 
 
 def run_case(case, which, folder):
     """The rows of a case. None of them is complete when it failed; the reason is in the log."""
     path = os.path.join(folder, case.name + ".json")
-    mode = case.options[case.options.index("--mode") + 1] if "--mode" in case.options else "step"
-    blocks, restarts = SIZES[which][mode]
+    blocks, restarts = cases.SIZES[which][cases.mode_of(case)]
     command = [os.path.join(ROOT, "devtools", "plugin-run"), BENCH, "--json", path] + case.options
     if "--instructions" not in case.options:
         command += ["--blocks", str(blocks), "--restarts", str(restarts)]
     with open(os.path.join(folder, case.name + ".log"), "w", encoding="utf-8") as log:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)["rows"]
-    except (OSError, ValueError):
-        return [{"complete": False}]
+        try:
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False,
+                           timeout=most_seconds(cases.seconds_of(case, which)))
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)["rows"]
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            print(error, file=log)
+            return [{"complete": False}]
 
 
-def run_loop(which, folder):
-    blocks, restarts, seconds = SIZES[which]["loop"]
-    cases = LOOP_QUICK if which == "quick" else LOOP_FULL
+def most_seconds(usual):
+    """After which a case is given up: the machine is not fit for it."""
+    return cases.SLOWEST * usual + cases.SLACK_S
+
+
+def run_loop(loops, which, folder, progress):
+    blocks, restarts, seconds = cases.SIZES[which]["loop"]
+    usual = cases.loop_seconds(loops, which)
     try:
-        rows = benchloop.measure(cases, LOOP_DRIVERS, restarts, blocks, seconds, say)
+        rows = benchloop.measure(loops, cases.LOOP_DRIVERS, restarts, blocks, seconds,
+                                 lambda text, part: progress.show(text, part * usual),
+                                 time.monotonic() + most_seconds(usual))
     except Exception as error:      # whatever it was: the other cases are still worth something
         with open(os.path.join(folder, "loopback.log"), "w", encoding="utf-8") as log:
             print(error, file=log)
-        rows = [{"complete": False, "mode": mode, "size": size} for mode, size in cases]
+        rows = [{"complete": False, "mode": mode, "size": size} for mode, size in loops]
     with open(os.path.join(folder, "loopback.json"), "w", encoding="utf-8") as file:
         json.dump({"mode": "loopback", "rows": rows}, file, indent=1)
+    return rows
+
+
+def run_guest(folder, progress):
+    """The rows of the guest's cases, in the form of sluice-bench's."""
+    try:
+        rows = benchguest.measure(os.path.join(folder, "guest"), BUILD, progress.show)
+    except (benchguest.Trouble, GuestDied, GuestDeadline, OSError, ValueError) as error:
+        with open(os.path.join(folder, "guest.log"), "w", encoding="utf-8") as log:
+            print(error, file=log)
+        return [{"complete": False, "case": case, "title": about[0]} for case, about in benchguest.CASES.items()]
+    with open(os.path.join(folder, "guest.json"), "w", encoding="utf-8") as file:
+        json.dump({"mode": "guest", "rows": rows}, file, indent=1)
+    for row in rows:
+        row["metrics"] = {}
+        for key, name, unit in (("instructions", "%s", "instructions/packet"),
+                                ("mmio_writes_per_burst", "%s_doorbells", "doorbells/burst")):
+            for way in ("tx", "rx"):
+                row["metrics"][name % way] = {"unit": unit, "a_max": row["a"][way][key], "b_max": row["b"][way][key]}
     return rows
 
 
@@ -168,7 +125,8 @@ def lines_of(name, title, rows, must, most):
             line = {"case": name, "title": where, "metric": key, "unit": metric["unit"]}
             if "a_max" in metric:
                 line.update(a=metric["a_max"], b=metric["b_max"], doubts=[],
-                            ratio={"median": metric["b_max"] / metric["a_max"]}, most=most.get(key),
+                            ratio={"median": metric["b_max"] / metric["a_max"] if metric["a_max"] else 1.0},
+                            most=most.get(key),
                             met=metric["a_max"] <= most[key] if key in most else None)
             else:
                 line.update(a=metric["a"]["median"], b=metric["b"]["median"], ratio=metric["ratio"],
@@ -184,7 +142,11 @@ def show(line):
         return head + " NOT MEASURED: the reason is in build/bench/"
     ratio = line["ratio"]
     spread = " [%5.2f, %5.2f]" % (ratio["lo95"], ratio["hi95"]) if "lo95" in ratio else " " * 15
-    limit = "%5.1fx" % line["must"] if line.get("must") else "<=%4d" % line["most"] if line.get("most") else "     -"
+    limit = "     -"
+    if line.get("must"):
+        limit = "%5.1fx" % line["must"]
+    elif line.get("most") is not None:
+        limit = "<=%4d" % line["most"]
     met = {True: "yes", False: "NO", None: "-"}[line["met"]]
     doubt = "  <- not to be believed: " + ", ".join(line["doubts"]) if line["doubts"] else ""
     return head + " %9.2f %9.2f %6.2f%s %s %-4s%s" % (line["a"], line["b"], ratio["median"], spread, limit, met,
@@ -212,11 +174,49 @@ def summarize(about, lines, which, seconds):
                                                   "must"))
     for line in lines:
         print(show(line))
+    for note in sorted({line["note"] for line in lines if line.get("note")}):
+        print("note: " + note)
     doubtful = [line for line in lines if line["doubts"]]
     judged = [line for line in lines if line["met"] is not None and not line["doubts"]]
-    print("\nA = net_sluice, B = net_virtio_user; ratio = how many times better A is.")
+    print("\nA = net_sluice, B = net_virtio_user (in a guest net_virtio); ratio = how many times better A is.")
     print("%s set, %d s: %d lines that can be believed have a limit, %d of them meet it; %d lines are not to be "
           "believed." % (which, seconds, len(judged), sum(line["met"] for line in judged), len(doubtful)))
+
+
+def lines_of_guest(folder, progress):
+    lines = []
+    for row in run_guest(folder, progress):
+        most = cases.GUEST_MOST.get(row["case"], cases.GUEST_ELSE)
+        lines += lines_of("guest-" + row["case"], "guest, " + row["title"], [row], {}, most)
+        lines[-1]["note"] = row.get("remark")
+    return lines
+
+
+def measure_set(which, folder, progress):
+    lines = []
+    for case in (case for case in cases.CASES if case.quick or which == "full"):
+        progress.show(case.title)
+        lines += lines_of(case.name, case.title, run_case(case, which, folder), case.must, case.most)
+        progress.done(cases.seconds_of(case, which))
+    if which == "full":
+        lines += lines_of_guest(folder, progress)
+        progress.done(cases.GUEST_S)
+    for row in run_loop(loops_of(which), which, folder, progress):
+        must = cases.LOOP_MUST.get((row["mode"], row["size"]), cases.LOOP_ELSE)
+        lines += lines_of("loopback", "net_vhost", [row], must, {})
+    return lines
+
+
+def loops_of(which):
+    return cases.LOOP_FULL if which == "full" else cases.LOOP_QUICK
+
+
+def usual_seconds(which):
+    """Of each part of a set."""
+    if which == "guest":
+        return [cases.GUEST_S]
+    return [cases.seconds_of(case, which) for case in cases.CASES if case.quick or which == "full"] + \
+        [cases.loop_seconds(loops_of(which), which)] + [cases.GUEST_S] * (which == "full")
 
 
 def main():
@@ -224,21 +224,19 @@ def main():
     folder = os.path.join(ROOT, "build", "bench", which)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
+    usual = usual_seconds(which)
+    print("bench: %s set, about %d min on a quiet machine; %d min at most" % (which, math.ceil(sum(usual) / 60),
+        math.ceil(sum(map(most_seconds, usual)) / 60)), flush=True)
     begin = time.monotonic()
-    cases = [case for case in CASES if case.quick or which == "full"]
-    lines = []
-    for i, case in enumerate(cases, 1):
-        say("%d/%d, %d s: %s" % (i, len(cases) + 1, time.monotonic() - begin, case.title))
-        lines += lines_of(case.name, case.title, run_case(case, which, folder), case.must, case.most)
-    for row in run_loop(which, folder):
-        must = LOOP_MUST.get((row["mode"], row["size"]), LOOP_ELSE)
-        lines += lines_of("loopback", "net_vhost", [row], must, {})
-    say("")
+    progress = Progress(sum(usual))
+    lines = lines_of_guest(folder, progress) if which == "guest" else measure_set(which, folder, progress)
+    progress.end()
     about = machine(folder)
     with open(os.path.join(folder, "summary.json"), "w", encoding="utf-8") as file:
         json.dump({"machine": about, "lines": lines}, file, indent=1)
     summarize(about, lines, which, time.monotonic() - begin)
-    benchplot.draw(folder, lines, os.path.join(ROOT, "doc", "perf", which))
+    if which != "guest":
+        benchplot.draw(folder, lines, os.path.join(ROOT, "doc", "perf", which))
     return 0 if any("a" in line for line in lines) else 1
 
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""The sets of devtools/bench: what they hold, that they end, and that a part that failed gives no ratio."""
+import os
+import sys
+import time
+
+import pytest
+
+import bench
+
+os.environ.setdefault("SLUICE_BUILD", bench.BUILD)
+sys.path.append(os.path.join(bench.REPO, "devtools", "lib"))
+import benchcases  # noqa: E402 (found by the line above)
+import benchset  # noqa: E402
+from benchprogress import Progress  # noqa: E402
+
+PROMISED = ["step-default", "step-packed", "step-best", "step-q1024", "step-csum", "instructions-avx512",
+    "instructions-avx2", "cross-n0", "step-burst1", "step-burst4", "latency-50", "step-segs3", "step-clones",
+    "step-pools", "step-shuffled", "step-q32", "step-dry", "control-null", "control-ring"]
+
+
+def test_full_set_has_what_is_promised():
+    assert not set(PROMISED) - {case.name for case in benchcases.CASES}
+    assert {("io", 64), ("mac", 64), ("io", 9000), ("io", "imix")} <= set(benchcases.LOOP_FULL)
+    assert benchcases.GUEST_MOST["stock"] == {"tx": 65, "rx": 45, "tx_doorbells": 1, "rx_doorbells": 0}
+
+
+@pytest.mark.parametrize("which,usual,most", [("quick", 3, 60), ("full", 60, 180), ("guest", 1, 5)])
+def test_time_is_bounded(which, usual, most):
+    seconds = benchset.usual_seconds(which)
+    assert sum(seconds) <= usual * 60
+    assert sum(map(benchset.most_seconds, seconds)) <= most * 60
+
+
+def test_a_case_that_hangs_is_given_up(tmp_path, monkeypatch):
+    hangs = tmp_path / "hangs"
+    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    hangs.chmod(0o755)
+    monkeypatch.setattr(benchset, "BENCH", str(hangs))
+    monkeypatch.setattr(benchcases, "SLACK_S", 0.5)
+    monkeypatch.setattr(benchcases, "seconds_of", lambda case, which: 0)
+    begin = time.monotonic()
+    rows = benchset.run_case(benchcases.CASES[0], "quick", str(tmp_path))
+    assert time.monotonic() - begin < 30
+    assert rows == [{"complete": False}]
+
+
+def test_not_complete_means_no_ratio():
+    line, = benchset.lines_of("x", "x", [{"complete": False}], {"tx": 1}, {})
+    assert "ratio" not in line and line["doubts"] == ["not measured"]
+    assert "NOT MEASURED" in benchset.show(line)
+
+
+def test_limit_of_none_is_one():
+    """Nothing is allowed, and nothing came: met. One came: not."""
+    for count, met in ((0, True), (0.1, False)):
+        metrics = {"rx_doorbells": {"unit": "doorbells/burst", "a_max": count, "b_max": 0}}
+        line, = benchset.lines_of("x", "x", [{"complete": True, "metrics": metrics}], {}, {"rx_doorbells": 0})
+        assert line["met"] is met
+
+
+def test_progress_reaches_the_end(capsys):
+    progress = Progress(10)
+    for title, seconds in (("first", 4), ("second", 6)):
+        progress.show(title)
+        progress.done(seconds)
+    progress.show("last")
+    shown = capsys.readouterr().err.splitlines()
+    assert "  0 %" in shown[0] and " 40 %" in shown[1] and "100 %" in shown[2]
+    assert "first" in shown[0] and "about 0:10 left" in shown[0]
