@@ -4,9 +4,10 @@
 #
 # The first program of the guest: mounts, modules, then an agent that runs what the host sends.
 #
-# ttyS0 is the kernel's console, vport0p1 the agent's line, hvc0 a terminal for programs: emulated serial
-# lines lose input when both ways are busy. The agent reads "ID SECONDS SCRIPT" (the script in base64), and answers "DONE ID STATUS BYTES" and the output.
-# Kernel command line: sluice.nics=BDF,... sluice.bind=DRIVER
+# ttyS0 is the kernel's console, vport0p1 (or another device's number) the agent's line, hvc0 a terminal
+# for programs: emulated serial lines lose input when both ways are busy. The agent reads "ID SECONDS
+# SCRIPT" (the script in base64), and answers "DONE ID STATUS BYTES" and the output.
+# Kernel command line: sluice.modules=NAME,... sluice.nics=BDF,... sluice.bind=DRIVER
 
 /bin/busybox mount -t proc proc /proc
 export PATH=/usr/sbin:/usr/bin HOME=/root TERM=vt100 LC_ALL=C LD_LIBRARY_PATH=/usr/lib/sluice
@@ -44,25 +45,29 @@ done
 END
 chmod 755 /usr/bin/vm_bind
 
-nics='' bind=''
+nics='' bind='' modules=''
 for word in $(cat /proc/cmdline); do
 	case $word in
 	sluice.nics=*) nics=$(echo "${word#*=}" | tr , ' ') ;;
 	sluice.bind=*) bind=${word#*=} ;;
+	sluice.modules=*) modules=$(echo "${word#*=}" | tr , ' ') ;;
 	esac
 done
+# shellcheck disable=SC2086 # modules is a list
+[ -z "$modules" ] || modprobe -a $modules
 # shellcheck disable=SC2086 # nics is a list
 [ -z "$bind" ] || [ -z "$nics" ] || vm_bind "$bind" $nics
 export SLUICE_NICS="$nics"
 
-modprobe -a virtio_pci virtio_console
+modprobe -qa virtio_pci virtio_console
 # The terminal's name is there before the terminal, and an open that comes too early spoils it for good.
 mount -t debugfs debugfs /sys/kernel/debug
-until [ -e /dev/vport0p1 ] && grep -q '^guest_connected: 1' /sys/kernel/debug/virtio-ports/vport0p2; do
+# Another virtio device may be the first one.
+until [ -e /dev/vport?p1 ] && grep -q '^guest_connected: 1' /sys/kernel/debug/virtio-ports/vport?p2; do
 	usleep 5000
 done 2>/dev/null
 # Kept open: a terminal's settings, and what it still has to send, last until the last close.
-exec <>/dev/vport0p1 >&0 3<>/dev/hvc0
+exec <>"$(echo /dev/vport?p1)" >&0 3<>/dev/hvc0
 stty -F /dev/hvc0 raw -echo
 echo "READY $(cut -d' ' -f1 /proc/uptime)"
 while read -r id seconds script; do

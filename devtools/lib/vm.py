@@ -20,11 +20,12 @@ import threading
 import time
 import tty
 
+import vmfetch
 import vmimage
 from vmqemu import GuestDeadline, GuestDied, Nic, Trouble, Vm
 
 DRIVER = os.environ.get("SLUICE_TEST_PCI", "net_sluice_pci")
-RESULTS = os.path.join(vmimage.CACHE, "results")
+RESULTS = os.path.join(vmfetch.CACHE, "results")
 KEPT = 20
 COMMANDS = ["run", "scenario", "shell", "testpmd", "tour"]
 EDU = "0000:00:10.0"
@@ -37,7 +38,7 @@ def parse():
     parser = argparse.ArgumentParser(prog="devtools/vm", description="Run things in a QEMU guest with an "
         "IOMMU. Results (console and QEMU logs, and what the guest left in /results) go to a folder.")
     parser.add_argument("--iommu", default="intel", metavar="KIND[,PROPERTY=VALUE...]",
-        help="intel (default), amd or none, and changes of its properties: intel,intremap=off,aw-bits=39")
+        help="intel (default), amd, virtio or none, and changes of its properties: intel,intremap=off,aw-bits=39")
     parser.add_argument("--nics", type=int, default=2, help="devices, unless --nic is given (default 2)")
     parser.add_argument("--nic", action="append", default=[], metavar="PROPERTIES",
         help="one more device, with these properties of virtio-net-pci ('' for none)")
@@ -49,7 +50,9 @@ def parse():
     parser.add_argument("--memory", type=int, default=2048, metavar="MB")
     parser.add_argument("--hugepages", type=int, default=400, metavar="N", help="of 2 MiB (default 400)")
     parser.add_argument("--append", default="", help="more kernel command line")
-    parser.add_argument("--qemu", default="qemu-system-x86_64", help="another QEMU")
+    parser.add_argument("--qemu", default="qemu-system-x86_64", help="another QEMU; backports: the one from Debian's backports")
+    parser.add_argument("--kernel", default=vmfetch.KERNEL, choices=[vmfetch.KERNEL, vmfetch.NEW_KERNEL],
+        help="the guest's kernel (default %(default)s)")
     parser.add_argument("--qemu-arg", action="append", default=[], metavar="ARG",
         help="one more argument for QEMU, before the devices (repeat it)")
     parser.add_argument("--qmp", metavar="PATH", help="a QMP socket for you")
@@ -97,7 +100,7 @@ def make_vm(options, props=()):
         build=os.environ.get("SLUICE_BUILD"), bind="" if options.bind == "none" else options.bind,
         memory=options.memory, cpus=options.cpus, hugepages=options.hugepages, append=options.append,
         args=options.qemu_arg, trace=options.trace, add=options.add, qemu=options.qemu,
-        qmp_path=options.qmp)
+        kernel=options.kernel, qmp_path=options.qmp)
 
 
 def on_terminal(command, owned):
@@ -235,7 +238,7 @@ def work(options):
     try:
         vm.start()
         if options.verbose:
-            vmimage.say("booted in %.1f s, results in %s" % (vm.boot_seconds, vm.results))
+            vmfetch.say("booted in %.1f s, results in %s" % (vm.boot_seconds, vm.results))
         if options.what == "run":
             # One word is shell, as with ssh; several are a command and its arguments.
             return batch(vm, rest[0] if len(rest) == 1 else shlex.join(rest), seconds)
@@ -253,7 +256,7 @@ def work(options):
         return interactive(vm, shlex.join(testpmd_command(vm, rest)))
     except (GuestDied, GuestDeadline):
         if vm.was_overdue:
-            vmimage.say("not done after %d s\n%s" % (seconds, vm.logs()))
+            vmfetch.say("not done after %d s\n%s" % (seconds, vm.logs()))
             return 124
         raise
     finally:
@@ -261,7 +264,7 @@ def work(options):
             timer.cancel()
         vm.stop()
         if options.verbose:
-            vmimage.say("%.1f s in all" % (time.monotonic() - begin))
+            vmfetch.say("%.1f s in all" % (time.monotonic() - begin))
 
 
 def main():
@@ -270,7 +273,7 @@ def main():
     try:
         sys.exit(work(options))
     except (Trouble, GuestDied, GuestDeadline, OSError) as error:
-        vmimage.say(str(error))
+        vmfetch.say(str(error))
         sys.exit(125)
     except KeyboardInterrupt:
         sys.exit(130)

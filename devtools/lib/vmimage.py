@@ -14,11 +14,13 @@ import os
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CACHE = os.path.join(ROOT, ".cache", "vm")
+from vmfetch import (CACHE, KERNEL, NEW_KERNEL, ROOT, Trouble, need, newest, output, say,
+    stable_kernel)
+
 INIT = os.path.join(ROOT, "devtools", "lib", "vm-init.sh")
 GUEST_SOURCES = os.path.join(ROOT, "tests", "vm", "guest")
 PLUGIN_FOLDER = "/usr/lib/sluice"
@@ -26,82 +28,44 @@ PLUGIN = "librte_net_sluice.so"
 
 # With what they depend on; the guest loads them by modprobe.
 MODULES = ["vfio-pci", "vfio_iommu_type1", "uio_pci_generic", "virtio_pci", "virtio_console",
-    "virtio_net", "tun", "tap", "veth", "bridge", "vhost_net", "nf_tables"]
+    "virtio_iommu", "virtio_net", "tun", "tap", "veth", "bridge", "vhost_net", "nf_tables"]
 PROGRAMS = ["dpdk-testpmd", "dpdk-proc-info"]
 # Loaded by glibc itself when a thread is cancelled, so that no library names it.
 HIDDEN = [r"libgcc_s\.so\.1"]
 
 
-class Trouble(Exception):
-    """Something on this machine is missing or not as expected; the text is for the user."""
-
-
-def say(text):
-    print("vm: " + text, file=sys.stderr, flush=True)
-
-
-def need(program, package):
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if not path:
-        raise Trouble("no %s: run devtools/setup (Debian package %s)" % (program, package))
-    return path
-
-
-def output(*command, cwd=None):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
-        stdin=subprocess.DEVNULL, check=False, text=True)
-    if done.returncode:
-        raise Trouble("%s: %s" % (" ".join(command), (done.stderr or done.stdout).strip()[-800:]))
-    return done.stdout
-
-
 # --- the kernel ----------------------------------------------------------------------------------
-
-def fetch_package():
-    """The newest 6.1 kernel package that the archives offer, downloaded into the cache."""
-    need("apt-get", "apt")
-    found = re.search(r"Depends: (linux-image-6\.1\.\S+)", output("apt-cache", "depends",
-        "linux-image-amd64"))
-    if not found:
-        raise Trouble("the archives offer no linux-image-6.1 for amd64: apt-get update?")
-    say("fetching %s (70 MB, once)" % found.group(1))
-    for _ in range(3):
-        try:
-            output("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", found.group(1),
-                cwd=CACHE)
-            return newest_package()
-        except Trouble as error:
-            trouble = error
-            if os.geteuid() == 0:
-                subprocess.run(["apt-get", "-q", "update"], stdout=subprocess.DEVNULL, check=False)
-    raise trouble
-
-
-def newest_package():
-    return max(glob.glob(os.path.join(CACHE, "linux-image-6.1.*.deb")), default=None,
-        key=os.path.getmtime)
-
 
 def extract_vmlinux(bzimage, vmlinux):
     """The ELF file inside: QEMU enters it directly, which saves the guest the unpacking."""
     with open(bzimage, "rb") as file:
         data = file.read()
-    begin = data.find(b"\xfd7zXZ\x00")
-    if begin < 0:
-        raise Trouble("%s is not compressed by xz" % bzimage)
-    kernel = lzma.LZMADecompressor().decompress(data[begin:])
-    if kernel[:4] != b"\x7fELF":
+    # Where it is: Documentation/arch/x86/boot.rst, setup_sects, payload_offset and payload_length.
+    offset, length = struct.unpack_from("<II", data, 0x248)
+    begin = (data[0x1f1] + 1) * 512 + offset
+    payload = data[begin:begin + length]
+    if payload.startswith(b"\xfd7zXZ\0"):
+        elf = lzma.LZMADecompressor().decompress(payload)
+    elif payload.startswith(b"\x28\xb5\x2f\xfd"):
+        # Its last word is the size of what comes out.
+        elf = subprocess.run([need("zstd", "zstd"), "-dcq"], input=payload[:-4], check=True,
+            stdout=subprocess.PIPE).stdout
+    else:
+        raise Trouble("%s: neither xz nor zstd inside" % bzimage)
+    if elf[:4] != b"\x7fELF":
         raise Trouble("%s: no ELF file inside" % bzimage)
     with open(vmlinux + ".new", "wb") as file:
-        file.write(kernel)
+        file.write(elf)
     os.rename(vmlinux + ".new", vmlinux)
 
 
-def kernel():
+def kernel(series=KERNEL):
     """(vmlinux, folder of its modules)"""
     os.makedirs(CACHE, exist_ok=True)
-    package = newest_package() or fetch_package()
-    tree = os.path.join(CACHE, "kernel")
+    package = newest(series) or (stable_kernel() if series == KERNEL else None)
+    if not package:
+        raise Trouble("no kernel %s from Debian's backports: run devtools/setup" % series)
+    tree = os.path.join(CACHE, "kernel-" + series)
     made_of = os.path.join(tree, "PACKAGE")
     try:
         with open(made_of, encoding="ascii") as file:
@@ -123,16 +87,20 @@ def module_name(path):
     return os.path.basename(path).split(".ko")[0].replace("-", "_")
 
 
+def read_module(path):
+    with (lzma.open(path) if path.endswith(".xz") else open(path, "rb")) as file:
+        return file.read()
+
+
 def module_closure(folder, wanted):
     """{path: paths it depends on}, as the .modinfo of each module says."""
-    files = {module_name(p): p for p in glob.glob(folder + "/kernel/**/*.ko", recursive=True)}
+    files = {module_name(p): p for p in glob.glob(folder + "/kernel/**/*.ko*", recursive=True)}
     todo, found = [name.replace("-", "_") for name in wanted], {}
     while todo:
         path = files.get(todo.pop())
         if path is None or path in found:
             continue        # not there: built into the kernel
-        with open(path, "rb") as file:
-            match = re.search(rb"\0depends=([^\0]*)\0", file.read())
+        match = re.search(rb"\0depends=([^\0]*)\0", read_module(path))
         names = [n.replace("-", "_") for n in (match.group(1).decode() if match else "").split(",") if n]
         found[path] = [files[n] for n in names]
         todo += names
@@ -234,8 +202,9 @@ def base_files():
     return programs, sorted(plugins) + [find_library(name) for name in HIDDEN]
 
 
-def base_archive(modules_folder):
-    """Path of the big archive, built unless one of the same files is there."""
+def base_archive(series=KERNEL):
+    """(vmlinux, path of the big archive), made unless those of the same files are there"""
+    vmlinux, modules_folder = kernel(series)
     busybox = "/bin/busybox"
     if not os.path.exists(busybox) or "INTERP" in output("readelf", "-l", busybox):
         raise Trouble("no static busybox: run devtools/setup (Debian package busybox-static)")
@@ -245,11 +214,11 @@ def base_archive(modules_folder):
     for path in [busybox, __file__, modules_folder] + programs + plugins:
         info = os.stat(path)
         digest.update(("%s %d %d\n" % (path, info.st_mtime_ns, info.st_size)).encode())
-    path = os.path.join(CACHE, "base-%s.cpio" % digest.hexdigest()[:16])
+    path = os.path.join(CACHE, "base-%s-%s.cpio" % (series, digest.hexdigest()[:16]))
     if os.path.exists(path):
-        return path
-    say("building the initramfs")
-    for old in glob.glob(os.path.join(CACHE, "base-*.cpio*")):
+        return vmlinux, path
+    say("building the initramfs for kernel " + series)
+    for old in glob.glob(os.path.join(CACHE, "base-%s-*.cpio*" % series)):
         os.unlink(old)
     archive = Archive(path + ".new")
     for name in ("bin", "sbin", "lib", "lib64"):
@@ -261,14 +230,14 @@ def base_archive(modules_folder):
     for file in programs + plugins + libraries(programs + plugins):
         archive.copy(file)
     release = os.path.basename(modules_folder)
-    names = {p: os.path.relpath(p, modules_folder) for p in modules}
+    names = {p: os.path.relpath(p, modules_folder).removesuffix(".xz") for p in modules}
     for module in modules:
-        archive.copy(module, "/usr/lib/modules/%s/%s" % (release, names[module]))
+        archive.put("/usr/lib/modules/%s/%s" % (release, names[module]), read_module(module))
     archive.put("/usr/lib/modules/%s/modules.dep" % release, "".join("%s: %s\n" % (names[p],
         " ".join(names[d] for d in all_needed(p, modules))) for p in sorted(modules)).encode())
     archive.close()
     os.rename(path + ".new", path)
-    return path
+    return vmlinux, path
 
 
 def guest_tools():
@@ -317,7 +286,9 @@ def overlay_archive(path, build, add=()):
 def main():
     """Prepares all that does not depend on the build; says what had to be done."""
     try:
-        base_archive(kernel()[1])
+        base_archive()
+        if newest(NEW_KERNEL):
+            base_archive(NEW_KERNEL)
     except Trouble as error:
         say(str(error))
         sys.exit(1)

@@ -17,8 +17,9 @@ import subprocess
 import threading
 import time
 
+import vmfetch
 import vmimage
-from vmimage import Trouble
+from vmfetch import Trouble
 
 FIRST_SLOT = 4
 PR_SET_PDEATHSIG = 1
@@ -26,6 +27,7 @@ NIC_PROPERTIES = "disable-legacy=on,iommu_platform=on,romfile="
 IOMMUS = {
     "intel": ("intel-iommu", {"intremap": "on", "aw-bits": "48"}, "intel_iommu=on"),
     "amd": ("amd-iommu", {"intremap": "on"}, "amd_iommu=on"),
+    "virtio": ("virtio-iommu-pci", {}, "sluice.modules=virtio_iommu"),
     "none": (None, {}, ""),
 }
 libc = ctypes.CDLL(None)
@@ -70,13 +72,15 @@ class Nic:
     """A virtio-net-pci device. netdev: "peer" (a socket here, .socket), "join" (the next NIC with
     "join" is at the other end), "loop" (what the guest sends comes back), or the value of a -netdev option, in which %(id)s is the name."""
 
-    def __init__(self, props="", netdev="peer", slot=None, bus=None, bdf=None):
-        """slot: on the bus, the next free one unless given; bdf: needed on other buses than the first"""
+    def __init__(self, props="", netdev="peer", slot=None, bus=None, bdf=None, bind=True):
+        """slot: on the bus, the next free one unless given; bdf: needed on other buses than the first;
+        bind: or else the guest's kernel may have it"""
         self.props, self.netdev, self.slot, self.bus, self.bdf = props, netdev, slot, bus, bdf
+        self.bind = bind
         self.socket = self.id = None
 
     def copy(self):
-        return Nic(self.props, self.netdev, self.slot, self.bus, self.bdf)
+        return Nic(self.props, self.netdev, self.slot, self.bus, self.bdf, self.bind)
 
 
 class Line:
@@ -155,24 +159,23 @@ class Qmp:
 class Vm:
     def __init__(self, results, nics=(), iommu="intel", iommu_props=None, build=None, bind="vfio-pci",
             memory=2048, cpus=2, hugepages=400, append="", machine="", args=(), trace=(), add=(),
-            qemu="qemu-system-x86_64", qmp_path=None):
+            qemu="qemu-system-x86_64", kernel=vmfetch.KERNEL, qmp_path=None):
         self.results = os.path.abspath(results)
         os.makedirs(self.results, exist_ok=True)
         self.nics = list(nics)
-        self.build = build or os.path.join(vmimage.ROOT, "build")
+        self.build = build or os.path.join(vmfetch.ROOT, "build")
         self.fds, self.process, self.ids = [], None, itertools.count(1)
         self.agent = self.terminal = None
         self.lock = threading.Lock()
         self.boot_seconds, self.was_overdue = None, False
         self.append, self.bind = append, bind
-        vmlinux, modules = vmimage.kernel()
-        base = vmimage.base_archive(modules)
+        vmlinux, base = vmimage.base_archive(kernel)
+        program, self.environment = vmfetch.qemu(qemu)
         initrd = self.path("initrd")
         self.has_plugin = vmimage.overlay_archive(initrd + ".own", self.build, add)
         self.join_archives(initrd, base, initrd + ".own")
         self.ends = {name: socket.socketpair() for name in ("agent", "terminal", "qmp")}
-        self.command = ([vmimage.need(qemu, "qemu-system-x86"), "-nodefaults", "-no-user-config",
-            "-display", "none", "-no-reboot", "-name", "sluice,process=sluice-vm",
+        self.command = (program + ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", "sluice,process=sluice-vm",
             "-M", "q35,kernel-irqchip=split" + machine, "-accel", "tcg,thread=multi",
             "-cpu", "max", "-smp", str(cpus), "-m", str(memory), "-kernel", vmlinux,
             "-initrd", initrd]
@@ -196,7 +199,7 @@ class Vm:
         os.unlink(parts[-1])
 
     def cmdline(self, iommu, hugepages):
-        nics = ",".join(nic.bdf for nic in self.nics)
+        nics = ",".join(nic.bdf for nic in self.nics if nic.bind)
         return ("console=ttyS0 loglevel=5 panic=-1 mitigations=off nokaslr init_on_alloc=0 random.trust_cpu=on "
             "cryptomgr.notests no_timer_check rcupdate.rcu_expedited=1 %s iommu=nopt iommu.strict=1 "
             "hugepages=%d %s %s %s" % (IOMMUS[iommu][2], hugepages,
@@ -270,7 +273,7 @@ class Vm:
         with open(self.path("qemu.log"), "wb") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, pass_fds=[end.fileno() for end in self.fds], start_new_session=True,
-                preexec_fn=dies_with_parent)
+                env=dict(os.environ, **self.environment), preexec_fn=dies_with_parent)
         for end in self.fds:
             end.close()
         self.agent, self.terminal = Line(self.ends["agent"][0]), Line(self.ends["terminal"][0])
