@@ -26,7 +26,8 @@ PR_SET_PDEATHSIG = 1
 NIC_PROPERTIES = "disable-legacy=on,iommu_platform=on,romfile="
 IOMMUS = {
     "intel": ("intel-iommu", {"intremap": "on", "aw-bits": "48"}, "intel_iommu=on"),
-    "amd": ("amd-iommu", {"intremap": "on"}, "amd_iommu=on"),
+    # With pt=on QEMU 10 translates nothing for emulated devices.
+    "amd": ("amd-iommu", {"intremap": "on", "pt": "off"}, "amd_iommu=on"),
     "virtio": ("virtio-iommu-pci", {}, "sluice.modules=virtio_iommu"),
     "none": (None, {}, ""),
 }

@@ -82,6 +82,8 @@ def boot(running, request):
     used = []
 
     def get(machine):
+        if machine.missing():
+            pytest.skip(machine.missing())
         used.append(running.get(machine))
         return used[-1]
     yield get

@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 
-from guest import BUILD, ROOT, GuestTestpmd
+import vmfetch
+from guest import BUILD, IS_SLUICE, ROOT, GuestTestpmd
 from vmqemu import Nic, Vm
 
 RESULTS = os.path.join(ROOT, "build", "logs", "vm")
@@ -19,6 +20,16 @@ class Machine:
 
     def __repr__(self):
         return self.name
+
+    def missing(self):
+        """What is not on this computer, or None: not everyone can reach Debian's backports."""
+        if self.how.get("kernel") == vmfetch.NEW_KERNEL and not vmfetch.newest(vmfetch.NEW_KERNEL):
+            return "no kernel %s from Debian's backports: run devtools/setup" % vmfetch.NEW_KERNEL
+        try:
+            vmfetch.qemu(self.how.get("qemu", "qemu-system-x86_64"))
+        except vmfetch.Trouble as error:
+            return str(error)
+        return None
 
 
 class Guest:
@@ -108,3 +119,16 @@ class Guest:
 
     def stop(self):
         self.vm.stop()
+
+
+def negotiated(guest, nic):
+    """What the device offers by name must be in use; what it does not cannot be."""
+    nic_or_props, features = guest.machine.nics[nic], guest.features(nic)
+    props = nic_or_props.props if isinstance(nic_or_props, Nic) else nic_or_props
+    assert {"VIRTIO_F_VERSION_1", "VIRTIO_F_IOMMU_PLATFORM"} <= features, features
+    assert ("VIRTIO_F_RING_PACKED" in features) == ("packed=on" in props), features
+    assert ("VIRTIO_F_IN_ORDER" in features) == ("in_order=on" in props), features
+    assert ("VIRTIO_NET_F_MRG_RXBUF" in features) == ("mrg_rxbuf=off" not in props), features
+    assert ("VIRTIO_RING_F_INDIRECT_DESC" in features) == ("indirect_desc=off" not in props), features
+    if IS_SLUICE:
+        assert ("VIRTIO_RING_F_EVENT_IDX" in features) == ("event_idx=off" not in props), features

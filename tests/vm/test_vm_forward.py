@@ -5,8 +5,8 @@ features, transport; all devices of a machine sit in one guest, each with a peer
 import pytest
 
 from frames import SMALL
-from guest import IS_SLUICE, exchange
-from machine import Machine
+from guest import exchange
+from machine import Machine, negotiated
 
 OFF = "ctrl_vq=off,ctrl_rx=off,ctrl_vlan=off,ctrl_mac_addr=off,ctrl_guest_offloads=off,status=off," \
     "indirect_desc=off,event_idx=off,mrg_rxbuf=off,guest_announce=off,queue_reset=off"
@@ -38,17 +38,6 @@ BOTH = [(INTEL, name) for name in [*LAYOUTS, *SHAPES]] + [(AMD, name) for name i
 over_all = pytest.mark.parametrize("machine,nic", BOTH, ids=lambda x: str(x))
 
 
-def negotiated(guest, nic):
-    """What the device offers by name must be in use; what it does not cannot be."""
-    props, features = guest.machine.nics[nic], guest.features(nic)
-    assert {"VIRTIO_F_VERSION_1", "VIRTIO_F_IOMMU_PLATFORM"} <= features, features
-    assert ("VIRTIO_F_RING_PACKED" in features) == ("packed=on" in props), features
-    assert ("VIRTIO_NET_F_MRG_RXBUF" in features) == ("mrg_rxbuf=off" not in props), features
-    assert ("VIRTIO_RING_F_INDIRECT_DESC" in features) == ("indirect_desc=off" not in props), features
-    if IS_SLUICE:
-        assert ("VIRTIO_RING_F_EVENT_IDX" in features) == ("event_idx=off" not in props), features
-
-
 @over_all
 def test_bytes_through(boot, machine, nic):
     guest = boot(machine)
@@ -73,24 +62,9 @@ def test_jumbo(boot, nic):
 
 @pytest.mark.parametrize("nic", list(LAYOUTS)[:2])
 def test_csum_mode(boot, nic):
-    """testpmd repairs checksums in software: a dgram peer offers no checksum offload."""
-    from scapy.all import IP, UDP, Ether, Raw
-    from frames import compare, expected
-    from guest import Peer
     guest = boot(INTEL)
     testpmd = guest.testpmd([nic])
-    sent, want = [], []
-    for number in range(64):
-        good = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb") / IP(src="192.0.2.1",
-            dst="192.0.2.2") / UDP(sport=1000, dport=2000) / Raw(bytes(20 + 17 * number))
-        bad = good.copy()
-        bad[UDP].chksum, bad[IP].chksum = 0x1234, 0x4321
-        sent.append(bytes(bad))
-        want.append(expected(bytes(good), "csum", testpmd.mac()))
-    testpmd.cmds("set fwd csum", "start")
-    got = Peer(guest.nics[nic]).echo(sent)
-    testpmd.stop()
-    compare(got, want)
+    exchange(testpmd, guest.nics[nic], "csum", 64)
     guest.close(testpmd, nic)
 
 
