@@ -104,11 +104,19 @@ class Backports:
         with open(os.path.join(self.folder, "parts", "b.sources"), "w", encoding="ascii") as file:
             file.write("Types: deb\nURIs: %s\nSuites: %s-backports\nComponents: main\nSigned-By: %s\n"
                 % (mirror, name, KEYRING))
-        output("apt-get", *self.options, "update")
+        self.get("update")
+
+    def get(self, *args, cwd=None):
+        try:
+            output("apt-get", *self.options, *args, cwd=cwd)
+        except Trouble as trouble:
+            reason = re.search(r"\bE: (.*)", str(trouble))
+            raise Trouble("Debian's backports cannot be fetched: %s"
+                % (reason.group(1) if reason else trouble)) from None
 
     def download(self, names, target):
         say("fetching %s from Debian's backports (once)" % ", ".join(names))
-        output("apt-get", *self.options, "download", *names, cwd=target)
+        self.get("download", *names, cwd=target)
 
     def kernel(self):
         text = output("apt-cache", *self.options, "depends", "linux-image-amd64")
