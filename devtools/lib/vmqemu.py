@@ -71,7 +71,8 @@ def udp_pair():
 
 class Nic:
     """A virtio-net-pci device. netdev: "peer" (a socket here, .socket), "join" (the next NIC with
-    "join" is at the other end), "loop" (what the guest sends comes back), or the value of a -netdev option, in which %(id)s is the name."""
+    "join" is at the other end), "loop" (what the guest sends comes back), the value of a -netdev option,
+    in which %(id)s is the name, or a function of (nic, Vm.inherit) that returns one and may set .socket."""
 
     def __init__(self, props="", netdev="peer", slot=None, bus=None, bdf=None, bind=True):
         """slot: on the bus, the next free one unless given; bdf: needed on other buses than the first;
@@ -254,6 +255,8 @@ class Vm:
                 nic.socket, other.socket = udp_pair()
             netdev = "dgram,id=%s,local.type=fd,local.str=%d" % (nic.id, self.inherit(nic.socket))
             nic.socket = "handed over"
+        elif callable(nic.netdev):
+            netdev = "%s,id=%s" % (nic.netdev(nic, self.inherit), nic.id)
         else:
             netdev = nic.netdev % {"id": nic.id} if "%(id)s" in nic.netdev else \
                 "%s,id=%s" % (nic.netdev, nic.id)

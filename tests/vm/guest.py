@@ -212,13 +212,13 @@ class Peer:
         return got
 
 
-def with_checksums(count, sizes, seed):
+def with_checksums(count, sizes, seed, port=1000):
     """(IPv4/UDP frames whose checksums are wrong, the same frames with right ones)"""
     from scapy.all import IP, UDP, Ether, Raw
     wrong, right = [], []
     for frame in make(count, sizes, seed):
         good = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb") / IP(src="192.0.2.1",
-            dst="192.0.2.2") / UDP(sport=1000, dport=2000) / Raw(frame[14:max(len(frame) - 28, 22)])
+            dst="192.0.2.2") / UDP(sport=port, dport=2000) / Raw(frame[14:max(len(frame) - 28, 22)])
         right.append(bytes(good))
         good[UDP].chksum, good[IP].chksum = 0x1234, 0x4321
         wrong.append(bytes(good))

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""A tap device of the host as the peer: one queue pair, and four that the host spreads flows over."""
+import pytest
+
+from frames import SMALL, compare
+from guest import Peer, exchange, with_checksums
+from machine import Machine, negotiated
+from tap import Tap, usable
+from vmqemu import Nic
+
+FLOWS, PER_FLOW = 64, 12
+MQ = "mq=on,vectors=10"
+MACHINE = Machine("tap", {"one": Nic("", Tap()), "one-packed": Nic("packed=on", Tap()),
+    "four": Nic(MQ, Tap(4)), "four-packed": Nic(MQ + ",packed=on", Tap(4)),
+    "four-few-vectors": Nic("mq=on,vectors=3", Tap(4))})
+pytestmark = pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
+
+
+@pytest.mark.parametrize("nic", ["one", "one-packed"])
+def test_one_queue_pair(boot, nic):
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic])
+    negotiated(guest, nic)
+    for seed, mode in enumerate(("io", "mac", "csum")):
+        exchange(testpmd, guest.nics[nic], mode, 200, SMALL, seed)
+    guest.close(testpmd, nic)
+
+
+def flow(frame):
+    """By the UDP source port"""
+    return frame[34:36]
+
+
+@pytest.mark.parametrize("nic", ["four", "four-packed", "four-few-vectors"])
+def test_four_queue_pairs(boot, nic):
+    """The order within a flow holds, every queue has flows, and what came by a queue goes by that queue."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=4"])
+    negotiated(guest, nic)
+    assert "VIRTIO_NET_F_MQ" in guest.features(nic)
+    flows = [with_checksums(PER_FLOW, SMALL[4:], 1 + n, 1000 + n)[1] for n in range(FLOWS)]
+    frames = [frame for turn in zip(*flows) for frame in turn]
+    peer = Peer(guest.nics[nic])
+    peer.drain()
+    testpmd.cmds("set fwd io", "start")
+    got = peer.echo(frames)
+    testpmd.stop()
+    assert len(got) == len(frames), testpmd.xstats()
+    for sent in flows:
+        compare([frame for frame in got if flow(frame) == flow(sent[0])], sent)
+    stats = testpmd.xstats()
+    received = [stats["rx_q%d_packets" % q] for q in range(4)]
+    assert sum(received) == len(frames) and all(received), received
+    assert [stats["tx_q%d_packets" % q] for q in range(4)] == received
+    guest.close(testpmd, nic)
