@@ -52,11 +52,12 @@ class Pair:
     def pcap(self, way, queue):
         return os.path.join(self.folder, "%s%d.pcap" % (way, queue))
 
-    def start_back(self, client=0):
+    def start_back(self, client=0, more=""):
+        """more: further device arguments of net_vhost"""
         queues = range(self.config.queues)
         for queue in queues:
             write_pcap(self.pcap("in", queue), [])
-        vhost = "net_vhost0,iface=%s,queues=%d,client=%d" % (self.path, len(queues), client)
+        vhost = "net_vhost0,iface=%s,queues=%d,client=%d%s" % (self.path, len(queues), client, more)
         pcap = ",".join(["net_pcap0"] + ["rx_pcap=" + self.pcap("in", q) for q in queues]
             + ["tx_pcap=" + self.pcap("out", q) for q in queues])
         self.back = Testpmd([vhost, pcap], workers=2, args=[
