@@ -339,10 +339,36 @@ test_failed_is_latched(void **state)
 	env_close(e);
 }
 
+/* A length that cannot be, anywhere in a batch of a wide path: what came before it is good. */
+static void
+test_len_in_a_batch(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	const uint32_t lens[] = { 0, SLUICE_NET_HDR_LEN - 1, env_post_len(e) + 1, 0x10000 + 72,
+		UINT32_MAX };
+	unsigned int k, at, i, lies;
+
+	for (k = 0; k < RTE_DIM(lens); k++)
+		for (at = 0; at < 8; at++)
+			for (lies = 0; lies < 2; lies++) {
+				fake_context("%s: length %u at %u%s", env_name(&e->conf), lens[k],
+						at, lies ? "" : " (control)");
+				fake_dev_poll(&e->dev);
+				for (i = 0; i < 8; i++)
+					lies_with_len(e, lies && i == at, lens[k]);
+				assert_int_equal(env_rx_and_free(e, 8), lies ? at : 8);
+				assert_int_equal(e->q.fail,
+						lies ? SLUICE_FAIL_BAD_LEN : SLUICE_FAIL_NONE);
+				env_restart(e);
+			}
+	env_close(e);
+}
+
 int
 main(void)
 {
 	suite_add_rx(test_lies, "lies");
 	suite_add_rx(test_failed_is_latched, "failed is latched");
+	suite_add_rx(test_len_in_a_batch, "length in a batch");
 	return suite_run("hostile_rx");
 }
