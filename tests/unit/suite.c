@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_cpuflags.h>
 #include <rte_log.h>
 
 #include "env.h"
@@ -159,17 +158,6 @@ add_row(suite_fn fn, const char *name, const struct env_conf *base, const char *
 	}
 }
 
-static bool
-can_run(uint16_t simd_bits)
-{
-	if (simd_bits > 256)
-		return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
-				rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
-				rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512DQ) > 0 &&
-				rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0;
-	return simd_bits <= 128 || rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0;
-}
-
 unsigned int
 env_nb_rows(bool is_tx)
 {
@@ -183,8 +171,10 @@ env_nb_rows(bool is_tx)
 bool
 env_can_run(const struct env_conf *conf)
 {
-	return can_run(conf->is_tx ? sluice_tx_path_at(conf->row)->simd_bits :
-				     sluice_rx_path_at(conf->row)->simd_bits);
+	uint16_t bits = conf->is_tx ? sluice_tx_path_at(conf->row)->simd_bits :
+				      sluice_rx_path_at(conf->row)->simd_bits;
+
+	return bits <= sluice_path_cpu_bits();
 }
 
 /* Rows that this CPU cannot run are left out, and said. */

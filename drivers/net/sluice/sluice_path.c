@@ -8,15 +8,24 @@
 #include "sluice_path.h"
 
 /* Made by sluice_rx_paths.c and sluice_tx_paths.c, once per instruction set. */
-extern const struct sluice_rx_path sluice_rx_paths[];
-extern const unsigned int sluice_nb_rx_paths;
-extern const struct sluice_tx_path sluice_tx_paths[];
-extern const unsigned int sluice_nb_tx_paths;
+#define DECLARE_TABLES(isa) \
+	extern const struct sluice_rx_path sluice_rx_paths##isa[]; \
+	extern const unsigned int sluice_nb_rx_paths##isa; \
+	extern const struct sluice_tx_path sluice_tx_paths##isa[]; \
+	extern const unsigned int sluice_nb_tx_paths##isa;
+#define TABLES(isa) \
+	{ \
+		sluice_rx_paths##isa, &sluice_nb_rx_paths##isa, sluice_tx_paths##isa, \
+				&sluice_nb_tx_paths##isa \
+	}
+
+DECLARE_TABLES()
 #ifdef SLUICE_HAS_X86_VEC
-extern const struct sluice_rx_path sluice_rx_paths_avx2[], sluice_rx_paths_avx512[];
-extern const unsigned int sluice_nb_rx_paths_avx2, sluice_nb_rx_paths_avx512;
-extern const struct sluice_tx_path sluice_tx_paths_avx2[], sluice_tx_paths_avx512[];
-extern const unsigned int sluice_nb_tx_paths_avx2, sluice_nb_tx_paths_avx512;
+DECLARE_TABLES(_avx2)
+DECLARE_TABLES(_avx512)
+#endif
+#ifdef SLUICE_HAS_NEON
+DECLARE_TABLES(_neon)
 #endif
 
 static const struct {
@@ -26,12 +35,13 @@ static const struct {
 	const unsigned int *nb_tx;
 } tables[] = {
 #ifdef SLUICE_HAS_X86_VEC
-	{ sluice_rx_paths_avx512, &sluice_nb_rx_paths_avx512, sluice_tx_paths_avx512,
-			&sluice_nb_tx_paths_avx512 },
-	{ sluice_rx_paths_avx2, &sluice_nb_rx_paths_avx2, sluice_tx_paths_avx2,
-			&sluice_nb_tx_paths_avx2 },
+	TABLES(_avx512),
+	TABLES(_avx2),
 #endif
-	{ sluice_rx_paths, &sluice_nb_rx_paths, sluice_tx_paths, &sluice_nb_tx_paths },
+#ifdef SLUICE_HAS_NEON
+	TABLES(_neon),
+#endif
+	TABLES(),
 };
 
 const struct sluice_rx_path *
@@ -57,21 +67,28 @@ sluice_tx_path_at(unsigned int i)
 }
 
 uint16_t
-sluice_path_simd_bits(void)
+sluice_path_cpu_bits(void)
 {
-	uint16_t allowed = rte_vect_get_max_simd_bitwidth();
-
 #ifdef SLUICE_HAS_X86_VEC
-	if (allowed >= RTE_VECT_SIMD_512 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
+	if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512DQ) > 0 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0)
 		return RTE_VECT_SIMD_512;
-	if (allowed >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
+	if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0)
 		return RTE_VECT_SIMD_256;
 #endif
-	RTE_SET_USED(allowed);
+#ifdef SLUICE_HAS_NEON
+	if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_NEON) > 0)
+		return RTE_VECT_SIMD_128;
+#endif
 	return 0;
+}
+
+uint16_t
+sluice_path_simd_bits(void)
+{
+	return RTE_MIN(sluice_path_cpu_bits(), rte_vect_get_max_simd_bitwidth());
 }
 
 static bool

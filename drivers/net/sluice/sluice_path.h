@@ -34,7 +34,9 @@ struct sluice_tx_path {
 const struct sluice_rx_path *sluice_rx_path_at(unsigned int i);
 const struct sluice_tx_path *sluice_tx_path_at(unsigned int i);
 
-/* Widest registers that this CPU has and EAL allows (--force-max-simd-bitwidth); 0: scalar. */
+/* Widest registers that this CPU has and some row uses; 0: scalar. */
+uint16_t sluice_path_cpu_bits(void);
+/* The same, and no wider than EAL allows (--force-max-simd-bitwidth). */
 uint16_t sluice_path_simd_bits(void);
 
 /* The row for negotiated features (bit mask) and registers of at most simd_bits. There is always one. */

@@ -16,6 +16,9 @@
 #elif defined(SLUICE_ISA_AVX2)
 #include "sluice_vec_avx2.h"
 #define SLUICE_ISA_NAME(name) name##_avx2
+#elif defined(SLUICE_ISA_NEON)
+#include "sluice_vec_neon.h"
+#define SLUICE_ISA_NAME(name) name##_neon
 #else
 #include "sluice_vec_none.h"
 #define SLUICE_ISA_NAME(name) name

@@ -46,7 +46,7 @@ struct sluice_vec_give_kit {
 struct sluice_vec_tx_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	struct sluice_x86_avail avail;
+	struct sluice_vec_avail avail;
 	uint16_t *extent;
 	__m256i pool; /* in word 3 */
 	__m256i lo, span, delta;
@@ -242,7 +242,7 @@ sluice_avx2_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 {
 	if (layout == SLUICE_SPLIT)
 		return sluice_avx2_odd((uint64_t)flags << 32);
-	return _mm256_add_epi64(sluice_avx2_odd(sluice_x86_packed_word(r, slot, flags)),
+	return _mm256_add_epi64(sluice_avx2_odd(sluice_vec_packed_word(r, slot, flags)),
 			_mm256_setr_epi64x(0, (int64_t)slot << 32, 0, ((int64_t)slot + 1) << 32));
 }
 
@@ -286,7 +286,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 		.delta = sluice_avx2_even(w->delta),
 		.lens = sluice_avx2_odd(rxq->post_len),
 		.flags = sluice_avx2_flags(r, slot, SLUICE_DESC_F_WRITE, layout),
-		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_x86_head_fix(r, slot), 0, 0),
+		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_vec_head_fix(r, slot), 0, 0),
 	};
 }
 
@@ -329,13 +329,13 @@ sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 						    (void *)r->packed.dv_desc,
 		.sw_ring = txq->q.sw_ring,
 		.extent = txq->extent,
-		.avail = sluice_x86_avail(txq, slot, avail_pos, layout),
+		.avail = sluice_vec_avail(txq, slot, avail_pos, layout),
 		.pool = _mm256_setr_epi64x(0, 0, 0, (int64_t)(uintptr_t)txq->pool),
 		.lo = _mm256_set1_epi64x((int64_t)w->lo),
 		.span = _mm256_set1_epi64x((int64_t)w->span),
 		.delta = sluice_avx2_even(w->delta),
 		.flags = sluice_avx2_flags(r, slot, 0, layout),
-		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_x86_head_fix(r, slot), 0, 0),
+		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_vec_head_fix(r, slot), 0, 0),
 		.sum = _mm256_setzero_si256(),
 	};
 }
@@ -426,7 +426,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf *
 	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), len_b);
 	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, layout);
 	if (layout == SLUICE_SPLIT)
-		sluice_x86_make_available(&k->avail, slot);
+		sluice_vec_make_available(&k->avail, slot);
 	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
 	_mm256_storeu_si256(
 			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));

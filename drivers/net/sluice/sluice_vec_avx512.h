@@ -46,7 +46,7 @@ struct sluice_vec_give_kit {
 struct sluice_vec_tx_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	struct sluice_x86_avail avail;
+	struct sluice_vec_avail avail;
 	uint16_t *extent;
 	__m512i want; /* first cache line of a plain mbuf, where it counts */
 	__m512i lo, span, delta;
@@ -204,7 +204,7 @@ sluice_avx512_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 		return _mm512_maskz_set1_epi64(0xaa, (int64_t)flags << 32);
 	return _mm512_or_si512(sluice_avx512_ids(slot),
 			_mm512_maskz_set1_epi64(
-					0xaa, (int64_t)sluice_x86_packed_word(r, slot, flags)));
+					0xaa, (int64_t)sluice_vec_packed_word(r, slot, flags)));
 }
 
 /* Write four descriptors, with their flags; the fix of a head is for one batch only. */
@@ -237,7 +237,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 		.delta = _mm512_maskz_set1_epi64(0x55, (int64_t)w->delta),
 		.lens = _mm512_maskz_set1_epi64(0xaa, rxq->post_len),
 		.flags = sluice_avx512_flags(r, slot, SLUICE_DESC_F_WRITE, layout),
-		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_x86_head_fix(r, slot)),
+		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_vec_head_fix(r, slot)),
 	};
 }
 
@@ -272,14 +272,14 @@ sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 						    (void *)r->packed.dv_desc,
 		.sw_ring = txq->q.sw_ring,
 		.extent = txq->extent,
-		.avail = sluice_x86_avail(txq, slot, avail_pos, layout),
+		.avail = sluice_vec_avail(txq, slot, avail_pos, layout),
 		.want = _mm512_setr_epi64(0, 0, SLUICE_TX_REARM_PLAIN, 0, 0, 0, 0,
 				(int64_t)(uintptr_t)txq->pool),
 		.lo = _mm512_set1_epi64((int64_t)w->lo),
 		.span = _mm512_set1_epi64((int64_t)w->span),
 		.delta = _mm512_maskz_set1_epi64(0x55, (int64_t)w->delta),
 		.flags = sluice_avx512_flags(r, slot, 0, layout),
-		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_x86_head_fix(r, slot)),
+		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_vec_head_fix(r, slot)),
 		.sum = _mm512_setzero_si512(),
 	};
 }
@@ -347,7 +347,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf *
 	va = _mm512_or_si512(_mm512_add_epi64(va, k->delta), off);
 	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, layout);
 	if (layout == SLUICE_SPLIT)
-		sluice_x86_make_available(&k->avail, slot);
+		sluice_vec_make_available(&k->avail, slot);
 	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
 	_mm256_storeu_si256(
 			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));

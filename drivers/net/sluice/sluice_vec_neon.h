@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Batch primitives with the 128-bit registers of Armv8: four used entries, descriptors or mbufs at a time.
+ * 64-bit words of four things lie in two registers, 32-bit words in one: the structured loads and stores sort
+ * them. What each primitive means is said in sluice_vec_none.h.
+ *
+ * Order: loads and stores of vectors have none among themselves. What a batch reads of a split ring was
+ * released by the index that the loop acquired; in a packed ring the batch looks at the flags first and has a
+ * fence of its own. What a batch writes is released by the publish behind the last one.
+ */
+
+#ifndef SLUICE_VEC_NEON_H
+#define SLUICE_VEC_NEON_H
+
+#include <arm_neon.h>
+
+#include "sluice_vec_common.h"
+
+#define SLUICE_VEC_NAME "NEON"
+#define SLUICE_VEC_BITS 128
+
+#define SLUICE_VEC_RX_SPLIT 4
+#define SLUICE_VEC_RX_PACKED 4
+#define SLUICE_VEC_RX_GIVE 4
+#define SLUICE_VEC_TX 4
+#define SLUICE_VEC_USED 4
+
+struct sluice_vec_rx_kit {
+	const void *dv_used; /* used elements, or packed descriptors */
+	struct rte_mbuf **sw_ring;
+	uint64x2_t template; /* rearm and ol_flags of a fresh mbuf */
+	uint32x4_t most;     /* longest length less the shortest one */
+	uint32x4_t ids;      /* of the next four */
+	uint64x2_t sum;
+	uint16_t used; /* packed: flags of a used descriptor */
+};
+
+/* 64-bit words of four things: of the first two, and of the last two. */
+struct sluice_neon_words {
+	uint64x2_t a, b;
+};
+
+/* Where the device sees memory, in each lane. */
+struct sluice_neon_window {
+	uint64x2_t lo, span, delta;
+};
+
+/* How descriptors are written. */
+struct sluice_neon_writer {
+	void *dv_desc;
+	uint64x2_t flags;    /* second words of the next two without lengths; packed: with ids */
+	uint64x2_t head_fix; /* packed: for the first batch of a burst */
+};
+
+struct sluice_vec_give_kit {
+	struct rte_mbuf **sw_ring;
+	struct sluice_neon_window window;
+	struct sluice_neon_writer writer;
+	uint64x2_t len; /* of each buffer */
+};
+
+struct sluice_vec_tx_kit {
+	struct rte_mbuf **sw_ring;
+	struct sluice_neon_window window;
+	struct sluice_neon_writer writer;
+	struct sluice_vec_avail avail;
+	uint16_t *extent;
+	const struct rte_mempool *pool;
+	uint64x2_t sum;
+};
+
+/* id and the three that follow. */
+static __rte_always_inline uint32x4_t
+sluice_neon_ids(uint16_t id)
+{
+	const uint32x4_t count = { 0, 1, 2, 3 };
+
+	return vaddq_u32(vdupq_n_u32(id), count);
+}
+
+static __rte_always_inline struct sluice_vec_rx_kit
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
+{
+	const struct sluice_ring *r = &rxq->q.ring;
+	bool is_split = rxq->q.layout == SLUICE_SPLIT;
+
+	return (struct sluice_vec_rx_kit){
+		.dv_used = is_split ? (void *)r->split.dv_used->ring : (void *)r->packed.dv_desc,
+		.sw_ring = rxq->q.sw_ring,
+		.template = vld1q_u64(&rxq->rearm),
+		.most = vdupq_n_u32(max_len - SLUICE_RX_MIN_LEN),
+		.ids = sluice_neon_ids(r->tail),
+		.sum = vdupq_n_u64(0),
+		.used = r->used_wrap ? SLUICE_PACKED_BITS : 0,
+	};
+}
+
+static __rte_always_inline uint64_t
+sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
+{
+	return vaddvq_u64(k->sum);
+}
+
+/* An mbuf in two stores: the template, and packet_type to hash with the nth length. */
+static __rte_always_inline void
+sluice_neon_fill(struct rte_mbuf *m, uint64x2_t template, uint32x4_t lens, uint8_t nth)
+{
+	/* Words of the result: 0, the length, the length, 0. An index out of range makes a 0. */
+	const uint8_t at = nth * sizeof(uint32_t);
+	const uint8x16_t pick = { 0xff, 0xff, 0xff, 0xff, at, at + 1, at + 2, at + 3, at, at + 1,
+		at + 2, at + 3, 0xff, 0xff, 0xff, 0xff };
+	uint8_t *to = (uint8_t *)m + offsetof(struct rte_mbuf, rearm_data);
+
+	vst1q_u8(to, vreinterpretq_u8_u64(template));
+	vst1q_u8(to + 16, vqtbl1q_u8(vreinterpretq_u8_u32(lens), pick));
+}
+
+/* Four used buffers that were asked for, of packets: mbufs from sw to pkts. False: they are not, all of them. */
+static __rte_always_inline bool
+sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
+		struct rte_mbuf *const *sw, struct rte_mbuf **pkts)
+{
+	/* One comparison for both ends of the length: too short wraps around. */
+	uint32x4_t over = vsubq_u32(lens, vdupq_n_u32(SLUICE_RX_MIN_LEN));
+	uint32x4_t good = vandq_u32(vceqq_u32(ids, k->ids), vcleq_u32(over, k->most));
+
+	if (unlikely(vminvq_u32(good) == 0))
+		return false;
+	lens = vsubq_u32(lens, vdupq_n_u32(SLUICE_NET_HDR_LEN));
+	k->sum = vpadalq_u32(k->sum, lens);
+	k->ids = vaddq_u32(k->ids, vdupq_n_u32(4));
+	sluice_neon_fill(sw[0], k->template, lens, 0);
+	sluice_neon_fill(sw[1], k->template, lens, 1);
+	sluice_neon_fill(sw[2], k->template, lens, 2);
+	sluice_neon_fill(sw[3], k->template, lens, 3);
+	memcpy(pkts, sw, 4 * sizeof(*pkts));
+	return true;
+}
+
+static __rte_always_inline bool
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+{
+	const struct sluice_split_used_elem *dv_elems = k->dv_used;
+	uint32x4x2_t elems = vld2q_u32((const uint32_t *)&dv_elems[slot]);
+
+	return sluice_neon_take(k, elems.val[0], elems.val[1], &k->sw_ring[slot], pkts);
+}
+
+/* What the flags of four descriptors have that is not as it is in used ones. */
+static __rte_always_inline uint16_t
+sluice_neon_not_used(const struct sluice_packed_desc *dv_desc, uint16_t used)
+{
+	uint16_t a = __atomic_load_n(&dv_desc[0].flags, __ATOMIC_RELAXED);
+	uint16_t b = __atomic_load_n(&dv_desc[1].flags, __ATOMIC_RELAXED);
+	uint16_t c = __atomic_load_n(&dv_desc[2].flags, __ATOMIC_RELAXED);
+	uint16_t d = __atomic_load_n(&dv_desc[3].flags, __ATOMIC_RELAXED);
+
+	return ((a ^ used) | (b ^ used) | (c ^ used) | (d ^ used)) & SLUICE_PACKED_BITS;
+}
+
+static __rte_always_inline bool
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+{
+	const struct sluice_packed_desc *dv_desc = (const struct sluice_packed_desc *)k->dv_used +
+			slot;
+	uint32x4x4_t descs;
+
+	if (sluice_neon_not_used(dv_desc, k->used) != 0)
+		return false;
+	/* Pairs with the device's release of each of the flags: ids, lengths and packets are read after them (2.8.6). */
+	rte_atomic_thread_fence(__ATOMIC_ACQUIRE);
+	/* Two words of the address, the length, id and flags. */
+	descs = vld4q_u32((const uint32_t *)dv_desc);
+	return sluice_neon_take(k, vandq_u32(descs.val[3], vdupq_n_u32(UINT16_MAX)), descs.val[2],
+			&k->sw_ring[slot], pkts);
+}
+
+static __rte_always_inline struct sluice_neon_window
+sluice_neon_window(const struct dmap_window *w)
+{
+	return (struct sluice_neon_window){
+		.lo = vdupq_n_u64(w->lo),
+		.span = vdupq_n_u64(w->span),
+		.delta = vdupq_n_u64(w->delta),
+	};
+}
+
+/* Ones where two ranges are not all in the window; as dmap_window_holds(). */
+static __rte_always_inline uint64x2_t
+sluice_neon_outside(const struct sluice_neon_window *w, uint64x2_t va, uint64x2_t lens)
+{
+	uint64x2_t off = vsubq_u64(va, w->lo);
+
+	return vorrq_u64(vcgeq_u64(off, w->span), vcgtq_u64(vaddq_u64(off, lens), w->span));
+}
+
+static __rte_always_inline bool
+sluice_neon_in_window(const struct sluice_neon_window *w, struct sluice_neon_words va,
+		struct sluice_neon_words lens)
+{
+	uint64x2_t outside = vorrq_u64(
+			sluice_neon_outside(w, va.a, lens.a), sluice_neon_outside(w, va.b, lens.b));
+
+	return vmaxvq_u32(vreinterpretq_u32_u64(outside)) == 0;
+}
+
+static __rte_always_inline struct sluice_neon_writer
+sluice_neon_writer(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
+		enum sluice_layout layout)
+{
+	const uint64x2_t head_fix = { sluice_vec_head_fix(r, slot), 0 };
+	const uint64x2_t count = { 0, 1ULL << 32 };
+	struct sluice_neon_writer w = { .head_fix = head_fix };
+
+	if (layout == SLUICE_SPLIT) {
+		w.dv_desc = r->split.dv_desc;
+		w.flags = vdupq_n_u64((uint64_t)flags << 32);
+	} else {
+		w.dv_desc = r->packed.dv_desc;
+		w.flags = vdupq_n_u64(
+				sluice_vec_packed_word(r, slot, flags) | (uint64_t)slot << 32);
+		w.flags = vaddq_u64(w.flags, count);
+	}
+	return w;
+}
+
+/* Write four descriptors; the fix of a head is for one batch only. */
+static __rte_always_inline void
+sluice_neon_write(struct sluice_neon_writer *w, uint16_t slot, struct sluice_neon_words addrs,
+		struct sluice_neon_words lens, enum sluice_layout layout)
+{
+	/* Descriptors of both layouts have the same size. */
+	uint64_t *dv_at = (uint64_t *)((struct sluice_split_desc *)w->dv_desc + slot);
+	const uint64x2_t two = vdupq_n_u64(2ULL << 32);
+	uint64x2x2_t first, last;
+
+	first.val[0] = addrs.a;
+	first.val[1] = vorrq_u64(lens.a, w->flags);
+	if (layout == SLUICE_PACKED) {
+		first.val[1] = veorq_u64(first.val[1], w->head_fix);
+		w->head_fix = vdupq_n_u64(0);
+		w->flags = vaddq_u64(w->flags, two);
+	}
+	last.val[0] = addrs.b;
+	last.val[1] = vorrq_u64(lens.b, w->flags);
+	if (layout == SLUICE_PACKED)
+		w->flags = vaddq_u64(w->flags, two);
+	vst2q_u64(&dv_at[0], first);
+	vst2q_u64(&dv_at[4], last);
+}
+
+/* Write descriptors of what lies at four addresses in the window. */
+static __rte_always_inline void
+sluice_neon_lend(const struct sluice_neon_window *window, struct sluice_neon_writer *w,
+		uint16_t slot, struct sluice_neon_words va, struct sluice_neon_words lens,
+		enum sluice_layout layout)
+{
+	va.a = vaddq_u64(va.a, window->delta);
+	va.b = vaddq_u64(va.b, window->delta);
+	sluice_neon_write(w, slot, va, lens, layout);
+}
+
+static __rte_always_inline struct sluice_vec_give_kit
+sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_layout layout)
+{
+	return (struct sluice_vec_give_kit){
+		.sw_ring = rxq->q.sw_ring,
+		.window = sluice_neon_window(&rxq->q.stream.last),
+		.writer = sluice_neon_writer(&rxq->q.ring, slot, SLUICE_DESC_F_WRITE, layout),
+		.len = vdupq_n_u64(rxq->post_len),
+	};
+}
+
+/* buf_addr of two mbufs. */
+static __rte_always_inline uint64x2_t
+sluice_neon_buf_addrs(struct rte_mbuf *const *m)
+{
+	return vcombine_u64(vcreate_u64((uintptr_t)m[0]->buf_addr),
+			vcreate_u64((uintptr_t)m[1]->buf_addr));
+}
+
+static __rte_always_inline bool
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_layout layout)
+{
+	const uint64x2_t off = vdupq_n_u64(RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN);
+	struct sluice_neon_words lens = { k->len, k->len }, va;
+	struct rte_mbuf **sw = &k->sw_ring[slot];
+
+	va.a = vaddq_u64(sluice_neon_buf_addrs(&sw[0]), off);
+	va.b = vaddq_u64(sluice_neon_buf_addrs(&sw[2]), off);
+	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
+		return false;
+	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, layout);
+	return true;
+}
+
+static __rte_always_inline struct sluice_vec_tx_kit
+sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		enum sluice_layout layout)
+{
+	return (struct sluice_vec_tx_kit){
+		.sw_ring = txq->q.sw_ring,
+		.window = sluice_neon_window(&txq->q.stream.last),
+		.writer = sluice_neon_writer(&txq->q.ring, slot, 0, layout),
+		.avail = sluice_vec_avail(txq, slot, avail_pos, layout),
+		.extent = txq->extent,
+		.pool = txq->pool,
+		.sum = vdupq_n_u64(0),
+	};
+}
+
+static __rte_always_inline uint64_t
+sluice_vec_tx_bytes(const struct sluice_vec_tx_kit *k)
+{
+	return vaddvq_u64(k->sum);
+}
+
+/* Words 2 and 3 of an mbuf: rearm_data and ol_flags. */
+static __rte_always_inline uint64x2_t
+sluice_neon_state(const struct rte_mbuf *m)
+{
+	return vreinterpretq_u64_u8(
+			vld1q_u8((const uint8_t *)m + offsetof(struct rte_mbuf, rearm_data)));
+}
+
+/* As the 512-bit primitive: by what all four have set, and what any of them has set. */
+static __rte_always_inline bool
+sluice_neon_plain(const uint64x2_t state[4], struct rte_mbuf *const *m,
+		const struct rte_mempool *pool)
+{
+	const uint64x2_t mask = { SLUICE_TX_REARM_MASK, RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL };
+	const uint64x2_t want = { SLUICE_TX_REARM_PLAIN, 0 };
+	uint64x2_t any = vorrq_u64(vorrq_u64(state[0], state[1]), vorrq_u64(state[2], state[3]));
+	uint64x2_t all = vandq_u64(vandq_u64(state[0], state[1]), vandq_u64(state[2], state[3]));
+	uint64x2_t differs = vorrq_u64(veorq_u64(any, want), veorq_u64(all, want));
+	bool is_one_pool = m[0]->pool == pool && m[1]->pool == pool && m[2]->pool == pool &&
+			m[3]->pool == pool;
+
+	differs = vandq_u64(differs, mask);
+	return is_one_pool && vmaxvq_u32(vreinterpretq_u32_u64(differs)) == 0 &&
+			(vgetq_lane_u64(all, 0) & 0xfff0) != 0;
+}
+
+/* Lengths of the data of two mbufs. */
+static __rte_always_inline uint64x2_t
+sluice_neon_data_lens(struct rte_mbuf *const *m)
+{
+	return vcombine_u64(vcreate_u64(m[0]->data_len), vcreate_u64(m[1]->data_len));
+}
+
+/* Addresses of the headers of two mbufs with these states. */
+static __rte_always_inline uint64x2_t
+sluice_neon_tx_va(struct rte_mbuf *const *m, const uint64x2_t *state)
+{
+	uint64x2_t off = vandq_u64(vzip1q_u64(state[0], state[1]), vdupq_n_u64(UINT16_MAX));
+
+	off = vsubq_u64(off, vdupq_n_u64(SLUICE_NET_HDR_LEN));
+	return vaddq_u64(sluice_neon_buf_addrs(m), off);
+}
+
+static __rte_always_inline bool
+sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		enum sluice_layout layout)
+{
+	const uint64x2_t hdr = vdupq_n_u64(SLUICE_NET_HDR_LEN);
+	const uint64x2_t state[4] = { sluice_neon_state(pkts[0]), sluice_neon_state(pkts[1]),
+		sluice_neon_state(pkts[2]), sluice_neon_state(pkts[3]) };
+	struct sluice_neon_words va, lens;
+	uint64x2_t data;
+
+	if (unlikely(!sluice_neon_plain(state, pkts, k->pool)))
+		return false;
+	lens.a = sluice_neon_data_lens(&pkts[0]);
+	lens.b = sluice_neon_data_lens(&pkts[2]);
+	data = vaddq_u64(lens.a, lens.b);
+	lens.a = vaddq_u64(lens.a, hdr);
+	lens.b = vaddq_u64(lens.b, hdr);
+	va.a = sluice_neon_tx_va(&pkts[0], &state[0]);
+	va.b = sluice_neon_tx_va(&pkts[2], &state[2]);
+	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
+		return false;
+	k->sum = vaddq_u64(k->sum, data);
+	sluice_vec_clear_headers(vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),
+			vgetq_lane_u64(va.b, 0), vgetq_lane_u64(va.b, 1));
+	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, layout);
+	if (layout == SLUICE_SPLIT)
+		sluice_vec_make_available(&k->avail, slot);
+	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
+	memcpy(&k->sw_ring[slot], pkts, 4 * sizeof(*pkts));
+	return true;
+}
+
+static __rte_always_inline bool
+sluice_vec_used_in_order(const struct sluice_ring *r, uint16_t slot)
+{
+	uint32x4x2_t elems = vld2q_u32((const uint32_t *)&r->split.dv_used->ring[slot]);
+
+	return vminvq_u32(vceqq_u32(elems.val[0], sluice_neon_ids(slot))) != 0;
+}
+
+#endif /* SLUICE_VEC_NEON_H */
