@@ -100,6 +100,32 @@ sanitized_pytest_part()
 	pytest_part "$@"
 }
 
+# Building for aarch64 and running it by QEMU; devtools/lib/sysroot.py made what it takes.
+AARCH64=$SLUICE_ROOT/.cache/aarch64
+
+has_cross() { [ -f "$AARCH64/gcc.ini" ]; }
+
+no_cross()
+{
+	echo "there is nothing to build with for aarch64: devtools/setup says why"
+	return 77
+}
+
+# cross_tree DIR COMPILER [MESON OPTION...]
+cross_tree()
+{
+	local dir=$1 file=$AARCH64/$2.ini
+	shift 2
+	build_tree "$dir" "$GCC" --cross-file "$file" "$@"
+}
+
+# pytest_part with a front end that is stock testpmd for aarch64; the back end is this machine's.
+cross_pytest_part()
+{
+	export SLUICE_TEST_FRONT="qemu-aarch64-static -L '$AARCH64/root' '$AARCH64/root/usr/bin/dpdk-testpmd'"
+	pytest_part "$@"
+}
+
 # run_part NAME SECONDS FUNCTION [ARGS...]
 # One line per part; the log only when it failed. The part runs in a shell of its own below a
 # deadline, so that nothing can hang and no process of it stays behind.

@@ -10,6 +10,7 @@ import glob
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ import tty
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("SLUICE_BUILD") or os.path.join(REPO, "build"))
 TESTPMD = os.environ.get("SLUICE_TESTPMD") or shutil.which("dpdk-testpmd")
+# What runs the front end's testpmd instead: that of another architecture, say, with its emulator.
+FRONT = shlex.split(os.environ.get("SLUICE_TEST_FRONT", "")) or [TESTPMD]
 VDEV = os.environ.get("SLUICE_TEST_VDEV", "net_sluice")
 IS_SLUICE = VDEV == "net_sluice"
 PLUGIN = os.path.join(BUILD, "drivers", "librte_net_sluice.so")
@@ -87,7 +90,7 @@ class Testpmd:
         self.prefix = "sluice_%d_%d" % (os.getpid(), next(serial))
         # In memory: nothing is left in hugetlbfs when a process is killed on purpose.
         files = [] if own_files else ["--in-memory"]
-        command = [TESTPMD, "--lcores", lcores(1 + workers), "--main-lcore", "0", "--no-pci",
+        command = (FRONT if front else [TESTPMD]) + ["--lcores", lcores(1 + workers), "--main-lcore", "0", "--no-pci",
             "--iova-mode=va", "--no-telemetry", "--file-prefix", self.prefix,
             "-m", str(memory)] + files
         if front and IS_SLUICE:
