@@ -312,6 +312,7 @@ run_queue(struct sluice_port *port, struct sluice_queue *q)
 	q->ring.doorbell = sluice_dev_doorbell(port, q->vq, q->layout == SLUICE_PACKED, q->kick_fd);
 	/* What was published before the device listened; and it starts the ring [Ring states]. */
 	sluice_doorbell_ring(&q->ring);
+	/* Pairs with the acquire in sluice_queue_enter(). */
 	__atomic_store_n(&q->state, SLUICE_QUEUE_RUNNING, __ATOMIC_RELEASE);
 }
 

@@ -318,6 +318,7 @@ sluice_queue_enter(struct sluice_queue *q)
 static __rte_always_inline void
 sluice_queue_leave(struct sluice_queue *q)
 {
+	/* Pairs with the acquire in sluice_queue_quiesce(): who waited sees what the burst has done. */
 	__atomic_store_n(&q->busy, 0, __ATOMIC_RELEASE);
 }
 

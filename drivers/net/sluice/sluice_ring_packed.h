@@ -26,7 +26,8 @@ sluice_packed_avail_bits(const struct sluice_ring *r, uint16_t slot)
 
 /*
  * Write the descriptor in a slot. The first descriptor of a burst (slot == head) gets its flags in publish;
- * the device takes descriptors in ring order, so it sees none of the others before (2.8.17).
+ * the device takes descriptors in ring order (2.8.17), so what it makes of the others comes behind its acquire
+ * of the first one's flags, and their own need no order.
  */
 static __rte_always_inline void
 sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dmap_addr da,
@@ -44,7 +45,8 @@ sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dma
 
 /*
  * Make nb slots from head on visible. head_flags are those of the first descriptor, without AVAIL and USED.
- * The release makes all descriptors visible before the flags of the first (2.8.21.1.1).
+ * The release makes all descriptors, headers and packets visible before the flags of the first (2.8.21.1.1); it
+ * pairs with the device's acquire of them.
  */
 static __rte_always_inline void
 sluice_packed_publish(struct sluice_ring *r, uint16_t nb, uint16_t head_flags)

@@ -52,7 +52,10 @@ sluice_split_make_available(struct sluice_ring *r, uint16_t nth, uint16_t slot)
 	}
 }
 
-/* nb buffers more. The release makes descriptors and ring entries visible before the index (2.7.13.3.1). */
+/*
+ * nb buffers more. The release makes descriptors, ring entries, headers and packets visible before the index
+ * (2.7.13.3.1); it pairs with the device's acquire of it.
+ */
 static __rte_always_inline void
 sluice_split_publish(struct sluice_ring *r, uint16_t nb)
 {
