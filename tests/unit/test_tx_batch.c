@@ -62,7 +62,7 @@ send_one_odd(struct env *e, enum odd odd, unsigned int at)
 {
 	const struct fake_pool_conf conf = { .name = "other", .nb = 1 };
 	struct fake_pool *other = fake_pool_create(&conf);
-	struct rte_mbuf *keep = fake_mbuf(e->pool, 128, 60), *pkts[8];
+	struct rte_mbuf *keep = fake_mbuf(e->pool, 128, 60), *pkts[16];
 	struct rte_mbuf_ext_shared_info info;
 	unsigned int i;
 
@@ -110,7 +110,7 @@ test_odd_one_out(void **state)
 	fake_dev_complete(&e->dev, 1, FAKE_ONE_BY_ONE);
 	e->tx->cleanup(&e->txq, 0);
 	for (odd = 0; odd < NB_ODDS; odd++)
-		for (at = 0; at < 8; at++)
+		for (at = 0; at < 16; at++)
 			send_one_odd(e, odd, at);
 	assert_int_equal(e->txq.q.stats.bytes, 60 * e->txq.q.stats.packets);
 	env_close(e);
@@ -146,7 +146,7 @@ static void
 test_one_out_of_reach(void **state)
 {
 	struct env *e = env_open_from(state, 0);
-	struct rte_mbuf *pkts[8];
+	struct rte_mbuf *pkts[16];
 	unsigned int at, i;
 
 	for (at = 0; at < RTE_DIM(pkts); at++) {
