@@ -157,6 +157,8 @@ setup_rx(struct env *e)
 
 	rte_mbuf_refcnt_set(&fresh, 1);
 	e->rx = sluice_rx_path_at(e->conf.row);
+	if (!e->conf.is_pinned)
+		e->rxq.buf_off = sizeof(struct rte_mbuf);
 	e->rxq.rearm = *sluice_mbuf_rearm(&fresh);
 	e->rxq.ol_flags = e->conf.is_pinned ? RTE_MBUF_F_EXTERNAL : 0;
 	e->rxq.avail_shadow = e->avail_shadow;

@@ -92,6 +92,8 @@ init_rx_template(struct sluice_rxq *rxq, uint16_t port_id)
 	rxq->rearm = *sluice_mbuf_rearm(&m);
 	if (rte_pktmbuf_priv_flags(rxq->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
 		rxq->ol_flags = RTE_MBUF_F_EXTERNAL;
+	else
+		rxq->buf_off = sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(rxq->pool);
 }
 
 static int

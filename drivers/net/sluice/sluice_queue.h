@@ -172,6 +172,7 @@ struct sluice_rxq {
 	uint64_t rearm;    /* the eight bytes at rearm_data of a fresh mbuf */
 	uint64_t ol_flags; /* of a fresh mbuf: says whether the pool has pinned external buffers */
 	uint32_t room;     /* of a buffer, behind the headroom */
+	uint32_t buf_off;  /* from an mbuf of the pool to its buffer; 0: each has to be asked */
 	uint32_t post_len; /* bytes that the device may write: net header and data room */
 	uint16_t free_thresh; /* refill when this many slots are free */
 	uint16_t free_thresh_asked;

@@ -190,7 +190,7 @@ static __rte_always_inline uint16_t
 sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
-	struct sluice_vec_give_kit kit = sluice_vec_give_kit(rxq, r->head, cfg.layout);
+	struct sluice_vec_give_kit kit = sluice_vec_give_kit(rxq, r->head, cfg);
 	struct dmap_addr da;
 	uint16_t i, slot;
 
@@ -200,6 +200,7 @@ sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 
 		slot = r->head + i;
 		if (SLUICE_VEC_RX_GIVE != 0 && nb - i >= SLUICE_VEC_RX_GIVE &&
+				likely(rxq->buf_off != 0) &&
 				likely(sluice_vec_rx_give(&kit, slot, cfg))) {
 			i += SLUICE_VEC_RX_GIVE - 1;
 			continue;
@@ -214,7 +215,7 @@ sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 			sluice_packed_give(r, slot, slot, da, rxq->post_len, SLUICE_DESC_F_WRITE);
 		/* The stream may have another window now, and the head has been written. */
 		if (SLUICE_VEC_RX_GIVE != 0)
-			kit = sluice_vec_give_kit(rxq, slot + 1, cfg.layout);
+			kit = sluice_vec_give_kit(rxq, slot + 1, cfg);
 	}
 	if (unlikely(i < nb))
 		sluice_rx_alloc_undo(rxq, r->head + i, nb - i);

@@ -37,10 +37,11 @@ struct sluice_vec_rx_kit {
 struct sluice_vec_give_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	__m256i lo, span, delta; /* the window */
-	__m256i lens;            /* of each buffer, in odd 64-bit words */
-	__m256i flags;           /* in odd words; packed: with the ids of the next two */
-	__m256i head_fix;        /* packed: for the first batch of a burst */
+	__m256i lo, room; /* mbufs whose buffers are in the window: the first, and how far the last one is */
+	__m256i delta;    /* from an mbuf to the device's address of its buffer */
+	__m256i lens;     /* of each buffer */
+	__m256i flags;    /* in odd words; packed: with the ids of the next two */
+	__m256i head_fix; /* packed: for the first batch of a burst */
 };
 
 struct sluice_vec_tx_kit {
@@ -272,47 +273,40 @@ sluice_avx2_write(void *dv_desc, uint16_t slot, __m256i a, __m256i b, __m256i *f
 }
 
 static __rte_always_inline struct sluice_vec_give_kit
-sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_layout layout)
+sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	const struct dmap_window *w = &rxq->q.stream.last;
+	int64_t off = rxq->buf_off + sluice_rx_hdr_off(cfg.has_csum);
 
 	return (struct sluice_vec_give_kit){
-		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-						    (void *)r->packed.dv_desc,
+		.dv_desc = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
+							(void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
-		.lo = _mm256_set1_epi64x((int64_t)w->lo),
-		.span = _mm256_set1_epi64x((int64_t)w->span),
-		.delta = sluice_avx2_even(w->delta),
-		.lens = sluice_avx2_odd(rxq->post_len),
-		.flags = sluice_avx2_flags(r, slot, SLUICE_DESC_F_WRITE, layout),
+		.lo = _mm256_set1_epi64x((int64_t)w->lo - off),
+		.room = _mm256_set1_epi64x((int64_t)w->span - rxq->post_len),
+		.delta = _mm256_set1_epi64x((int64_t)w->delta + off),
+		.lens = _mm256_set1_epi64x(rxq->post_len),
+		.flags = sluice_avx2_flags(r, slot, SLUICE_DESC_F_WRITE, cfg.layout),
 		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_vec_head_fix(r, slot), 0, 0),
 	};
-}
-
-/* Where the device shall write into two mbufs, in the even words. */
-static __rte_always_inline __m256i
-sluice_avx2_rx_va(struct rte_mbuf *const *sw, uint16_t hdr_off)
-{
-	__m256i va = _mm256_castsi128_si256(_mm_load_si128((const __m128i *)sw[0]));
-
-	va = _mm256_inserti128_si256(va, _mm_load_si128((const __m128i *)sw[1]), 1);
-	va = _mm256_blend_epi32(va, _mm256_setzero_si256(), 0xcc);
-	return _mm256_add_epi64(va, sluice_avx2_even(hdr_off));
 }
 
 static __rte_always_inline bool
 sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
 {
-	struct rte_mbuf **sw = &k->sw_ring[slot];
-	const uint16_t hdr_off = sluice_rx_hdr_off(cfg.has_csum);
-	__m256i a = sluice_avx2_rx_va(sw, hdr_off), b = sluice_avx2_rx_va(sw + 2, hdr_off);
+	__m256i mbufs = _mm256_loadu_si256((const __m256i *)&k->sw_ring[slot]);
+	__m256i off = _mm256_sub_epi64(mbufs, k->lo);
+	__m256i da = _mm256_add_epi64(mbufs, k->delta);
+	__m256i a, b;
 
-	if (unlikely(sluice_avx2_any_outside(sluice_avx2_outside(k->lo, k->span, a, k->lens),
-			    sluice_avx2_outside(k->lo, k->span, b, k->lens))))
+	/* A sign is set if an mbuf lies before the first one, or behind the last one. */
+	off = _mm256_or_si256(off, _mm256_sub_epi64(k->room, off));
+	if (unlikely(_mm256_movemask_pd(_mm256_castsi256_pd(off)) != 0))
 		return false;
-	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), k->lens);
-	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), k->lens);
+	/* Words 0, -, 1, - and 2, -, 3, -. */
+	a = _mm256_blend_epi32(_mm256_permute4x64_epi64(da, 0x10), k->lens, 0xcc);
+	b = _mm256_blend_epi32(_mm256_permute4x64_epi64(da, 0x32), k->lens, 0xcc);
 	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, cfg.layout);
 	return true;
 }

@@ -37,10 +37,11 @@ struct sluice_vec_rx_kit {
 struct sluice_vec_give_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	__m512i lo, span, delta; /* the window */
-	__m512i lens;            /* of each buffer, in odd 64-bit words */
-	__m512i flags;           /* in odd words; packed: with the ids of the next four */
-	__m512i head_fix;        /* packed: for the first batch of a burst */
+	__m256i lo, room; /* mbufs whose buffers are in the window: the first, and how far the last one is */
+	__m256i delta;    /* from an mbuf to the device's address of its buffer */
+	__m512i lens;     /* of each buffer */
+	__m512i flags;    /* in odd words; packed: with the ids of the next four */
+	__m512i head_fix; /* packed: for the first batch of a burst */
 };
 
 struct sluice_vec_tx_kit {
@@ -223,20 +224,21 @@ sluice_avx512_write(void *dv_desc, uint16_t slot, __m512i words, __m512i *flags,
 }
 
 static __rte_always_inline struct sluice_vec_give_kit
-sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_layout layout)
+sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	const struct dmap_window *w = &rxq->q.stream.last;
+	int64_t off = rxq->buf_off + sluice_rx_hdr_off(cfg.has_csum);
 
 	return (struct sluice_vec_give_kit){
-		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-						    (void *)r->packed.dv_desc,
+		.dv_desc = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
+							(void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
-		.lo = _mm512_set1_epi64((int64_t)w->lo),
-		.span = _mm512_set1_epi64((int64_t)w->span),
-		.delta = _mm512_maskz_set1_epi64(0x55, (int64_t)w->delta),
-		.lens = _mm512_maskz_set1_epi64(0xaa, rxq->post_len),
-		.flags = sluice_avx512_flags(r, slot, SLUICE_DESC_F_WRITE, layout),
+		.lo = _mm256_set1_epi64x((int64_t)w->lo - off),
+		.room = _mm256_set1_epi64x((int64_t)w->span - rxq->post_len),
+		.delta = _mm256_set1_epi64x((int64_t)w->delta + off),
+		.lens = _mm512_set1_epi64(rxq->post_len),
+		.flags = sluice_avx512_flags(r, slot, SLUICE_DESC_F_WRITE, cfg.layout),
 		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_vec_head_fix(r, slot)),
 	};
 }
@@ -244,18 +246,16 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_lay
 static __rte_always_inline bool
 sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
 {
-	struct rte_mbuf **sw = &k->sw_ring[slot];
-	__m512i va, words;
+	const __m512i twice = _mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3);
+	__m256i mbufs = _mm256_loadu_si256((const __m256i *)&k->sw_ring[slot]);
+	__m256i off = _mm256_sub_epi64(mbufs, k->lo);
+	__m512i words = _mm512_castsi256_si512(_mm256_add_epi64(mbufs, k->delta));
 
-	/* buf_addr and buf_iova of four mbufs; the latter is no use. */
-	va = _mm512_castsi128_si512(_mm_load_si128((const __m128i *)sw[0]));
-	va = _mm512_inserti32x4(va, _mm_load_si128((const __m128i *)sw[1]), 1);
-	va = _mm512_inserti32x4(va, _mm_load_si128((const __m128i *)sw[2]), 2);
-	va = _mm512_inserti32x4(va, _mm_load_si128((const __m128i *)sw[3]), 3);
-	va = _mm512_maskz_add_epi64(0x55, va, _mm512_set1_epi64(sluice_rx_hdr_off(cfg.has_csum)));
-	if (unlikely(!sluice_avx512_in_window(k->lo, k->span, va, k->lens)))
+	/* A sign is set if an mbuf lies before the first one, or behind the last one. */
+	off = _mm256_or_si256(off, _mm256_sub_epi64(k->room, off));
+	if (unlikely(_mm256_movepi64_mask(off) != 0))
 		return false;
-	words = _mm512_or_si512(_mm512_add_epi64(va, k->delta), k->lens);
+	words = _mm512_mask_permutexvar_epi64(k->lens, 0x55, twice, words);
 	sluice_avx512_write(k->dv_desc, slot, words, &k->flags, &k->head_fix, cfg.layout);
 	return true;
 }

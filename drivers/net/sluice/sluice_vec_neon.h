@@ -36,6 +36,7 @@ struct sluice_vec_rx_kit {
 	uint32x4_t ids;      /* of the next four */
 	uint64x2_t sum;
 	uint16_t used; /* packed: flags of a used descriptor */
+	uint16_t said; /* by the headers of the last batch */
 };
 
 /* 64-bit words of four things: of the first two, and of the last two. */
@@ -59,6 +60,7 @@ struct sluice_vec_give_kit {
 	struct rte_mbuf **sw_ring;
 	struct sluice_neon_window window;
 	struct sluice_neon_writer writer;
+	uint64x2_t off; /* from an mbuf to what the device gets of its buffer */
 	uint64x2_t len; /* of each buffer */
 };
 
@@ -104,6 +106,34 @@ sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
 	return vaddvq_u64(k->sum);
 }
 
+static __rte_always_inline uint16_t
+sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
+{
+	return k->said;
+}
+
+/*
+ * The headers of four received packets. False: with cfg.has_mrg, not all of them say one buffer. said: flags and
+ * gso_types of all, ORed. Four bytes behind each header are loaded too; a packet is longer.
+ */
+static __rte_always_inline bool
+sluice_neon_read_headers(
+		struct rte_mbuf *const *sw, const struct sluice_path_cfg cfg, uint16_t *said)
+{
+	const uint16x8_t want = { 0, 0, 0, 0, 0, cfg.has_mrg ? 1 : 0, 0, 0 };
+	uint16x8_t any = vdupq_n_u16(0);
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		const void *dv_hdr = (char *)sw[i]->buf_addr + sluice_rx_hdr_off(true);
+
+		any = vorrq_u16(any, veorq_u16(vreinterpretq_u16_u8(vld1q_u8(dv_hdr)), want));
+	}
+	*said = vgetq_lane_u16(any, offsetof(struct sluice_net_hdr, flags) / 2);
+	return !cfg.has_mrg ||
+			vgetq_lane_u16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) == 0;
+}
+
 /* An mbuf in two stores: the template, and packet_type to hash with the nth length. */
 static __rte_always_inline void
 sluice_neon_fill(struct rte_mbuf *m, uint64x2_t template, uint32x4_t lens, uint8_t nth)
@@ -121,13 +151,16 @@ sluice_neon_fill(struct rte_mbuf *m, uint64x2_t template, uint32x4_t lens, uint8
 /* Four used buffers that were asked for, of packets: mbufs from sw to pkts. False: they are not, all of them. */
 static __rte_always_inline bool
 sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
-		struct rte_mbuf *const *sw, struct rte_mbuf **pkts)
+		struct rte_mbuf *const *sw, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
 	/* One comparison for both ends of the length: too short wraps around. */
 	uint32x4_t over = vsubq_u32(lens, vdupq_n_u32(SLUICE_RX_MIN_LEN));
 	uint32x4_t good = vandq_u32(vceqq_u32(ids, k->ids), vcleq_u32(over, k->most));
 
 	if (unlikely(vminvq_u32(good) == 0))
+		return false;
+	if (cfg.has_csum && unlikely(!sluice_neon_read_headers(sw, cfg, &k->said)))
 		return false;
 	lens = vsubq_u32(lens, vdupq_n_u32(SLUICE_NET_HDR_LEN));
 	k->sum = vpadalq_u32(k->sum, lens);
@@ -141,12 +174,13 @@ sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
 	uint32x4x2_t elems = vld2q_u32((const uint32_t *)&dv_elems[slot]);
 
-	return sluice_neon_take(k, elems.val[0], elems.val[1], &k->sw_ring[slot], pkts);
+	return sluice_neon_take(k, elems.val[0], elems.val[1], &k->sw_ring[slot], pkts, cfg);
 }
 
 /* What the flags of four descriptors have that is not as it is in used ones. */
@@ -162,7 +196,8 @@ sluice_neon_not_used(const struct sluice_packed_desc *dv_desc, uint16_t used)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts)
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_packed_desc *dv_desc = (const struct sluice_packed_desc *)k->dv_used +
 			slot;
@@ -175,7 +210,7 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf
 	/* Two words of the address, the length, id and flags. */
 	descs = vld4q_u32((const uint32_t *)dv_desc);
 	return sluice_neon_take(k, vandq_u32(descs.val[3], vdupq_n_u32(UINT16_MAX)), descs.val[2],
-			&k->sw_ring[slot], pkts);
+			&k->sw_ring[slot], pkts, cfg);
 }
 
 static __rte_always_inline struct sluice_neon_window
@@ -264,36 +299,28 @@ sluice_neon_lend(const struct sluice_neon_window *window, struct sluice_neon_wri
 }
 
 static __rte_always_inline struct sluice_vec_give_kit
-sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_layout layout)
+sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sluice_path_cfg cfg)
 {
 	return (struct sluice_vec_give_kit){
 		.sw_ring = rxq->q.sw_ring,
 		.window = sluice_neon_window(&rxq->q.stream.last),
-		.writer = sluice_neon_writer(&rxq->q.ring, slot, SLUICE_DESC_F_WRITE, layout),
+		.writer = sluice_neon_writer(&rxq->q.ring, slot, SLUICE_DESC_F_WRITE, cfg.layout),
+		.off = vdupq_n_u64(rxq->buf_off + sluice_rx_hdr_off(cfg.has_csum)),
 		.len = vdupq_n_u64(rxq->post_len),
 	};
 }
 
-/* buf_addr of two mbufs. */
-static __rte_always_inline uint64x2_t
-sluice_neon_buf_addrs(struct rte_mbuf *const *m)
-{
-	return vcombine_u64(vcreate_u64((uintptr_t)m[0]->buf_addr),
-			vcreate_u64((uintptr_t)m[1]->buf_addr));
-}
-
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, enum sluice_layout layout)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
 {
-	const uint64x2_t off = vdupq_n_u64(RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN);
+	const uint64_t *mbufs = (const uint64_t *)&k->sw_ring[slot];
 	struct sluice_neon_words lens = { k->len, k->len }, va;
-	struct rte_mbuf **sw = &k->sw_ring[slot];
 
-	va.a = vaddq_u64(sluice_neon_buf_addrs(&sw[0]), off);
-	va.b = vaddq_u64(sluice_neon_buf_addrs(&sw[2]), off);
+	va.a = vaddq_u64(vld1q_u64(&mbufs[0]), k->off);
+	va.b = vaddq_u64(vld1q_u64(&mbufs[2]), k->off);
 	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
 		return false;
-	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, layout);
+	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, cfg.layout);
 	return true;
 }
 
@@ -349,6 +376,14 @@ static __rte_always_inline uint64x2_t
 sluice_neon_data_lens(struct rte_mbuf *const *m)
 {
 	return vcombine_u64(vcreate_u64(m[0]->data_len), vcreate_u64(m[1]->data_len));
+}
+
+/* buf_addr of two mbufs. */
+static __rte_always_inline uint64x2_t
+sluice_neon_buf_addrs(struct rte_mbuf *const *m)
+{
+	return vcombine_u64(vcreate_u64((uintptr_t)m[0]->buf_addr),
+			vcreate_u64((uintptr_t)m[1]->buf_addr));
 }
 
 /* Addresses of the headers of two mbufs with these states. */

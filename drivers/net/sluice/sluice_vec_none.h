@@ -90,16 +90,17 @@ sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
 
 /* For giving receive buffers from slot on. */
 static __rte_always_inline struct sluice_vec_give_kit
-sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, enum sluice_layout layout)
+sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sluice_path_cfg cfg)
 {
 	RTE_SET_USED(rxq);
 	RTE_SET_USED(slot);
-	RTE_SET_USED(layout);
+	RTE_SET_USED(cfg);
 	return (struct sluice_vec_give_kit){ 0 };
 }
 
 /*
- * Write the descriptors of a batch of mbufs in sw_ring from slot on, headers where sluice_rx_hdr_off() says.
+ * Write the descriptors of a batch of mbufs in sw_ring from slot on, headers where sluice_rx_hdr_off() says. The
+ * mbufs are not read: where the buffer of one lies is known from its pool (rte_mbuf_buf_addr()).
  * False: not all in the window.
  */
 static __rte_always_inline bool
