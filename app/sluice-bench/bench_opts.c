@@ -277,9 +277,43 @@ parse_packets(const char *text, enum bench_packets *packets)
 	return -EINVAL;
 }
 
+/* What an option without an argument switches on; NULL: it has one. */
+static bool *
+switch_of(struct bench_opts *opts, int opt)
+{
+	switch (opt) {
+	case OPT_ALLOW_DIFFERENT:
+		return &opts->allow_different;
+	case OPT_OUT_OF_ORDER:
+		return &opts->is_shuffled;
+	case OPT_COLD:
+		return &opts->is_cold;
+	case OPT_RX_CSUM:
+		return &opts->rx_csum;
+	case OPT_DATA_VALID:
+		return &opts->data_valid;
+	case OPT_MARKS:
+		return &opts->use_marks;
+	case OPT_INSTRUCTIONS:
+		return &opts->count_instructions;
+	case OPT_NO_HUGE:
+		return &opts->no_huge;
+	default:
+		return NULL;
+	}
+}
+
 static int
 parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 {
+	bool *on = switch_of(opts, opt);
+
+	if (on != NULL) {
+		*on = true;
+		/* Marks are for somebody who counts, and are placed where instructions are counted. */
+		opts->count_instructions |= opts->use_marks;
+		return 0;
+	}
 	switch (opt) {
 	case 'd':
 		opts->plugin = text;
@@ -300,32 +334,8 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 		return 0;
 	case OPT_HIDE:
 		return bench_features_parse(text, &opts->hide);
-	case OPT_ALLOW_DIFFERENT:
-		opts->allow_different = true;
-		return 0;
 	case OPT_PACKETS:
 		return parse_packets(text, &opts->packets);
-	case OPT_OUT_OF_ORDER:
-		opts->is_shuffled = true;
-		return 0;
-	case OPT_COLD:
-		opts->is_cold = true;
-		return 0;
-	case OPT_RX_CSUM:
-		opts->rx_csum = true;
-		return 0;
-	case OPT_DATA_VALID:
-		opts->data_valid = true;
-		return 0;
-	case OPT_MARKS:
-		opts->use_marks = true;
-		/* fallthrough */
-	case OPT_INSTRUCTIONS:
-		opts->count_instructions = true;
-		return 0;
-	case OPT_NO_HUGE:
-		opts->no_huge = true;
-		return 0;
 	case OPT_JSON:
 		opts->json_path = text;
 		return 0;
