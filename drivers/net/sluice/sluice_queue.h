@@ -200,9 +200,9 @@ struct sluice_tx_freed {
 struct sluice_txq {
 	struct sluice_queue q;
 	/* owned by the polling core */
-	struct sluice_tx_freed freed; /* empty outside of a reclaim */
-	struct rte_mempool *pool;     /* where plain packets came from, and go back to */
-	uint16_t nb_odd;              /* slots given to packets that are not plain */
+	struct sluice_tx_freed freed[2]; /* empty outside of a reclaim; two pools may alternate */
+	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
+	uint16_t nb_odd;                 /* slots given to packets that are not plain */
 	bool is_short; /* the last burst did not find enough slots: look for completions first */
 	uint32_t nb_given;    /* slots given, free-running */
 	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */

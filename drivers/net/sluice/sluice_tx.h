@@ -58,13 +58,14 @@ void sluice_tx_mark_foreign(
 		struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots);
 
 /*
- * The buffer that starts at slot id is done, and plain blocks do not apply: free it, then the slots that
- * are contiguous. Returns the slots that it took, 0 if the queue failed.
+ * The device has named a packet, and plain blocks do not apply: free it, with all older ones if it promised
+ * order in a packed ring, then the slots that are contiguous. Returns how many packets; 0: the queue failed.
  */
-uint16_t sluice_tx_complete(struct sluice_txq *txq, uint32_t id);
+uint32_t sluice_tx_complete_split(struct sluice_txq *txq, uint32_t id);
+uint32_t sluice_tx_complete_packed(struct sluice_txq *txq, uint32_t id, bool is_in_order);
 /* Slots of the nb oldest packets, all plain; more than are in use if there are not so many packets. */
 uint32_t sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb);
-/* The mbufs that sluice_tx_complete() collected go back to their pool. */
+/* The mbufs that these collected go back to their pool. */
 void sluice_tx_flush_freed(struct sluice_txq *txq);
 
 static __rte_always_inline bool
@@ -168,7 +169,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 	}
 	for (done = nb_plain; done < nb; done++) {
 		sluice_split_take(r, &id, &len);
-		if (sluice_tx_complete(txq, is_in_order ? r->tail : id) == 0)
+		if (sluice_tx_complete_split(txq, is_in_order ? r->tail : id) == 0)
 			break;
 	}
 	return done;
@@ -192,26 +193,6 @@ sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint16_t nb_don
 	if (unlikely(distance >= sluice_ring_nb_busy(r) || txq->extent[id] == SLUICE_TX_MIDDLE))
 		return 0;
 	return distance - nb_done + sluice_tx_slots_of(txq, id);
-}
-
-/* One used descriptor of a packed ring, with odd packets about; returns how many packets are done. */
-static __rte_always_inline uint32_t
-sluice_tx_complete_packed(struct sluice_txq *txq, uint32_t id, bool is_in_order)
-{
-	uint32_t done = 0;
-	uint16_t nb, oldest;
-
-	if (unlikely(!sluice_queue_is_lent(&txq->q, id) || txq->extent[id] == SLUICE_TX_MIDDLE)) {
-		sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
-		return 0;
-	}
-	do {
-		oldest = is_in_order ? txq->q.ring.tail : id;
-		nb = sluice_tx_complete(txq, oldest);
-		sluice_packed_skip(&txq->q.ring, nb);
-		done++;
-	} while (nb != 0 && oldest != id);
-	return done;
 }
 
 static __rte_always_inline uint32_t
@@ -258,7 +239,7 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_p
 	else
 		done = sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
 	txq->is_short = false;
-	if (unlikely(txq->freed.nb != 0))
+	if (unlikely((txq->freed[0].nb | txq->freed[1].nb) != 0))
 		sluice_tx_flush_freed(txq);
 	return done;
 }
@@ -367,7 +348,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	struct sluice_tx_burst odd, b = { 0 };
 	enum sluice_tx_verdict verdict;
 	uint64_t bytes = 0, dropped = 0;
-	uint16_t nb_tx, nb_run, nb_single = 0;
+	uint16_t nb_tx, nb_run, nb_single = 0, nb_pause = 0;
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
@@ -391,7 +372,9 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 				nb_tx += nb_run - 1;
 				continue;
 			}
-			nb_single = SLUICE_VEC_TX;
+			/* The more often it is in vain, the more rarely it is tried. */
+			nb_pause += SLUICE_VEC_TX;
+			nb_single = nb_pause;
 		}
 		nb_single -= nb_single != 0;
 		len = m->pkt_len;
@@ -403,10 +386,11 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 				continue;
 			}
 		}
-		/* A copy: what has an address does not stay in registers. */
+		/* What has an address does not stay in registers, and few packets are given from there. */
 		odd = b;
-		verdict = sluice_tx_give_odd(txq, m, &odd, cfg.layout);
-		b = odd;
+		verdict = sluice_tx_give_odd(txq, m, cfg.is_few ? &odd : &b, cfg.layout);
+		if (cfg.is_few)
+			b = odd;
 		if (verdict == SLUICE_TX_NO_ROOM)
 			break;
 		if (verdict == SLUICE_TX_GIVEN)

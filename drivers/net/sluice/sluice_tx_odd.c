@@ -45,26 +45,36 @@ sluice_tx_mark_foreign(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot
 	txq->nb_odd++;
 }
 
-void
-sluice_tx_flush_freed(struct sluice_txq *txq)
+static inline void
+flush_freed(struct sluice_tx_freed *f)
 {
-	struct sluice_tx_freed *f = &txq->freed;
-
 	if (f->nb != 0)
 		rte_mempool_put_bulk(f->pool, (void **)f->m, f->nb);
 	f->nb = 0;
+}
+
+void
+sluice_tx_flush_freed(struct sluice_txq *txq)
+{
+	flush_freed(&txq->freed[0]);
+	flush_freed(&txq->freed[1]);
 }
 
 /* An mbuf for its pool, with others of the same pool. */
 static inline void
 put_segment(struct sluice_txq *txq, struct rte_mbuf *seg, struct rte_mempool *pool)
 {
-	struct sluice_tx_freed *f = &txq->freed;
+	struct sluice_tx_freed *f = txq->freed;
 
-	if (pool != f->pool || f->nb == SLUICE_TX_FREED_MAX) {
-		sluice_tx_flush_freed(txq);
+	if (pool != f->pool)
+		f++;
+	if (unlikely(pool != f->pool)) {
+		f -= f[-1].nb == 0;
+		flush_freed(f);
 		f->pool = pool;
 	}
+	if (unlikely(f->nb == SLUICE_TX_FREED_MAX))
+		flush_freed(f);
 	f->m[f->nb++] = seg;
 }
 
@@ -120,18 +130,24 @@ sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb)
 	return nb == 0 ? sum : UINT32_MAX;
 }
 
-uint16_t
-sluice_tx_complete(struct sluice_txq *txq, uint32_t id)
+/* Does the device have a packet that starts at slot id? If not, the queue fails. */
+static inline bool
+starts_packet(struct sluice_txq *txq, uint32_t id)
+{
+	if (likely(sluice_queue_is_lent(&txq->q, id) && txq->extent[id] != SLUICE_TX_MIDDLE))
+		return true;
+	sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
+	return false;
+}
+
+/* The packet that starts at a slot is done. Returns the slots that it took. */
+static inline uint16_t
+complete(struct sluice_txq *txq, uint16_t slot)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb_slots, nb;
+	uint16_t nb_slots = free_packet(txq, slot), nb;
 
-	if (unlikely(!sluice_queue_is_lent(&txq->q, id) || txq->extent[id] == SLUICE_TX_MIDDLE)) {
-		sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
-		return 0;
-	}
-	nb_slots = free_packet(txq, id);
-	if (likely(id == r->tail && r->nb_holes == 0)) {
+	if (likely(slot == r->tail && r->nb_holes == 0)) {
 		free_slots(txq, nb_slots);
 		return nb_slots;
 	}
@@ -142,6 +158,32 @@ sluice_tx_complete(struct sluice_txq *txq, uint32_t id)
 		free_slots(txq, nb);
 	}
 	return nb_slots;
+}
+
+uint32_t
+sluice_tx_complete_split(struct sluice_txq *txq, uint32_t id)
+{
+	if (unlikely(!starts_packet(txq, id)))
+		return 0;
+	complete(txq, id);
+	return 1;
+}
+
+uint32_t
+sluice_tx_complete_packed(struct sluice_txq *txq, uint32_t id, bool is_in_order)
+{
+	uint32_t done = 0;
+	uint16_t oldest;
+
+	if (unlikely(!starts_packet(txq, id)))
+		return 0;
+	/* With order no slot behind tail is a hole, so packets start one after the other up to id. */
+	do {
+		oldest = is_in_order ? txq->q.ring.tail : id;
+		sluice_packed_skip(&txq->q.ring, complete(txq, oldest));
+		done++;
+	} while (oldest != id);
+	return done;
 }
 
 /*
@@ -207,8 +249,8 @@ collect_parts(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, struct 
 	return true;
 }
 
-/* One descriptor of a buffer that starts at slot head; is_first and is_last within the buffer. */
-static void
+/* One descriptor of a buffer that starts at slot head. */
+static __rte_always_inline void
 write_desc(struct sluice_txq *txq, struct sluice_tx_burst *b, uint16_t head, const struct part *p,
 		uint16_t flags, enum sluice_layout layout)
 {
@@ -228,7 +270,7 @@ write_desc(struct sluice_txq *txq, struct sluice_tx_burst *b, uint16_t head, con
 }
 
 /* The parts in an indirect table, one slot (2.7.5.3, 2.8.7). */
-static void
+static __rte_always_inline void
 give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts,
 		uint16_t nb, enum sluice_layout layout)
 {
@@ -253,7 +295,7 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct pa
 }
 
 /* The parts in slots of their own. */
-static void
+static __rte_always_inline void
 give_chain(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts, uint16_t nb,
 		enum sluice_layout layout)
 {
@@ -334,8 +376,8 @@ drop(struct rte_mbuf *m, uint64_t *counter)
 	return SLUICE_TX_DROPPED;
 }
 
-enum sluice_tx_verdict
-sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+static __rte_always_inline enum sluice_tx_verdict
+give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		enum sluice_layout layout)
 {
 	uint16_t nb_free = txq->q.ring.nb_free - b->nb_slots;
@@ -355,10 +397,7 @@ sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_
 			adopt_pool(txq, m->pool, b->nb_slots)) {
 		nb = collect_plain(txq, m, parts);
 		if (likely(nb > 1)) {
-			if (layout == SLUICE_SPLIT)
-				give_plain(txq, m, b, parts, nb, SLUICE_SPLIT);
-			else
-				give_plain(txq, m, b, parts, nb, SLUICE_PACKED);
+			give_plain(txq, m, b, parts, nb, layout);
 			txq->nb_chained++;
 			b->nb_bufs++;
 			return SLUICE_TX_GIVEN;
@@ -381,6 +420,15 @@ sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_
 	txq->extent[head] = SLUICE_TX_ODD | nb_slots;
 	b->nb_bufs++;
 	return SLUICE_TX_GIVEN;
+}
+
+enum sluice_tx_verdict
+sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		enum sluice_layout layout)
+{
+	if (layout == SLUICE_SPLIT)
+		return give_odd(txq, m, b, SLUICE_SPLIT);
+	return give_odd(txq, m, b, SLUICE_PACKED);
 }
 
 uint32_t
