@@ -47,6 +47,22 @@ fake_eal_remove(void *addr)
 	free(p);
 }
 
+char *
+fake_eal_alloc(unsigned int nb_pages)
+{
+	char *mem = aligned_alloc(FAKE_PAGE, nb_pages * FAKE_PAGE);
+
+	fake_eal_add(mem, nb_pages * FAKE_PAGE);
+	return mem;
+}
+
+void
+fake_eal_free(char *mem)
+{
+	fake_eal_remove(mem);
+	free(mem);
+}
+
 static const struct piece *
 find(const char *addr)
 {

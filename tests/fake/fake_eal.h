@@ -18,6 +18,9 @@ struct rte_mempool;
 void fake_eal_add(void *addr, size_t len);
 /* Unknown memory and NULL are fine. */
 void fake_eal_remove(void *addr);
+/* The same with memory of its own. */
+char *fake_eal_alloc(unsigned int nb_pages);
+void fake_eal_free(char *mem);
 
 /* What the real event callbacks do, for all domains. */
 void fake_event_pool_destroyed(struct rte_mempool *mp);

@@ -41,22 +41,6 @@ rig_close(struct rig *g)
 	fake_check();
 }
 
-static char *
-memory(unsigned int nb_pages)
-{
-	char *mem = aligned_alloc(FAKE_PAGE, nb_pages * FAKE_PAGE);
-
-	fake_eal_add(mem, nb_pages * FAKE_PAGE);
-	return mem;
-}
-
-static void
-memory_free(char *mem)
-{
-	fake_eal_remove(mem);
-	free(mem);
-}
-
 /* Device address of memory; the device must find that very memory there, below the limit. */
 static uint64_t
 address_of(struct rig *g, const char *va, size_t len)
@@ -76,7 +60,7 @@ test_without_a_limit_nothing_changes(void **state)
 {
 	struct rig g;
 	struct dmap_coherent c;
-	char *mem = memory(1);
+	char *mem = fake_eal_alloc(1);
 
 	(void)state;
 	rig_open(&g);
@@ -86,7 +70,7 @@ test_without_a_limit_nothing_changes(void **state)
 	assert_int_equal(c.da.v, (uintptr_t)c.va);
 	dmap_coherent_free(g.d, &c);
 	rig_close(&g);
-	memory_free(mem);
+	fake_eal_free(mem);
 }
 
 static void
@@ -102,7 +86,7 @@ test_everything_gets_a_low_address_of_its_own(void **state)
 	rig_open(&g);
 	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), 0);
 	for (i = 0; i < 3; i++) {
-		mem[i] = memory(i + 2);
+		mem[i] = fake_eal_alloc(i + 2);
 		assert_int_equal(dmap_add_range(g.d, mem[i], (i + 2) * FAKE_PAGE), 0);
 		assert_int_equal(dmap_coherent_alloc(g.d, "c", (i + 1) * FAKE_PAGE, 0, &c[i]), 0);
 	}
@@ -122,7 +106,7 @@ test_everything_gets_a_low_address_of_its_own(void **state)
 		dmap_coherent_free(g.d, &c[i]);
 	rig_close(&g);
 	for (i = 0; i < 3; i++)
-		memory_free(mem[i]);
+		fake_eal_free(mem[i]);
 }
 
 static void
@@ -130,7 +114,7 @@ test_an_address_of_the_applications_choice(void **state)
 {
 	struct rig g;
 	struct dmap_coherent c;
-	char *mem = memory(2);
+	char *mem = fake_eal_alloc(2);
 	const struct dmap_addr last = { LIMIT + 1 - FAKE_PAGE }, beyond = { LIMIT + 1 };
 
 	(void)state;
@@ -147,7 +131,7 @@ test_an_address_of_the_applications_choice(void **state)
 	assert_int_not_equal(c.da.v, last.v);
 	dmap_coherent_free(g.d, &c);
 	rig_close(&g);
-	memory_free(mem);
+	fake_eal_free(mem);
 }
 
 static void

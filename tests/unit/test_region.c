@@ -36,22 +36,6 @@ rig_close(struct rig *g)
 	fake_check();
 }
 
-static char *
-memory(unsigned int nb_pages)
-{
-	char *mem = aligned_alloc(FAKE_PAGE, nb_pages * FAKE_PAGE);
-
-	fake_eal_add(mem, nb_pages * FAKE_PAGE);
-	return mem;
-}
-
-static void
-memory_free(char *mem)
-{
-	fake_eal_remove(mem);
-	free(mem);
-}
-
 static bool
 can_reach(struct rig *g, const char *va, size_t len)
 {
@@ -200,7 +184,7 @@ test_windows(void **state)
 static void
 test_owners_share_pages(void **state)
 {
-	char *mem = memory(8);
+	char *mem = fake_eal_alloc(8);
 	struct rig g;
 	uint32_t generation;
 	unsigned int lying;
@@ -224,7 +208,7 @@ test_owners_share_pages(void **state)
 		assert_int_equal(g.dom.nb, 0);
 		rig_close(&g);
 	}
-	memory_free(mem);
+	fake_eal_free(mem);
 }
 
 /* Additions leave what streams remember alone, removals do not. */
@@ -233,7 +217,7 @@ test_generation(void **state)
 {
 	const struct fake_pool_conf conf = { .name = "pool", .nb = 100 };
 	struct fake_pool *p = fake_pool_create(&conf);
-	char *mem = memory(1);
+	char *mem = fake_eal_alloc(1);
 	struct dmap_coherent c;
 	struct rig g;
 
@@ -256,7 +240,7 @@ test_generation(void **state)
 	dmap_del_pool(g.d, p->mp);
 	assert_int_equal(*dmap_generation(g.d), 2);
 	rig_close(&g);
-	memory_free(mem);
+	fake_eal_free(mem);
 	fake_pool_destroy(p);
 }
 
@@ -266,7 +250,7 @@ test_refusal_rolls_back(void **state)
 {
 	const struct fake_pool_conf conf = { .name = "pool", .nb = 100 };
 	struct fake_pool *p = fake_pool_create(&conf);
-	char *mem = memory(4);
+	char *mem = fake_eal_alloc(4);
 	struct dmap_coherent c = { 0 };
 	struct dmap_region before[16], after[16];
 	unsigned int nb;
@@ -300,7 +284,7 @@ test_refusal_rolls_back(void **state)
 	assert_int_equal(dmap_publish(g.d), 0);
 	assert_int_equal(g.dom.nb, 2);
 	rig_close(&g);
-	memory_free(mem);
+	fake_eal_free(mem);
 	fake_pool_destroy(p);
 }
 
@@ -311,7 +295,7 @@ test_memory_freed(void **state)
 	static const struct {
 		unsigned int first, nb;
 	} cases[] = { { 0, 1 }, { 2, 1 }, { 4, 1 }, { 0, 5 }, { 1, 3 }, { 0, 8 }, { 5, 3 } };
-	char *mem = memory(8);
+	char *mem = fake_eal_alloc(8);
 	unsigned int i, k;
 	struct rig g;
 
@@ -336,14 +320,14 @@ test_memory_freed(void **state)
 		assert_int_equal(dmap_bytes(g.d), 5 * FAKE_PAGE);
 		rig_close(&g);
 	}
-	memory_free(mem);
+	fake_eal_free(mem);
 }
 
 /* A range that starts where a known one starts, and is longer. */
 static void
 test_range_grows(void **state)
 {
-	char *mem = memory(4);
+	char *mem = fake_eal_alloc(4);
 	struct rig g;
 
 	(void)state;
@@ -353,7 +337,7 @@ test_range_grows(void **state)
 	assert_true(can_reach(&g, mem, FAKE_PAGE));
 	fake_assert(can_reach(&g, mem, 3 * FAKE_PAGE), "success was said");
 	rig_close(&g);
-	memory_free(mem);
+	fake_eal_free(mem);
 }
 
 /* A domain that shows all of EAL's memory follows it. */
@@ -362,7 +346,7 @@ test_all_of_eal(void **state)
 {
 	const struct fake_pool_conf conf = { .name = "pool", .nb = 100 };
 	struct fake_pool *p = fake_pool_create(&conf);
-	char *mem = memory(2), *more;
+	char *mem = fake_eal_alloc(2), *more;
 	struct rig g;
 
 	(void)state;
@@ -374,7 +358,7 @@ test_all_of_eal(void **state)
 	assert_int_equal(dmap_add_pool(g.d, p->mp), 0);
 	dmap_del_pool(g.d, p->mp);
 	assert_true(can_reach(&g, p->mem, p->mem_len));
-	more = memory(3);
+	more = fake_eal_alloc(3);
 	assert_false(can_reach(&g, more, 1));
 	fake_event_memory_added();
 	assert_true(can_reach(&g, more, 3 * FAKE_PAGE));
@@ -384,14 +368,14 @@ test_all_of_eal(void **state)
 	assert_true(can_reach(&g, mem, 2 * FAKE_PAGE));
 	rig_close(&g);
 	free(more);
-	memory_free(mem);
+	fake_eal_free(mem);
 	fake_pool_destroy(p);
 }
 
 static void
 test_create_fails_cleanly(void **state)
 {
-	char *mem = memory(1);
+	char *mem = fake_eal_alloc(1);
 	unsigned int nb_before = fake_event_nb_domains();
 	struct dmap_domain *d = NULL;
 	struct fake_domain f;
@@ -408,7 +392,7 @@ test_create_fails_cleanly(void **state)
 	assert_int_equal(fake_event_nb_domains(), nb_before);
 	dmap_domain_destroy(NULL);
 	fake_domain_fini(&f);
-	memory_free(mem);
+	fake_eal_free(mem);
 	fake_check();
 }
 
