@@ -38,6 +38,9 @@ build_tree()
 		# A folder that a failed configuration left behind cannot be continued.
 		rm -rf "$dir/meson-private" "$dir/meson-info" "$dir/meson-logs"
 		CC=$cc meson setup "$dir" "$SLUICE_ROOT" "$@" || return 1
+	elif [ -n "$(find "$SLUICE_ROOT/.sdk" -name PACKAGE -newer "$dir/build.ninja" 2>/dev/null)" ]; then
+		# What devtools/setup has fetched since: the examples.
+		meson setup --reconfigure "$dir" "$SLUICE_ROOT" || return 1
 	fi
 	# shellcheck disable=SC2086 # words
 	ninja -C "$dir" ${TARGETS-}

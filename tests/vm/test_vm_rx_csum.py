@@ -16,6 +16,7 @@ import pytest
 
 from frames import compare
 from machine import Machine
+from tap import usable
 from testpmd import wait_for
 from vmqemu import Nic
 
@@ -25,11 +26,10 @@ NEEDS_CSUM = 1
 HEADER = struct.Struct("<BBHHHH")
 TAP = "slu%d" % os.getpid()
 CASES = {"packed": "packed=on", "split": "", "packed-nomrg": "packed=on,mrg_rxbuf=off"}
-MACHINE = Machine("tap", {name: Nic(props, "tap,ifname=%s%s,script=no,downscript=no" % (TAP, name[0] + name[-1]))
+MACHINE = Machine("rx-csum", {name: Nic(props, "tap,ifname=%s%s,script=no,downscript=no" % (TAP, name[0] + name[-1]))
     for name, props in CASES.items()})
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/dev/net/tun") or os.geteuid() != 0,
-    reason="needs root and /dev/net/tun")
+pytestmark = pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
 
 
 class TapPeer:
