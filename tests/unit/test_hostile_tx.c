@@ -41,6 +41,12 @@ split_only(const struct env_conf *conf)
 	return !env_is_packed(conf);
 }
 
+static bool
+split_out_of_order(const struct env_conf *conf)
+{
+	return !env_is_packed(conf) && !conf->is_in_order;
+}
+
 static void
 use_or_lie(struct env *e, bool lies, uint32_t id, uint32_t len)
 {
@@ -382,6 +388,44 @@ test_every_place(void **state)
 }
 
 /*
+ * As many entries as slots, where packets of several slots make fewer packets: the ids run on behind the last
+ * packet, in slots of earlier laps. Split rings only: a packed one is not looked at beyond its packets.
+ */
+static void
+test_ids_run_on(void **state)
+{
+	static const unsigned int before[] = { 0, 5, 44, 58, 64 + 37 };
+	struct env_conf *conf = *state;
+	unsigned int i, k, does_lie;
+	struct env *e;
+
+	conf->size = SIZE;
+	conf->has_indirect = false;
+	e = env_open(conf);
+	for (k = 0; k < 2 * RTE_DIM(before); k++) {
+		does_lie = k % 2;
+		fake_context("%s: after %u packets%s", env_name(conf), before[k / 2],
+				does_lie ? "" : " (control)");
+		for (i = 0; i < before[k / 2]; i++) {
+			send(e, 1, i % 7 == 0);
+			fake_dev_use(&e->dev, 0, 0);
+			e->tx->cleanup(&e->txq, 0);
+		}
+		send(e, NB_SENT, true);
+		for (i = 0; i < NB_SENT; i++)
+			fake_dev_use(&e->dev, 0, 0);
+		for (i = 0; i < 4 && does_lie; i++)
+			fake_dev_lie_used(&e->dev, (e->q.ring.head + i) % SIZE, 0);
+		e->tx->cleanup(&e->txq, 0);
+		fake_assert(env_has_failed(e) == does_lie, "it is '%s'",
+				sluice_fail_name(e->q.fail));
+		fake_assert(e->q.ring.nb_free == SIZE, "%u slots are free", e->q.ring.nb_free);
+		env_restart(e);
+	}
+	env_close(e);
+}
+
+/*
  * The burst that finds the device out takes nothing: the caller keeps its packets, and counters do not say that
  * they were sent.
  */
@@ -440,6 +484,7 @@ main(void)
 {
 	suite_add_tx(test_lies, "lies");
 	suite_add_tx_if(ids_matter, test_every_place, "a lie at every place");
+	suite_add_tx_if(split_out_of_order, test_ids_run_on, "ids run on behind the last packet");
 	suite_add_tx(test_failing_burst_takes_nothing, "failing burst takes nothing");
 	suite_add_tx(test_failed_is_latched, "failed is latched");
 	return suite_run("hostile_tx");

@@ -156,7 +156,8 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 			nb_plain += SLUICE_VEC_USED;
 			nb_slots += SLUICE_VEC_USED;
 		}
-		while (nb_plain < nb) {
+		/* Fewer packets than slots may be on their way: behind the last one ids mean nothing. */
+		while (nb_plain < nb && nb_slots < sluice_ring_nb_busy(r)) {
 			id = r->split.dv_used->ring[r->used_idx & r->mask].id;
 			if (unlikely(id != expected))
 				break;
