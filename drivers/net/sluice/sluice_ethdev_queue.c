@@ -78,6 +78,31 @@ sluice_check_frame(const struct sluice_port *port, const struct sluice_rxq *rxq,
 	return -EINVAL;
 }
 
+/* Clears the offset that opaque points to if the buffer of a direct mbuf lies elsewhere. */
+static void
+check_buf_off(struct rte_mempool *mp, void *opaque, void *obj, unsigned int idx)
+{
+	const struct rte_mbuf *m = obj;
+	uint32_t *buf_off = opaque;
+
+	RTE_SET_USED(mp);
+	RTE_SET_USED(idx);
+	if (RTE_MBUF_DIRECT(m) && (char *)m->buf_addr != (char *)obj + *buf_off)
+		*buf_off = 0;
+}
+
+/* How far behind an mbuf its buffer lies, in the whole pool (rte_mbuf_buf_addr()); 0: nothing of the kind. */
+static uint32_t
+find_buf_off(struct rte_mempool *mp)
+{
+	uint32_t buf_off = sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(mp);
+
+	if (rte_pktmbuf_priv_flags(mp) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
+		return 0;
+	rte_mempool_obj_iter(mp, check_buf_off, &buf_off);
+	return buf_off;
+}
+
 /* The eight bytes at rearm_data, and the flags, that every received mbuf starts with. */
 static void
 init_rx_template(struct sluice_rxq *rxq, uint16_t port_id)
@@ -92,8 +117,7 @@ init_rx_template(struct sluice_rxq *rxq, uint16_t port_id)
 	rxq->rearm = *sluice_mbuf_rearm(&m);
 	if (rte_pktmbuf_priv_flags(rxq->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
 		rxq->ol_flags = RTE_MBUF_F_EXTERNAL;
-	else
-		rxq->buf_off = sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(rxq->pool);
+	rxq->buf_off = find_buf_off(rxq->pool);
 }
 
 static int

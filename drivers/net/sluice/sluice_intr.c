@@ -13,6 +13,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -22,12 +23,16 @@
 #include "sluice_ethdev.h"
 #include "sluice_log.h"
 
-/* A back end may have filled the counter: then a write is no edge until somebody has emptied it. */
+/*
+ * A back end may have filled the counter: then a write is no edge until somebody has emptied it. It shares the
+ * flags of the file, too, so it may have made calls block.
+ */
 static void
 signal_fd(int fd)
 {
 	uint64_t count = 1;
 
+	fcntl(fd, F_SETFL, O_NONBLOCK);
 	if (write(fd, &count, sizeof(count)) == sizeof(count) ||
 			read(fd, &count, sizeof(count)) != sizeof(count))
 		return;
