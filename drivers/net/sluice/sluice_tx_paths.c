@@ -31,7 +31,7 @@
 	} \
 	static uint16_t sluice_tx_burst_##name(void *txq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
-		if (nb < SLUICE_TX_FEW) \
+		if (SLUICE_VEC_TX != 0 && nb < SLUICE_TX_FEW) \
 			return sluice_tx_few_##name(txq, pkts, nb); \
 		return sluice_tx_many_##name(txq, pkts, nb); \
 	} \
