@@ -97,8 +97,6 @@ find_buf_off(struct rte_mempool *mp)
 {
 	uint32_t buf_off = sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(mp);
 
-	if (rte_pktmbuf_priv_flags(mp) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
-		return 0;
 	rte_mempool_obj_iter(mp, check_buf_off, &buf_off);
 	return buf_off;
 }
@@ -117,7 +115,8 @@ init_rx_template(struct sluice_rxq *rxq, uint16_t port_id)
 	rxq->rearm = *sluice_mbuf_rearm(&m);
 	if (rte_pktmbuf_priv_flags(rxq->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
 		rxq->ol_flags = RTE_MBUF_F_EXTERNAL;
-	rxq->buf_off = find_buf_off(rxq->pool);
+	else
+		rxq->buf_off = find_buf_off(rxq->pool);
 }
 
 static int
