@@ -4,7 +4,7 @@
 
 /*
  * The batch primitives of this compilation. meson compiles the path files once per instruction set, with
- * SLUICE_ISA and the compiler's options for it.
+ * SLUICE_ISA_<set> and the compiler's options for it.
  */
 
 #ifndef SLUICE_VEC_H
