@@ -141,12 +141,12 @@ class GuestTestpmd(Testpmd):
 
 
 class GuestOther(GuestTestpmd):
-    """A program with EAL on the guest's terminal that is no testpmd; one lcore, SIGINT ends it."""
+    """A program with EAL on the guest's terminal that is no testpmd; SIGINT ends it."""
 
-    def __init__(self, vm, program, nic, ready, args=()):
+    def __init__(self, vm, program, nic, ready, args=(), cores=1):
         self.vm = vm
         self.name = "guest's " + program
-        self.start([program, "-l", "0", "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN,
+        self.start([program, "-l", ",".join(map(str, range(cores))), "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN,
             "-a", nic.bdf + ",sluice=1"] + list(args))
         self.wait_log(ready, 60)
 
@@ -163,8 +163,11 @@ class GuestOther(GuestTestpmd):
 
 
 class GuestL3fwd(Waking, GuestOther):
-    def __init__(self, vm, nic):
-        super().__init__(vm, "l3fwd-power", nic, "entering main interrupt loop", ["--"] + app_args())
+    """With queues of its device that have a core each"""
+
+    def __init__(self, vm, nic, queues=1):
+        super().__init__(vm, "l3fwd-power", nic, "entering main interrupt loop", ["--"] + app_args(queues),
+            queues)
 
 
 class GuestSleeper(GuestOther):

@@ -51,9 +51,9 @@ class Guest:
         self.testpmds.append(GuestTestpmd(self.vm, [self.nics[n] for n in nics], *args, **how))
         return self.testpmds[-1]
 
-    def program(self, kind, nic):
+    def program(self, kind, nic, *args):
         """kind: a class for programs in the guest that are no testpmd"""
-        self.testpmds.append(kind(self.vm, self.nics[nic]))
+        self.testpmds.append(kind(self.vm, self.nics[nic], *args))
         return self.testpmds[-1]
 
     def interrupts(self, nic):

@@ -11,7 +11,9 @@ from frames import compare
 from guest import BUILD, GuestL3fwd, GuestSleeper, Peer
 from l3fwd import SLEEPER, make, routed
 from machine import Machine
+from tap import Tap, usable
 from testpmd import wait_for
+from vmqemu import Nic
 
 pytestmark = pytest.mark.sluice
 needs_l3fwd = pytest.mark.skipif(not os.path.exists(os.path.join(BUILD, "app", "examples", "l3fwd-power")),
@@ -29,6 +31,15 @@ KINDS = {
     "intx": ("vectors=0", "intx"),
 }
 MACHINE = Machine("interrupt", {name: props for name, (props, _) in KINDS.items()}, add=[SLEEPER])
+# {name: (properties, vectors of the four receive queues)}
+QUEUES = 4
+QUEUE_KINDS = {
+    "four": ("mq=on,vectors=10", [1, 2, 3, 4]),
+    "four-packed": ("mq=on,vectors=10,packed=on", [1, 2, 3, 4]),
+    "four-few-vectors": ("mq=on,vectors=3", [1, 2, 0, 0]),
+}
+QUEUES_MACHINE = Machine("interrupt-queues", {name: Nic(props, Tap(QUEUES))
+    for name, (props, _) in QUEUE_KINDS.items()}, cpus=QUEUES)
 ROUNDS, COUNT = 15, 20
 # What the control thread of a port waits between two looks at the device when there is no interrupt, in seconds.
 LOOK = 1.0
@@ -55,6 +66,31 @@ def test_sleeps_and_wakes(boot, nic):
     share = (router.cpu_ticks() - begin[0]) / 100 / (time.monotonic() - begin[1])
     assert share < 0.3, "the core is awake for %.0f %% of the time" % (100 * share)
     print("awake for %.1f %%" % (100 * share))
+    guest.verdict(nic)
+    router.quit()
+
+
+@needs_l3fwd
+@pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
+@pytest.mark.parametrize("nic", QUEUE_KINDS)
+def test_each_queue_wakes_its_core(boot, nic):
+    """Each core sleeps on one queue, and is woken by that queue's vector; without one of its own by the device's."""
+    guest = boot(QUEUES_MACHINE)
+    vectors = QUEUE_KINDS[nic][1]
+    router = guest.program(GuestL3fwd, nic, QUEUES)
+    peer, mac = Peer(guest.nics[nic]), router.address()
+    peer.drain()
+    before = guest.interrupts(nic)
+    for seed in range(ROUNDS):
+        frames = make(8 * QUEUES, seed, flows=8 * QUEUES)
+        got = peer.echo(frames)
+        assert sorted(got) == sorted(routed(frame, mac) for frame in frames)
+        time.sleep(0.05)
+    for queue in range(QUEUES):
+        wait_for(lambda q=queue: router.wakes(q) >= 3, 5, "wakes of queue %d" % queue)
+    after = guest.interrupts(nic)
+    for vector in set(vectors):
+        assert after[vector] - before[vector] >= 3, (before, after)
     guest.verdict(nic)
     router.quit()
 
