@@ -33,7 +33,9 @@ enum bench_packets {
 #define BENCH_METRICS 6 /* most that a mode has */
 #define BENCH_MAX_LIST 16
 #define BENCH_MAX_BURST 512
-#define BENCH_MAX_SEGS 4
+#define BENCH_MAX_SEGS 8
+#define BENCH_MAX_FRAME 9000
+#define BENCH_ONE_BUFFER 1518 /* a frame of at most this is one segment for both drivers */
 #define BENCH_NAME_LEN 64
 #define BENCH_NB_PASSES 2 /* of the instruction count: they must agree */
 

@@ -210,7 +210,7 @@ parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *te
 	case OPT_LOAD:
 		return parse_list(name, text, 1, 100, &opts->loads);
 	case OPT_SIZE:
-		return parse_number(name, text, 60, 1518, &opts->frame_len);
+		return parse_number(name, text, 60, BENCH_MAX_FRAME, &opts->frame_len);
 	case OPT_RX_MBUFS:
 		return parse_number(name, text, 4, 1 << 20, &opts->rx_mbufs);
 	case OPT_SEGS:

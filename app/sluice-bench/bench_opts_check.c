@@ -77,6 +77,8 @@ check_mode(const struct bench_opts *opts)
 		bad = "--packets";
 	else if (opts->mode != MODE_STEP && opts->rx_mbufs != 0)
 		bad = "--rx-mbufs";
+	else if (opts->mode != MODE_STEP && opts->frame_len > BENCH_ONE_BUFFER)
+		bad = "--size above 1518";
 	if (bad == NULL)
 		return 0;
 	fprintf(stderr, "sluice-bench: %s is not for --mode %s\n", bad,
@@ -87,6 +89,12 @@ check_mode(const struct bench_opts *opts)
 static int
 check_packets(const struct bench_opts *opts)
 {
+	if (opts->frame_len > opts->nb_segs * BENCH_ONE_BUFFER) {
+		fprintf(stderr, "sluice-bench: --size %u needs --segs %u at least\n",
+				opts->frame_len,
+				(opts->frame_len + BENCH_ONE_BUFFER - 1) / BENCH_ONE_BUFFER);
+		return -EINVAL;
+	}
 	if (opts->packets == PACKETS_PLAIN || opts->nb_segs == 1)
 		return 0;
 	fprintf(stderr, "sluice-bench: --packets %s is for packets of one segment, not --segs %u\n",

@@ -89,7 +89,8 @@ init_tx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
 
 	RTE_SET_USED(mp);
 	RTE_SET_USED(idx);
-	make_frame((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, port->frame_len);
+	make_frame((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM,
+			RTE_MIN(port->frame_len, (unsigned int)BENCH_ONE_BUFFER));
 }
 
 /* In both places where a driver may put the header: in front of the data, or at the start of the
@@ -283,6 +284,10 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 		}
 		conf.rxmode.offloads = rx_csum;
 	}
+	if (opts->frame_len > BENCH_ONE_BUFFER) {
+		conf.rxmode.mtu = opts->frame_len - RTE_ETHER_HDR_LEN;
+		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	}
 	if (opts->nb_segs > 1)
 		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	ret = rte_eth_dev_configure(port->port_id, port->nb_pairs, port->nb_pairs, &conf);
@@ -301,7 +306,7 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 static int
 attach_device(struct bench_port *port, const struct bench_opts *opts)
 {
-	uint8_t frame[2048];
+	uint8_t frame[BENCH_MAX_FRAME];
 	int vid, ret;
 
 	vid = null_server_wait(port->slot, START_MS);

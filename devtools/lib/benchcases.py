@@ -28,6 +28,8 @@ CASES = [
     Case("step-n2", "step, device touches header and data", DIFFERENT + ["--model", "n2"], NEVER_SLOWER,
          quick=True),
     Case("step-segs3", "step, Tx of 3 segments", DIFFERENT + ["--segs", "3"], NEVER_SLOWER, quick=True),
+    Case("step-9000", "step, 9000 B: Tx of 6 segments, Rx in 5 buffers", DIFFERENT + ["--size", "9000", "--segs", "6"],
+         NEVER_SLOWER),
     Case("step-csum", "step, Rx checksum offload on", DIFFERENT + ["--rx-csum"], {"tx": 1, "rx": 3}),
     Case("step-csum-valid", "step, Rx checksum offload, DATA_VALID in each header",
          DIFFERENT + ["--rx-csum", "--data-valid", "--model", "n2"], {"tx": 1, "rx": 3}),

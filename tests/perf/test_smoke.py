@@ -16,6 +16,7 @@ MODES = {
     "step_pairs": ["--segments", "3", "--pairs", "8"],
     "step_burst1": ["--segments", "3", "--burst", "1"],
     "step_segs": ["--segments", "3", "--segs", "3"],
+    "step_9000": ["--segments", "3", "--size", "9000", "--segs", "6"],
     "step_clones": ["--segments", "3", "--packets", "clones"],
     "step_shared": ["--segments", "3", "--packets", "shared"],
     "step_pools": ["--segments", "3", "--packets", "pools"],
@@ -76,6 +77,9 @@ REFUSED = {
     "unknown_packets": (["--packets", "big"], "'big' is none of plain, clones, shared, pools"),
     "pool_below_ring": (["--rx-mbufs", "100"], "--rx-mbufs 100 does not fill --pairs 1 of --queue 256"),
     "pool_in_cross": (["--rx-mbufs", "300", "--mode", "cross"], "--rx-mbufs is not for --mode cross"),
+    "frame_above_segments": (["--size", "9000", "--segs", "5"], "--size 9000 needs --segs 6 at least"),
+    "frames_in_cross": (["--size", "3000", "--segs", "2", "--mode", "cross"],
+        "--size above 1518 is not for --mode cross"),
     "cold_cross": (["--cold", "--mode", "cross"], "--cold is not for --mode cross"),
     "burst_above_queue": (["--queue", "32", "--burst", "64"], "--burst 64 does not fit in --queue 32"),
 }
