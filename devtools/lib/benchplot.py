@@ -71,7 +71,8 @@ def draw(source, lines, folder):
         print("no plots: Python has no matplotlib (apt-get install python3-matplotlib)")
         return
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "sluice"
+    # Text stays text: letters as curves make a file of ten times the size.
+    matplotlib.rcParams.update({"svg.hashsalt": "sluice", "svg.fonttype": "none"})
     import matplotlib.pyplot as plt
     os.makedirs(folder, exist_ok=True)
     draw_ratios(plt, folder, lines)
