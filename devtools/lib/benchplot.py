@@ -74,7 +74,6 @@ def draw(source, lines, folder):
     # Text stays text: letters as curves make a file of ten times the size.
     matplotlib.rcParams.update({"svg.hashsalt": "sluice", "svg.fonttype": "none"})
     import matplotlib.pyplot as plt
-    os.makedirs(folder, exist_ok=True)
     draw_ratios(plt, folder, lines)
 
     def of(*starts):

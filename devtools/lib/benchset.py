@@ -168,19 +168,18 @@ def machine(folder):
     return about
 
 
-def summarize(about, lines, which, seconds):
-    print("\n" + ", ".join("%s %s" % item for item in about.items()))
-    print("%-44s %-10s %9s %9s %6s %-15s %6s met" % ("case", "metric", "A", "B", "ratio", " 95 % interval",
-                                                  "must"))
-    for line in lines:
-        print(show(line))
-    for note in sorted({line["note"] for line in lines if line.get("note")}):
-        print("note: " + note)
+def summary(about, lines, which, seconds):
+    """The table, as text"""
+    text = [", ".join("%s %s" % item for item in about.items()), "",
+        "%-44s %-10s %9s %9s %6s %-15s %6s met" % ("case", "metric", "A", "B", "ratio", " 95 % interval", "must")]
+    text += [show(line) for line in lines]
+    text += ["note: " + note for note in sorted({line["note"] for line in lines if line.get("note")})]
     doubtful = [line for line in lines if line["doubts"]]
     judged = [line for line in lines if line["met"] is not None and not line["doubts"]]
-    print("\nA = net_sluice, B = net_virtio_user (in a guest net_virtio); ratio = how many times better A is.")
-    print("%s set, %d s: %d lines that can be believed have a limit, %d of them meet it; %d lines are not to be "
-          "believed." % (which, seconds, len(judged), sum(line["met"] for line in judged), len(doubtful)))
+    text += ["", "A = net_sluice, B = net_virtio_user (in a guest net_virtio); ratio = how many times better A is.",
+        "%s set, %d s: %d lines that can be believed have a limit, %d of them meet it; %d lines are not to be "
+        "believed." % (which, seconds, len(judged), sum(line["met"] for line in judged), len(doubtful))]
+    return "\n".join(line.rstrip() for line in text) + "\n"
 
 
 def lines_of_guest(folder, progress):
@@ -234,9 +233,14 @@ def main():
     about = machine(folder)
     with open(os.path.join(folder, "summary.json"), "w", encoding="utf-8") as file:
         json.dump({"machine": about, "lines": lines}, file, indent=1)
-    summarize(about, lines, which, time.monotonic() - begin)
+    text = summary(about, lines, which, time.monotonic() - begin)
+    print("\n" + text, end="")
     if which != "guest":
-        benchplot.draw(folder, lines, os.path.join(ROOT, "doc", "perf", which))
+        results = os.path.join(ROOT, "doc", "perf", which)
+        os.makedirs(results, exist_ok=True)
+        with open(os.path.join(results, "table.txt"), "w", encoding="utf-8") as file:
+            file.write(text)
+        benchplot.draw(folder, lines, results)
     return 0 if any("a" in line for line in lines) else 1
 
 
