@@ -16,6 +16,8 @@
 #include "fake_error.h"
 #include "fake_pool.h"
 
+unsigned int fake_nb_ext_freed;
+
 struct rte_mbuf *
 fake_mbuf(struct fake_pool *p, uint16_t data_off, uint16_t len)
 {
@@ -27,6 +29,23 @@ fake_mbuf(struct fake_pool *p, uint16_t data_off, uint16_t len)
 	m->pkt_len = len;
 	fake_assert(data_off + len <= m->buf_len, "test asks for too much");
 	return m;
+}
+
+static void
+ext_freed(void *addr, void *opaque)
+{
+	(void)addr;
+	(void)opaque;
+	fake_nb_ext_freed++;
+}
+
+void
+fake_mbuf_attach(
+		struct rte_mbuf *m, void *buf, uint16_t room, struct rte_mbuf_ext_shared_info *info)
+{
+	info->free_cb = ext_freed;
+	rte_mbuf_ext_refcnt_set(info, 1);
+	rte_pktmbuf_attach_extbuf(m, buf, RTE_BAD_IOVA, room, info);
 }
 
 static uint8_t

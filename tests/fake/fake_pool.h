@@ -56,6 +56,11 @@ uint32_t fake_pool_index(const struct fake_pool *p, const void *obj);
 
 /* From the pool, with len bytes of data at data_off; fails the test if there is none. */
 struct rte_mbuf *fake_mbuf(struct fake_pool *p, uint16_t data_off, uint16_t len);
+/* Give an mbuf a buffer outside of it. info must live until that is given back. */
+void fake_mbuf_attach(struct rte_mbuf *m, void *buf, uint16_t room,
+		struct rte_mbuf_ext_shared_info *info);
+/* How many of these buffers were, since a test set this to 0. */
+extern unsigned int fake_nb_ext_freed;
 /* Bytes of a packet that follow from its number: position and number are recognisable. */
 void fake_fill(uint8_t *data, uint32_t len, uint64_t seed);
 /* The same into a chain of mbufs. */

@@ -11,16 +11,6 @@
 
 #include "env.h"
 
-static unsigned int nb_ext_freed;
-
-static void
-ext_freed(void *addr, void *opaque)
-{
-	(void)addr;
-	(void)opaque;
-	nb_ext_freed++;
-}
-
 /* In the mbuf's last word, where a header would lie that has no room in the buffer. */
 #define MARK 0x5aa5c33c
 
@@ -41,9 +31,7 @@ make_odd(struct env *e, struct fake_pool *other, enum odd odd, struct rte_mbuf *
 		m->buf_addr = keep->buf_addr;
 		break;
 	case ODD_EXTERNAL:
-		info->free_cb = ext_freed;
-		rte_mbuf_ext_refcnt_set(info, 1);
-		rte_pktmbuf_attach_extbuf(m, keep->buf_addr, RTE_BAD_IOVA, keep->buf_len, info);
+		fake_mbuf_attach(m, keep->buf_addr, keep->buf_len, info);
 		m->data_off = 128;
 		m->data_len = 60;
 		break;
@@ -67,7 +55,7 @@ send_one_odd(struct env *e, enum odd odd, unsigned int at)
 	unsigned int i;
 
 	fake_context("%s: oddity %d at %u", env_name(&e->conf), odd, at);
-	nb_ext_freed = 0;
+	fake_nb_ext_freed = 0;
 	for (i = 0; i < RTE_DIM(pkts); i++) {
 		pkts[i] = i == at ? make_odd(e, other, odd, keep, &info) :
 				    fake_mbuf(e->pool, 128, 60);
@@ -86,7 +74,7 @@ send_one_odd(struct env *e, enum odd odd, unsigned int at)
 		assert_int_equal(rte_mbuf_refcnt_read(pkts[at]), 1);
 		rte_pktmbuf_free(pkts[at]);
 	}
-	assert_int_equal(nb_ext_freed, odd == ODD_EXTERNAL);
+	assert_int_equal(fake_nb_ext_freed, odd == ODD_EXTERNAL);
 	rte_pktmbuf_free(keep);
 	fake_pool_assert_full(e->pool);
 	fake_pool_assert_full(other);

@@ -281,16 +281,6 @@ test_clones(void **state)
 	fake_check();
 }
 
-static unsigned int nb_ext_freed;
-
-static void
-ext_freed(void *addr, void *opaque)
-{
-	(void)addr;
-	(void)opaque;
-	nb_ext_freed++;
-}
-
 /* A buffer of the application's, attached. */
 static struct rte_mbuf *
 external(struct env *e, char *buf, uint16_t room, uint16_t len,
@@ -298,9 +288,7 @@ external(struct env *e, char *buf, uint16_t room, uint16_t len,
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(e->pool->mp);
 
-	info->free_cb = ext_freed;
-	rte_mbuf_ext_refcnt_set(info, 1);
-	rte_pktmbuf_attach_extbuf(m, buf, RTE_BAD_IOVA, room, info);
+	fake_mbuf_attach(m, buf, room, info);
 	m->data_off = 30;
 	m->data_len = len;
 	m->pkt_len = len;
@@ -316,16 +304,16 @@ test_external_buffers(void **state)
 	char *mem = aligned_alloc(FAKE_PAGE, 2 * FAKE_PAGE);
 	unsigned int i;
 
-	nb_ext_freed = 0;
+	fake_nb_ext_freed = 0;
 	/* Memory that EAL does not know. */
 	expect_drop(e, external(e, mem, 4096, 60, &info, 0), &e->txq.nb_unmapped);
-	assert_int_equal(nb_ext_freed, 1);
+	assert_int_equal(fake_nb_ext_freed, 1);
 	fake_eal_add(mem, 2 * FAKE_PAGE);
 	/* The driver need not try again at once; another queue, or the same later, does. */
 	dmap_stream_init(&e->q.stream, e->domain);
 	for (i = 0; i < 100; i++) {
 		send_one(e, external(e, mem + i * 700, 4096, 60 + i, &info, i), i);
-		assert_int_equal(nb_ext_freed, 2 + i);
+		assert_int_equal(fake_nb_ext_freed, 2 + i);
 	}
 	/* EAL takes the memory away: what was shown is no longer. */
 	fake_eal_remove(mem);
