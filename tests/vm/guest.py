@@ -183,7 +183,7 @@ class GuestSleeper(GuestOther):
 
 
 class Peer:
-    """The other end of a device's dgram netdev: a datagram is a frame."""
+    """The other end of a device's netdev, dgram or a tap: a datagram is a frame."""
 
     def __init__(self, nic):
         self.socket = nic.socket

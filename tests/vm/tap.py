@@ -13,7 +13,7 @@ CLONE_NEWNET = 0x40000000
 TUNSETIFF = 0x400454ca
 IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_VNET_HDR = 0x2, 0x1000, 0x100, 0x4000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
+SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
 SO_RCVBUFFORCE = 33
 ETH_P_ALL = 3
 NAME = b"tap0"
@@ -25,10 +25,11 @@ def ifreq(flags):
 
 
 class Tap:
-    """For Nic: called by Vm, gives the value of -netdev; nic.socket is then a packet socket on it."""
+    """For Nic: called by Vm, gives the value of -netdev; nic.socket is then a packet socket on it. With
+    headers each frame has a struct virtio_net_hdr in front, in both directions."""
 
-    def __init__(self, queues=1):
-        self.queues = queues
+    def __init__(self, queues=1, headers=False):
+        self.queues, self.headers = queues, headers
 
     def __call__(self, nic, inherit):
         made = []
@@ -56,6 +57,7 @@ class Tap:
         now, = struct.unpack_from("H", fcntl.ioctl(peer, SIOCGIFFLAGS, ifreq(0)), 16)
         fcntl.ioctl(peer, SIOCSIFFLAGS, ifreq(now | IFF_UP))
         peer.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        peer.setsockopt(SOL_PACKET, PACKET_VNET_HDR, int(self.headers))
         peer.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         peer.bind((NAME.decode(), ETH_P_ALL))
         made += [peer, files]

@@ -4,71 +4,29 @@
 socket on the host's end of it, whose frames have a header too (PACKET_VNET_HDR); where the guest does not ask
 for the offload, the host's kernel completes what the header leaves out.
 """
-import errno
-import fcntl
-import os
 import re
-import socket
 import struct
-import time
 
 import pytest
 
 from frames import compare
+from guest import Peer
 from machine import Machine
-from tap import usable
+from tap import Tap, usable
 from testpmd import wait_for
 from vmqemu import Nic
 
-SOL_PACKET, PACKET_VNET_HDR = 263, 15
-SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 NEEDS_CSUM = 1
 HEADER = struct.Struct("<BBHHHH")
-TAP = "slu%d" % os.getpid()
 CASES = {"packed": "packed=on", "split": "", "packed-nomrg": "packed=on,mrg_rxbuf=off"}
-MACHINE = Machine("rx-csum", {name: Nic(props, "tap,ifname=%s%s,script=no,downscript=no" % (TAP, name[0] + name[-1]))
-    for name, props in CASES.items()})
+MACHINE = Machine("rx-csum", {name: Nic(props, Tap(headers=True)) for name, props in CASES.items()})
 
 pytestmark = pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
 
 
-class TapPeer:
-    def __init__(self, name):
-        self.name = TAP + name[0] + name[-1]
-        # No frames of the host's own.
-        with open("/proc/sys/net/ipv6/conf/%s/disable_ipv6" % self.name, "w", encoding="ascii") as file:
-            file.write("1")
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        request = struct.pack("16sH22x", self.name.encode(), 0)
-        flags = struct.unpack_from("16xH", fcntl.ioctl(self.socket, SIOCGIFFLAGS, request))[0]
-        fcntl.ioctl(self.socket, SIOCSIFFLAGS, struct.pack("16sH22x", self.name.encode(), flags | IFF_UP))
-        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-        self.socket.bind((self.name, 0))
-        self.socket.settimeout(0.2)
-
-    def send(self, frame, start=0, offset=0):
-        """start: of the checksum that the frame leaves out; 0: none"""
-        header = HEADER.pack(NEEDS_CSUM if start else 0, 0, 0, 0, start, offset)
-        end = time.monotonic() + 5
-        while True:
-            try:
-                return self.socket.send(header + frame)
-            except OSError as error:
-                if error.errno != errno.ENOBUFS or time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
-
-    def receive(self, count, seconds=30):
-        """The frames that come from the guest, without their headers."""
-        got, end = [], time.monotonic() + seconds
-        while len(got) < count and time.monotonic() < end:
-            try:
-                data, address = self.socket.recvfrom(70000)
-            except socket.timeout:
-                continue
-            if address[2] != socket.PACKET_OUTGOING:
-                got.append(data[HEADER.size:])
-        return got
+def with_header(frame, start, offset):
+    """start: of the checksum that the frame leaves out; 0: none"""
+    return HEADER.pack(NEEDS_CSUM if start else 0, 0, 0, 0, start, offset) + frame
 
 
 def pseudo_sum(addresses, proto, length):
@@ -80,7 +38,7 @@ def pseudo_sum(addresses, proto, length):
 
 
 def packets(count):
-    """[(as it is sent, start, offset, as it should be)]; in turn UDP, TCP over IPv6, nothing left out"""
+    """[(as it is sent, header included, as it should be)]; in turn UDP, TCP over IPv6, nothing left out"""
     from scapy.all import IP, TCP, UDP, Ether, IPv6, Raw
     ether = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb")
     layers = [IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=1000, dport=2000),
@@ -96,21 +54,19 @@ def packets(count):
         sent = bytearray(good)
         if start:
             struct.pack_into(">H", sent, start + offset, pseudo_sum(good[addresses], proto, len(good) - start))
-        made.append((bytes(sent), start, offset, good))
+        made.append((with_header(bytes(sent), start, offset), good))
     return made
 
 
 def play(testpmd, peer, mode, made):
-    """What comes back of packets that go in one by one."""
-    got = []
+    """What comes back of packets that go in one by one, without headers."""
+    peer.drain()
     testpmd.cmds("set fwd " + mode, "start")
     try:
-        for frame, start, offset, _ in made:
-            peer.send(frame, start, offset)
-            got += peer.receive(1)
+        got = peer.echo([sent for sent, _ in made], window=1)
     finally:
         testpmd.stop()
-    return got
+    return [frame[HEADER.size:] for frame in got]
 
 
 @pytest.mark.parametrize("nic", CASES)
@@ -119,10 +75,10 @@ def test_partial_checksums(boot, nic):
     guest = boot(MACHINE)
     testpmd = guest.testpmd([nic], ["--rx-offloads=0xc"])
     assert "VIRTIO_NET_F_GUEST_CSUM" in guest.features(nic)
-    peer, made = TapPeer(nic), packets(60)
+    peer, made = Peer(guest.nics[nic]), packets(60)
     testpmd.cmds("set verbose 1", "set fwd rxonly", "start")
-    for frame, start, offset, _ in made:
-        peer.send(frame, start, offset)
+    for sent, _ in made:
+        peer.socket.send(sent)
     flags = []
 
     def seen():
@@ -133,7 +89,7 @@ def test_partial_checksums(boot, nic):
     testpmd.cmd("set verbose 0")
     assert flags == ["UNKNOWN" if n % 3 == 2 else "NONE" for n in range(len(made))]
     got = play(testpmd, peer, "csum", made)
-    compare([frame[12:] for frame in got], [good[12:] for _, _, _, good in made])
+    compare([frame[12:] for frame in got], [good[12:] for _, good in made])
     guest.close(testpmd, nic)
 
 
@@ -144,5 +100,5 @@ def test_not_asked_for(boot, nic):
     testpmd = guest.testpmd([nic])
     assert "VIRTIO_NET_F_GUEST_CSUM" not in guest.features(nic)
     made = packets(30)
-    compare(play(testpmd, TapPeer(nic), "io", made), [good for _, _, _, good in made])
+    compare(play(testpmd, Peer(guest.nics[nic]), "io", made), [good for _, good in made])
     guest.close(testpmd, nic)
