@@ -13,7 +13,7 @@ import threading
 import time
 
 import vmimage
-from vmimage import Trouble
+from debpkg import Trouble, output
 from vmqemu import Nic, Vm
 
 HEADER = os.path.join(vmimage.ROOT, ".sdk", "qemu", "qemu-plugin.h")
@@ -40,7 +40,7 @@ def plugin():
     parts = (HEADER, SOURCE, MARKS)
     if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, parts)):
         os.makedirs(vmimage.CACHE, exist_ok=True)
-        vmimage.output(os.environ.get("CC", "gcc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC",
+        output(os.environ.get("CC", "gcc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC",
             "-shared", "-isystem", os.path.dirname(HEADER), "-o", path, SOURCE)
     return path
 

@@ -19,6 +19,7 @@ import benchguest
 import benchloop
 import benchplot
 from benchprogress import Progress
+from debpkg import Trouble
 from vmqemu import GuestDeadline, GuestDied
 
 ROOT = benchloop.ROOT
@@ -70,7 +71,7 @@ def run_guest(folder, progress):
     """The rows of the guest's cases, in the form of sluice-bench's."""
     try:
         rows = benchguest.measure(os.path.join(folder, "guest"), BUILD, progress.show)
-    except (benchguest.Trouble, GuestDied, GuestDeadline, OSError, ValueError) as error:
+    except (Trouble, GuestDied, GuestDeadline, OSError, ValueError) as error:
         with open(os.path.join(folder, "guest.log"), "w", encoding="utf-8") as log:
             print(error, file=log)
         return [{"complete": False, "case": case, "title": about[0]} for case, about in benchguest.CASES.items()]

@@ -22,7 +22,8 @@ import tty
 
 import vmfetch
 import vmimage
-from vmqemu import GuestDeadline, GuestDied, Nic, Trouble, Vm
+from debpkg import Trouble
+from vmqemu import GuestDeadline, GuestDied, Nic, Vm
 
 DRIVER = os.environ.get("SLUICE_TEST_PCI", "net_sluice_pci")
 RESULTS = os.path.join(vmfetch.CACHE, "results")

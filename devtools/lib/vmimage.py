@@ -18,8 +18,8 @@ import struct
 import subprocess
 import sys
 
-from vmfetch import (CACHE, KERNEL, NEW_KERNEL, ROOT, Trouble, need, newest, output, say,
-    stable_kernel)
+from debpkg import Trouble, need, output
+from vmfetch import CACHE, KERNEL, NEW_KERNEL, ROOT, newest, say, stable_kernel
 
 INIT = os.path.join(ROOT, "devtools", "lib", "vm-init.sh")
 GUEST_SOURCES = os.path.join(ROOT, "tests", "vm", "guest")

@@ -19,7 +19,7 @@ import time
 
 import vmfetch
 import vmimage
-from vmfetch import Trouble
+from debpkg import Trouble
 
 FIRST_SLOT = 4
 PR_SET_PDEATHSIG = 1

@@ -6,6 +6,7 @@ import re
 import shutil
 
 import vmfetch
+from debpkg import Trouble
 from guest import BUILD, IS_SLUICE, ROOT, GuestTestpmd
 from vmqemu import Nic, Vm
 
@@ -27,7 +28,7 @@ class Machine:
             return "no kernel %s from Debian's backports: run devtools/setup" % vmfetch.NEW_KERNEL
         try:
             vmfetch.qemu(self.how.get("qemu", "qemu-system-x86_64"))
-        except vmfetch.Trouble as error:
+        except Trouble as error:
             return str(error)
         return None
 

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Debian packages that are fetched to be unpacked below .cache/, never installed. The machine's own apt and dpkg
+learn nothing of it: apt is asked with a configuration, lists and a status file in a temporary folder. It checks
+signatures with the keyring that Debian installs.
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+CONFIGURATION = """\
+APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
+Acquire::Retries "2";
+Acquire::http::Timeout "20";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "{folder}/parts";
+Dir::State::lists "{folder}/lists";
+Dir::State::status "{folder}/status";
+Dir::Cache "{folder}/cache";
+"""
+ARCHITECTURE = 'APT::Architecture "{0}";\nAPT::Architectures {{ "{0}"; }};\n'
+
+
+class Trouble(Exception):
+    """Something on this machine is missing or not as expected; the text is for the user."""
+
+
+def need(program, package):
+    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not path:
+        raise Trouble("no %s: run devtools/setup (Debian package %s)" % (program, package))
+    return path
+
+
+def output(*command, cwd=None):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
+        stdin=subprocess.DEVNULL, check=False, text=True)
+    if done.returncode:
+        raise Trouble("%s: %s" % (" ".join(command), (done.stderr or done.stdout).strip()[-800:]))
+    return done.stdout
+
+
+def archives():
+    """[(URI, release)] of Debian's archives, those that this machine's apt has lists of"""
+    found = output("apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(RELEASE)",
+        "Identifier: Packages", "Component: main")
+    return re.findall(r"^Debian (\S+) (\S+)$", found, re.M)
+
+
+class PrivateApt:
+    """An apt that knows nothing but these archives, on a machine on which nothing is installed; in a with
+    statement. what: is fetched, for messages; architecture: this machine's unless given"""
+
+    def __init__(self, what, parent, sources, architecture=None):
+        if not os.path.exists(KEYRING):
+            raise Trouble("no %s: install debian-archive-keyring" % KEYRING)
+        self.what = what
+        self.folder = tempfile.mkdtemp(prefix="apt-", dir=parent)
+        self.conf = self.path("apt.conf")
+        for name in ("parts", "lists/partial", "cache/archives/partial"):
+            os.makedirs(self.path(name))
+        self.write("status", "")
+        self.write("apt.conf", CONFIGURATION.format(folder=self.folder)
+            + (ARCHITECTURE.format(architecture) if architecture else ""))
+        self.write("parts/debian.list", "".join("deb [signed-by=%s] %s %s main\n" % (KEYRING, uri, release)
+            for uri, release in sources))
+
+    def __enter__(self):
+        try:
+            self.get("update")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="ascii") as file:
+            file.write(text)
+
+    def get(self, *args, cwd=None):
+        try:
+            output("apt-get", "-q", "-y", "-c", self.conf, *args, cwd=cwd)
+        except Trouble as trouble:
+            reason = re.search(r"\bE: (.*)", str(trouble))
+            raise Trouble("%s cannot be fetched: %s"
+                % (self.what, reason.group(1) if reason else trouble)) from None
+
+    def depends(self, package):
+        """What apt-cache says about it"""
+        return output("apt-cache", "-c", self.conf, "depends", package)
+
+    def download(self, packages, target):
+        """Just these packages, into a folder"""
+        self.get("download", *packages, cwd=target)
+
+    def download_with_needs(self, packages):
+        """These packages and all that they need; their files"""
+        self.get("--download-only", "--no-install-recommends", "install", *packages)
+        return sorted(glob.glob(self.path("cache/archives/*.deb")))
