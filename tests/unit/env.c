@@ -28,6 +28,12 @@ env_is_packed(const struct env_conf *conf)
 }
 
 bool
+env_is_split(const struct env_conf *conf)
+{
+	return !env_is_packed(conf);
+}
+
+bool
 env_has_mrg(const struct env_conf *conf)
 {
 	return path_cfg(conf)->has_mrg;

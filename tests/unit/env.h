@@ -67,6 +67,7 @@ struct env {
 };
 
 bool env_is_packed(const struct env_conf *conf);
+bool env_is_split(const struct env_conf *conf);
 bool env_has_mrg(const struct env_conf *conf);
 bool env_has_csum(const struct env_conf *conf);
 bool env_is_unordered(const struct env_conf *conf);

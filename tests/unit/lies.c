@@ -2,34 +2,11 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
+/*
+ * Receiving from a device that lies.
+ */
+
 #include "lies.h"
-
-void
-lies_use(struct env *e, uint32_t nth)
-{
-	struct fake_buf *b = fake_dev_held(&e->dev, nth);
-
-	fake_dev_write_header(&e->dev, b, 1);
-	fake_dev_use(&e->dev, nth, SLUICE_NET_HDR_LEN + 60);
-}
-
-void
-lies_use_or(struct env *e, bool lies, uint32_t id, uint32_t len)
-{
-	if (lies)
-		fake_dev_lie_used(&e->dev, id, len);
-	else
-		lies_use(e, 0);
-}
-
-void
-lies_with_len(struct env *e, bool lies, uint32_t len)
-{
-	struct fake_buf *b = fake_dev_held(&e->dev, 0);
-
-	fake_dev_write_header(&e->dev, b, 1);
-	fake_dev_use(&e->dev, 0, lies ? len : 72);
-}
 
 static unsigned int nb_told;
 

@@ -7,34 +7,7 @@
  * hostile devices: S split, P packed.
  */
 
-#include <string.h>
-
 #include "lies.h"
-
-static bool
-split_only(const struct env_conf *conf)
-{
-	return !env_is_packed(conf);
-}
-
-static void
-id_of_size(struct env *e, bool lies)
-{
-	lies_use_or(e, lies, LIES_SIZE, 72);
-}
-
-static void
-id_all_ones(struct env *e, bool lies)
-{
-	lies_use_or(e, lies, env_is_packed(&e->conf) ? 0xffff : 0xffffffff, 72);
-}
-
-/* Equal to a valid id in its lower half; a packed ring has 16 bits only. */
-static void
-id_beyond_16_bits(struct env *e, bool lies)
-{
-	lies_use_or(e, lies, 0x10000 | fake_dev_held(&e->dev, 0)->id, 72);
-}
 
 /* Two buffers were received and not replaced: their slots are free. */
 static void
@@ -45,16 +18,7 @@ id_free(struct env *e, bool lies)
 	lies_use(e, 0);
 	lies_use(e, 0);
 	assert_int_equal(env_rx_and_free(e, 8), 2);
-	lies_use_or(e, lies, id, 72);
-}
-
-static void
-id_twice_at_once(struct env *e, bool lies)
-{
-	uint32_t id = fake_dev_held(&e->dev, 0)->id;
-
-	lies_use(e, 0);
-	lies_use_or(e, lies, id, 72);
+	lies_use_or(e, lies, id);
 }
 
 static void
@@ -63,7 +27,7 @@ id_twice_out_of_order(struct env *e, bool lies)
 	uint32_t id = fake_dev_held(&e->dev, 3)->id;
 
 	lies_use(e, 3);
-	lies_use_or(e, lies, id, 72);
+	lies_use_or(e, lies, id);
 }
 
 static void
@@ -73,23 +37,7 @@ id_twice_in_two_bursts(struct env *e, bool lies)
 
 	lies_use(e, 3);
 	assert_int_equal(env_rx_and_free(e, 8), 1);
-	lies_use_or(e, lies, id, 72);
-}
-
-static void
-advance(struct env *e, bool lies, uint16_t by)
-{
-	lies_use(e, 0);
-	if (lies)
-		e->dev.split.used->idx += by;
-	else
-		lies_use(e, 0);
-}
-
-static void
-idx_beyond_size(struct env *e, bool lies)
-{
-	advance(e, lies, LIES_SIZE + 1);
+	lies_use_or(e, lies, id);
 }
 
 /* One more than the buffers that the device has, although the ring is larger. */
@@ -99,26 +47,14 @@ idx_beyond_lent(struct env *e, bool lies)
 	lies_use(e, 0);
 	lies_use(e, 0);
 	assert_int_equal(env_rx_and_free(e, 8), 2);
-	advance(e, lies, LIES_SIZE - 2);
-}
-
-static void
-idx_half_way_round(struct env *e, bool lies)
-{
-	advance(e, lies, 32768);
-}
-
-static void
-idx_backwards(struct env *e, bool lies)
-{
-	advance(e, lies, -2);
+	lies_advance(e, lies, LIES_SIZE - 2);
 }
 
 /* The index moves before the entry is there, or without one. */
 static void
 idx_without_entry(struct env *e, bool lies)
 {
-	advance(e, lies, 1);
+	lies_advance(e, lies, 1);
 }
 
 static void
@@ -197,13 +133,8 @@ driver_area_rewritten(struct env *e, bool lies)
 static void
 wishes_are_garbage(struct env *e, bool lies)
 {
-	if (lies && env_is_packed(&e->conf)) {
-		e->dev.packed.device_event->flags = 0xfff3;
-		e->dev.packed.device_event->off_wrap = 0xffff;
-	} else if (lies) {
-		e->dev.split.used->flags = 0xffff;
-		memset(&e->dev.split.used->ring[LIES_SIZE], 0xab, sizeof(uint16_t));
-	}
+	if (lies)
+		lies_garble_wishes(e);
 	lies_use(e, 0);
 	e->pool->limit = FAKE_NO_LIMIT;
 	lies_use(e, 0);
@@ -250,13 +181,6 @@ whole_ring_twice(struct env *e, bool lies)
 		fake_dev_lie_used(&e->dev, i, 72);
 }
 
-static void
-never_completes(struct env *e, bool lies)
-{
-	if (!lies)
-		lies_use(e, 0);
-}
-
 /* In order: an id stands for all up to it; one from before the oldest stands for none. */
 static bool
 in_order_only(const struct env_conf *conf)
@@ -273,24 +197,25 @@ batch_id_is_past(struct env *e, bool lies)
 	lies_use(e, 0);
 	lies_use(e, 0);
 	assert_int_equal(env_rx_and_free(e, 8), 3);
-	lies_use_or(e, lies, id, 72);
+	lies_use_or(e, lies, id);
 }
 
 static const struct lie lies[] = {
-	{ "S1 P1 id of the ring's size", id_of_size, SLUICE_FAIL_BAD_ID, NULL, 0 },
-	{ "S2 id all ones", id_all_ones, SLUICE_FAIL_BAD_ID, NULL, 0 },
-	{ "S2 id beyond 16 bits", id_beyond_16_bits, SLUICE_FAIL_BAD_ID, split_only, 0 },
+	{ "S1 P1 id of the ring's size", lies_id_of_size, SLUICE_FAIL_BAD_ID, NULL, 0 },
+	{ "S2 id all ones", lies_id_all_ones, SLUICE_FAIL_BAD_ID, NULL, 0 },
+	{ "S2 id beyond 16 bits", lies_id_beyond_16_bits, SLUICE_FAIL_BAD_ID, env_is_split, 0 },
 	{ "S3 P2 id of a free slot", id_free, SLUICE_FAIL_BAD_ID, NULL, 0 },
-	{ "S4 P3 id twice at once", id_twice_at_once, SLUICE_FAIL_BAD_ID, NULL, 0 },
+	{ "S4 P3 id twice at once", lies_id_twice_at_once, SLUICE_FAIL_BAD_ID, NULL, 0 },
 	{ "S4 P3 id twice out of order", id_twice_out_of_order, SLUICE_FAIL_BAD_ID,
 			env_is_unordered, 0 },
 	{ "S5 P3 id twice in two bursts", id_twice_in_two_bursts, SLUICE_FAIL_BAD_ID,
 			env_is_unordered, 0 },
-	{ "S7 index beyond the size", idx_beyond_size, SLUICE_FAIL_USED_IDX, split_only, 0 },
-	{ "S7 index beyond what was lent", idx_beyond_lent, SLUICE_FAIL_USED_IDX, split_only, 0 },
-	{ "S8 index half way round", idx_half_way_round, SLUICE_FAIL_USED_IDX, split_only, 0 },
-	{ "S9 index backwards", idx_backwards, SLUICE_FAIL_USED_IDX, split_only, 0 },
-	{ "S10 S23 index without entry", idx_without_entry, EITHER, split_only, 0 },
+	{ "S7 index beyond the size", lies_idx_beyond_size, SLUICE_FAIL_USED_IDX, env_is_split, 0 },
+	{ "S7 index beyond what was lent", idx_beyond_lent, SLUICE_FAIL_USED_IDX, env_is_split, 0 },
+	{ "S8 index half way round", lies_idx_half_way_round, SLUICE_FAIL_USED_IDX, env_is_split,
+			0 },
+	{ "S9 index backwards", lies_idx_backwards, SLUICE_FAIL_USED_IDX, env_is_split, 0 },
+	{ "S10 S23 index without entry", idx_without_entry, EITHER, env_is_split, 0 },
 	{ "S11 P13 length 0", len_0, SLUICE_FAIL_BAD_LEN, NULL, 0 },
 	{ "S12 P13 length below the header", len_below_header, SLUICE_FAIL_BAD_LEN, NULL, 0 },
 	{ "S13 P13 length beyond the buffer", len_beyond_buffer, SLUICE_FAIL_BAD_LEN, NULL, 0 },
@@ -300,7 +225,7 @@ static const struct lie lies[] = {
 	{ "S17 S18 S19 S20 P14 descriptors rewritten", descriptors_rewritten, HARMLESS, NULL, 0 },
 	{ "S20 driver area rewritten", driver_area_rewritten, HARMLESS, NULL, 0 },
 	{ "S21 S22 P12 wishes are garbage", wishes_are_garbage, HARMLESS, NULL, 0 },
-	{ "S24 never completes", never_completes, HARMLESS, NULL, 1 },
+	{ "S24 never completes", lies_never_completes, HARMLESS, NULL, 1 },
 	{ "P4 wrong wrap counter", wrong_wrap, HARMLESS, env_is_packed, 2 },
 	{ "P5 half a pair of flags", half_a_flag_pair, HARMLESS, env_is_packed, 2 },
 	{ "P8 skips a slot", skips_a_slot, HARMLESS, env_is_packed, 2 },

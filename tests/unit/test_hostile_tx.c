@@ -3,24 +3,13 @@
  */
 
 /*
- * Transmitting to a device that lies about completions; see test_hostile_rx.c. Sixteen packets are on their
+ * Transmitting to a device that lies about completions; see lies.h. Sixteen packets are on their
  * way, the fourth and the twelfth of them as chains of three slots in half of the cases.
  */
 
-#include <string.h>
+#include "lies.h"
 
-#include "env.h"
-
-#define SIZE 64
 #define NB_SENT 16
-#define HARMLESS SLUICE_FAIL_NONE
-
-struct lie {
-	const char *name;
-	void (*script)(struct env *e, bool lies);
-	enum sluice_fail outcome;
-	suite_filter applies;
-};
 
 /* Completions of a split ring in order: the index says it all, ids are not even looked at (2.7.9). */
 static bool
@@ -36,57 +25,15 @@ ids_matter_out_of_order(const struct env_conf *conf)
 }
 
 static bool
-split_only(const struct env_conf *conf)
-{
-	return !env_is_packed(conf);
-}
-
-static bool
 split_out_of_order(const struct env_conf *conf)
 {
-	return !env_is_packed(conf) && !conf->is_in_order;
-}
-
-static void
-use_or_lie(struct env *e, bool lies, uint32_t id, uint32_t len)
-{
-	if (lies)
-		fake_dev_lie_used(&e->dev, id, len);
-	else
-		fake_dev_use(&e->dev, 0, len);
-}
-
-static void
-id_of_size(struct env *e, bool lies)
-{
-	use_or_lie(e, lies, SIZE, 0);
-}
-
-static void
-id_all_ones(struct env *e, bool lies)
-{
-	use_or_lie(e, lies, env_is_packed(&e->conf) ? 0xffff : 0xffffffff, 0);
-}
-
-static void
-id_beyond_16_bits(struct env *e, bool lies)
-{
-	use_or_lie(e, lies, 0x10000 | fake_dev_held(&e->dev, 0)->id, 0);
+	return env_is_split(conf) && !conf->is_in_order;
 }
 
 static void
 id_free(struct env *e, bool lies)
 {
-	use_or_lie(e, lies, e->q.ring.head, 0);
-}
-
-static void
-id_twice_at_once(struct env *e, bool lies)
-{
-	uint32_t id = fake_dev_held(&e->dev, 0)->id;
-
-	fake_dev_use(&e->dev, 0, 0);
-	use_or_lie(e, lies, id, 0);
+	lies_use_or(e, lies, e->q.ring.head);
 }
 
 static void
@@ -94,9 +41,9 @@ id_twice_in_two_calls(struct env *e, bool lies)
 {
 	uint32_t id = fake_dev_held(&e->dev, 5)->id;
 
-	fake_dev_use(&e->dev, 5, 0);
+	lies_use(e, 5);
 	e->tx->cleanup(&e->txq, 0);
-	use_or_lie(e, lies, id, 0);
+	lies_use_or(e, lies, id);
 }
 
 /* Slot of the middle of the packet at the fourth place; a neighbour's if that is no chain. */
@@ -104,63 +51,29 @@ static void
 id_inside_of_chain(struct env *e, bool lies)
 {
 	const struct fake_buf *b = fake_dev_held(&e->dev, 3);
-	uint32_t id = (b->slot + 1) % SIZE, i;
+	uint32_t id = (b->slot + 1) % LIES_SIZE, i;
 
 	for (i = 0; i < 3; i++)
-		fake_dev_use(&e->dev, 0, 0);
+		lies_use(e, 0);
 	if (b->nb_slots == 1)
 		id = e->q.ring.head;
-	use_or_lie(e, lies, id, 0);
-}
-
-static void
-advance(struct env *e, bool lies, uint16_t by)
-{
-	fake_dev_use(&e->dev, 0, 0);
-	if (lies)
-		e->dev.split.used->idx += by;
-	else
-		fake_dev_use(&e->dev, 0, 0);
-}
-
-static void
-idx_beyond_size(struct env *e, bool lies)
-{
-	advance(e, lies, SIZE + 1);
+	lies_use_or(e, lies, id);
 }
 
 /* More than was sent, less than the ring holds. */
 static void
 idx_beyond_lent(struct env *e, bool lies)
 {
-	advance(e, lies, SIZE - 10);
-}
-
-static void
-idx_half_way_round(struct env *e, bool lies)
-{
-	advance(e, lies, 32768);
-}
-
-static void
-idx_backwards(struct env *e, bool lies)
-{
-	advance(e, lies, -2);
-}
-
-static void
-with_len(struct env *e, bool lies, uint32_t len)
-{
-	fake_dev_use(&e->dev, 0, lies ? len : 0);
+	lies_advance(e, lies, LIES_SIZE - 10);
 }
 
 /* The length of a transmitted buffer means nothing; devices are known to write what they like. */
 static void
 lengths(struct env *e, bool lies)
 {
-	with_len(e, lies, 1);
-	with_len(e, lies, 0xffffffff);
-	with_len(e, lies, 0x10000);
+	lies_with_len(e, lies, 1);
+	lies_with_len(e, lies, 0xffffffff);
+	lies_with_len(e, lies, 0x10000);
 }
 
 static void
@@ -168,7 +81,7 @@ descriptors_rewritten(struct env *e, bool lies)
 {
 	unsigned int i;
 
-	for (i = 0; i < SIZE && lies; i++)
+	for (i = 0; i < LIES_SIZE && lies; i++)
 		if (env_is_packed(&e->conf)) {
 			if (!e->dev.is_slot_held[i])
 				continue;
@@ -185,20 +98,15 @@ descriptors_rewritten(struct env *e, bool lies)
 			e->dev.split.avail->ring[i] = 0xffff;
 		}
 	for (i = 0; i < NB_SENT; i++)
-		fake_dev_use(&e->dev, 0, 0);
+		lies_use(e, 0);
 }
 
 static void
 wishes_are_garbage(struct env *e, bool lies)
 {
-	if (lies && env_is_packed(&e->conf)) {
-		e->dev.packed.device_event->flags = 0xfff3;
-		e->dev.packed.device_event->off_wrap = 0xffff;
-	} else if (lies) {
-		e->dev.split.used->flags = 0xffff;
-		memset(&e->dev.split.used->ring[SIZE], 0xab, sizeof(uint16_t));
-	}
-	fake_dev_use(&e->dev, 0, 0);
+	if (lies)
+		lies_garble_wishes(e);
+	lies_use(e, 0);
 }
 
 static void
@@ -206,7 +114,7 @@ wrong_wrap(struct env *e, bool lies)
 {
 	if (lies)
 		e->dev.used_wrap = !e->dev.used_wrap;
-	fake_dev_use(&e->dev, 0, 0);
+	lies_use(e, 0);
 }
 
 static void
@@ -214,7 +122,7 @@ skips_a_slot(struct env *e, bool lies)
 {
 	if (lies)
 		e->dev.used++;
-	fake_dev_use(&e->dev, 0, 0);
+	lies_use(e, 0);
 }
 
 static void
@@ -222,16 +130,9 @@ other_flags(struct env *e, bool lies)
 {
 	uint16_t slot = e->dev.used;
 
-	fake_dev_use(&e->dev, 0, 0);
+	lies_use(e, 0);
 	if (lies)
 		e->dev.packed.desc[slot].flags |= SLUICE_DESC_F_NEXT | SLUICE_DESC_F_INDIRECT;
-}
-
-static void
-never_completes(struct env *e, bool lies)
-{
-	if (!lies)
-		fake_dev_use(&e->dev, 0, 0);
 }
 
 static void
@@ -241,7 +142,7 @@ batch_id_is_past(struct env *e, bool lies)
 
 	fake_dev_use_batch(&e->dev, 6, 0);
 	e->tx->cleanup(&e->txq, 0);
-	use_or_lie(e, lies, id, 0);
+	lies_use_or(e, lies, id);
 }
 
 static bool
@@ -251,26 +152,28 @@ packed_in_order(const struct env_conf *conf)
 }
 
 static const struct lie lies[] = {
-	{ "S1 P1 id of the ring's size", id_of_size, SLUICE_FAIL_BAD_ID, ids_matter },
-	{ "S2 id all ones", id_all_ones, SLUICE_FAIL_BAD_ID, ids_matter },
-	{ "S2 id beyond 16 bits", id_beyond_16_bits, SLUICE_FAIL_BAD_ID, split_only },
-	{ "S3 P2 id of a free slot", id_free, SLUICE_FAIL_BAD_ID, ids_matter },
-	{ "S4 P3 id twice at once", id_twice_at_once, SLUICE_FAIL_BAD_ID, ids_matter },
+	{ "S1 P1 id of the ring's size", lies_id_of_size, SLUICE_FAIL_BAD_ID, ids_matter, 0 },
+	{ "S2 id all ones", lies_id_all_ones, SLUICE_FAIL_BAD_ID, ids_matter, 0 },
+	{ "S2 id beyond 16 bits", lies_id_beyond_16_bits, SLUICE_FAIL_BAD_ID, env_is_split, 0 },
+	{ "S3 P2 id of a free slot", id_free, SLUICE_FAIL_BAD_ID, ids_matter, 0 },
+	{ "S4 P3 id twice at once", lies_id_twice_at_once, SLUICE_FAIL_BAD_ID, ids_matter, 0 },
 	{ "S5 P3 id twice in two calls", id_twice_in_two_calls, SLUICE_FAIL_BAD_ID,
-			ids_matter_out_of_order },
-	{ "S6 P6 P10 id inside of a chain", id_inside_of_chain, SLUICE_FAIL_BAD_ID, ids_matter },
-	{ "S7 index beyond the size", idx_beyond_size, SLUICE_FAIL_USED_IDX, split_only },
-	{ "S7 index beyond what was lent", idx_beyond_lent, SLUICE_FAIL_USED_IDX, split_only },
-	{ "S8 index half way round", idx_half_way_round, SLUICE_FAIL_USED_IDX, split_only },
-	{ "S9 index backwards", idx_backwards, SLUICE_FAIL_USED_IDX, split_only },
-	{ "S11 S14 P13 lengths", lengths, HARMLESS, NULL },
-	{ "S17 S18 S19 S20 P14 descriptors rewritten", descriptors_rewritten, HARMLESS, NULL },
-	{ "S21 S22 P12 wishes are garbage", wishes_are_garbage, HARMLESS, NULL },
-	{ "S24 never completes", never_completes, HARMLESS, NULL },
-	{ "P4 wrong wrap counter", wrong_wrap, HARMLESS, env_is_packed },
-	{ "P7 other flags", other_flags, HARMLESS, env_is_packed },
-	{ "P8 skips a slot", skips_a_slot, HARMLESS, env_is_packed },
-	{ "P11 id from before the oldest", batch_id_is_past, SLUICE_FAIL_BAD_ID, packed_in_order },
+			ids_matter_out_of_order, 0 },
+	{ "S6 P6 P10 id inside of a chain", id_inside_of_chain, SLUICE_FAIL_BAD_ID, ids_matter, 0 },
+	{ "S7 index beyond the size", lies_idx_beyond_size, SLUICE_FAIL_USED_IDX, env_is_split, 0 },
+	{ "S7 index beyond what was lent", idx_beyond_lent, SLUICE_FAIL_USED_IDX, env_is_split, 0 },
+	{ "S8 index half way round", lies_idx_half_way_round, SLUICE_FAIL_USED_IDX, env_is_split,
+			0 },
+	{ "S9 index backwards", lies_idx_backwards, SLUICE_FAIL_USED_IDX, env_is_split, 0 },
+	{ "S11 S14 P13 lengths", lengths, HARMLESS, NULL, 0 },
+	{ "S17 S18 S19 S20 P14 descriptors rewritten", descriptors_rewritten, HARMLESS, NULL, 0 },
+	{ "S21 S22 P12 wishes are garbage", wishes_are_garbage, HARMLESS, NULL, 0 },
+	{ "S24 never completes", lies_never_completes, HARMLESS, NULL, 0 },
+	{ "P4 wrong wrap counter", wrong_wrap, HARMLESS, env_is_packed, 0 },
+	{ "P7 other flags", other_flags, HARMLESS, env_is_packed, 0 },
+	{ "P8 skips a slot", skips_a_slot, HARMLESS, env_is_packed, 0 },
+	{ "P11 id from before the oldest", batch_id_is_past, SLUICE_FAIL_BAD_ID, packed_in_order,
+			0 },
 };
 
 static struct rte_mbuf *
@@ -309,11 +212,11 @@ play(struct env *e, const struct lie *l, unsigned int nb_before, bool has_chains
 			does_lie ? "" : " (control)", nb_before, has_chains ? ", chains" : "");
 	for (i = 0; i < nb_before; i++) {
 		send(e, 1, false);
-		fake_dev_use(&e->dev, 0, 0);
+		lies_use(e, 0);
 		e->tx->cleanup(&e->txq, 0);
 	}
 	/* An id that is only wrong in its upper half is right where ids do not matter. */
-	if (l->script == id_beyond_16_bits && e->conf.is_in_order)
+	if (l->script == lies_id_beyond_16_bits && e->conf.is_in_order)
 		must_fail = false;
 	send(e, NB_SENT, has_chains);
 	l->script(e, does_lie);
@@ -334,7 +237,7 @@ test_lies(void **state)
 	unsigned int i, k, chains;
 	struct env *e;
 
-	conf->size = SIZE;
+	conf->size = LIES_SIZE;
 	conf->has_indirect = false;
 	e = env_open(conf);
 	for (i = 0; i < RTE_DIM(lies); i++) {
@@ -359,7 +262,7 @@ test_every_place(void **state)
 	unsigned int place, i, what, nb_total;
 	struct env *e;
 
-	conf->size = SIZE;
+	conf->size = LIES_SIZE;
 	e = env_open(conf);
 	nb_total = e->pool->conf.nb;
 	for (place = 0; place < 40; place++)
@@ -368,11 +271,11 @@ test_every_place(void **state)
 			send(e, 48, false);
 			for (i = 0; i < 40; i++)
 				if (i != place)
-					fake_dev_use(&e->dev, 0, 0);
+					lies_use(e, 0);
 				else if (what == 0)
 					fake_dev_lie_used(&e->dev, 60, 0);
 				else
-					fake_dev_use(&e->dev, 1, 0);
+					lies_use(e, 1);
 			e->tx->cleanup(&e->txq, 0);
 			fake_assert(env_has_failed(e) == (what == 0), "it is '%s'",
 					sluice_fail_name(e->q.fail));
@@ -399,7 +302,7 @@ test_ids_run_on(void **state)
 	unsigned int i, k, does_lie;
 	struct env *e;
 
-	conf->size = SIZE;
+	conf->size = LIES_SIZE;
 	conf->has_indirect = false;
 	e = env_open(conf);
 	for (k = 0; k < 2 * RTE_DIM(before); k++) {
@@ -408,21 +311,31 @@ test_ids_run_on(void **state)
 				does_lie ? "" : " (control)");
 		for (i = 0; i < before[k / 2]; i++) {
 			send(e, 1, i % 7 == 0);
-			fake_dev_use(&e->dev, 0, 0);
+			lies_use(e, 0);
 			e->tx->cleanup(&e->txq, 0);
 		}
 		send(e, NB_SENT, true);
 		for (i = 0; i < NB_SENT; i++)
-			fake_dev_use(&e->dev, 0, 0);
+			lies_use(e, 0);
 		for (i = 0; i < 4 && does_lie; i++)
-			fake_dev_lie_used(&e->dev, (e->q.ring.head + i) % SIZE, 0);
+			fake_dev_lie_used(&e->dev, (e->q.ring.head + i) % LIES_SIZE, 0);
 		e->tx->cleanup(&e->txq, 0);
 		fake_assert(env_has_failed(e) == does_lie, "it is '%s'",
 				sluice_fail_name(e->q.fail));
-		fake_assert(e->q.ring.nb_free == SIZE, "%u slots are free", e->q.ring.nb_free);
+		fake_assert(e->q.ring.nb_free == LIES_SIZE, "%u slots are free", e->q.ring.nb_free);
 		env_restart(e);
 	}
 	env_close(e);
+}
+
+/* One that is always found out; 40 packets are on their way at the most. */
+static void
+lie_of_any_ring(struct env *e)
+{
+	if (ids_matter(&e->conf))
+		fake_dev_lie_used(&e->dev, 0xffff, 0);
+	else
+		e->dev.split.used->idx += 41;
 }
 
 /*
@@ -437,13 +350,10 @@ test_failing_burst_takes_nothing(void **state)
 	unsigned int i;
 	struct env *e;
 
-	conf->size = SIZE;
+	conf->size = LIES_SIZE;
 	e = env_open(conf);
 	send(e, 40, false);
-	if (ids_matter(conf))
-		fake_dev_lie_used(&e->dev, 0xffff, 0);
-	else
-		e->dev.split.used->idx += 41;
+	lie_of_any_ring(e);
 	for (i = 0; i < 40; i++)
 		pkts[i] = make(e, false);
 	i = env_tx(e, pkts, 40);
@@ -461,13 +371,10 @@ test_failed_is_latched(void **state)
 	struct rte_mbuf *m;
 	struct env *e;
 
-	conf->size = SIZE;
+	conf->size = LIES_SIZE;
 	e = env_open(conf);
 	send(e, NB_SENT, false);
-	if (ids_matter(conf))
-		fake_dev_lie_used(&e->dev, 0xffff, 0);
-	else
-		e->dev.split.used->idx += 41;
+	lie_of_any_ring(e);
 	e->tx->cleanup(&e->txq, 0);
 	assert_true(env_has_failed(e));
 	m = make(e, false);
