@@ -9,6 +9,7 @@ import pytest
 from fake_backend import FakeBackend
 from pair import Pair
 from testpmd import IS_SLUICE, PLUGIN, TESTPMD, VDEV, Testpmd
+from undertest import register
 
 
 def missing():
@@ -26,21 +27,7 @@ def missing():
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers",
-        "sluice: what only Sluice promises; skipped with another driver")
-
-
-def pytest_report_header():
-    return "driver under test: %s" % VDEV
-
-
-def pytest_collection_modifyitems(items):
-    reason = missing()
-    for item in items:
-        if reason:
-            item.add_marker(pytest.mark.skip(reason=reason))
-        elif not IS_SLUICE and item.get_closest_marker("sluice"):
-            item.add_marker(pytest.mark.skip(reason="promised by Sluice, not by " + VDEV))
+    register(config, VDEV, IS_SLUICE, missing)
 
 
 @pytest.fixture

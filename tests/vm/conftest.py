@@ -7,6 +7,7 @@ import pytest
 
 from guest import DRIVER, IS_SLUICE, PLUGIN
 from machine import Guest
+from undertest import register
 
 
 def missing():
@@ -26,21 +27,7 @@ def missing():
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers",
-        "sluice: what only Sluice promises; skipped with another driver")
-
-
-def pytest_report_header():
-    return "driver under test: %s" % DRIVER
-
-
-def pytest_collection_modifyitems(items):
-    reason = missing()
-    for item in items:
-        if reason:
-            item.add_marker(pytest.mark.skip(reason=reason))
-        elif not IS_SLUICE and item.get_closest_marker("sluice"):
-            item.add_marker(pytest.mark.skip(reason="promised by Sluice, not by " + DRIVER))
+    register(config, DRIVER, IS_SLUICE, missing)
 
 
 class Running:
