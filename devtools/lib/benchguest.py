@@ -14,7 +14,7 @@ import time
 
 import vmimage
 from debpkg import Trouble, output
-from vmqemu import Nic, Vm
+from vmqemu import Nic, Vm, negotiated_features
 
 HEADER = os.path.join(vmimage.ROOT, ".sdk", "qemu", "qemu-plugin.h")
 SOURCE = os.path.join(vmimage.ROOT, "tests", "vm", "plugin", "count.c")
@@ -62,12 +62,10 @@ class CostGuest:
 
     def features(self, nic):
         """Names of what is negotiated now, None when no driver runs the device."""
-        status = self.vm.qmp("x-query-virtio-status",
-            path="/machine/peripheral/%s/virtio-backend" % nic.id.replace("n", "nic"))
+        status = self.vm.virtio_status(nic)
         if "DRIVER_OK" not in " ".join(status["status"]["statuses"]):
             return None
-        got = status["guest-features"]
-        return sorted(text.split(":")[0] for kind in ("transports", "dev-features") for text in got.get(kind, []))
+        return sorted(negotiated_features(status))
 
     def run(self, case):
         """The JSON of sluice-bench, the buckets of the plug-in, the features of both devices."""

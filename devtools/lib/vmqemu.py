@@ -85,6 +85,12 @@ class Nic:
         return Nic(self.props, self.netdev, self.slot, self.bus, self.bdf, self.bind)
 
 
+def negotiated_features(status):
+    """Names in the answer of Vm.virtio_status(), such as VIRTIO_F_RING_PACKED"""
+    got = status["guest-features"]
+    return {text.split(":")[0] for kind in ("transports", "dev-features") for text in got.get(kind, [])}
+
+
 class Line:
     """A line into the guest: a thread reads it, whoever wants waits for what comes."""
 
@@ -334,6 +340,11 @@ class Vm:
         if status:
             raise AssertionError("in the guest, status %d: %s\n%s" % (status, script, text[-4000:]))
         return text
+
+    def virtio_status(self, nic):
+        """What QEMU knows about a device: features, status, whether the driver broke it."""
+        return self.qmp("x-query-virtio-status",
+            path="/machine/peripheral/%s/virtio-backend" % nic.id.replace("n", "nic"))
 
     def put(self, path, data):
         """A small file into the guest."""

@@ -8,7 +8,7 @@ import shutil
 import vmfetch
 from debpkg import Trouble
 from guest import BUILD, IS_SLUICE, ROOT, GuestTestpmd
-from vmqemu import Nic, Vm
+from vmqemu import Nic, Vm, negotiated_features
 
 RESULTS = os.path.join(ROOT, "build", "logs", "vm")
 
@@ -67,16 +67,9 @@ class Guest:
                 count[vector] = sum(int(n) for n in re.match(r"\s*\w+:((?:\s+\d+)+)", line).group(1).split())
         return count
 
-    def status(self, nic):
-        """What QEMU knows about a device: features, status, whether the driver broke it."""
-        return self.vm.qmp("x-query-virtio-status",
-            path="/machine/peripheral/%s/virtio-backend" % self.nics[nic].id.replace("n", "nic"))
-
     def features(self, nic):
         """Names of the negotiated features, such as VIRTIO_F_RING_PACKED"""
-        got = self.status(nic)["guest-features"]
-        return {text.split(":")[0] for kind in ("transports", "dev-features")
-            for text in got.get(kind, [])}
+        return negotiated_features(self.vm.virtio_status(self.nics[nic]))
 
     def complaints(self):
         """What QEMU wrote about this guest's behaviour since the last time."""
@@ -90,7 +83,7 @@ class Guest:
     def verdict(self, *nics):
         """Fails if QEMU has anything to say against the driver of these devices, which still run."""
         for name in nics:
-            status = self.status(name)
+            status = self.vm.virtio_status(self.nics[name])
             assert not status["broken"], "QEMU: the driver broke device %s: %s" % (name, status)
             states = status["status"]["statuses"]
             text = " ".join(states)
