@@ -29,6 +29,23 @@ def make(count, sizes, seed=1):
     return frames
 
 
+def l4_layers():
+    """Of scapy: UDP and TCP over IPv4 and IPv6"""
+    from scapy.all import IP, TCP, UDP, IPv6
+    return [IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=1000, dport=2000),
+        IP(src="192.0.2.3", dst="192.0.2.4") / TCP(sport=1000, dport=2000, seq=7),
+        IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=3, dport=4),
+        IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=3, dport=4)]
+
+
+def packet(number, layers):
+    """Of scapy: one of the layers in turn, with a payload that follows from the number. Its bytes() have right
+    checksums."""
+    from scapy.all import Ether, Raw
+    payload = bytes((number + i) & 0xff for i in range(20 + 17 * (number % 60)))
+    return Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb") / layers[number % len(layers)] / Raw(payload)
+
+
 def sequence(frame):
     return struct.unpack_from(">Q", frame, 14)[0] & 0xffffffff
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from frames import SMALL, compare, expected, read_pcap
+from frames import SMALL, compare, expected, l4_layers, packet, read_pcap
 from pair import Config
 from testpmd import wait_for
 
@@ -24,17 +24,12 @@ def test_bytes_through(shared_pair, mode):
 
 @over_all
 def test_csum_repairs_checksums(shared_pair):
-    from scapy.all import IP, TCP, UDP, Ether, IPv6, Raw
-    ether = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb")
-    layers = [IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=1000, dport=2000),
-        IP(src="192.0.2.3", dst="192.0.2.4") / TCP(sport=1000, dport=2000, seq=7),
-        IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=3, dport=4),
-        IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=3, dport=4)]
+    from scapy.all import IP
+    layers = l4_layers()
     sent, want = [], []
     mac = shared_pair.mac()
     for number in range(64):
-        payload = Raw(bytes((number + i) & 0xff for i in range(20 + 17 * number)))
-        good = ether / layers[number % 4] / payload
+        good = packet(number, layers)
         bad = good.copy()
         bad[2].chksum = 0x1234
         if IP in bad:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from frames import SMALL, compare, read_pcap
+from frames import SMALL, compare, l4_layers, packet, read_pcap
 from pair import Config
 from refusal import one_line_says, run_front
 from testpmd import wait_for
@@ -24,15 +24,9 @@ def leave_to_receiver(back):
 
 def packets(count):
     """UDP and TCP over IPv4 and IPv6, with right checksums; every fifth is something else."""
-    from scapy.all import ARP, IP, TCP, UDP, Ether, IPv6, Raw
-    ether = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb")
-    layers = [IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=1000, dport=2000),
-        IP(src="192.0.2.3", dst="192.0.2.4") / TCP(sport=1000, dport=2000, seq=7),
-        IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=3, dport=4),
-        IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=3, dport=4),
-        ARP(psrc="192.0.2.1", pdst="192.0.2.2")]
-    return [bytes(ether / layers[n % 5] / Raw(bytes((n + i) & 0xff for i in range(20 + 17 * (n % 60)))))
-        for n in range(count)]
+    from scapy.all import ARP
+    layers = l4_layers() + [ARP(psrc="192.0.2.1", pdst="192.0.2.2")]
+    return [bytes(packet(number, layers)) for number in range(count)]
 
 
 def burst_mode(front):

@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from frames import compare
+from frames import compare, packet
 from guest import Peer
 from machine import Machine
 from tap import Tap, usable
@@ -39,8 +39,7 @@ def pseudo_sum(addresses, proto, length):
 
 def packets(count):
     """[(as it is sent, header included, as it should be)]; in turn UDP, TCP over IPv6, nothing left out"""
-    from scapy.all import IP, TCP, UDP, Ether, IPv6, Raw
-    ether = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb")
+    from scapy.all import IP, TCP, UDP, IPv6
     layers = [IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=1000, dport=2000),
         IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=3, dport=4),
         IP(src="192.0.2.3", dst="192.0.2.4") / UDP(sport=1000, dport=2000)]
@@ -48,8 +47,7 @@ def packets(count):
     places = [(34, 6, slice(26, 34), 17), (54, 16, slice(22, 54), 6), (0, 0, None, 0)]
     made = []
     for number in range(count):
-        payload = Raw(bytes((number + i) & 0xff for i in range(20 + 17 * (number % 60))))
-        good = bytes(ether / layers[number % 3] / payload)
+        good = bytes(packet(number, layers))
         start, offset, addresses, proto = places[number % 3]
         sent = bytearray(good)
         if start:
