@@ -217,18 +217,40 @@ def tour_command(vm, args):
     return "vm_bind vfio-pci %s; exec %s" % (EDU, shlex.join(["dma-tour"] + args))
 
 
+def split_rest(options):
+    """(properties of devices, words for what runs in the guest)"""
+    rest = options.rest
+    if options.what != "testpmd":
+        return [], rest[1:] if rest[:1] == ["--"] else rest
+    cut = rest.index("--") if "--" in rest else len(rest)
+    for prop in rest[:cut]:
+        if "=" not in prop:
+            raise Trouble("%s: a property is PROPERTY=VALUE" % prop)
+    return rest[:cut], rest[cut + 1:]
+
+
+def use(vm, what, rest, seconds):
+    """Does in the guest what was asked for; the exit status."""
+    if what == "run":
+        # One word is shell, as with ssh; several are a command and its arguments.
+        return batch(vm, rest[0] if len(rest) == 1 else shlex.join(rest), seconds)
+    if what == "scenario":
+        with open(rest[0], encoding="utf-8") as file:
+            text = base64.b64encode(file.read().encode()).decode()
+        return batch(vm, "echo %s | base64 -d >/tmp/scenario; sh /tmp/scenario %s" % (text,
+            shlex.join(rest[1:])), seconds)
+    if what == "tour":
+        status = batch(vm, tour_command(vm, rest), seconds)
+        vmimage.say("pictures and logs are in " + vm.path("guest"))
+        return status
+    if what == "shell":
+        return interactive(vm, "cd /root; exec sh -l")
+    return interactive(vm, shlex.join(testpmd_command(vm, rest)))
+
+
 def work(options):
     begin = time.monotonic()
-    rest = options.rest
-    props = []
-    if options.what == "testpmd":
-        cut = rest.index("--") if "--" in rest else len(rest)
-        props, rest = rest[:cut], rest[cut + 1:]
-        for prop in props:
-            if "=" not in prop:
-                raise Trouble("%s: a property is PROPERTY=VALUE" % prop)
-    elif rest[:1] == ["--"]:
-        rest = rest[1:]
+    props, rest = split_rest(options)
     vm = make_vm(options, props)
     timer = None
     seconds = options.deadline or (None if options.what in ("shell", "testpmd") else 600)
@@ -240,21 +262,7 @@ def work(options):
         vm.start()
         if options.verbose:
             vmfetch.say("booted in %.1f s, results in %s" % (vm.boot_seconds, vm.results))
-        if options.what == "run":
-            # One word is shell, as with ssh; several are a command and its arguments.
-            return batch(vm, rest[0] if len(rest) == 1 else shlex.join(rest), seconds)
-        if options.what == "scenario":
-            with open(rest[0], encoding="utf-8") as file:
-                text = base64.b64encode(file.read().encode()).decode()
-            return batch(vm, "echo %s | base64 -d >/tmp/scenario; sh /tmp/scenario %s" % (text,
-                shlex.join(rest[1:])), seconds)
-        if options.what == "tour":
-            status = batch(vm, tour_command(vm, rest), seconds)
-            vmimage.say("pictures and logs are in " + vm.path("guest"))
-            return status
-        if options.what == "shell":
-            return interactive(vm, "cd /root; exec sh -l")
-        return interactive(vm, shlex.join(testpmd_command(vm, rest)))
+        return use(vm, options.what, rest, seconds)
     except (GuestDied, GuestDeadline):
         if vm.was_overdue:
             vmfetch.say("not done after %d s\n%s" % (seconds, vm.logs()))
