@@ -13,7 +13,7 @@ import threading
 import time
 
 import vmimage
-from debpkg import Trouble, output
+from debpkg import Trouble
 from vmqemu import Nic, Vm, negotiated_features
 
 HEADER = os.path.join(vmimage.ROOT, ".sdk", "qemu", "qemu-plugin.h")
@@ -33,16 +33,11 @@ CASES = {
 
 
 def plugin():
-    """Path of the plug-in, built when it is older than what it is made of."""
+    """Path of the plug-in"""
     if not os.path.exists(HEADER):
         raise Trouble("no %s: run devtools/setup" % os.path.relpath(HEADER, vmimage.ROOT))
-    path = os.path.join(vmimage.CACHE, "count.so")
-    parts = (HEADER, SOURCE, MARKS)
-    if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, parts)):
-        os.makedirs(vmimage.CACHE, exist_ok=True)
-        output(os.environ.get("CC", "gcc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC",
-            "-shared", "-isystem", os.path.dirname(HEADER), "-o", path, SOURCE)
-    return path
+    return vmimage.compiled("count.so", SOURCE, [HEADER, MARKS], "-O2", "-fPIC", "-shared",
+        "-isystem", os.path.dirname(HEADER))
 
 
 class CostGuest:

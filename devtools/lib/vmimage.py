@@ -23,6 +23,7 @@ from vmfetch import CACHE, KERNEL, NEW_KERNEL, ROOT, newest, say, stable_kernel
 
 INIT = os.path.join(ROOT, "devtools", "lib", "vm-init.sh")
 GUEST_SOURCES = os.path.join(ROOT, "tests", "vm", "guest")
+EDU_REGS = os.path.join(ROOT, "app", "dma-tour", "edu_regs.h")
 PLUGIN_FOLDER = "/usr/lib/sluice"
 PLUGIN = "librte_net_sluice.so"
 
@@ -240,18 +241,20 @@ def base_archive(series=KERNEL):
     return vmlinux, path
 
 
+def compiled(name, source, headers, *options):
+    """Path in the cache of what a C file makes, compiled when it is older than what it is made of."""
+    path = os.path.join(CACHE, name)
+    if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, [source] + headers)):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        output(os.environ.get("CC", "gcc"), "-std=gnu11", "-Wall", "-Wextra", "-Werror", *options,
+            "-o", path, source)
+    return path
+
+
 def guest_tools():
-    """Small C programs of the tests, static; rebuilt when their source is newer."""
-    made = []
-    folder = os.path.join(CACHE, "tools")
-    os.makedirs(folder, exist_ok=True)
-    for source in sorted(glob.glob(GUEST_SOURCES + "/*.c")):
-        tool = os.path.join(folder, os.path.basename(source)[:-2])
-        if not os.path.exists(tool) or os.path.getmtime(tool) < os.path.getmtime(source):
-            output(os.environ.get("CC", "gcc"), "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror",
-                "-static", "-o", tool, source)
-        made.append(tool)
-    return made
+    """Small C programs of the tests, static"""
+    return [compiled(os.path.join("tools", os.path.basename(source)[:-2]), source, [EDU_REGS], "-O1", "-static",
+        "-I", os.path.dirname(EDU_REGS)) for source in sorted(glob.glob(GUEST_SOURCES + "/*.c"))]
 
 
 def overlay_archive(path, build, add=()):

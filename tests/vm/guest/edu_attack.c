@@ -31,17 +31,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define EDU_ID 0x00
-#define EDU_ID_MASK 0xff
-#define EDU_ID_VALUE 0xed
-#define EDU_SRC 0x80
-#define EDU_DST 0x88
-#define EDU_LEN 0x90
-#define EDU_CMD 0x98
-#define EDU_CMD_START 1
-#define EDU_CMD_WRITE 2 /* from the device to memory */
-#define EDU_BUFFER 0x40000
-#define EDU_BAR_LEN 0x100000
+#include "edu_regs.h"
 
 #define PCI_COMMAND 4
 #define PCI_COMMAND_MEMORY 2
@@ -178,11 +168,12 @@ shoot(volatile uint8_t *regs, int is_write, uint64_t address)
 {
 	unsigned int ms;
 
-	*(volatile uint64_t *)(regs + EDU_SRC) = is_write ? EDU_BUFFER : address;
-	*(volatile uint64_t *)(regs + EDU_DST) = is_write ? address : EDU_BUFFER;
-	*(volatile uint64_t *)(regs + EDU_LEN) = SHOT;
-	*(volatile uint64_t *)(regs + EDU_CMD) = EDU_CMD_START | (is_write ? EDU_CMD_WRITE : 0);
-	for (ms = 0; *(volatile uint64_t *)(regs + EDU_CMD) & EDU_CMD_START; ms++) {
+	*(volatile uint64_t *)(regs + EDU_DMA_SRC) = is_write ? EDU_BUFFER : address;
+	*(volatile uint64_t *)(regs + EDU_DMA_DST) = is_write ? address : EDU_BUFFER;
+	*(volatile uint64_t *)(regs + EDU_DMA_LEN) = SHOT;
+	*(volatile uint64_t *)(regs + EDU_DMA_CMD) = EDU_CMD_START |
+			(is_write ? EDU_CMD_TO_MEMORY : 0);
+	for (ms = 0; *(volatile uint64_t *)(regs + EDU_DMA_CMD) & EDU_CMD_START; ms++) {
 		errno = ETIMEDOUT;
 		if (ms == DEADLINE)
 			fail("the transfer does not end");
