@@ -116,11 +116,7 @@ class Pair:
             raise RuntimeError("%s: %d packets in the loop, %d came out" % (self.name, want, got))
 
     def burst_modes(self):
-        return {way: self.burst_mode(way) for way in ("rx", "tx")}
-
-    def burst_mode(self, way):
-        found = re.search(r"Burst mode: (.*)", self.front.cmd("show %sq info 0 0" % way))
-        return found.group(1).strip() if found else ""
+        return {way: self.front.burst_mode(way + "q") for way in ("rx", "tx")}
 
     def kill(self):
         for side in (self.front, self.back):

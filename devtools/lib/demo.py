@@ -73,12 +73,6 @@ def start(folder, devargs):
     return front, back
 
 
-def burst_mode(side, kind):
-    text = side.cmd(f"show {kind} info 0 0")
-    found = re.search(r"Burst mode: (.*)", text)
-    return found.group(1).strip() if found else "not told"
-
-
 def shared_files(pid):
     """Files that a process maps for reading and writing, shared: (device, inode) -> (size, path)."""
     files = {}
@@ -202,7 +196,7 @@ def demo(front, back, seconds):
              "link of both sides; the front end said:\n" + text[-1500:] + "\n")
     print(f"{VDEV} <-> net_vhost, 64 byte packets, {BURSTS * 32} on their way, {seconds} s", flush=True)
     first, last = run(front, back, seconds)
-    paths = burst_mode(front, "rxq"), burst_mode(front, "txq")
+    paths = [front.burst_mode(kind) or "not told" for kind in ("rxq", "txq")]
     seen = memory(front, back)
     total = drain(front, back)
     front.cmds("port stop 0", "port close 0")

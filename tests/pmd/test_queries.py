@@ -30,9 +30,7 @@ def test_burst_modes(shared_pair):
     kind, mrg, order = shared_pair.config.name.split("-")
     for way, suffix in (("rxq", "_mrg" if mrg == "mrg" else ""),
             ("txq", "_in_order" if order == "inorder" else "")):
-        text = shared_pair.front.cmd("show %s info 0 0" % way)
-        mode = re.search(r"Burst mode: (.*)", text).group(1).strip()
-        assert mode == "Sluice %s %s%s" % (widest(), kind, suffix)
+        assert shared_pair.front.burst_mode(way) == "Sluice %s %s%s" % (widest(), kind, suffix)
 
 
 def status(front, way, slot):

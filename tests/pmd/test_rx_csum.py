@@ -29,10 +29,6 @@ def packets(count):
     return [bytes(packet(number, layers)) for number in range(count)]
 
 
-def burst_mode(front):
-    return re.search(r"Burst mode: (.*)", front.cmd("show rxq info 0 0")).group(1).strip()
-
-
 def received_flags(pair, sent):
     """The L4 flags of the frames that the front end receives, in order."""
     front, back = pair.front, pair.back
@@ -109,7 +105,7 @@ def test_offload_is_negotiated_only_when_asked_for(new_pair):
         pair.front.cmds("port stop 0", "port config 0 rx_offload udp_cksum %s" % way,
             "port config 0 rx_offload tcp_cksum %s" % way, "port start 0")
         pair.wait_link()
-        assert burst_mode(pair.front).endswith("_csum") == (way == "on")
+        assert pair.front.burst_mode("rxq").endswith("_csum") == (way == "on")
         features = int(re.findall(r"live, features 0x([0-9a-f]+)", pair.front.log())[-1], 16)
         assert bool(features & 2) == (way == "on")
         pair.exchange("io", 300, SMALL)

@@ -200,6 +200,11 @@ class Testpmd:
         assert found, text
         return int(found.group(1))
 
+    def burst_mode(self, kind):
+        """What the driver says of its rxq or txq; "" when it says nothing"""
+        found = re.search(r"Burst mode: (.*)", self.cmd("show %s info 0 0" % kind))
+        return found.group(1).strip() if found else ""
+
     def pool(self, name="mb_pool_0"):
         """(mbufs that are in the pool or in a lcore's cache, mbufs in all)"""
         text = self.cmd("dump_mempool " + name)
