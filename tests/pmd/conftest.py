@@ -8,7 +8,7 @@ import pytest
 
 from fake_backend import FakeBackend
 from pair import Pair
-from testpmd import IS_SLUICE, PLUGIN, TESTPMD, VDEV, Testpmd
+from testpmd import IS_SLUICE, PLUGIN, TESTPMD, VDEV, Testpmd, lacks_hugepages
 from undertest import register
 
 
@@ -18,12 +18,9 @@ def missing():
         return "needs root (hugepages)"
     if not TESTPMD or not os.access(TESTPMD, os.X_OK):
         return "no dpdk-testpmd: run devtools/setup"
-    with open("/proc/sys/vm/nr_hugepages") as file:
-        if int(file.read()) < 96:
-            return "fewer than 96 hugepages of 2 MiB: run devtools/setup"
     if IS_SLUICE and not os.path.exists(PLUGIN):
         return "%s is not built" % PLUGIN
-    return None
+    return lacks_hugepages()
 
 
 def pytest_configure(config):

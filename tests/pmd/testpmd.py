@@ -62,6 +62,14 @@ def lcores(count):
     return ",".join("%d@%s" % (i, cpus) for i in range(count))
 
 
+def lacks_hugepages():
+    """What a testpmd lacks, or None"""
+    with open("/proc/sys/vm/nr_hugepages", encoding="ascii") as file:
+        if int(file.read()) < 96:
+            return "fewer than 96 hugepages of 2 MiB: run devtools/setup"
+    return None
+
+
 def hugetlbfs():
     """Where hugetlbfs is mounted."""
     with open("/proc/mounts") as file:

@@ -15,7 +15,7 @@ from frames import SMALL
 from guest import IS_SLUICE
 from machine import Machine
 from pair import Config, Pair
-from testpmd import wait_for
+from testpmd import lacks_hugepages, wait_for
 from vmqemu import Nic
 
 ROOT_PORT = ["-device", "pcie-root-port,id=rp0,chassis=1,addr=0x10"]
@@ -124,9 +124,8 @@ class SilentPair(GuestPair):
 def guest_pair(running, tmp_path_factory):
     """guest_pair(config, properties of the device, kind=GuestPair, **how): a back end, and a testpmd in a
     guest; ended when the test is over"""
-    with open("/proc/sys/vm/nr_hugepages", encoding="ascii") as file:
-        if int(file.read()) < 96:
-            pytest.skip("fewer than 96 hugepages of 2 MiB for the back end: run devtools/setup")
+    if lacks_hugepages():
+        pytest.skip(lacks_hugepages())
     folder = str(tmp_path_factory.mktemp("v"))
     assert len(os.path.join(folder, "v.sock")) < 108
     pairs = []
