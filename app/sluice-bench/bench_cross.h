@@ -11,8 +11,6 @@
 
 #include "bench_device.h"
 
-/* A pause of the loop longer than this: the core was given to somebody else. */
-#define BENCH_GAP_US 50
 #define BENCH_SETTLE_MS 5 /* of a window, not counted */
 
 /** What the driver meets for the first time, it shall meet before the device has its own thread.

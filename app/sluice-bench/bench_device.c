@@ -59,7 +59,8 @@ serve(struct bench_port *port, enum bench_job job)
 	const uint32_t frame_len = port->frame_len;
 	const int slot = port->slot;
 	const uint64_t start = rte_rdtsc();
-	uint64_t idle = 0, last = start, now;
+	const uint64_t gap = BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
+	uint64_t idle = 0, nb_pauses = 0, last = start, now;
 
 	null_server_enter(slot);
 	while (__atomic_load_n(&device.want, __ATOMIC_RELAXED) == job && dev->error == NULL) {
@@ -75,9 +76,12 @@ serve(struct bench_port *port, enum bench_job job)
 		now = rte_rdtsc();
 		if (nb == 0)
 			idle += now - last;
+		nb_pauses += now - last > gap;
 		last = now;
 		__atomic_store_n(&device.clock.idle, idle, __ATOMIC_RELAXED);
 		__atomic_store_n(&device.clock.all, now - start, __ATOMIC_RELAXED);
+		__atomic_store_n(&device.clock.nb_pauses, nb_pauses, __ATOMIC_RELAXED);
+		__atomic_store_n(&device.clock.last, now, __ATOMIC_RELAXED);
 	}
 	null_server_leave(slot);
 }
@@ -156,6 +160,8 @@ bench_device_clock(void)
 	return (struct bench_clock){
 		.idle = __atomic_load_n(&device.clock.idle, __ATOMIC_RELAXED),
 		.all = __atomic_load_n(&device.clock.all, __ATOMIC_RELAXED),
+		.nb_pauses = __atomic_load_n(&device.clock.nb_pauses, __ATOMIC_RELAXED),
+		.last = __atomic_load_n(&device.clock.last, __ATOMIC_RELAXED),
 	};
 }
 
@@ -167,6 +173,16 @@ bench_device_idle(struct bench_clock since)
 	if (now.all == since.all)
 		return 0;
 	return (double)(now.idle - since.idle) / (now.all - since.all);
+}
+
+bool
+bench_device_paused(struct bench_clock since)
+{
+	const uint64_t gap = BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
+	const struct bench_clock now = bench_device_clock();
+
+	/* signed: the thread may have gone on since the clock was read */
+	return now.nb_pauses != since.nb_pauses || (int64_t)(rte_rdtsc() - now.last) > (int64_t)gap;
 }
 
 int

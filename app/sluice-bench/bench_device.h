@@ -20,10 +20,15 @@ enum bench_job {
 	JOB_END,
 };
 
+/* A pause of a loop longer than this: the core was given to somebody else. */
+#define BENCH_GAP_US 50
+
 /* TSC cycles since the thread began to serve. */
 struct bench_clock {
 	uint64_t idle; /* in polls that found nothing to do */
 	uint64_t all;
+	uint64_t nb_pauses; /* that were longer than BENCH_GAP_US */
+	uint64_t last;      /* TSC at the end of the last poll */
 };
 
 /** Start the thread on `core`. 0 or -errno. */
@@ -36,6 +41,9 @@ struct bench_clock bench_device_clock(void);
 
 /** Share of idle time since `since`. */
 double bench_device_idle(struct bench_clock since);
+
+/** Was its core given to somebody else at any time since `since`, or is it now? */
+bool bench_device_paused(struct bench_clock since);
 
 /** Take the device back. 0, or -errno with the reason on stderr if it had to stop. */
 int bench_device_rest(void);
