@@ -230,17 +230,47 @@ tx_complete(struct null_dev *dev, struct null_ring *ring, const struct null_buf 
 		ring_flush(dev, ring);
 }
 
+/* Buffers of one descriptor each, a batch at once, as long as nothing but rings and headers has to be touched. */
+static uint16_t
+ring_run(struct null_dev *dev, struct null_ring *ring, struct null_run *run, uint32_t nb_max)
+{
+	uint16_t nb;
+
+	run->is_over = false;
+	run->nb_max = RTE_MIN(nb_max, (uint32_t)NULL_BATCH);
+	if (ring->nb_shadow != 0 || dev->is_shuffled || dev->error != NULL)
+		return 0;
+	nb = dev->is_packed ? null_packed_run(dev, ring, run) : null_split_run(dev, ring, run);
+	ring->packets += nb;
+	if (ring->is_tx)
+		ring->bytes -= nb * dev->hdr_len;
+	return nb;
+}
+
 uint32_t
 null_dev_consume(struct null_dev *dev, uint16_t pair, uint32_t nb_max)
 {
+	struct null_run run = { .min_len = dev->hdr_len + 1 };
 	struct null_ring *ring = &dev->tx[pair];
 	struct null_buf buf;
-	uint32_t nb;
+	uint32_t nb = 0;
 
-	for (nb = 0; nb < nb_max && tx_take(dev, ring, &buf) > 0; nb++) {
+	while (nb < nb_max) {
+		uint16_t done = 0;
+
+		if (dev->model == NULL_N0)
+			done = ring_run(dev, ring, &run, nb_max - nb);
+		nb += done;
+		if (run.is_over)
+			break;
+		if (done != 0)
+			continue;
+		if (tx_take(dev, ring, &buf) <= 0)
+			break;
 		if (dev->model != NULL_N0)
 			model_read(dev, &buf);
 		tx_complete(dev, ring, &buf);
+		nb++;
 	}
 	ring_flush(dev, ring);
 	return nb;
@@ -268,20 +298,24 @@ buf_write(const struct null_buf *buf, uint32_t off, const uint8_t *src, uint32_t
 	}
 }
 
-/* The header as vhost writes it: lines that hold the right value already are only read, so that
- * they may stay shared between the caches of both sides.
- */
-static void
-model_write_header(const struct null_dev *dev, const struct null_buf *buf, uint16_t nb_buffers)
+static struct virtio_net_hdr_mrg_rxbuf
+model_header(const struct null_dev *dev, uint16_t nb_buffers)
 {
-	struct virtio_net_hdr_mrg_rxbuf want = {
+	return (struct virtio_net_hdr_mrg_rxbuf){
 		.hdr.flags = dev->hdr_flags,
 		.num_buffers = nb_buffers,
 	};
+}
 
-	if (buf->seg[0].len >= dev->hdr_len && memcmp(buf->seg[0].va, &want, dev->hdr_len) == 0)
-		return;
-	buf_write(buf, 0, (const uint8_t *)&want, dev->hdr_len);
+static void
+model_write_header(const struct null_dev *dev, const struct null_buf *buf, uint16_t nb_buffers)
+{
+	const struct virtio_net_hdr_mrg_rxbuf want = model_header(dev, nb_buffers);
+
+	if (buf->seg[0].len >= dev->hdr_len && dev->hdr_len == sizeof(want))
+		null_header_write(buf->seg[0].va, &want);
+	else
+		buf_write(buf, 0, (const uint8_t *)&want, dev->hdr_len);
 }
 
 /* Take buffers for `need` bytes. Returns how many, 0 if there are too few: then nothing is taken. */
@@ -372,20 +406,40 @@ rx_put(struct null_dev *dev, struct null_ring *ring, enum null_model model, cons
 uint32_t
 null_dev_produce(struct null_dev *dev, uint16_t pair, uint32_t nb, uint32_t len)
 {
+	const bool has_header = dev->model != NULL_N0 || dev->must_write_header;
+	struct null_run run = {
+		.min_len = dev->hdr_len + len,
+		.written = dev->hdr_len + len,
+		.has_header = has_header,
+		.header = model_header(dev, 1),
+	};
+	const bool may_run = dev->model != NULL_N2 && dev->hdr_len == sizeof(run.header);
 	struct null_ring *ring = &dev->rx[pair];
-	uint32_t done;
+	uint32_t nb_put = 0;
 
 	/* as vhost: the misses of a batch shall overlap */
-	if (dev->model != NULL_N0 || dev->must_write_header) {
+	if (has_header) {
 		if (dev->is_packed)
 			null_packed_prefetch(dev, ring, nb);
 		else
 			null_split_prefetch(dev, ring, nb);
 	}
-	for (done = 0; done < nb && rx_put(dev, ring, dev->model, dev->frame, len); done++)
-		;
+	while (nb_put < nb) {
+		uint16_t done = 0;
+
+		if (may_run)
+			done = ring_run(dev, ring, &run, nb - nb_put);
+		nb_put += done;
+		if (run.is_over)
+			break;
+		if (done != 0)
+			continue;
+		if (!rx_put(dev, ring, dev->model, dev->frame, len))
+			break;
+		nb_put++;
+	}
 	ring_flush(dev, ring);
-	return done;
+	return nb_put;
 }
 
 /* The packet behind the header, in one piece. Returns its length. */

@@ -18,7 +18,12 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+
+#include <rte_common.h>
 #include <rte_vhost.h>
 
 #define NULL_BATCH 32     /* used entries per publication, as vhost */
@@ -154,9 +159,37 @@ void null_split_flush(struct null_ring *ring);
 int null_packed_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *buf);
 void null_packed_flush(const struct null_dev *dev, struct null_ring *ring);
 
+/* A run of plain buffers, which have one descriptor each. */
+struct null_run {
+	uint16_t nb_max;
+	uint32_t min_len; /* of a buffer */
+	uint32_t written; /* into each, as the driver is told */
+	bool has_header;  /* each gets this one */
+	struct virtio_net_hdr_mrg_rxbuf header;
+	bool is_over; /* out: there are no more; else the next one is not plain, or nb_max is reached */
+};
+
+/* Take and complete at most nb_max buffers at once, up to the first that is not plain: that one goes through pop, which
+ * says what is wrong with it, if anything. The used_shadow must be empty. Returns how many.
+ */
+uint16_t null_split_run(
+		struct null_dev *dev, struct null_ring *ring, struct null_run *run);
+uint16_t null_packed_run(
+		struct null_dev *dev, struct null_ring *ring, struct null_run *run);
+
 /* Ask the cache for the first line of each of the next `nb` receive buffers, if they are there. */
 void null_split_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb);
 void null_packed_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb);
+
+/* The header as vhost writes it: lines that hold the right value already are only read, so that they may stay
+ * shared between the caches of both sides.
+ */
+static inline void
+null_header_write(void *va, const struct virtio_net_hdr_mrg_rxbuf *want)
+{
+	if (memcmp(va, want, sizeof(*want)) != 0)
+		memcpy(va, want, sizeof(*want));
+}
 
 /* Device address to pointer; NULL unless all of [addr, addr + len) lies in one region. */
 void *null_dev_find(struct null_dev *dev, uint64_t addr, uint64_t len);
@@ -172,6 +205,25 @@ null_dev_va(struct null_dev *dev, uint64_t addr, uint64_t len)
 	if (addr - last->start < last->size && len <= last->size - (addr - last->start))
 		return last->va + (addr - last->start);
 	return null_dev_find(dev, addr, len);
+}
+
+/* Does a buffer fit into a run? It gets its header then. */
+static inline bool
+null_run_takes(struct null_dev *dev, struct null_region *reg, const struct null_run *run,
+		uint64_t addr, uint32_t len)
+{
+	const uint64_t off = addr - reg->start;
+
+	if (unlikely(len < run->min_len))
+		return false;
+	if (unlikely(off >= reg->size || len > reg->size - off)) {
+		if (null_dev_find(dev, addr, len) == NULL)
+			return false;
+		*reg = dev->last;
+	}
+	if (run->has_header)
+		null_header_write(reg->va + (addr - reg->start), &run->header);
+	return true;
 }
 
 /* Translate and append one descriptor; negative (and dev->error) if it is not allowed. */

@@ -166,3 +166,57 @@ null_packed_flush(const struct null_dev *dev, struct null_ring *ring)
 	/* the batch becomes visible here: a driver looks at the head first */
 	__atomic_store_n(&dv_desc[head].flags, head_flags, __ATOMIC_RELEASE);
 }
+
+uint16_t
+null_packed_run(struct null_dev *dev, struct null_ring *ring, struct null_run *run)
+{
+	const bool is_batch = ring->is_tx && dev->is_in_order;
+	const uint16_t size = ring->size, head = ring->avail_idx;
+	struct vring_packed_desc *dv_desc = ring->vring.desc_packed;
+	uint16_t want = (ring->is_tx ? 0 : VRING_DESC_F_WRITE) |
+			(ring->avail_wrap ? FLAG_AVAIL : FLAG_USED);
+	uint16_t used = used_flags(ring->used_wrap, run->written);
+	const uint16_t head_flags = used;
+	struct null_region reg = dev->last;
+	uint16_t slot = head, id = 0, nb;
+	uint64_t bytes = 0;
+
+	for (nb = 0; nb < run->nb_max; nb++) {
+		struct vring_packed_desc *dv = &dv_desc[slot];
+		/* as in pop */
+		const uint16_t flags = __atomic_load_n(&dv->flags, __ATOMIC_ACQUIRE);
+		const uint64_t addr = dv->addr;
+		const uint32_t len = dv->len;
+
+		if (flags != want) {
+			run->is_over = !is_available(flags, (want & FLAG_AVAIL) != 0);
+			break;
+		}
+		if (unlikely(!null_run_takes(dev, &reg, run, addr, len)))
+			break;
+		id = dv->id;
+		bytes += len;
+		if (!is_batch) {
+			dv->len = run->written;
+			/* as in flush: the length before the flags, the head's flags last */
+			if (nb != 0)
+				__atomic_store_n(&dv->flags, used, __ATOMIC_RELEASE);
+		}
+		if (++slot == size) {
+			slot = 0;
+			want ^= FLAG_AVAIL | FLAG_USED;
+			used ^= FLAG_AVAIL | FLAG_USED;
+		}
+	}
+	if (nb == 0)
+		return 0;
+	if (is_batch) {
+		dv_desc[head].id = id;
+		dv_desc[head].len = 0;
+	}
+	__atomic_store_n(&dv_desc[head].flags, head_flags, __ATOMIC_RELEASE);
+	ring->bytes += bytes;
+	advance(&ring->avail_idx, &ring->avail_wrap, nb, size);
+	advance(&ring->used_idx, &ring->used_wrap, nb, size);
+	return nb;
+}

@@ -49,23 +49,34 @@ chain_walk(struct null_dev *dev, const struct null_ring *ring, struct null_buf *
 	return -EINVAL;
 }
 
+/* Buffers that the driver made available, at least `wanted` if there are so many. Its index is read only when fewer
+ * are known: each look at that line takes it from the driver, which is about to write it. Negative: it broke a rule.
+ */
+static int
+backlog(struct null_dev *dev, struct null_ring *ring, uint16_t wanted)
+{
+	uint16_t nb = ring->avail_seen - ring->avail_idx;
+
+	if (nb >= wanted)
+		return nb;
+	/* pairs with the driver's release of avail->idx (virtio 1.2, 2.7.13.3) */
+	ring->avail_seen = __atomic_load_n(&ring->vring.avail->idx, __ATOMIC_ACQUIRE);
+	nb = ring->avail_seen - ring->avail_idx;
+	if (nb <= ring->size)
+		return nb;
+	dev->error = "available index ran ahead of the ring";
+	return -EINVAL;
+}
+
 int
 null_split_pop(struct null_dev *dev, struct null_ring *ring, struct null_buf *buf)
 {
 	const struct vring_avail *dv_avail = ring->vring.avail;
 	uint16_t head;
-	int ret;
+	int ret = backlog(dev, ring, 1);
 
-	if (ring->avail_idx == ring->avail_seen) {
-		/* pairs with the driver's release of avail->idx (virtio 1.2, 2.7.13.3) */
-		ring->avail_seen = __atomic_load_n(&dv_avail->idx, __ATOMIC_ACQUIRE);
-		if (ring->avail_idx == ring->avail_seen)
-			return 0;
-		if ((uint16_t)(ring->avail_seen - ring->avail_idx) > ring->size) {
-			dev->error = "available index ran ahead of the ring";
-			return -EINVAL;
-		}
-	}
+	if (ret <= 0)
+		return ret;
 	head = dv_avail->ring[ring->avail_idx & (ring->size - 1)];
 	if (head >= ring->size) {
 		dev->error = "available entry out of range";
@@ -114,4 +125,44 @@ null_split_flush(struct null_ring *ring)
 	ring->used_idx += ring->nb_shadow;
 	/* the entries before the index; pairs with the driver's acquire of used->idx */
 	__atomic_store_n(&dv_used->idx, ring->used_idx, __ATOMIC_RELEASE);
+}
+
+uint16_t
+null_split_run(struct null_dev *dev, struct null_ring *ring, struct null_run *run)
+{
+	const uint16_t size = ring->size, flags = ring->is_tx ? 0 : VRING_DESC_F_WRITE;
+	const uint16_t avail_idx = ring->avail_idx, used_idx = ring->used_idx;
+	const struct vring_avail *dv_avail = ring->vring.avail;
+	const struct vring_desc *dv_desc = ring->vring.desc;
+	struct vring_used *dv_used = ring->vring.used;
+	const int nb = RTE_MIN(backlog(dev, ring, run->nb_max), (int)run->nb_max);
+	struct null_region reg = dev->last;
+	uint64_t bytes = 0;
+	int i;
+
+	for (i = 0; i < nb; i++) {
+		const uint16_t head = dv_avail->ring[(avail_idx + i) & (size - 1)];
+		struct vring_desc desc;
+
+		if (unlikely(head >= size))
+			break;
+		desc = dv_desc[head];
+		if (unlikely(desc.flags != flags) ||
+				unlikely(!null_run_takes(dev, &reg, run, desc.addr, desc.len)))
+			break;
+		dv_used->ring[(used_idx + i) & (size - 1)] = (struct vring_used_elem){
+			.id = head,
+			.len = run->written,
+		};
+		bytes += desc.len;
+	}
+	run->is_over = i == nb && nb < run->nb_max;
+	if (i <= 0)
+		return 0;
+	ring->avail_idx += i;
+	ring->used_idx += i;
+	ring->bytes += bytes;
+	/* as in flush */
+	__atomic_store_n(&dv_used->idx, ring->used_idx, __ATOMIC_RELEASE);
+	return i;
 }
