@@ -181,6 +181,10 @@ null_packed_run(struct null_dev *dev, struct null_ring *ring, struct null_run *r
 	uint16_t slot = head, id = 0, nb;
 	uint64_t bytes = 0;
 
+	/* a driver writes a burst's head last, so the lines behind it are there */
+	if (!is_batch && dv_desc[slot].flags == want)
+		null_prefetch_write(&dv_desc[slot],
+				RTE_MIN(run->nb_max, size - slot) * sizeof(*dv_desc));
 	for (nb = 0; nb < run->nb_max; nb++) {
 		struct vring_packed_desc *dv = &dv_desc[slot];
 		/* as in pop */

@@ -138,8 +138,12 @@ null_split_run(struct null_dev *dev, struct null_ring *ring, struct null_run *ru
 	const int nb = RTE_MIN(backlog(dev, ring, run->nb_max), (int)run->nb_max);
 	struct null_region reg = dev->last;
 	uint64_t bytes = 0;
+	const uint16_t first = used_idx & (size - 1);
 	int i;
 
+	if (nb > 0)
+		null_prefetch_write(&dv_used->ring[first],
+				RTE_MIN(nb, size - first) * sizeof(dv_used->ring[0]));
 	for (i = 0; i < nb; i++) {
 		const uint16_t head = dv_avail->ring[(avail_idx + i) & (size - 1)];
 		struct vring_desc desc;
