@@ -111,6 +111,7 @@ struct bench_block {
 	double control_a[BENCH_METRICS];
 	double control_c[BENCH_METRICS];
 	double idle[2][BENCH_METRICS]; /* the device's, with A and with B */
+	double line; /* TSC cycles of a cache line to the device's core and back, if it has one */
 	uint32_t nb_disturbed;         /* windows of these eight */
 	uint32_t nb_redone;            /* blocks thrown away before this one, as disturbed */
 };
@@ -141,7 +142,7 @@ struct bench_result {
 	struct bench_side_info side[NB_SIDES];
 };
 
-#define BENCH_MAGIC 0x51b3c002u
+#define BENCH_MAGIC 0x51b3c003u
 
 /* Instructions are exact: no control is needed. */
 static inline unsigned int

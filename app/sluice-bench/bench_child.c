@@ -187,10 +187,14 @@ static int
 measure_block(struct bench_port *ports, const struct bench_opts *opts, struct bench_block *block)
 {
 	struct bench_sample ab[2], ac[2];
-	int ret;
+	int ret = 0;
 
 	block->nb_disturbed = 0;
-	ret = measure_pair(&ports[SIDE_A], &ports[SIDE_B], opts, ab, &block->nb_disturbed);
+	if (bench_mode_info(opts->mode)->has_device_thread)
+		ret = bench_device_line(&ports[SIDE_A], &block->line);
+	if (ret == 0)
+		ret = measure_pair(
+				&ports[SIDE_A], &ports[SIDE_B], opts, ab, &block->nb_disturbed);
 	if (ret == 0)
 		ret = measure_pair(&ports[SIDE_A], &ports[SIDE_C], opts, ac, &block->nb_disturbed);
 	if (ret != 0)

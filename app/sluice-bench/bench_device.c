@@ -18,11 +18,14 @@
 #include <rte_common.h>
 #include <rte_cycles.h>
 
+#include "bench_stats.h"
 #include "null_server.h"
 
 #define BATCH 32 /* packets of a poll, as vhost */
 #define REST_US 50
 #define ANSWER_S 5
+#define NB_LINES 1000
+#define MAX_SPINS 1000000000
 
 static struct {
 	/* written by the measuring thread */
@@ -30,9 +33,11 @@ static struct {
 	struct bench_port *port;
 	bool is_started;
 	pthread_t thread;
+	uint32_t line __rte_cache_aligned;
 	/* written by the device's thread */
 	enum bench_job is __rte_cache_aligned;
 	struct bench_clock clock;
+	uint32_t answer __rte_cache_aligned;
 } device;
 
 /* One poll of one queue pair. Returns the packets moved. */
@@ -86,6 +91,17 @@ serve(struct bench_port *port, enum bench_job job)
 	null_server_leave(slot);
 }
 
+static void
+answer_lines(void)
+{
+	while (__atomic_load_n(&device.want, __ATOMIC_RELAXED) == JOB_LINE) {
+		const uint32_t line = __atomic_load_n(&device.line, __ATOMIC_RELAXED);
+
+		if (line != device.answer)
+			__atomic_store_n(&device.answer, line, __ATOMIC_RELAXED);
+	}
+}
+
 static void *
 device_main(void *arg)
 {
@@ -101,7 +117,10 @@ device_main(void *arg)
 		}
 		device.clock = (struct bench_clock){ 0 };
 		__atomic_store_n(&device.is, job, __ATOMIC_RELEASE);
-		serve(device.port, job);
+		if (job == JOB_LINE)
+			answer_lines();
+		else
+			serve(device.port, job);
 		/* after an error: until the measuring thread has noticed */
 		while (__atomic_load_n(&device.want, __ATOMIC_RELAXED) == job)
 			usleep(REST_US);
@@ -183,6 +202,29 @@ bench_device_paused(struct bench_clock since)
 
 	/* signed: the thread may have gone on since the clock was read */
 	return now.nb_pauses != since.nb_pauses || (int64_t)(rte_rdtsc() - now.last) > (int64_t)gap;
+}
+
+int
+bench_device_line(struct bench_port *port, double *cycles)
+{
+	int ret = bench_device_serve(port, JOB_LINE), rest;
+	double took[NB_LINES];
+	uint32_t i, spins;
+
+	for (i = 0; i < NB_LINES && ret == 0; i++) {
+		const uint32_t line = device.line + 1;
+		const uint64_t start = rte_rdtsc();
+
+		__atomic_store_n(&device.line, line, __ATOMIC_RELAXED);
+		for (spins = 0; __atomic_load_n(&device.answer, __ATOMIC_RELAXED) != line; spins++)
+			if (spins == MAX_SPINS)
+				return -ETIMEDOUT;
+		took[i] = rte_rdtsc() - start;
+	}
+	rest = bench_device_rest();
+	if (ret == 0)
+		*cycles = bench_median(took, NB_LINES);
+	return ret != 0 ? ret : rest;
 }
 
 int

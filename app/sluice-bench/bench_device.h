@@ -17,6 +17,7 @@ enum bench_job {
 	JOB_RX,   /* fill receive buffers */
 	JOB_IO,   /* both */
 	JOB_ECHO, /* give back what is transmitted */
+	JOB_LINE, /* answer in a cache line, and leave the rings alone */
 	JOB_END,
 };
 
@@ -44,6 +45,9 @@ double bench_device_idle(struct bench_clock since);
 
 /** Was its core given to somebody else at any time since `since`, or is it now? */
 bool bench_device_paused(struct bench_clock since);
+
+/** How long a cache line takes to the device's core and back: the median of many times. 0 or -errno. */
+int bench_device_line(struct bench_port *port, double *cycles);
 
 /** Take the device back. 0, or -errno with the reason on stderr if it had to stop. */
 int bench_device_rest(void);

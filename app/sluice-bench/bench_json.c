@@ -184,6 +184,9 @@ put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 			row->nb_disturbed, row->nb_redone,
 			bench_row_disturbed(row, opts) ? "true" : "false",
 			row->results[0].pair_cycles, row->results[0].tsc_hz);
+	if (bench_mode_info(opts->mode)->has_device_thread)
+		fprintf(f, "      \"line_cycles\": [%.0f, %.0f, %.0f],\n", row->line_min,
+				row->line_median, row->line_max);
 	put_side(f, "a", &row->results[0].side[SIDE_A]);
 	put_side(f, "b", &row->results[0].side[SIDE_B]);
 	fputs("      \"metrics\": {\n", f);

@@ -104,6 +104,11 @@ bench_row_estimate(struct bench_row *row, const struct bench_opts *opts)
 		row->idle[SIDE_A][k] = estimate_field(row, opts, x, FIELD_IDLE_A, k).median;
 		row->idle[SIDE_B][k] = estimate_field(row, opts, x, FIELD_IDLE_B, k).median;
 	}
+	for (i = 0; i < nb; i++)
+		x[i] = row->blocks[i].line;
+	row->line_median = bench_median(x, nb);
+	row->line_min = x[0]; /* the median's work has sorted them */
+	row->line_max = x[nb - 1];
 	for (i = 0; i < nb && !opts->count_instructions; i++) {
 		row->nb_disturbed += row->blocks[i].nb_disturbed != 0;
 		row->nb_redone += row->blocks[i].nb_redone;
@@ -300,6 +305,9 @@ report_measured(const struct bench_row *row, const struct bench_opts *opts)
 		printf("  NOTE: DEVICE LIMIT: the device was idle for less than %.0f %% of the time, "
 		       "so that line measures the device\n",
 				100 * MIN_IDLE);
+	if (bench_mode_info(opts->mode)->has_device_thread)
+		printf("  a cache line to the device's core and back: %.0f TSC cycles (%.0f to %.0f)\n",
+				row->line_median, row->line_min, row->line_max);
 	if (row->nb_redone + row->nb_disturbed != 0)
 		printf("  NOTE: %s%u of %u blocks with a pause of the core, after %u were done "
 		       "again for that\n",

@@ -22,7 +22,8 @@ struct bench_row {
 	struct bench_estimate ratio[BENCH_METRICS];    /* how many times better A is */
 	struct bench_estimate control[BENCH_METRICS];  /* second A / A */
 	double idle[2][BENCH_METRICS];                 /* median share of the device's time */
-	unsigned int nb_disturbed;                     /* blocks in which the core was taken away */
+	double line_min, line_median, line_max; /* TSC cycles of a cache line between the cores */
+	unsigned int nb_disturbed;                     /* blocks in which a core was taken away */
 	unsigned int nb_redone;
 };
 

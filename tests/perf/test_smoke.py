@@ -44,6 +44,8 @@ def test_mode(tmp_path, name):
     assert document["rows"]
     for row in document["rows"]:
         assert row["complete"], row
+        if mode != "step":
+            assert 0 < row["line_cycles"][0] <= row["line_cycles"][1] <= row["line_cycles"][2], row
         for side in (row["a"], row["b"]):
             assert 0 < side["sent"] == side["seen"], side
             assert 0 < side["produced"] == side["received"], side
