@@ -4,7 +4,7 @@
 
 /*
  * Transmitting to a device that lies about completions; see lies.h. Sixteen packets are on their
- * way, the fourth and the twelfth of them as chains of three slots in half of the cases.
+ * way, of which kinds says the case.
  */
 
 #include "lies.h"
@@ -176,12 +176,22 @@ static const struct lie lies[] = {
 			0 },
 };
 
-static struct rte_mbuf *
-make(struct env *e, bool is_chain)
-{
-	struct rte_mbuf *m = fake_mbuf(e->pool, 128, 60);
+/* What is on its way: plain packets, with the fourth and the twelfth as chains of three slots or pairs, or pairs. */
+enum kinds { PLAIN, CHAINS, SOME_PAIRS, PAIRS, NB_KINDS };
 
-	if (is_chain) {
+static const char *const kinds_name[NB_KINDS] = { "", ", chains", ", some pairs", ", pairs" };
+
+static struct rte_mbuf *
+make(struct env *e, unsigned int nth, enum kinds kinds)
+{
+	bool is_other = nth == 3 || nth == 11;
+	struct rte_mbuf *m;
+
+	/* Without room for its header it takes a slot more. */
+	if (kinds == PAIRS || (kinds == SOME_PAIRS && is_other))
+		return fake_mbuf(e->pool, 5, 60);
+	m = fake_mbuf(e->pool, 128, 60);
+	if (kinds == CHAINS && is_other) {
 		rte_pktmbuf_chain(m, fake_mbuf(e->pool, 128, 60));
 		rte_pktmbuf_chain(m, fake_mbuf(e->pool, 128, 60));
 	}
@@ -189,13 +199,13 @@ make(struct env *e, bool is_chain)
 }
 
 static void
-send(struct env *e, unsigned int nb, bool has_chains)
+send(struct env *e, unsigned int nb, enum kinds kinds)
 {
 	struct rte_mbuf *m;
 	unsigned int i;
 
 	for (i = 0; i < nb; i++) {
-		m = make(e, has_chains && (i == 3 || i == 11));
+		m = make(e, i, kinds);
 		assert_int_equal(env_tx(e, &m, 1), 1);
 	}
 	fake_dev_poll(&e->dev);
@@ -203,22 +213,22 @@ send(struct env *e, unsigned int nb, bool has_chains)
 }
 
 static void
-play(struct env *e, const struct lie *l, unsigned int nb_before, bool has_chains, bool does_lie)
+play(struct env *e, const struct lie *l, unsigned int nb_before, enum kinds kinds, bool does_lie)
 {
 	bool must_fail = does_lie && l->outcome != HARMLESS;
 	unsigned int i;
 
 	fake_context("%s: %s%s, after %u packets%s", env_name(&e->conf), l->name,
-			does_lie ? "" : " (control)", nb_before, has_chains ? ", chains" : "");
+			does_lie ? "" : " (control)", nb_before, kinds_name[kinds]);
 	for (i = 0; i < nb_before; i++) {
-		send(e, 1, false);
+		send(e, 1, PLAIN);
 		lies_use(e, 0);
 		e->tx->cleanup(&e->txq, 0);
 	}
 	/* An id that is only wrong in its upper half is right where ids do not matter. */
 	if (l->script == lies_id_beyond_16_bits && e->conf.is_in_order)
 		must_fail = false;
-	send(e, NB_SENT, has_chains);
+	send(e, NB_SENT, kinds);
 	l->script(e, does_lie);
 	for (i = 0; i < 4; i++)
 		e->tx->cleanup(&e->txq, i * 3);
@@ -234,7 +244,7 @@ test_lies(void **state)
 {
 	static const unsigned int before[] = { 0, 5, 58, 64 + 37 };
 	struct env_conf *conf = *state;
-	unsigned int i, k, chains;
+	unsigned int i, k, kinds;
 	struct env *e;
 
 	conf->size = LIES_SIZE;
@@ -244,10 +254,10 @@ test_lies(void **state)
 		if (lies[i].applies != NULL && !lies[i].applies(conf))
 			continue;
 		for (k = 0; k < RTE_DIM(before); k++)
-			for (chains = 0; chains < 2; chains++) {
-				play(e, &lies[i], before[k], chains, false);
+			for (kinds = 0; kinds < NB_KINDS; kinds++) {
+				play(e, &lies[i], before[k], kinds, false);
 				env_restart(e);
-				play(e, &lies[i], before[k], chains, true);
+				play(e, &lies[i], before[k], kinds, true);
 				env_restart(e);
 			}
 	}
@@ -268,7 +278,7 @@ test_every_place(void **state)
 	for (place = 0; place < 40; place++)
 		for (what = 0; what < (conf->is_in_order ? 1 : 2); what++) {
 			fake_context("%s: place %u, lie %u", env_name(conf), place, what);
-			send(e, 48, false);
+			send(e, 48, PLAIN);
 			for (i = 0; i < 40; i++)
 				if (i != place)
 					lies_use(e, 0);
@@ -310,11 +320,11 @@ test_ids_run_on(void **state)
 		fake_context("%s: after %u packets%s", env_name(conf), before[k / 2],
 				does_lie ? "" : " (control)");
 		for (i = 0; i < before[k / 2]; i++) {
-			send(e, 1, i % 7 == 0);
+			send(e, 1, PLAIN);
 			lies_use(e, 0);
 			e->tx->cleanup(&e->txq, 0);
 		}
-		send(e, NB_SENT, true);
+		send(e, NB_SENT, CHAINS);
 		for (i = 0; i < NB_SENT; i++)
 			lies_use(e, 0);
 		for (i = 0; i < 4 && does_lie; i++)
@@ -352,10 +362,10 @@ test_failing_burst_takes_nothing(void **state)
 
 	conf->size = LIES_SIZE;
 	e = env_open(conf);
-	send(e, 40, false);
+	send(e, 40, PLAIN);
 	lie_of_any_ring(e);
 	for (i = 0; i < 40; i++)
-		pkts[i] = make(e, false);
+		pkts[i] = make(e, 0, PLAIN);
 	i = env_tx(e, pkts, 40);
 	fake_assert(env_has_failed(e), "it was not found out");
 	rte_pktmbuf_free_bulk(&pkts[i], 40 - i);
@@ -373,16 +383,16 @@ test_failed_is_latched(void **state)
 
 	conf->size = LIES_SIZE;
 	e = env_open(conf);
-	send(e, NB_SENT, false);
+	send(e, NB_SENT, PLAIN);
 	lie_of_any_ring(e);
 	e->tx->cleanup(&e->txq, 0);
 	assert_true(env_has_failed(e));
-	m = make(e, false);
+	m = make(e, 0, PLAIN);
 	assert_int_equal(env_tx(e, &m, 1), 0);
 	rte_pktmbuf_free(m);
 	assert_int_equal(fake_dev_poll(&e->dev), 0);
 	env_restart(e);
-	send(e, 1, false);
+	send(e, 1, PLAIN);
 	env_close(e);
 }
 

@@ -99,8 +99,8 @@ test_segments(void **state)
 			send_one(e, m, nb);
 			rte_pktmbuf_free_seg(last);
 			fake_pool_assert_full(e->pool);
-			/* A shared first segment cannot hold the header: one part more. */
-			is_table = indirect && nb <= SLUICE_INDIRECT_MAX;
+			/* One segment and the header are two slots, if the ring has them. */
+			is_table = indirect && nb > 1 && nb <= SLUICE_INDIRECT_MAX;
 			assert_int_equal(e->dev.nb_indirect - tables, is_table);
 			assert_int_equal(e->dev.nb_chained - chains, !is_table);
 		}
@@ -110,7 +110,7 @@ test_segments(void **state)
 	}
 }
 
-/* Where the header does not fit in front it is a part of its own: of a table, until that is full. */
+/* Where the header does not fit in front it is a part of its own: of a pair, of a table, until that is full. */
 static void
 test_headroom(void **state)
 {
@@ -127,7 +127,7 @@ test_headroom(void **state)
 			fake_context("%s: %u segments at %u", env_name(&e->conf), nb, off);
 			send_one(e, chain(e->pool, off, lens, nb, off + nb), off + nb);
 			assert_int_equal(e->dev.nb_chained - chains,
-					off < 12 ? nb == RTE_DIM(lens) : nb > 1);
+					off < 12 ? nb == 1 || nb == RTE_DIM(lens) : nb > 1);
 		}
 	fake_pool_assert_full(e->pool);
 	env_close(e);
@@ -207,6 +207,92 @@ test_shared_mbuf(void **state)
 		assert_int_equal(rte_mbuf_refcnt_read(m), 1);
 		assert_true(fake_mbuf_is(m, 60, i));
 		rte_pktmbuf_free(m);
+	}
+	env_close(e);
+}
+
+/*
+ * Packets of two slots each until the ring is full, from every slot on: where they become rare a table takes their
+ * place, if there are tables. However they went, the headers that they share are zero.
+ */
+static void
+test_pairs_fill_the_ring(void **state)
+{
+	struct env_conf *conf = *state;
+	uint64_t seed, oldest, nb_tables;
+	struct rte_mbuf *pkts[64];
+	unsigned int i, n, round;
+	struct env *e;
+
+	conf->size = 64;
+	for (conf->has_indirect = 0; conf->start < 3;
+			conf->start += conf->has_indirect, conf->has_indirect ^= 1) {
+		e = env_open(conf);
+		for (round = 0, seed = 0; round < 70; round++) {
+			fake_context("%s: start %u, round %u", env_name(conf), conf->start, round);
+			oldest = seed;
+			nb_tables = e->txq.nb_indirect;
+			for (i = 0; i < 64; i++) {
+				bool is_plain = round % 3 == 2 && i % 5 == 0;
+
+				pkts[i] = fake_mbuf(e->pool, is_plain ? 128 : i % 12, 60 + i);
+				fake_mbuf_fill(pkts[i], seed++);
+			}
+			n = env_tx(e, pkts, 64);
+			fake_assert(n >= 32, "%u packets are all", n);
+			assert_int_equal(e->txq.nb_indirect != nb_tables, conf->has_indirect);
+			rte_pktmbuf_free_bulk(&pkts[n], 64 - n);
+			fake_dev_poll(&e->dev);
+			fake_assert(e->dev.nb_sent == n, "%u of %u arrived", e->dev.nb_sent, n);
+			for (i = 0; i < n; i++)
+				env_expect_sent(e, i, 60 + i, oldest + i);
+			fake_dev_forget_sent(&e->dev);
+			fake_dev_verify(&e->dev);
+			fake_dev_complete(&e->dev, e->dev.nb_held,
+					conf->is_in_order ? FAKE_BATCHES : FAKE_SHUFFLED);
+			e->tx->cleanup(&e->txq, 0);
+			assert_false(env_has_failed(e));
+			fake_pool_assert_full(e->pool);
+			assert_int_equal(e->txq.nb_odd, 0);
+			/* Every round starts one slot further. */
+			send_one(e, fake_mbuf(e->pool, 128, 0), 0);
+		}
+		env_close(e);
+	}
+}
+
+/* Held by nobody else, by one, and by two of whom one lets go before the packet is done. */
+static void
+test_shared_no_longer(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	struct rte_mbuf *pkts[32];
+	unsigned int i, round;
+
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < 32; i++) {
+			pkts[i] = fake_mbuf(e->pool, 128, 60);
+			rte_mbuf_refcnt_update(pkts[i], i % 3);
+		}
+		assert_int_equal(env_tx(e, pkts, 32), 32);
+		fake_dev_poll(&e->dev);
+		fake_dev_forget_sent(&e->dev);
+		for (i = 0; i < 32; i++)
+			if (i % 3 == 2)
+				rte_pktmbuf_free(pkts[i]);
+		fake_dev_complete(&e->dev, 32, FAKE_ONE_BY_ONE);
+		e->tx->cleanup(&e->txq, 0);
+		for (i = 0; i < 32; i++) {
+			bool is_held = i % 3 != 0;
+
+			fake_assert(e->pool->is_free[fake_pool_index(e->pool, pkts[i])] != is_held,
+					"mbuf %u is %s", i, is_held ? "not held" : "held");
+			if (is_held) {
+				assert_int_equal(rte_mbuf_refcnt_read(pkts[i]), 1);
+				rte_pktmbuf_free(pkts[i]);
+			}
+		}
+		fake_pool_assert_full(e->pool);
 	}
 	env_close(e);
 }
@@ -408,6 +494,8 @@ main(void)
 	suite_add_tx(test_empty_segments, "empty segments");
 	suite_add_tx(test_chain_of_chains, "chain of chains");
 	suite_add_tx(test_shared_mbuf, "shared mbuf");
+	suite_add_tx(test_pairs_fill_the_ring, "pairs fill the ring");
+	suite_add_tx(test_shared_no_longer, "shared no longer");
 	suite_add_tx(test_same_mbuf_many_times, "same mbuf many times");
 	suite_add_tx(test_clones, "clones");
 	suite_add_tx(test_external_buffers, "external buffers");

@@ -190,11 +190,13 @@ struct sluice_tx_freed {
 };
 
 /*
- * What starts at a transmit slot that the device has. 0: a plain packet of one slot. n: a plain packet of n
- * slots, sw_ring has one segment for each. SLUICE_TX_ODD | n: any other packet of n slots, sw_ring has its
- * first segment.
+ * What starts at a transmit slot that the device has. n: a plain packet of n + 1 slots, sw_ring has one segment for
+ * each. SLUICE_TX_ODD | n: any other packet of n + 1 slots, sw_ring has its first segment. SLUICE_TX_FOREIGN: one
+ * that is odd for nothing but its pool, so nobody else can hold it.
  */
+#define SLUICE_TX_MORE 0x3fff /* n of these */
 #define SLUICE_TX_ODD 0x8000
+#define SLUICE_TX_FOREIGN (SLUICE_TX_ODD | 0x4000)
 #define SLUICE_TX_MIDDLE UINT16_MAX /* nothing: the slot belongs to the packet before it */
 
 struct sluice_txq {
@@ -374,7 +376,7 @@ sluice_queue_is_lent(const struct sluice_queue *q, uint32_t id)
 static __rte_always_inline uint16_t
 sluice_tx_slots_of(const struct sluice_txq *txq, uint16_t slot)
 {
-	return RTE_MAX(txq->extent[slot] & ~SLUICE_TX_ODD, 1);
+	return (txq->extent[slot] & SLUICE_TX_MORE) + 1;
 }
 
 /* The oldest slots are free: move tail by nb slots. */

@@ -24,6 +24,18 @@ sluice_packed_avail_bits(const struct sluice_ring *r, uint16_t slot)
 	return slot >= r->head ? r->avail_flags : r->avail_flags ^ SLUICE_PACKED_BITS;
 }
 
+/* Write a descriptor: the flags too, unless they come with publish. */
+static __rte_always_inline void
+sluice_packed_desc_write(struct sluice_packed_desc *dv_desc, uint16_t id, struct dmap_addr da,
+		uint32_t len, uint16_t flags, bool is_head)
+{
+	dv_desc->addr = da.v;
+	dv_desc->len = len;
+	dv_desc->id = id;
+	if (!is_head)
+		__atomic_store_n(&dv_desc->flags, flags, __ATOMIC_RELAXED);
+}
+
 /*
  * Write the descriptor in a slot. The first descriptor of a burst (slot == head) gets its flags in publish;
  * the device takes descriptors in ring order (2.8.17), so what it makes of the others comes behind its acquire
@@ -33,14 +45,8 @@ static __rte_always_inline void
 sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dmap_addr da,
 		uint32_t len, uint16_t flags)
 {
-	struct sluice_packed_desc *dv_desc = &r->packed.dv_desc[slot];
-
-	dv_desc->addr = da.v;
-	dv_desc->len = len;
-	dv_desc->id = id;
-	if (slot != r->head)
-		__atomic_store_n(&dv_desc->flags, flags | sluice_packed_avail_bits(r, slot),
-				__ATOMIC_RELAXED);
+	sluice_packed_desc_write(&r->packed.dv_desc[slot], id, da, len,
+			flags | sluice_packed_avail_bits(r, slot), slot == r->head);
 }
 
 /*

@@ -11,7 +11,7 @@
  * it is done its mbuf goes back to the pool in a block with its neighbours, without being read again.
  * A packet of several such segments is plain too, and takes one slot for each.
  * Everything else is "odd" and is freed one by one. The net header goes into the headroom right before the
- * data; packets that have no room for it, or whose buffer is shared, take the long way of sluice_tx_odd.c.
+ * data; packets that have no room for it, or whose buffer is shared, take the way of sluice_tx_odd.c.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -42,31 +42,29 @@ struct sluice_tx_burst {
 	uint16_t nb_bufs;    /* buffers, one available entry each */
 	uint16_t head_flags; /* packed: flags of the first descriptor */
 	uint16_t chain_end; /* slots given up to the end of the last plain packet of several slots */
+	uint16_t nb_dropped; /* packets that can never go */
 };
 
-enum sluice_tx_verdict {
-	SLUICE_TX_GIVEN,
-	SLUICE_TX_NO_ROOM, /* later, when slots are free */
-	SLUICE_TX_DROPPED, /* never: freed and counted */
-};
-
-/* Out of line, in sluice_tx_odd.c: any packet that is not one segment with room for the header. */
-enum sluice_tx_verdict sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf *m,
+/*
+ * Out of line, in sluice_tx_odd.c: the first of the packets is not one segment with room for the header, or out of
+ * the device's reach. nb packets are given or dropped, one by one. Returns how many; fewer: there is no room. Bytes
+ * are counted.
+ */
+uint16_t sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_layout layout);
 /* A single-segment packet that came from another pool than the plain ones. */
 void sluice_tx_mark_foreign(
 		struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots);
 
 /*
- * The device has named a packet, and plain blocks do not apply: free it, with all older ones if it promised
- * order in a packed ring, then the slots that are contiguous. Returns how many packets; 0: the queue failed.
+ * In sluice_tx_complete.c: plain blocks do not apply. nb packets that the device has used, or about nb_max at most if
+ * there are as many. Packets are freed, then the slots that are contiguous. Returns how many packets; fewer than the
+ * device has used: the queue failed.
  */
-uint32_t sluice_tx_complete_split(struct sluice_txq *txq, uint32_t id);
-uint32_t sluice_tx_complete_packed(struct sluice_txq *txq, uint32_t id, bool is_in_order);
+uint32_t sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb, bool is_in_order);
+uint32_t sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order);
 /* Slots of the nb oldest packets, all plain; more than are in use if there are not so many packets. */
 uint32_t sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb);
-/* The mbufs that these collected go back to their pool. */
-void sluice_tx_flush_freed(struct sluice_txq *txq);
 
 static __rte_always_inline bool
 sluice_tx_has_header_room(struct rte_mbuf *m)
@@ -123,7 +121,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint16_t nb, nb_plain = 0, nb_slots = 0, expected = r->tail;
-	uint32_t id, len, done, sum;
+	uint32_t id, sum;
 	bool has_chains;
 
 	nb = sluice_split_nb_used(r, nb_max);
@@ -168,12 +166,9 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 		}
 		sluice_tx_free_plain(txq, nb_slots);
 	}
-	for (done = nb_plain; done < nb; done++) {
-		sluice_split_take(r, &id, &len);
-		if (sluice_tx_complete_split(txq, is_in_order ? r->tail : id) == 0)
-			break;
-	}
-	return done;
+	if (likely(nb_plain == nb))
+		return nb;
+	return nb_plain + sluice_tx_complete_split(txq, nb - nb_plain, is_in_order);
 }
 
 /*
@@ -202,7 +197,7 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 	struct sluice_ring *r = &txq->q.ring;
 	uint16_t nb, nb_slots = 0, nb_busy = sluice_ring_nb_busy(r);
 	bool has_chains = sluice_tx_has_chains(txq);
-	uint32_t id, len, done;
+	uint32_t id, len;
 
 	if (likely(sluice_tx_all_plain(txq))) {
 		while (nb_slots < RTE_MIN(nb_busy, nb_max) && sluice_packed_is_used(r)) {
@@ -218,15 +213,9 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 		}
 		sluice_tx_free_plain(txq, nb_slots);
 	}
-	for (done = nb_slots; done < nb_max; done += nb) {
-		if (sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
-			break;
-		sluice_packed_take(r, &id, &len);
-		nb = sluice_tx_complete_packed(txq, id, is_in_order);
-		if (unlikely(nb == 0))
-			break;
-	}
-	return done;
+	if (nb_slots >= nb_max || sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
+		return nb_slots;
+	return nb_slots + sluice_tx_complete_packed(txq, nb_max - nb_slots, is_in_order);
 }
 
 /* Free packets that the device has sent, about nb_max at most. Returns how many. */
@@ -240,8 +229,6 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_p
 	else
 		done = sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
 	txq->is_short = false;
-	if (unlikely((txq->freed[0].nb | txq->freed[1].nb) != 0))
-		sluice_tx_flush_freed(txq);
 	return done;
 }
 
@@ -347,9 +334,8 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 {
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_burst odd, b = { 0 };
-	enum sluice_tx_verdict verdict;
-	uint64_t bytes = 0, dropped = 0;
-	uint16_t nb_tx, nb_run, nb_single = 0, nb_pause = 0;
+	uint64_t bytes = 0;
+	uint16_t nb_tx, nb_run, nb_pause = 0;
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
@@ -366,22 +352,20 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		struct rte_mbuf *m = pkts[nb_tx];
 		uint32_t len;
 
-		/* What no batch can be is given one by one, and then it is tried again. */
-		if (SLUICE_VEC_TX != 0 && !cfg.is_few && nb_single == 0) {
+		nb_run = nb_pkts - nb_tx;
+		if (SLUICE_VEC_TX != 0 && !cfg.is_few) {
 			nb_run = sluice_tx_run(txq, &pkts[nb_tx], nb_pkts - nb_tx, &b, &bytes, cfg);
 			if (likely(nb_run != 0)) {
 				nb_tx += nb_run - 1;
 				continue;
 			}
-			/* The more often it is in vain, the more rarely it is tried. */
+			/* What no batch can be goes the other way. The more often, the longer. */
 			nb_pause += SLUICE_VEC_TX;
-			nb_single = nb_pause;
-		}
-		nb_single -= nb_single != 0;
-		len = m->pkt_len;
-		if (likely(sluice_tx_has_header_room(m))) {
+			nb_run = RTE_MIN(nb_pause, (uint16_t)(nb_pkts - nb_tx));
+		} else if (likely(sluice_tx_has_header_room(m))) {
 			if (unlikely(b.nb_slots == r->nb_free))
 				break;
+			len = m->pkt_len;
 			if (likely(sluice_tx_give_plain(txq, m, &b, cfg))) {
 				bytes += len;
 				continue;
@@ -389,21 +373,19 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		}
 		/* What has an address does not stay in registers, and few packets are given from there. */
 		odd = b;
-		verdict = sluice_tx_give_odd(txq, m, cfg.is_few ? &odd : &b, cfg.layout);
+		nb_run = sluice_tx_give_odd(
+				txq, &pkts[nb_tx], nb_run, cfg.is_few ? &odd : &b, cfg.layout);
 		if (cfg.is_few)
 			b = odd;
-		if (verdict == SLUICE_TX_NO_ROOM)
+		if (nb_run == 0)
 			break;
-		if (verdict == SLUICE_TX_GIVEN)
-			bytes += len;
-		else
-			dropped++;
+		nb_tx += nb_run - 1;
 	}
 	if (likely(b.nb_bufs != 0))
 		sluice_tx_publish(txq, &b, cfg);
-	txq->q.stats.packets += nb_tx - dropped;
+	txq->q.stats.packets += nb_tx - b.nb_dropped;
 	txq->q.stats.bytes += bytes;
-	txq->q.stats.errors += dropped;
+	txq->q.stats.errors += b.nb_dropped;
 	if (unlikely(nb_tx < nb_pkts)) {
 		txq->nb_ring_full += nb_pkts - nb_tx;
 		txq->is_short = true;

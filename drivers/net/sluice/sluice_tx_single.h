@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Transmitting packets of one segment that no batch takes: of other pools than the plain ones, clones, buffers that
+ * somebody else holds too or that have no room for the header. Part of sluice_tx_odd.c.
+ */
+
+#ifndef SLUICE_TX_SINGLE_H
+#define SLUICE_TX_SINGLE_H
+
+#include "sluice_tx.h"
+
+/*
+ * A header that packets share: no offload (5.1.6.2.1). It is zero since the ring was set up, and nobody writes it: the
+ * device may not, and one that could would only mislead itself.
+ */
+static inline struct dmap_addr
+sluice_tx_zero_header(const struct sluice_txq *txq)
+{
+	return (struct dmap_addr){ txq->extra_da.v + offsetof(struct sluice_tx_extra, hdr) };
+}
+
+/*
+ * Make pool the one of the plain packets, if none of another pool is on its way; nb_slots were given by the
+ * burst so far. True if it is now.
+ */
+static inline bool
+sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t nb_slots)
+{
+	uint16_t nb_busy = sluice_ring_nb_busy(&txq->q.ring) + nb_slots;
+
+	if (pool != txq->pool && nb_busy == txq->nb_odd && txq->q.ring.nb_holes == 0)
+		txq->pool = pool;
+	return pool == txq->pool;
+}
+
+/*
+ * Slots that follow each other without a wrap, and what it takes to fill them. A copy, because the compiler would read
+ * all of it again after each store that could have changed it.
+ */
+struct sluice_tx_slots {
+	void *dv_desc;
+	struct rte_mbuf **sw_ring;
+	uint16_t *extent;
+	uint16_t slot;     /* next */
+	uint16_t end;      /* behind the last */
+	uint16_t pair_end; /* the same for packets that could do with fewer */
+	uint16_t bits;     /* packed: AVAIL and USED bits */
+	uint16_t head;     /* packed: the slot that is made available by publish */
+	uint16_t nb_odd;
+	uint16_t nb_pairs;
+};
+
+static __rte_always_inline struct sluice_tx_slots
+sluice_tx_slots(const struct sluice_txq *txq, const struct sluice_tx_burst *b,
+		enum sluice_layout layout)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb_free = r->nb_free - b->nb_slots, spare = r->size / 4;
+	struct sluice_tx_slots s = {
+		.sw_ring = txq->q.sw_ring, .extent = txq->extent, .slot = b->slot, .head = r->head
+	};
+
+	s.end = RTE_MIN(r->size, b->slot + nb_free);
+	s.pair_end = RTE_MIN(s.end, b->slot + RTE_MAX(nb_free, spare) - spare);
+	if (layout == SLUICE_SPLIT) {
+		s.dv_desc = r->split.dv_desc;
+	} else {
+		s.dv_desc = r->packed.dv_desc;
+		s.bits = sluice_packed_avail_bits(r, b->slot);
+	}
+	return s;
+}
+
+/* One descriptor, in the next slot, of a buffer that starts at slot head. */
+static __rte_always_inline void
+sluice_tx_fill_slot(struct sluice_tx_slots *s, uint16_t head, struct dmap_addr da, uint32_t len,
+		uint16_t flags, enum sluice_layout layout)
+{
+	if (layout == SLUICE_SPLIT)
+		sluice_split_desc_write((struct sluice_split_desc *)s->dv_desc + s->slot, da, len,
+				flags, s->slot + 1);
+	else
+		sluice_packed_desc_write((struct sluice_packed_desc *)s->dv_desc + s->slot, head,
+				da, len, flags | s->bits, s->slot == s->head);
+	s->slot++;
+}
+
+/* A packet with the header in front of its data, alone in its slot. False: there is no slot, or no address. */
+static __rte_always_inline bool
+sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
+		enum sluice_layout layout)
+{
+	char *hdr = rte_pktmbuf_mtod_offset(m, char *, -SLUICE_NET_HDR_LEN);
+	uint32_t len = m->data_len + SLUICE_NET_HDR_LEN;
+	struct dmap_addr da;
+	bool is_foreign = m->pool != txq->pool;
+
+	if (s->slot == s->end || !dmap_lend(&txq->q.stream, m, hdr, len, &da))
+		return false;
+	sluice_tx_clear_header(hdr);
+	s->sw_ring[s->slot] = m;
+	s->extent[s->slot] = is_foreign ? SLUICE_TX_FOREIGN : 0;
+	s->nb_odd += is_foreign;
+	sluice_tx_fill_slot(s, s->slot, da, len, 0, layout);
+	return true;
+}
+
+/* A packet in two slots: a header that is nobody's own, and the data. */
+static __rte_always_inline bool
+sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
+		enum sluice_layout layout)
+{
+	uint16_t head = s->slot;
+	struct dmap_addr da;
+
+	if (head + 2 > s->pair_end || m->data_len == 0 ||
+			!dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod(m, void *), m->data_len,
+					&da))
+		return false;
+	s->sw_ring[head] = m;
+	s->extent[head] = SLUICE_TX_ODD | 1;
+	s->extent[head + 1] = SLUICE_TX_MIDDLE;
+	s->nb_odd += 2;
+	s->nb_pairs++;
+	sluice_tx_fill_slot(s, head, sluice_tx_zero_header(txq), SLUICE_NET_HDR_LEN,
+			SLUICE_DESC_F_NEXT, layout);
+	sluice_tx_fill_slot(s, head, da, m->data_len, 0, layout);
+	return true;
+}
+
+/*
+ * Packets of one segment, from the first on, as long as one follows the other and slots do. Returns how many; what
+ * stopped it goes the long way, or again.
+ */
+static __rte_always_inline uint16_t
+sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout)
+{
+	struct sluice_tx_slots s = sluice_tx_slots(txq, b, layout);
+	uint64_t bytes = 0;
+	uint16_t n, head;
+	bool is_given;
+
+	for (n = 0; n < nb; n++) {
+		struct rte_mbuf *m = pkts[n];
+
+		head = s.slot;
+		if (m->nb_segs != 1)
+			break;
+		if (sluice_tx_has_header_room(m)) {
+			/* Once: then it is known which of this burst are of another pool. */
+			if (n == 0)
+				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
+			is_given = sluice_tx_fill_one(txq, &s, m, layout);
+		} else {
+			is_given = sluice_tx_fill_pair(txq, &s, m, layout);
+		}
+		if (!is_given)
+			break;
+		if (layout == SLUICE_SPLIT)
+			sluice_split_make_available(&txq->q.ring, b->nb_bufs + n, head);
+		bytes += m->pkt_len;
+	}
+	if (n == 0)
+		return 0;
+	if (b->nb_slots == 0 && (s.extent[b->slot] & SLUICE_TX_MORE) != 0)
+		b->head_flags = SLUICE_DESC_F_NEXT;
+	b->nb_slots += s.slot - b->slot;
+	b->nb_bufs += n;
+	b->slot = s.slot == txq->q.ring.size ? 0 : s.slot;
+	txq->nb_odd += s.nb_odd;
+	txq->nb_chained += s.nb_pairs;
+	txq->q.stats.bytes += bytes;
+	return n;
+}
+
+#endif /* SLUICE_TX_SINGLE_H */
