@@ -398,7 +398,9 @@ test_available_lies(void **state)
 			{ "chain between", test_chain_between, set_up, tear_down, v }, \
 			{ "header", test_header, set_up, tear_down, v }, \
 			{ "lies", test_lies, set_up, tear_down, v }, \
-			{ "available lies", test_available_lies, set_up, tear_down, v }
+	{ \
+		"available lies", test_available_lies, set_up, tear_down, v \
+	}
 
 int
 main(void)
