@@ -112,8 +112,8 @@ struct bench_block {
 	double control_c[BENCH_METRICS];
 	double idle[2][BENCH_METRICS]; /* the device's, with A and with B */
 	double line; /* TSC cycles of a cache line to the device's core and back, if it has one */
-	uint32_t nb_disturbed;         /* windows of these eight */
-	uint32_t nb_redone;            /* blocks thrown away before this one, as disturbed */
+	uint32_t nb_disturbed; /* windows of these eight */
+	uint32_t nb_redone;    /* blocks thrown away before this one, as disturbed */
 };
 
 struct bench_side_info {

@@ -193,8 +193,7 @@ measure_block(struct bench_port *ports, const struct bench_opts *opts, struct be
 	if (bench_mode_info(opts->mode)->has_device_thread)
 		ret = bench_device_line(&ports[SIDE_A], &block->line);
 	if (ret == 0)
-		ret = measure_pair(
-				&ports[SIDE_A], &ports[SIDE_B], opts, ab, &block->nb_disturbed);
+		ret = measure_pair(&ports[SIDE_A], &ports[SIDE_B], opts, ab, &block->nb_disturbed);
 	if (ret == 0)
 		ret = measure_pair(&ports[SIDE_A], &ports[SIDE_C], opts, ac, &block->nb_disturbed);
 	if (ret != 0)

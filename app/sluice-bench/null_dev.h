@@ -172,10 +172,8 @@ struct null_run {
 /* Take and complete at most nb_max buffers at once, up to the first that is not plain: that one goes through pop, which
  * says what is wrong with it, if anything. The used_shadow must be empty. Returns how many.
  */
-uint16_t null_split_run(
-		struct null_dev *dev, struct null_ring *ring, struct null_run *run);
-uint16_t null_packed_run(
-		struct null_dev *dev, struct null_ring *ring, struct null_run *run);
+uint16_t null_split_run(struct null_dev *dev, struct null_ring *ring, struct null_run *run);
+uint16_t null_packed_run(struct null_dev *dev, struct null_ring *ring, struct null_run *run);
 
 /* Ask the cache for the first line of each of the next `nb` receive buffers, if they are there. */
 void null_split_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb);
