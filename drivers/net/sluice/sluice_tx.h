@@ -42,13 +42,12 @@ struct sluice_tx_burst {
 	uint16_t nb_bufs;    /* buffers, one available entry each */
 	uint16_t head_flags; /* packed: flags of the first descriptor */
 	uint16_t chain_end; /* slots given up to the end of the last plain packet of several slots */
-	uint16_t nb_dropped; /* packets that can never go */
 };
 
 /*
  * Out of line, in sluice_tx_odd.c: the first of the packets is not one segment with room for the header, or out of
  * the device's reach. nb packets are given or dropped, one by one. Returns how many; fewer: there is no room. Bytes
- * are counted.
+ * and errors are counted.
  */
 uint16_t sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_layout layout);
@@ -57,13 +56,17 @@ void sluice_tx_mark_foreign(
 		struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots);
 
 /*
- * In sluice_tx_complete.c: plain blocks do not apply. nb packets that the device has used, or about nb_max at most if
- * there are as many. Packets are freed, then the slots that are contiguous. Returns how many packets; fewer than the
- * device has used: the queue failed.
+ * In sluice_tx_complete.c. The nb_slots oldest slots are done, not only plain ones, and none is a hole: frees the
+ * packets that they were given to.
  */
-uint32_t sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb, bool is_in_order);
-uint32_t sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order);
-/* Slots of the nb oldest packets, all plain; more than are in use if there are not so many packets. */
+void sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots);
+/*
+ * The device does not keep the order: frees the packets that it names, nb of them or as many as there are up to
+ * nb_max, then the slots that are contiguous. Returns how many packets; fewer than it named: the queue failed.
+ */
+uint32_t sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb);
+uint32_t sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max);
+/* Slots of the nb oldest packets, more than are in use if there are not so many packets. */
 uint32_t sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb);
 
 static __rte_always_inline bool
@@ -103,24 +106,29 @@ sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb)
 	dmap_take_back(&txq->q.stream, nb);
 }
 
-static __rte_always_inline bool
-sluice_tx_all_plain(const struct sluice_txq *txq)
+/* The nb oldest slots are done; none is a hole. */
+static __rte_always_inline void
+sluice_tx_free_oldest(struct sluice_txq *txq, uint16_t nb)
 {
-	return txq->nb_odd == 0 && txq->q.ring.nb_holes == 0;
+	if (likely(txq->nb_odd == 0))
+		sluice_tx_free_plain(txq, nb);
+	else
+		sluice_tx_complete_oldest(txq, nb);
 }
 
-/* Does the device have plain packets of several slots? */
+/* Can the device have packets of several slots? */
 static __rte_always_inline bool
 sluice_tx_has_chains(const struct sluice_txq *txq)
 {
-	return txq->nb_given - txq->chain_end < sluice_ring_nb_busy(&txq->q.ring);
+	return txq->nb_odd != 0 ||
+			txq->nb_given - txq->chain_end < sluice_ring_nb_busy(&txq->q.ring);
 }
 
 static __rte_always_inline uint32_t
 sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb, nb_plain = 0, nb_slots = 0, expected = r->tail;
+	uint16_t nb, nb_oldest = 0, nb_slots = 0, expected = r->tail;
 	uint32_t id, sum;
 	bool has_chains;
 
@@ -131,7 +139,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 	}
 	nb = RTE_MIN(nb, nb_max);
 	has_chains = sluice_tx_has_chains(txq);
-	if (likely(sluice_tx_all_plain(txq))) {
+	if (likely(r->nb_holes == 0)) {
 		/* In-order: the index says it all, entries of a batch are not even written (2.7.9). */
 		if (is_in_order) {
 			sum = nb;
@@ -142,37 +150,37 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 				return 0;
 			}
 			nb_slots = sum;
-			nb_plain = nb;
+			nb_oldest = nb;
 			r->used_idx += nb;
 		}
-		while (SLUICE_VEC_USED != 0 && nb - nb_plain >= SLUICE_VEC_USED &&
+		while (SLUICE_VEC_USED != 0 && nb - nb_oldest >= SLUICE_VEC_USED &&
 				expected + SLUICE_VEC_USED <= r->size &&
 				(r->used_idx & r->mask) == expected && !has_chains &&
 				likely(sluice_vec_used_in_order(r, expected))) {
 			expected = sluice_ring_next(r, expected, SLUICE_VEC_USED);
 			r->used_idx += SLUICE_VEC_USED;
-			nb_plain += SLUICE_VEC_USED;
+			nb_oldest += SLUICE_VEC_USED;
 			nb_slots += SLUICE_VEC_USED;
 		}
 		/* Fewer packets than slots may be on their way: behind the last one ids mean nothing. */
-		while (nb_plain < nb && nb_slots < sluice_ring_nb_busy(r)) {
+		while (nb_oldest < nb && nb_slots < sluice_ring_nb_busy(r)) {
 			id = r->split.dv_used->ring[r->used_idx & r->mask].id;
 			if (unlikely(id != expected))
 				break;
 			nb_slots += sluice_tx_slots_of(txq, expected);
 			expected = sluice_ring_next(r, r->tail, nb_slots);
 			r->used_idx++;
-			nb_plain++;
+			nb_oldest++;
 		}
-		sluice_tx_free_plain(txq, nb_slots);
+		sluice_tx_free_oldest(txq, nb_slots);
 	}
-	if (likely(nb_plain == nb))
+	if (likely(nb_oldest == nb))
 		return nb;
-	return nb_plain + sluice_tx_complete_split(txq, nb - nb_plain, is_in_order);
+	return nb_oldest + sluice_tx_complete_split(txq, nb - nb_oldest);
 }
 
 /*
- * All packets are plain, and the oldest nb_done slots of them are done: slots more that are done when the
+ * No slot is a hole, and the oldest nb_done of them are done: slots more that are done when the
  * device names id. It names the last packet of a batch if it promised order (2.8.8). 0: it must not name this.
  */
 static __rte_always_inline uint16_t
@@ -199,7 +207,7 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 	bool has_chains = sluice_tx_has_chains(txq);
 	uint32_t id, len;
 
-	if (likely(sluice_tx_all_plain(txq))) {
+	if (likely(r->nb_holes == 0)) {
 		while (nb_slots < RTE_MIN(nb_busy, nb_max) && sluice_packed_is_used(r)) {
 			sluice_packed_take(r, &id, &len);
 			/* Slots are used in the order in which they were given: the position is that of tail. */
@@ -211,11 +219,11 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 			sluice_packed_skip(r, nb);
 			nb_slots += nb;
 		}
-		sluice_tx_free_plain(txq, nb_slots);
+		sluice_tx_free_oldest(txq, nb_slots);
 	}
 	if (nb_slots >= nb_max || sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
 		return nb_slots;
-	return nb_slots + sluice_tx_complete_packed(txq, nb_max - nb_slots, is_in_order);
+	return nb_slots + sluice_tx_complete_packed(txq, nb_max - nb_slots);
 }
 
 /* Free packets that the device has sent, about nb_max at most. Returns how many. */
@@ -334,7 +342,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 {
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_burst odd, b = { 0 };
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, errors = txq->q.stats.errors;
 	uint16_t nb_tx, nb_run, nb_pause = 0;
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
@@ -383,9 +391,8 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	}
 	if (likely(b.nb_bufs != 0))
 		sluice_tx_publish(txq, &b, cfg);
-	txq->q.stats.packets += nb_tx - b.nb_dropped;
+	txq->q.stats.packets += nb_tx - (txq->q.stats.errors - errors);
 	txq->q.stats.bytes += bytes;
-	txq->q.stats.errors += b.nb_dropped;
 	if (unlikely(nb_tx < nb_pkts)) {
 		txq->nb_ring_full += nb_pkts - nb_tx;
 		txq->is_short = true;

@@ -123,26 +123,25 @@ starts_packet(struct sluice_txq *txq, uint32_t id)
 	return false;
 }
 
-/* The oldest packets are done, those that took nb_slots slots together. No slot is a hole. Returns how many. */
-static __rte_always_inline uint32_t
-complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
+void
+sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
 {
 	const struct sluice_ring *r = &txq->q.ring;
 	uint16_t slot = r->tail, end = sluice_ring_next(r, slot, nb_slots), nb_odd = 0, extent, n;
 	struct sluice_tx_freed *f = txq->freed;
-	uint32_t done = 0;
 
+	if (nb_slots == 0)
+		return;
 	do {
 		extent = txq->extent[slot];
 		f = free_packet(txq, f, slot, extent);
 		n = (extent & SLUICE_TX_MORE) + 1;
 		nb_odd += extent & SLUICE_TX_ODD ? n : 0;
 		slot = sluice_ring_next(r, slot, n);
-		done++;
 	} while (slot != end);
 	free_slots(txq, nb_slots, nb_odd);
 	dmap_take_back(&txq->q.stream, nb_slots);
-	return done;
+	flush_all_freed(txq);
 }
 
 /* The packet that starts at slot is done, in any order. Returns the slots that it took. */
@@ -152,10 +151,6 @@ complete(struct sluice_txq *txq, uint16_t slot)
 	uint16_t nb_slots = sluice_tx_slots_of(txq, slot), nb;
 	struct sluice_ring *r = &txq->q.ring;
 
-	if (likely(slot == r->tail && r->nb_holes == 0)) {
-		complete_oldest(txq, nb_slots);
-		return nb_slots;
-	}
 	free_packet(txq, txq->freed, slot, txq->extent[slot]);
 	dmap_take_back(&txq->q.stream, nb_slots);
 	txq->q.sw_ring[slot] = NULL;
@@ -169,20 +164,11 @@ complete(struct sluice_txq *txq, uint16_t slot)
 }
 
 uint32_t
-sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb, bool is_in_order)
+sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
 {
-	uint32_t done = 0, id, len, nb_slots;
+	uint32_t done, id, len;
 
-	if (is_in_order) {
-		/* The index says it all (2.7.9). */
-		nb_slots = sluice_tx_sum_slots(txq, nb);
-		if (unlikely(nb_slots > sluice_ring_nb_busy(&txq->q.ring)))
-			sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
-		else
-			done = complete_oldest(txq, nb_slots);
-		txq->q.ring.used_idx += done;
-	}
-	for (; !is_in_order && done < nb; done++) {
+	for (done = 0; done < nb; done++) {
 		sluice_split_take(&txq->q.ring, &id, &len);
 		if (unlikely(!starts_packet(txq, id)))
 			break;
@@ -193,25 +179,18 @@ sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb, bool is_in_order)
 }
 
 uint32_t
-sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
+sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint32_t done = 0, id, len;
-	uint16_t nb_slots;
+	uint32_t done, id, len;
 
-	while (done < nb_max && sluice_ring_nb_busy(r) != 0 && sluice_packed_is_used(r)) {
+	for (done = 0; done < nb_max; done++) {
+		if (sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
+			break;
 		sluice_packed_take(r, &id, &len);
 		if (unlikely(!starts_packet(txq, id)))
 			break;
-		if (is_in_order) {
-			/* All up to this one (2.8.8). */
-			nb_slots = sluice_ring_distance(r, id) + sluice_tx_slots_of(txq, id);
-			done += complete_oldest(txq, nb_slots);
-		} else {
-			nb_slots = complete(txq, id);
-			done++;
-		}
-		sluice_packed_skip(r, nb_slots);
+		sluice_packed_skip(r, complete(txq, id));
 	}
 	flush_all_freed(txq);
 	return done;

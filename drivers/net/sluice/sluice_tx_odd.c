@@ -289,7 +289,7 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 		if (verdict == GIVEN)
 			txq->q.stats.bytes += len;
 		else
-			b->nb_dropped++;
+			txq->q.stats.errors++;
 		nb_run = 1;
 	}
 	return n;
