@@ -287,6 +287,42 @@ test_stale_used_entries(void **state)
 	}
 }
 
+/* Held by nobody else, by one, and by two of whom one lets go before the packet is done. */
+static void
+test_shared_no_longer(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	struct rte_mbuf *pkts[32];
+	unsigned int i, round;
+
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < 32; i++) {
+			pkts[i] = fake_mbuf(e->pool, 128, 60);
+			rte_mbuf_refcnt_update(pkts[i], i % 3);
+		}
+		assert_int_equal(env_tx(e, pkts, 32), 32);
+		fake_dev_poll(&e->dev);
+		fake_dev_forget_sent(&e->dev);
+		for (i = 0; i < 32; i++)
+			if (i % 3 == 2)
+				rte_pktmbuf_free(pkts[i]);
+		fake_dev_complete(&e->dev, 32, FAKE_ONE_BY_ONE);
+		e->tx->cleanup(&e->txq, 0);
+		for (i = 0; i < 32; i++) {
+			bool is_held = i % 3 != 0;
+
+			fake_assert(e->pool->is_free[fake_pool_index(e->pool, pkts[i])] != is_held,
+					"mbuf %u is %s", i, is_held ? "not held" : "held");
+			if (is_held) {
+				assert_int_equal(rte_mbuf_refcnt_read(pkts[i]), 1);
+				rte_pktmbuf_free(pkts[i]);
+			}
+		}
+		fake_pool_assert_full(e->pool);
+	}
+	env_close(e);
+}
+
 /* A pool that is destroyed while the queue remembers it. */
 static void
 test_pool_comes_and_goes(void **state)
@@ -329,6 +365,7 @@ main(void)
 	suite_add_tx(test_pool_changes_hands, "pool changes hands");
 	suite_add_tx(test_long_packet_gets_room, "long packet gets room");
 	suite_add_tx(test_stale_used_entries, "stale used entries");
+	suite_add_tx(test_shared_no_longer, "shared no longer");
 	suite_add_tx(test_pool_comes_and_goes, "pool comes and goes");
 	return suite_run("tx_mix");
 }

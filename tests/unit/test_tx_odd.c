@@ -261,42 +261,6 @@ test_pairs_fill_the_ring(void **state)
 	}
 }
 
-/* Held by nobody else, by one, and by two of whom one lets go before the packet is done. */
-static void
-test_shared_no_longer(void **state)
-{
-	struct env *e = env_open_from(state, 0);
-	struct rte_mbuf *pkts[32];
-	unsigned int i, round;
-
-	for (round = 0; round < 20; round++) {
-		for (i = 0; i < 32; i++) {
-			pkts[i] = fake_mbuf(e->pool, 128, 60);
-			rte_mbuf_refcnt_update(pkts[i], i % 3);
-		}
-		assert_int_equal(env_tx(e, pkts, 32), 32);
-		fake_dev_poll(&e->dev);
-		fake_dev_forget_sent(&e->dev);
-		for (i = 0; i < 32; i++)
-			if (i % 3 == 2)
-				rte_pktmbuf_free(pkts[i]);
-		fake_dev_complete(&e->dev, 32, FAKE_ONE_BY_ONE);
-		e->tx->cleanup(&e->txq, 0);
-		for (i = 0; i < 32; i++) {
-			bool is_held = i % 3 != 0;
-
-			fake_assert(e->pool->is_free[fake_pool_index(e->pool, pkts[i])] != is_held,
-					"mbuf %u is %s", i, is_held ? "not held" : "held");
-			if (is_held) {
-				assert_int_equal(rte_mbuf_refcnt_read(pkts[i]), 1);
-				rte_pktmbuf_free(pkts[i]);
-			}
-		}
-		fake_pool_assert_full(e->pool);
-	}
-	env_close(e);
-}
-
 /* The same mbuf several times in one burst. */
 static void
 test_same_mbuf_many_times(void **state)
@@ -495,7 +459,6 @@ main(void)
 	suite_add_tx(test_chain_of_chains, "chain of chains");
 	suite_add_tx(test_shared_mbuf, "shared mbuf");
 	suite_add_tx(test_pairs_fill_the_ring, "pairs fill the ring");
-	suite_add_tx(test_shared_no_longer, "shared no longer");
 	suite_add_tx(test_same_mbuf_many_times, "same mbuf many times");
 	suite_add_tx(test_clones, "clones");
 	suite_add_tx(test_external_buffers, "external buffers");
