@@ -53,11 +53,18 @@ void dmap_stream_flush(struct dmap_stream *s);
  */
 void dmap_stream_ask(struct dmap_stream *s);
 
+/** Does the stream know what the domain knows, and is not asked for anything? */
+static __rte_always_inline bool
+dmap_stream_is_fresh(const struct dmap_stream *s)
+{
+	return __atomic_load_n(s->domain_generation, __ATOMIC_RELAXED) == s->generation;
+}
+
 /** Once per burst, before the first dmap_lend(). */
 static __rte_always_inline void
 dmap_stream_refresh(struct dmap_stream *s)
 {
-	if (unlikely(__atomic_load_n(s->domain_generation, __ATOMIC_RELAXED) != s->generation))
+	if (unlikely(!dmap_stream_is_fresh(s)))
 		dmap_stream_flush(s);
 }
 

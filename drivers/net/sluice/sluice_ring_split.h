@@ -80,6 +80,13 @@ sluice_split_nb_used(struct sluice_ring *r, uint16_t wanted)
 	return nb;
 }
 
+/* Is there one at least? The shared index is read. */
+static __rte_always_inline bool
+sluice_split_is_used(const struct sluice_ring *r)
+{
+	return __atomic_load_n(&r->split.dv_used->idx, __ATOMIC_RELAXED) != r->used_idx;
+}
+
 static __rte_always_inline void
 sluice_split_take(struct sluice_ring *r, uint32_t *id, uint32_t *len)
 {

@@ -142,8 +142,9 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 	/* A full buffer may be the first of several. */
 	uint32_t max_len = must_guess ? rxq->post_len - 1 : rxq->post_len;
 	struct sluice_ring *r = &rxq->q.ring;
+	const uint32_t slot = r->tail;
 	struct sluice_vec_rx_kit kit;
-	uint16_t n, nb_bad = 0, slot = r->tail;
+	uint32_t n, nb_bad = 0;
 	bool is_good;
 
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - slot));
@@ -191,16 +192,17 @@ sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 {
 	struct sluice_ring *r = &rxq->q.ring;
 	struct sluice_vec_give_kit kit = sluice_vec_give_kit(rxq, r->head, cfg);
+	const bool has_batches = SLUICE_VEC_RX_GIVE != 0 && rxq->buf_off != 0;
+	const uint32_t head = r->head;
 	struct dmap_addr da;
-	uint16_t i, slot;
+	uint32_t i, slot;
 
 	for (i = 0; i < nb; i++) {
 		struct rte_mbuf *m;
 		char *va;
 
-		slot = r->head + i;
-		if (SLUICE_VEC_RX_GIVE != 0 && nb - i >= SLUICE_VEC_RX_GIVE &&
-				likely(rxq->buf_off != 0) &&
+		slot = head + i;
+		if (likely(has_batches) && i + SLUICE_VEC_RX_GIVE <= nb &&
 				likely(sluice_vec_rx_give(&kit, slot, cfg))) {
 			i += SLUICE_VEC_RX_GIVE - 1;
 			continue;
@@ -218,7 +220,7 @@ sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 			kit = sluice_vec_give_kit(rxq, slot + 1, cfg);
 	}
 	if (unlikely(i < nb))
-		sluice_rx_alloc_undo(rxq, r->head + i, nb - i);
+		sluice_rx_alloc_undo(rxq, head + i, nb - i);
 	if (unlikely(i == 0))
 		return 0;
 	if (cfg.layout == SLUICE_SPLIT)
@@ -366,6 +368,19 @@ sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
 	return m;
 }
 
+/* Did nothing come, and is nothing else to be done? Then a poll is over; most are like that. */
+static __rte_always_inline bool
+sluice_rx_is_idle(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
+{
+	const struct sluice_ring *r = &rxq->q.ring;
+
+	if (cfg.layout == SLUICE_SPLIT ? sluice_split_is_used(r) : sluice_packed_is_used(r))
+		return false;
+	return rxq->nb_batch == 0 && rxq->nb_unannounced == 0 && r->nb_free < rxq->free_thresh &&
+			dmap_stream_is_fresh(&rxq->q.stream);
+}
+
+/* A poll that is not idle. The queue has been entered, and is left. */
 static __rte_always_inline uint16_t
 sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_path_cfg cfg)
@@ -377,8 +392,6 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	uint64_t bytes = 0;
 	uint32_t id, len;
 
-	if (unlikely(!sluice_queue_enter(&rxq->q)))
-		return 0;
 	if (unlikely(!sluice_rx_budget(rxq, nb_pkts, &budget, cfg)))
 		goto leave;
 	left = budget;
@@ -421,6 +434,21 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 leave:
 	sluice_queue_leave(&rxq->q);
 	return nb_rx;
+}
+
+typedef uint16_t (*sluice_rx_burst_fn)(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/* The registers of a busy poll are not saved for an idle one. */
+static __rte_always_inline uint16_t
+sluice_rx_poll(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		sluice_rx_burst_fn busy, const struct sluice_path_cfg cfg)
+{
+	if (unlikely(!sluice_queue_enter(&rxq->q)))
+		return 0;
+	if (!sluice_rx_is_idle(rxq, cfg))
+		return busy(rxq, pkts, nb_pkts);
+	sluice_queue_leave(&rxq->q);
+	return 0;
 }
 
 #endif /* SLUICE_RX_H */

@@ -21,9 +21,15 @@
 	X(packed_mrg_csum, .layout = SLUICE_PACKED, .has_mrg = true, .has_csum = true)
 
 #define DEFINE_PATH(name, ...) \
-	static uint16_t sluice_rx_burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb) \
+	static __rte_noinline uint16_t sluice_rx_busy_##name( \
+			void *rxq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
 		return sluice_rx_tmpl(rxq, pkts, nb, (struct sluice_path_cfg){ __VA_ARGS__ }); \
+	} \
+	static uint16_t sluice_rx_burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb) \
+	{ \
+		return sluice_rx_poll(rxq, pkts, nb, sluice_rx_busy_##name, \
+				(struct sluice_path_cfg){ __VA_ARGS__ }); \
 	} \
 	static void sluice_rx_fill_##name(struct sluice_rxq *rxq) \
 	{ \

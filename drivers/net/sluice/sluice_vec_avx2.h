@@ -135,7 +135,7 @@ sluice_avx2_len_ok(__m256i lens, __m256i most)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
@@ -176,7 +176,7 @@ sluice_avx2_check_packed(__m256i descs, __m256i ids, __m256i most)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	const __m256i *dv_desc =
@@ -252,7 +252,7 @@ sluice_avx2_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
  * batch only.
  */
 static __rte_always_inline void
-sluice_avx2_write(void *dv_desc, uint16_t slot, __m256i a, __m256i b, __m256i *flags,
+sluice_avx2_write(void *dv_desc, uint32_t slot, __m256i a, __m256i b, __m256i *flags,
 		__m256i *head_fix, enum sluice_layout layout)
 {
 	/* Descriptors of both layouts have the same size. */
@@ -293,7 +293,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sluice_path_cfg cfg)
 {
 	__m256i mbufs = _mm256_loadu_si256((const __m256i *)&k->sw_ring[slot]);
 	__m256i off = _mm256_sub_epi64(mbufs, k->lo);
@@ -393,7 +393,7 @@ sluice_avx2_tx_va(const struct sluice_avx2_lines *l, unsigned int i, __m256i *le
 }
 
 static __rte_always_inline bool
-sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		enum sluice_layout layout)
 {
 	const __m256i hdr = sluice_avx2_odd(SLUICE_NET_HDR_LEN);

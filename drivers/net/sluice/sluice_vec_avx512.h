@@ -114,7 +114,7 @@ sluice_avx512_fill(struct rte_mbuf *a, struct rte_mbuf *b, __m512i template, __m
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
@@ -148,7 +148,7 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf 
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_packed_desc *dv_desc = (const struct sluice_packed_desc *)k->dv_used +
@@ -210,7 +210,7 @@ sluice_avx512_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 
 /* Write four descriptors, with their flags; the fix of a head is for one batch only. */
 static __rte_always_inline void
-sluice_avx512_write(void *dv_desc, uint16_t slot, __m512i words, __m512i *flags, __m512i *head_fix,
+sluice_avx512_write(void *dv_desc, uint32_t slot, __m512i words, __m512i *flags, __m512i *head_fix,
 		enum sluice_layout layout)
 {
 	words = _mm512_or_si512(words, *flags);
@@ -244,7 +244,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sluice_path_cfg cfg)
 {
 	const __m512i twice = _mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3);
 	__m256i mbufs = _mm256_loadu_si256((const __m256i *)&k->sw_ring[slot]);
@@ -318,7 +318,7 @@ sluice_avx512_clear_headers(__m512i va)
 }
 
 static __rte_always_inline bool
-sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		enum sluice_layout layout)
 {
 	/* buf_addr, the word with data_len, and the word with data_off, of two mbufs each */

@@ -174,7 +174,7 @@ sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
@@ -196,7 +196,7 @@ sluice_neon_not_used(const struct sluice_packed_desc *dv_desc, uint16_t used)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_packed_desc *dv_desc = (const struct sluice_packed_desc *)k->dv_used +
@@ -311,7 +311,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sluice_path_cfg cfg)
 {
 	const uint64_t *mbufs = (const uint64_t *)&k->sw_ring[slot];
 	struct sluice_neon_words lens = { k->len, k->len }, va;
@@ -397,7 +397,7 @@ sluice_neon_tx_va(struct rte_mbuf *const *m, const uint64x2_t *state)
 }
 
 static __rte_always_inline bool
-sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		enum sluice_layout layout)
 {
 	const uint64x2_t hdr = vdupq_n_u64(SLUICE_NET_HDR_LEN);

@@ -57,7 +57,7 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
  * one buffer.
  */
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	RTE_SET_USED(k);
@@ -68,7 +68,7 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf 
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	return sluice_vec_rx_split(k, slot, pkts, cfg);
@@ -104,7 +104,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
  * False: not all in the window.
  */
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint16_t slot, const struct sluice_path_cfg cfg)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sluice_path_cfg cfg)
 {
 	RTE_SET_USED(k);
 	RTE_SET_USED(slot);
@@ -126,7 +126,7 @@ sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 
 /* Give a batch of plain packets at slot, their headers cleared. */
 static __rte_always_inline bool
-sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint16_t slot, struct rte_mbuf **pkts,
+sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		enum sluice_layout layout)
 {
 	RTE_SET_USED(k);
