@@ -45,7 +45,7 @@ struct sluice_path_cfg {
 	bool has_mrg;     /* receive: a packet may take several buffers */
 	bool has_csum;    /* receive: headers are read, they say something of checksums */
 	bool is_in_order; /* transmit: the device promised order, completions come in batches */
-	bool is_few;      /* transmit: the burst is too small for a batch */
+	bool is_few;      /* transmit: batches of one packet */
 };
 
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */

@@ -95,13 +95,20 @@ sluice_packed_count_used(const struct sluice_ring *r)
 	return nb;
 }
 
+/* The id in a descriptor that is used. */
+static __rte_always_inline uint16_t
+sluice_packed_slot_id(const struct sluice_ring *r, uint16_t slot)
+{
+	return __atomic_load_n(&r->packed.dv_desc[slot].id, __ATOMIC_RELAXED);
+}
+
 /* Entry at the used position; does not move on, since a buffer may have taken several slots. */
 static __rte_always_inline void
 sluice_packed_take(const struct sluice_ring *r, uint32_t *id, uint32_t *len)
 {
 	const struct sluice_packed_desc *dv_desc = &r->packed.dv_desc[r->used_idx];
 
-	*id = __atomic_load_n(&dv_desc->id, __ATOMIC_RELAXED);
+	*id = sluice_packed_slot_id(r, r->used_idx);
 	*len = __atomic_load_n(&dv_desc->len, __ATOMIC_RELAXED);
 }
 

@@ -24,14 +24,15 @@
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 #include "sluice_vec.h"
+#include "sluice_vec_one.h"
 
 /* Completions looked at by one burst call; keeps the worst call short. */
 #define SLUICE_TX_RECLAIM_MAX 64
 
 /*
- * Bursts of fewer packets are given one by one, by a function that has no batches to care for: constants of
- * batches would cost more than they save, and registers that read a whole mbuf would wait for the single
- * stores with which the application has just written it.
+ * Bursts of fewer packets are given in batches of one: the constants of larger ones would cost more than they
+ * save, and registers that read a whole mbuf would wait for the single stores with which the application has
+ * just written it.
  */
 #define SLUICE_TX_FEW 8
 
@@ -42,6 +43,7 @@ struct sluice_tx_burst {
 	uint16_t nb_bufs;    /* buffers, one available entry each */
 	uint16_t head_flags; /* packed: flags of the first descriptor */
 	uint16_t chain_end; /* slots given up to the end of the last plain packet of several slots */
+	uint64_t bytes;      /* of packets given in batches */
 };
 
 /*
@@ -51,9 +53,6 @@ struct sluice_tx_burst {
  */
 uint16_t sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_layout layout);
-/* A single-segment packet that came from another pool than the plain ones. */
-void sluice_tx_mark_foreign(
-		struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots);
 
 /*
  * In sluice_tx_complete.c. The nb_slots oldest slots are done, not only plain ones, and none is a hole: frees the
@@ -68,27 +67,6 @@ uint32_t sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb);
 uint32_t sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max);
 /* Slots of the nb oldest packets, more than are in use if there are not so many packets. */
 uint32_t sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb);
-
-static __rte_always_inline bool
-sluice_tx_has_header_room(struct rte_mbuf *m)
-{
-	return m->refcnt == 1 && m->nb_segs == 1 &&
-			(m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0 &&
-			m->data_off >= SLUICE_NET_HDR_LEN;
-}
-
-/* All zero: no offload, and num_buffers is 0 on transmit (5.1.6.2.1). Reads first: it often is zero. */
-static __rte_always_inline void
-sluice_tx_clear_header(void *hdr)
-{
-	/* Bytes 0 to 7 and 4 to 11. */
-	sluice_word *a = hdr, *b = sluice_word_at(hdr, 4);
-
-	if ((*a | *b) != 0) {
-		*a = 0;
-		*b = 0;
-	}
-}
 
 /* nb plain packets from tail on are done; their mbufs are not read. */
 static __rte_always_inline void
@@ -180,50 +158,67 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 }
 
 /*
- * No slot is a hole, and the oldest nb_done of them are done: slots more that are done when the
+ * No slot is a hole, and the oldest nb_done of them are done, those before slot at: slots more that are done when the
  * device names id. It names the last packet of a batch if it promised order (2.8.8). 0: it must not name this.
  */
-static __rte_always_inline uint16_t
-sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint16_t nb_done, bool is_in_order)
+static __rte_always_inline uint32_t
+sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, uint32_t nb_done,
+		bool has_chains, bool is_in_order)
 {
 	const struct sluice_ring *r = &txq->q.ring;
-	uint16_t distance;
+	uint32_t ahead = id >= at ? id - at : id + r->size - at;
 
-	if (unlikely(id >= r->size))
+	if (unlikely(id >= r->size || (!is_in_order && ahead != 0)))
 		return 0;
-	distance = sluice_ring_distance(r, id);
-	if (unlikely(is_in_order ? distance < nb_done : distance != nb_done))
+	if (unlikely(nb_done + ahead >= sluice_ring_nb_busy(r)))
 		return 0;
-	if (unlikely(distance >= sluice_ring_nb_busy(r) || txq->extent[id] == SLUICE_TX_MIDDLE))
-		return 0;
-	return distance - nb_done + sluice_tx_slots_of(txq, id);
+	if (likely(!has_chains))
+		return ahead + 1;
+	return txq->extent[id] == SLUICE_TX_MIDDLE ? 0 : ahead + sluice_tx_slots_of(txq, id);
+}
+
+/* No slot is a hole: the oldest slots that are done, no fewer than nb_max if there are. */
+static __rte_always_inline uint16_t
+sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint32_t nb, nb_slots = 0, limit = RTE_MIN(sluice_ring_nb_busy(r), nb_max);
+	bool wrap = r->used_wrap, has_chains = sluice_tx_has_chains(txq);
+	/* Slots are used in the order in which they were given: this is tail. */
+	uint32_t id, at = r->used_idx;
+
+	while (nb_slots < limit && sluice_packed_slot_is_used(r, at, wrap)) {
+		id = sluice_packed_slot_id(r, at);
+		nb = 1;
+		if (id != at || has_chains)
+			nb = sluice_tx_batch_slots(txq, id, at, nb_slots, has_chains, is_in_order);
+		if (unlikely(nb == 0))
+			break;
+		nb_slots += nb;
+		at += nb;
+		if (unlikely(at >= r->size)) {
+			at -= r->size;
+			wrap = !wrap;
+		}
+	}
+	r->used_idx = at;
+	r->used_wrap = wrap;
+	return nb_slots;
 }
 
 static __rte_always_inline uint32_t
 sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb, nb_slots = 0, nb_busy = sluice_ring_nb_busy(r);
-	bool has_chains = sluice_tx_has_chains(txq);
-	uint32_t id, len;
+	uint32_t done = 0;
 
 	if (likely(r->nb_holes == 0)) {
-		while (nb_slots < RTE_MIN(nb_busy, nb_max) && sluice_packed_is_used(r)) {
-			sluice_packed_take(r, &id, &len);
-			/* Slots are used in the order in which they were given: the position is that of tail. */
-			nb = 1;
-			if (id != r->used_idx || has_chains)
-				nb = sluice_tx_batch_slots(txq, id, nb_slots, is_in_order);
-			if (unlikely(nb == 0))
-				break;
-			sluice_packed_skip(r, nb);
-			nb_slots += nb;
-		}
-		sluice_tx_free_oldest(txq, nb_slots);
+		done = sluice_tx_take_oldest(txq, nb_max, is_in_order);
+		sluice_tx_free_oldest(txq, done);
 	}
-	if (nb_slots >= nb_max || sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
-		return nb_slots;
-	return nb_slots + sluice_tx_complete_packed(txq, nb_max - nb_slots);
+	if (done >= nb_max || sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
+		return done;
+	return done + sluice_tx_complete_packed(txq, nb_max - done);
 }
 
 /* Free packets that the device has sent, about nb_max at most. Returns how many. */
@@ -240,61 +235,50 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_p
 	return done;
 }
 
-/* Give one segment with its header in front at the burst's next slot. False: the device cannot reach it. */
-static __rte_always_inline bool
-sluice_tx_give_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		const struct sluice_path_cfg cfg)
+/* Packets in a batch. */
+static __rte_always_inline uint16_t
+sluice_tx_batch(const struct sluice_path_cfg cfg)
 {
-	struct sluice_ring *r = &txq->q.ring;
-	void *hdr = rte_pktmbuf_mtod_offset(m, void *, -SLUICE_NET_HDR_LEN);
-	uint32_t len = m->data_len + SLUICE_NET_HDR_LEN;
-	struct dmap_addr da;
-
-	if (unlikely(!dmap_lend(&txq->q.stream, m, hdr, len, &da)))
-		return false;
-	sluice_tx_clear_header(hdr);
-	txq->q.sw_ring[b->slot] = m;
-	txq->extent[b->slot] = 0;
-	if (cfg.layout == SLUICE_SPLIT) {
-		sluice_split_give(r, b->slot, da, len, 0);
-		sluice_split_make_available(r, b->nb_bufs, b->slot);
-	} else {
-		sluice_packed_give(r, b->slot, b->slot, da, len, 0);
-	}
-	if (unlikely(m->pool != txq->pool))
-		sluice_tx_mark_foreign(txq, m, b->slot, b->nb_slots);
-	b->slot = sluice_ring_next(r, b->slot, 1);
-	b->nb_slots++;
-	b->nb_bufs++;
-	return true;
+	return cfg.is_few ? 1 : RTE_MAX(SLUICE_VEC_TX, 1);
 }
 
 /* Plain packets in batches, as long as nothing is odd. Gives at most nb_max; returns how many. */
 static __rte_always_inline uint16_t
 sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
-		struct sluice_tx_burst *b, uint64_t *bytes, const struct sluice_path_cfg cfg)
+		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
+	const uint16_t nb = sluice_tx_batch(cfg);
 	struct sluice_ring *r = &txq->q.ring;
+	const uint32_t slot = b->slot;
+	struct sluice_one_tx_kit one;
 	struct sluice_vec_tx_kit kit;
-	uint16_t n, avail_pos = 0;
+	uint16_t avail_pos = 0;
+	uint32_t n = 0;
 
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - b->slot));
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
-	if (nb_max < RTE_MAX(SLUICE_VEC_TX, 1))
+	if (nb_max < nb)
 		return 0;
 	/* The entries in the available ring must not wrap either; they may be elsewhere than the slots. */
 	if (cfg.layout == SLUICE_SPLIT) {
 		avail_pos = (r->avail_idx + b->nb_bufs) & r->mask;
 		nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - avail_pos));
 	}
-	kit = sluice_vec_tx_kit(txq, b->slot, avail_pos, cfg.layout);
-	for (n = 0; n + SLUICE_VEC_TX <= nb_max; n += SLUICE_VEC_TX)
-		if (unlikely(!sluice_vec_tx_give(&kit, b->slot + n, &pkts[n], cfg.layout)))
-			break;
+	if (cfg.is_few) {
+		one = sluice_one_tx_kit(txq, b->slot, avail_pos, cfg.layout);
+		while (n < nb_max && likely(sluice_one_tx_give(&one, n, pkts[n], cfg.layout)))
+			n++;
+		b->bytes += sluice_one_tx_bytes(&one);
+	} else {
+		kit = sluice_vec_tx_kit(txq, b->slot, avail_pos, cfg.layout);
+		while (n + nb <= nb_max &&
+				likely(sluice_vec_tx_give(&kit, slot + n, &pkts[n], cfg.layout)))
+			n += nb;
+		b->bytes += sluice_vec_tx_bytes(&kit);
+	}
 	b->slot = sluice_ring_next(r, b->slot, n);
 	b->nb_slots += n;
 	b->nb_bufs += n;
-	*bytes += sluice_vec_tx_bytes(&kit);
 	return n;
 }
 
@@ -336,19 +320,54 @@ sluice_tx_announce(struct sluice_txq *txq, uint16_t nb_slots, const struct sluic
 		r->nb_suppressed++;
 }
 
+/*
+ * The packets of a burst that its first run of batches did not give: it began with none, or came to the end of the
+ * ring. What no batch can be goes the odd way, and then batches are tried again. Returns how many are given or dropped.
+ */
+static __rte_always_inline uint16_t
+sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
+{
+	bool is_vain = b->nb_slots == 0;
+	uint16_t nb_tx, nb_run, nb_pause = 0;
+
+	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx += nb_run) {
+		nb_run = 0;
+		if (!is_vain)
+			nb_run = sluice_tx_run(txq, &pkts[nb_tx], nb_pkts - nb_tx, b, cfg);
+		is_vain = false;
+		if (likely(nb_run != 0))
+			continue;
+		/* The more often it is in vain, the longer it is not tried. */
+		nb_pause += sluice_tx_batch(cfg);
+		nb_run = RTE_MIN(nb_pause, (uint16_t)(nb_pkts - nb_tx));
+		nb_run = sluice_tx_give_odd(txq, &pkts[nb_tx], nb_run, b, cfg.layout);
+		if (nb_run == 0)
+			break;
+	}
+	return nb_tx;
+}
+
+/* Of the same path, but out of line, so that the loop of batches has the registers for itself. */
+struct sluice_tx_slow {
+	uint32_t (*reclaim)(struct sluice_txq *txq, uint16_t nb_max);
+	uint16_t (*rest)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+			struct sluice_tx_burst *b);
+};
+
 static __rte_always_inline uint16_t
 sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		const struct sluice_path_cfg cfg)
+		const struct sluice_tx_slow slow, const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	struct sluice_tx_burst odd, b = { 0 };
-	uint64_t bytes = 0, errors = txq->q.stats.errors;
-	uint16_t nb_tx, nb_run, nb_pause = 0;
+	struct sluice_tx_burst copy, b = { 0 };
+	uint64_t errors = txq->q.stats.errors;
+	uint16_t nb_tx;
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
 	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts || txq->is_short)
-		sluice_tx_reclaim(txq, RTE_MAX(nb_pkts, (uint16_t)SLUICE_TX_RECLAIM_MAX), cfg);
+		slow.reclaim(txq, RTE_MAX(nb_pkts, (uint16_t)SLUICE_TX_RECLAIM_MAX));
 	/* A device that broke the rules gets nothing more; the packets stay with the caller. */
 	if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
 		sluice_queue_leave(&txq->q);
@@ -356,49 +375,21 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	}
 	dmap_stream_refresh(&txq->q.stream);
 	b.slot = r->head;
-	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx++) {
-		struct rte_mbuf *m = pkts[nb_tx];
-		uint32_t len;
-
-		nb_run = nb_pkts - nb_tx;
-		if (SLUICE_VEC_TX != 0 && !cfg.is_few) {
-			nb_run = sluice_tx_run(txq, &pkts[nb_tx], nb_pkts - nb_tx, &b, &bytes, cfg);
-			if (likely(nb_run != 0)) {
-				nb_tx += nb_run - 1;
-				continue;
-			}
-			/* What no batch can be goes the other way. The more often, the longer. */
-			nb_pause += SLUICE_VEC_TX;
-			nb_run = RTE_MIN(nb_pause, (uint16_t)(nb_pkts - nb_tx));
-		} else if (likely(sluice_tx_has_header_room(m))) {
-			if (unlikely(b.nb_slots == r->nb_free))
-				break;
-			len = m->pkt_len;
-			if (likely(sluice_tx_give_plain(txq, m, &b, cfg))) {
-				bytes += len;
-				continue;
-			}
-		}
-		/* What has an address does not stay in registers, and few packets are given from there. */
-		odd = b;
-		nb_run = sluice_tx_give_odd(
-				txq, &pkts[nb_tx], nb_run, cfg.is_few ? &odd : &b, cfg.layout);
-		if (cfg.is_few)
-			b = odd;
-		if (nb_run == 0)
-			break;
-		nb_tx += nb_run - 1;
-	}
-	if (likely(b.nb_bufs != 0))
-		sluice_tx_publish(txq, &b, cfg);
-	txq->q.stats.packets += nb_tx - (txq->q.stats.errors - errors);
-	txq->q.stats.bytes += bytes;
+	nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
 	if (unlikely(nb_tx < nb_pkts)) {
+		/* What has an address does not stay in registers. */
+		copy = b;
+		nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
+		b = copy;
 		txq->nb_ring_full += nb_pkts - nb_tx;
-		txq->is_short = true;
+		txq->is_short = nb_tx < nb_pkts;
 	}
-	if (likely(b.nb_bufs != 0))
+	txq->q.stats.packets += nb_tx - (txq->q.stats.errors - errors);
+	txq->q.stats.bytes += b.bytes;
+	if (likely(b.nb_bufs != 0)) {
+		sluice_tx_publish(txq, &b, cfg);
 		sluice_tx_announce(txq, b.nb_slots, cfg);
+	}
 	sluice_queue_leave(&txq->q);
 	return nb_tx;
 }

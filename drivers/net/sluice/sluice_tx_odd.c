@@ -28,15 +28,6 @@ struct part {
 	uint32_t len;
 };
 
-void
-sluice_tx_mark_foreign(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t slot, uint16_t nb_slots)
-{
-	if (sluice_tx_adopt_pool(txq, m->pool, nb_slots))
-		return;
-	txq->extent[slot] = SLUICE_TX_FOREIGN;
-	txq->nb_odd++;
-}
-
 /*
  * Header of a packet: in the headroom if the buffer is ours alone and has the room, else the one that packets
  * share. Adds the first part; the segment's data follow in the same part if they touch.

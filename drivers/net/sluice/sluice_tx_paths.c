@@ -17,17 +17,42 @@
 	X(packed, .layout = SLUICE_PACKED) \
 	X(packed_in_order, .layout = SLUICE_PACKED, .is_in_order = true)
 
+/* A build without batches gives all packets as few ones. */
+#define CFG_MANY(...) \
+	(struct sluice_path_cfg) \
+	{ \
+		.is_few = SLUICE_VEC_TX == 0, __VA_ARGS__ \
+	}
+
 #define DEFINE_PATH(name, ...) \
+	static __rte_noinline uint32_t sluice_tx_collect_##name( \
+			struct sluice_txq *txq, uint16_t nb_max) \
+	{ \
+		return sluice_tx_reclaim(txq, nb_max, CFG_MANY(__VA_ARGS__)); \
+	} \
+	static __rte_noinline uint16_t sluice_tx_rest_##name(struct sluice_txq *txq, \
+			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
+	{ \
+		return sluice_tx_rest_tmpl(txq, pkts, nb, b, CFG_MANY(__VA_ARGS__)); \
+	} \
+	static __rte_always_inline uint16_t sluice_tx_any_##name(struct sluice_txq *txq, \
+			struct rte_mbuf **pkts, uint16_t nb, const struct sluice_path_cfg cfg) \
+	{ \
+		const struct sluice_tx_slow slow = { sluice_tx_collect_##name, \
+			sluice_tx_rest_##name }; \
+\
+		return sluice_tx_tmpl(txq, pkts, nb, slow, cfg); \
+	} \
 	static __rte_noinline uint16_t sluice_tx_few_##name( \
 			void *txq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
-		return sluice_tx_tmpl(txq, pkts, nb, \
+		return sluice_tx_any_##name(txq, pkts, nb, \
 				(struct sluice_path_cfg){ .is_few = true, __VA_ARGS__ }); \
 	} \
 	static __rte_noinline uint16_t sluice_tx_many_##name( \
 			void *txq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
-		return sluice_tx_tmpl(txq, pkts, nb, (struct sluice_path_cfg){ __VA_ARGS__ }); \
+		return sluice_tx_any_##name(txq, pkts, nb, CFG_MANY(__VA_ARGS__)); \
 	} \
 	static uint16_t sluice_tx_burst_##name(void *txq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
@@ -39,7 +64,7 @@
 	{ \
 		uint16_t nb = nb_max == 0 || nb_max > UINT16_MAX ? UINT16_MAX : nb_max; \
 \
-		return sluice_tx_reclaim(txq, nb, (struct sluice_path_cfg){ __VA_ARGS__ }); \
+		return sluice_tx_collect_##name(txq, nb); \
 	}
 SLUICE_TX_PATHS(DEFINE_PATH)
 

@@ -56,9 +56,19 @@ sluice_vec_avail(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos
 	return a;
 }
 
+/* Enter a slot; as sluice_split_make_available() does. */
+static __rte_always_inline void
+sluice_vec_make_one_available(const struct sluice_vec_avail *a, uint32_t slot)
+{
+	if (likely(a->shadow[slot + a->offset] == slot))
+		return;
+	a->shadow[slot + a->offset] = slot;
+	a->dv_ring[slot + a->offset] = slot;
+}
+
 /* Enter four slots; as sluice_split_make_available() does with one. */
 static __rte_always_inline void
-sluice_vec_make_available(const struct sluice_vec_avail *a, uint16_t slot)
+sluice_vec_make_available(const struct sluice_vec_avail *a, uint32_t slot)
 {
 	uint64_t want = slot * 0x0001000100010001ULL + 0x0003000200010000ULL, have;
 
@@ -67,6 +77,19 @@ sluice_vec_make_available(const struct sluice_vec_avail *a, uint16_t slot)
 		return;
 	memcpy(&a->shadow[slot + a->offset], &want, sizeof(want));
 	memcpy(&a->dv_ring[slot + a->offset], &want, sizeof(want));
+}
+
+/* All zero: no offload, and num_buffers is 0 on transmit (5.1.6.2.1). Reads first: it often is zero. */
+static __rte_always_inline void
+sluice_tx_clear_header(void *hdr)
+{
+	/* Bytes 0 to 7 and 4 to 11. */
+	sluice_word *a = hdr, *b = sluice_word_at(hdr, 4);
+
+	if ((*a | *b) != 0) {
+		*a = 0;
+		*b = 0;
+	}
 }
 
 /* The 12 bytes at four addresses are zero afterwards; nearly always they are before. */

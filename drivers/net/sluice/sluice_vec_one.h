@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Transmit batches of one packet, without vector registers: for bursts that are too small for others, and for
+ * the scalar build. What the primitives mean is said in sluice_vec_none.h. Each field of an mbuf is loaded as
+ * wide as the application stored it, so that none has to wait until the store has left the core.
+ */
+
+#ifndef SLUICE_VEC_ONE_H
+#define SLUICE_VEC_ONE_H
+
+#include "sluice_vec_common.h"
+
+/* Half a descriptor, where fields of other types are. */
+typedef uint64_t __attribute__((__may_alias__)) sluice_desc_word;
+
+/* In the second word of packed descriptors. */
+#define SLUICE_ONE_NEXT_ID (1ULL << 32)
+
+/* Pointers are those of the kit's first slot. */
+struct sluice_one_tx_kit {
+	struct sluice_split_desc *dv_desc; /* descriptors of both layouts have the same size */
+	struct rte_mbuf **sw_ring;
+	uint16_t *extent;
+	struct sluice_vec_avail avail;
+	uint16_t slot; /* the first */
+	const struct rte_mempool *pool;
+	uint64_t lo, span, base; /* the window, for headers by the address of their packets */
+	uint64_t word;           /* length 0, id and flags of the next descriptor */
+	uint64_t step;           /* from it to the one behind it */
+	uint64_t sum;
+};
+
+static __rte_always_inline bool
+sluice_tx_has_header_room(struct rte_mbuf *m)
+{
+	/* Atomic, or the compiler joins it with nb_segs. */
+	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
+			(m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0 &&
+			m->data_off >= SLUICE_NET_HDR_LEN;
+}
+
+static __rte_always_inline struct sluice_one_tx_kit
+sluice_one_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		enum sluice_layout layout)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+	const struct dmap_window *w = &txq->q.stream.last;
+	struct sluice_one_tx_kit k = {
+		.sw_ring = &txq->q.sw_ring[slot],
+		.extent = &txq->extent[slot],
+		.slot = slot,
+		.avail = sluice_vec_avail(txq, slot, avail_pos, layout),
+		.pool = txq->pool,
+		.lo = w->lo + SLUICE_NET_HDR_LEN,
+		.span = w->span - SLUICE_NET_HDR_LEN,
+		.base = w->lo + w->delta,
+	};
+
+	if (layout == SLUICE_SPLIT) {
+		k.dv_desc = &r->split.dv_desc[slot];
+		return k;
+	}
+	k.dv_desc = (struct sluice_split_desc *)&r->packed.dv_desc[slot];
+	k.word = sluice_vec_packed_word(r, slot, 0) ^ sluice_vec_head_fix(r, slot);
+	k.step = sluice_vec_packed_word(r, slot, 0) - k.word + SLUICE_ONE_NEXT_ID;
+	k.word |= (uint64_t)slot << 32;
+	return k;
+}
+
+static __rte_always_inline uint64_t
+sluice_one_tx_bytes(const struct sluice_one_tx_kit *k)
+{
+	return k->sum;
+}
+
+/* The nth packet of the kit. */
+static __rte_always_inline bool
+sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
+		enum sluice_layout layout)
+{
+	sluice_desc_word *dv_words = (sluice_desc_word *)&k->dv_desc[n];
+	uint64_t off, left, len;
+	char *data;
+
+	if (unlikely(!sluice_tx_has_header_room(m) || m->pool != k->pool))
+		return false;
+	data = rte_pktmbuf_mtod(m, char *);
+	len = m->data_len;
+	off = (uintptr_t)data - k->lo;
+	left = k->span - len - off;
+	/* A sign is set if it starts before the window, or ends behind it; addresses of user space have none. */
+	if (unlikely((int64_t)(off | left) < 0))
+		return false;
+	sluice_tx_clear_header(data - SLUICE_NET_HDR_LEN);
+	k->sum += len;
+	k->sw_ring[n] = m;
+	k->extent[n] = 0;
+	__atomic_store_n(&dv_words[0], off + k->base, __ATOMIC_RELAXED);
+	__atomic_store_n(&dv_words[1], k->word + len + SLUICE_NET_HDR_LEN, __ATOMIC_RELAXED);
+	if (layout == SLUICE_SPLIT) {
+		sluice_vec_make_one_available(&k->avail, k->slot + n);
+	} else {
+		k->word += k->step;
+		k->step = SLUICE_ONE_NEXT_ID;
+	}
+	return true;
+}
+
+#endif /* SLUICE_VEC_ONE_H */
