@@ -43,7 +43,7 @@ struct sluice_tx_burst {
 	uint16_t nb_bufs;    /* buffers, one available entry each */
 	uint16_t head_flags; /* packed: flags of the first descriptor */
 	uint16_t chain_end; /* slots given up to the end of the last plain packet of several slots */
-	uint64_t bytes;      /* of packets given in batches */
+	uint64_t bytes;     /* of packets given in batches */
 };
 
 /*
