@@ -144,37 +144,49 @@ sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
 	flush_all_freed(txq);
 }
 
-/* The packet that starts at slot is done, in any order. Returns the slots that it took. */
+/* The packet that starts at slot is done, in any order: a hole is left. Returns the slots that it took. */
 static inline uint16_t
 complete(struct sluice_txq *txq, uint16_t slot)
 {
-	uint16_t nb_slots = sluice_tx_slots_of(txq, slot), nb;
-	struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb_slots = sluice_tx_slots_of(txq, slot);
 
 	free_packet(txq, txq->freed, slot, txq->extent[slot]);
-	dmap_take_back(&txq->q.stream, nb_slots);
 	txq->q.sw_ring[slot] = NULL;
-	r->nb_holes += nb_slots;
+	txq->q.ring.nb_holes += nb_slots;
+	return nb_slots;
+}
+
+/*
+ * Behind the last of several completions, which left nb_slots slots: the holes that are the oldest slots are free. Not
+ * with each, because nobody could foretell which of them it is that closes holes.
+ */
+static void
+close_holes(struct sluice_txq *txq, uint32_t nb_slots)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb;
+
 	while (r->nb_holes != 0 && txq->q.sw_ring[r->tail] == NULL) {
 		nb = sluice_tx_slots_of(txq, r->tail);
 		r->nb_holes -= nb;
 		free_slots(txq, nb, txq->extent[r->tail] & SLUICE_TX_ODD ? nb : 0);
 	}
-	return nb_slots;
+	dmap_take_back(&txq->q.stream, nb_slots);
+	flush_all_freed(txq);
 }
 
 uint32_t
 sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
 {
-	uint32_t done, id, len;
+	uint32_t done, id, len, nb_slots = 0;
 
 	for (done = 0; done < nb; done++) {
 		sluice_split_take(&txq->q.ring, &id, &len);
 		if (unlikely(!starts_packet(txq, id)))
 			break;
-		complete(txq, id);
+		nb_slots += complete(txq, id);
 	}
-	flush_all_freed(txq);
+	close_holes(txq, nb_slots);
 	return done;
 }
 
@@ -182,17 +194,20 @@ uint32_t
 sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint32_t done, id, len;
+	uint32_t done, id, len, nb_slots = 0;
+	uint16_t nb;
 
 	for (done = 0; done < nb_max; done++) {
-		if (sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
+		if (sluice_ring_nb_busy(r) == r->nb_holes || !sluice_packed_is_used(r))
 			break;
 		sluice_packed_take(r, &id, &len);
 		if (unlikely(!starts_packet(txq, id)))
 			break;
-		sluice_packed_skip(r, complete(txq, id));
+		nb = complete(txq, id);
+		sluice_packed_skip(r, nb);
+		nb_slots += nb;
 	}
-	flush_all_freed(txq);
+	close_holes(txq, nb_slots);
 	return done;
 }
 
