@@ -282,7 +282,10 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 	return n;
 }
 
-/* Make the burst visible. */
+/*
+ * Make the burst visible. Behind it the device's wish may be read (2.7.13.4.1, 2.8.21.3.1): the fence pairs with the
+ * device's. What nobody else reads is stored behind the fence, which has to wait for fewer stores then.
+ */
 static __rte_always_inline void
 sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
 		const struct sluice_path_cfg cfg)
@@ -293,6 +296,7 @@ sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
 		sluice_split_publish(r, b->nb_bufs);
 	else
 		sluice_packed_publish(r, b->nb_slots, b->head_flags);
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	r->head = b->slot;
 	r->nb_free -= b->nb_slots;
 	if (unlikely(b->chain_end != 0))
@@ -301,15 +305,13 @@ sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
 	dmap_lent(&txq->q.stream, b->nb_slots);
 }
 
-/* Tell the device of the nb_slots published last, if it wants to be told. */
+/* Tell the device of the nb_slots published last, behind a fence, if it wants to be told. */
 static __rte_always_inline void
 sluice_tx_announce(struct sluice_txq *txq, uint16_t nb_slots, const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	bool wants_kick;
 
-	/* Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the device's fence. */
-	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (cfg.layout == SLUICE_SPLIT)
 		wants_kick = sluice_split_wants_kick(r);
 	else
@@ -384,12 +386,12 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		txq->nb_ring_full += nb_pkts - nb_tx;
 		txq->is_short = nb_tx < nb_pkts;
 	}
-	txq->q.stats.packets += nb_tx - (txq->q.stats.errors - errors);
-	txq->q.stats.bytes += b.bytes;
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);
 		sluice_tx_announce(txq, b.nb_slots, cfg);
 	}
+	txq->q.stats.packets += nb_tx - (txq->q.stats.errors - errors);
+	txq->q.stats.bytes += b.bytes;
 	sluice_queue_leave(&txq->q);
 	return nb_tx;
 }
