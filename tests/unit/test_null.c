@@ -183,7 +183,7 @@ set_up(void **state)
 	drv.features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_NET_F_MRG_RXBUF |
 			(uint64_t)v->is_packed << VIRTIO_F_RING_PACKED |
 			(uint64_t)v->is_in_order << 35;
-	return null_dev_attach(&dev, 0, 1, NULL, 0);
+	return null_dev_attach(&dev, 0, 1, "", 0);
 }
 
 static int
