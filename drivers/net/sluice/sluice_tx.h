@@ -177,7 +177,10 @@ sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, ui
 	return txq->extent[id] == SLUICE_TX_MIDDLE ? 0 : ahead + sluice_tx_slots_of(txq, id);
 }
 
-/* No slot is a hole: the oldest slots that are done, no fewer than nb_max if there are. */
+/*
+ * No slot is a hole: the oldest slots that are done, no fewer than nb_max if there are. It stops at an id that does
+ * not fit; a device that promised order must not name such a one.
+ */
 static __rte_always_inline uint16_t
 sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
@@ -192,8 +195,11 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 		nb = 1;
 		if (id != at || has_chains)
 			nb = sluice_tx_batch_slots(txq, id, at, nb_slots, has_chains, is_in_order);
-		if (unlikely(nb == 0))
+		if (unlikely(nb == 0)) {
+			if (is_in_order)
+				sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
 			break;
+		}
 		nb_slots += nb;
 		at += nb;
 		if (unlikely(at >= r->size)) {
@@ -216,7 +222,9 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 		done = sluice_tx_take_oldest(txq, nb_max, is_in_order);
 		sluice_tx_free_oldest(txq, done);
 	}
-	if (done >= nb_max || sluice_ring_nb_busy(r) == 0 || !sluice_packed_is_used(r))
+	/* With order that was all. What has come meanwhile may name a batch, which is not for single ids. */
+	if (is_in_order || done >= nb_max || sluice_ring_nb_busy(r) == 0 ||
+			!sluice_packed_is_used(r))
 		return done;
 	return done + sluice_tx_complete_packed(txq, nb_max - done);
 }
