@@ -83,7 +83,7 @@ LOOP_DRIVERS = (("net_sluice", []), ("net_virtio_user", []))
 # Blocks and restarts of a mode. Restarts are multiples of three: every side is created first once.
 SIZES = {
     "quick": {"step": (6, 3), "cross": (3, 3), "latency": (5, 3), "loop": (3, 1, 0.4)},
-    "full": {"step": (20, 6), "cross": (10, 6), "latency": (10, 6), "loop": (5, 3, 0.3)},
+    "full": {"step": (12, 3), "cross": (6, 3), "latency": (6, 3), "loop": (4, 3, 0.3)},
 }
 
 # Of a PCI port: most instructions per packet, and doorbells per burst.
