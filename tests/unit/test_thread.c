@@ -3,8 +3,8 @@
  */
 
 /*
- * Transmitting to a device that works at the same time, on a thread of its own: completions come between any two looks
- * at the ring. Every packet must be done in the end, and the ring must never come to a standstill.
+ * A device that works at the same time, on a thread of its own: what it uses comes between any two looks at the ring.
+ * Every packet must be done, or come, in the end, and the ring must never come to a standstill.
  */
 
 #include <pthread.h>
@@ -14,14 +14,29 @@
 
 #include "env.h"
 
-#define NB_PACKETS 30000
+#define NB_PACKETS 8000
 #define STANDSTILL_S 20
 
 static bool is_over;
 
+static void
+start(struct env *e, void *(*device)(void *), pthread_t *thread)
+{
+	fake_context("%s", env_name(&e->conf));
+	is_over = false;
+	assert_int_equal(pthread_create(thread, NULL, device, e), 0);
+}
+
+static void
+end(pthread_t thread)
+{
+	__atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+}
+
 /* Takes what is there, and uses some of what it has. */
 static void *
-device(void *arg)
+sink(void *arg)
 {
 	struct env *e = arg;
 	struct fake_dev *dev = &e->dev;
@@ -66,7 +81,7 @@ send_all(struct env *e, struct rte_mbuf **pkts, uint16_t nb)
 }
 
 static void
-test_device_at_work(void **state)
+test_transmit(void **state)
 {
 	struct env_conf *conf = *state;
 	struct rte_mbuf *pkts[32];
@@ -78,19 +93,16 @@ test_device_at_work(void **state)
 
 	conf->size = 64;
 	e = env_open(conf);
-	fake_context("%s", env_name(conf));
 	/* The thread shall find the pool in the device's reach. */
 	pkts[0] = fake_mbuf(e->pool, 128, 60);
 	assert_int_equal(env_tx(e, pkts, 1), 1);
-	is_over = false;
-	assert_int_equal(pthread_create(&thread, NULL, device, e), 0);
+	start(e, sink, &thread);
 	while (goes_on && nb < NB_PACKETS) {
 		n = make_burst(e, pkts);
 		goes_on = send_all(e, pkts, n);
 		nb += n;
 	}
-	__atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
+	end(thread);
 	fake_assert(goes_on, "a standstill after %u packets, '%s'", nb,
 			sluice_fail_name(e->q.fail));
 	fake_dev_poll(&e->dev);
@@ -101,9 +113,61 @@ test_device_at_work(void **state)
 	env_close(e);
 }
 
+static uint32_t
+len_of(const struct env *e, uint64_t seed)
+{
+	return 60 + seed * 37 % (env_has_mrg(&e->conf) ? 5000 : 1000);
+}
+
+/* As many packets as there are buffers for. */
+static void *
+source(void *arg)
+{
+	struct env *e = arg;
+
+	while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED))
+		if (e->nb_packets == NB_PACKETS || !env_deliver(e, len_of(e, e->nb_packets)))
+			sched_yield();
+	return NULL;
+}
+
+static void
+test_receive(void **state)
+{
+	time_t until = time(NULL) + STANDSTILL_S;
+	struct env_conf *conf = *state;
+	struct rte_mbuf *pkts[32];
+	pthread_t thread;
+	uint32_t nb = 0;
+	uint16_t i, n;
+	struct env *e;
+
+	conf->size = 64;
+	e = env_open(conf);
+	start(e, source, &thread);
+	while (nb < NB_PACKETS && time(NULL) < until) {
+		n = env_rx(e, pkts, RTE_DIM(pkts));
+		for (i = 0; i < n && fake_mbuf_is(pkts[i], len_of(e, nb + i), nb + i); i++)
+			;
+		rte_pktmbuf_free_bulk(pkts, n);
+		nb += i;
+		if (i != n)
+			break;
+		if (n == 0)
+			sched_yield();
+		else
+			until = time(NULL) + STANDSTILL_S;
+	}
+	end(thread);
+	fake_assert(nb == NB_PACKETS, "packet %u did not come as it was sent, '%s'", nb,
+			sluice_fail_name(e->q.fail));
+	env_close(e);
+}
+
 int
 main(void)
 {
-	suite_add_tx(test_device_at_work, "device at work");
-	return suite_run("tx_thread");
+	suite_add_tx(test_transmit, "transmit");
+	suite_add_rx(test_receive, "receive");
+	return suite_run("thread");
 }
