@@ -247,7 +247,7 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_p
 static __rte_always_inline uint16_t
 sluice_tx_batch(const struct sluice_path_cfg cfg)
 {
-	return cfg.is_few ? 1 : RTE_MAX(SLUICE_VEC_TX, 1);
+	return cfg.is_few ? 1 : SLUICE_VEC_TX;
 }
 
 /* Plain packets in batches, as long as nothing is odd. Gives at most nb_max; returns how many. */
