@@ -104,7 +104,7 @@ run_slices(struct bench_port *port, const struct bench_opts *opts, const struct 
 		port->bursts += sum.calls[way->counted];
 		after = bench_device_clock();
 		/* when there is no other, one is better than none: the window is disturbed anyhow */
-		if ((longest > BENCH_GAP_US * us || bench_device_paused(before)) &&
+		if ((longest > bench_gap_cycles() || bench_device_paused(before)) &&
 				(t->nb != 0 || i < (STRETCH - 1) * nb_wanted))
 			continue;
 		t->nb++;

@@ -64,7 +64,7 @@ serve(struct bench_port *port, enum bench_job job)
 	const uint32_t frame_len = port->frame_len;
 	const int slot = port->slot;
 	const uint64_t start = rte_rdtsc();
-	const uint64_t gap = BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
+	const uint64_t gap = bench_gap_cycles();
 	uint64_t idle = 0, nb_pauses = 0, last = start, now;
 
 	null_server_enter(slot);
@@ -197,11 +197,11 @@ bench_device_idle(struct bench_clock since)
 bool
 bench_device_paused(struct bench_clock since)
 {
-	const uint64_t gap = BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
 	const struct bench_clock now = bench_device_clock();
 
 	/* signed: the thread may have gone on since the clock was read */
-	return now.nb_pauses != since.nb_pauses || (int64_t)(rte_rdtsc() - now.last) > (int64_t)gap;
+	return now.nb_pauses != since.nb_pauses ||
+			(int64_t)(rte_rdtsc() - now.last) > (int64_t)bench_gap_cycles();
 }
 
 int
@@ -217,8 +217,10 @@ bench_device_line(struct bench_port *port, double *cycles)
 
 		__atomic_store_n(&device.line, line, __ATOMIC_RELAXED);
 		for (spins = 0; __atomic_load_n(&device.answer, __ATOMIC_RELAXED) != line; spins++)
-			if (spins == MAX_SPINS)
-				return -ETIMEDOUT;
+			if (spins == MAX_SPINS) {
+				ret = -ETIMEDOUT;
+				break;
+			}
 		took[i] = rte_rdtsc() - start;
 	}
 	rest = bench_device_rest();

@@ -9,6 +9,8 @@
 #ifndef BENCH_DEVICE_H
 #define BENCH_DEVICE_H
 
+#include <rte_cycles.h>
+
 #include "bench_port.h"
 
 enum bench_job {
@@ -23,6 +25,13 @@ enum bench_job {
 
 /* A pause of a loop longer than this: the core was given to somebody else. */
 #define BENCH_GAP_US 50
+
+/** The same in TSC cycles. */
+static inline uint64_t
+bench_gap_cycles(void)
+{
+	return BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
+}
 
 /* TSC cycles since the thread began to serve. */
 struct bench_clock {

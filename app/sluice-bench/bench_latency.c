@@ -154,7 +154,7 @@ receive_burst(struct run *r)
 static int
 run_loop(struct run *r, uint64_t cycles)
 {
-	const uint64_t gap = BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
+	const uint64_t gap = bench_gap_cycles();
 	const uint64_t before = bench_port_received(r->port), sent_before = r->port->sent;
 	uint64_t now, last, plan;
 	int ret = 0;
@@ -304,6 +304,6 @@ bench_latency_window(
 	out->value[5] = r.echoed * 1e3 / opts->window_ms / 1e6;
 	for (i = 0; i < BENCH_METRICS; i++)
 		out->idle[i] = idle;
-	out->is_disturbed = r.longest > BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
+	out->is_disturbed = r.longest > bench_gap_cycles();
 	return 0;
 }
