@@ -52,6 +52,21 @@ def test_not_complete_means_no_ratio():
     assert "NOT MEASURED" in benchset.show(line)
 
 
+SURE = {"median": 1.0, "lo95": 0.99, "hi95": 1.01}
+VAGUE = {"median": 1.0, "lo95": 0.8, "hi95": 1.2}
+
+
+@pytest.mark.parametrize("row,metric,doubts", [
+    ({}, {"control_ok": True, "control": SURE}, []),
+    ({}, {"control_ok": False, "control": SURE}, ["control failed"]),
+    ({}, {"control_ok": True, "control": VAGUE}, ["control from 0.80 to 1.20"]),
+    ({}, {"control_ok": True, "control": SURE, "device_limit": True}, ["the device was the limit"]),
+    ({"disturbed": True}, {"control_ok": True, "control": SURE, "device_limit": False}, ["disturbed"]),
+])
+def test_what_is_not_to_be_believed(row, metric, doubts):
+    assert benchset.doubts(row, metric, False) == doubts
+
+
 def test_limit_of_none_is_one():
     """Nothing is allowed, and nothing came: met. One came: not."""
     for count, met in ((0, True), (0.1, False)):

@@ -34,6 +34,18 @@ MODES = {
 }
 
 
+MIN_IDLE = 0.2              # less time than this share without work: the device was the limit
+
+
+def check_marks(metric):
+    """A line that is not to be believed says so, and no other does. The control has to contain 1.00, in two digits."""
+    control = metric["control"]
+    assert metric["control_ok"] == (control["lo95"] < 1.005 and control["hi95"] >= 0.995), metric
+    if "idle_a" in metric:
+        idle = min(metric["idle_a"], metric["idle_b"])
+        assert metric["device_limit"] == (idle < MIN_IDLE), metric
+
+
 @pytest.mark.parametrize("name", MODES)
 def test_mode(tmp_path, name):
     mode = name.split("_")[0]
@@ -56,6 +68,7 @@ def test_mode(tmp_path, name):
             assert len(metric["blocks_a_b_controla_controlc"]) == nb_blocks, key
             for value in ("a", "b", "ratio", "control"):
                 assert math.isfinite(metric[value]["median"]), (key, metric)
+            check_marks(metric)
 
 
 def test_different_features_are_refused(tmp_path):
