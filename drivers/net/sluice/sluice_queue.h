@@ -206,6 +206,7 @@ struct sluice_txq {
 	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
 	uint16_t nb_odd;                 /* slots given to packets that are not plain */
 	bool is_short; /* the last burst did not find enough slots: look for completions first */
+	bool is_mostly_odd;   /* the last burst was: the next one is given without trying batches */
 	uint32_t nb_given;    /* slots given, free-running */
 	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */
 	uint16_t *extent;     /* per slot: what starts there, see below */

@@ -47,12 +47,13 @@ struct sluice_tx_burst {
 };
 
 /*
- * Out of line, in sluice_tx_odd.c: the first of the packets is not one segment with room for the header, or out of
- * the device's reach. nb packets are given or dropped, one by one. Returns how many; fewer: there is no room. Bytes
- * and errors are counted.
+ * Out of line, in sluice_tx_odd.c: nb packets of any kind, given or dropped one by one. Returns how many; fewer: there
+ * is no room. Errors are counted.
  */
-uint16_t sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout);
+uint16_t sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b);
+uint16_t sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b);
 
 /*
  * In sluice_tx_complete.c. The nb_slots oldest slots are done, not only plain ones, and none is a hole: frees the
@@ -192,8 +193,9 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 
 	while (nb_slots < limit && sluice_packed_slot_is_used(r, at, wrap)) {
 		id = sluice_packed_slot_id(r, at);
-		nb = 1;
-		if (id != at || has_chains)
+		if (likely(id == at))
+			nb = has_chains ? sluice_tx_slots_of(txq, at) : 1;
+		else
 			nb = sluice_tx_batch_slots(txq, id, at, nb_slots, has_chains, is_in_order);
 		if (unlikely(nb == 0)) {
 			if (is_in_order)
@@ -330,6 +332,15 @@ sluice_tx_announce(struct sluice_txq *txq, uint16_t nb_slots, const struct sluic
 		r->nb_suppressed++;
 }
 
+static __rte_always_inline uint16_t
+sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout)
+{
+	if (layout == SLUICE_SPLIT)
+		return sluice_tx_give_odd_split(txq, pkts, nb, b);
+	return sluice_tx_give_odd_packed(txq, pkts, nb, b);
+}
+
 /*
  * The packets of a burst that its first run of batches did not give: it began with none, or came to the end of the
  * ring. What no batch can be goes the odd way, and then batches are tried again. Returns how many are given or dropped.
@@ -372,7 +383,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_burst copy, b = { 0 };
 	uint64_t errors = txq->q.stats.errors;
-	uint16_t nb_tx;
+	uint16_t nb_tx, nb_odd;
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
@@ -385,12 +396,21 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	}
 	dmap_stream_refresh(&txq->q.stream);
 	b.slot = r->head;
-	nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
+	nb_tx = 0;
+	if (likely(!txq->is_mostly_odd))
+		nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
 	if (unlikely(nb_tx < nb_pkts)) {
 		/* What has an address does not stay in registers. */
 		copy = b;
-		nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
+		nb_odd = txq->nb_odd;
+		if (cfg.is_few || txq->is_mostly_odd)
+			nb_tx += sluice_tx_give_odd(
+					txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg.layout);
+		else
+			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
 		b = copy;
+		nb_odd = txq->nb_odd - nb_odd;
+		txq->is_mostly_odd = nb_odd != 0 && 2 * nb_odd >= b.nb_slots;
 		txq->nb_ring_full += nb_pkts - nb_tx;
 		txq->is_short = nb_tx < nb_pkts;
 	}

@@ -258,6 +258,19 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	return GIVEN;
 }
 
+/* Out of line, or all packets would pay for the registers and the table that it takes. */
+static __rte_noinline enum verdict
+give_odd_split(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
+{
+	return give_odd(txq, m, b, SLUICE_SPLIT);
+}
+
+static __rte_noinline enum verdict
+give_odd_packed(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
+{
+	return give_odd(txq, m, b, SLUICE_PACKED);
+}
+
 /* Packets of one segment as many as follow each other, others one by one. Returns how many. */
 static __rte_always_inline uint16_t
 give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b,
@@ -267,6 +280,9 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 	uint16_t n, nb_run;
 	uint32_t len;
 
+	/* One by itself does without the loop, and what the loop takes. */
+	if (nb == 1 && sluice_tx_give_singles(txq, pkts, 1, b, layout) == 1)
+		return 1;
 	for (n = 0; n < nb; n += nb_run) {
 		nb_run = 0;
 		if (pkts[n]->nb_segs == 1)
@@ -274,7 +290,10 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 		if (nb_run != 0)
 			continue;
 		len = pkts[n]->pkt_len;
-		verdict = give_odd(txq, pkts[n], b, layout);
+		if (layout == SLUICE_SPLIT)
+			verdict = give_odd_split(txq, pkts[n], b);
+		else
+			verdict = give_odd_packed(txq, pkts[n], b);
 		if (verdict == NO_ROOM)
 			break;
 		if (verdict == GIVEN)
@@ -287,10 +306,15 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 }
 
 uint16_t
-sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
+sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b)
 {
-	if (layout == SLUICE_SPLIT)
-		return give_all(txq, pkts, nb, b, SLUICE_SPLIT);
+	return give_all(txq, pkts, nb, b, SLUICE_SPLIT);
+}
+
+uint16_t
+sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b)
+{
 	return give_all(txq, pkts, nb, b, SLUICE_PACKED);
 }
