@@ -52,7 +52,16 @@ put_segment(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *
 	return f;
 }
 
-/* Each segment to its pool, unless somebody else still holds it. */
+/* To its pool, unless somebody else still holds it. */
+static __rte_noinline struct sluice_tx_freed *
+free_segment(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *seg)
+{
+	seg = rte_pktmbuf_prefree_seg(seg);
+	if (seg == NULL)
+		return f;
+	return put_segment(txq, f, seg, seg->pool);
+}
+
 static __rte_noinline struct sluice_tx_freed *
 free_segments(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *seg)
 {
@@ -60,9 +69,7 @@ free_segments(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf
 
 	for (; seg != NULL; seg = next) {
 		next = seg->next;
-		seg = rte_pktmbuf_prefree_seg(seg);
-		if (likely(seg != NULL))
-			f = put_segment(txq, f, seg, seg->pool);
+		f = free_segment(txq, f, seg);
 	}
 	return f;
 }
@@ -91,6 +98,8 @@ free_packet(struct sluice_txq *txq, struct sluice_tx_freed *f, uint16_t slot, ui
 	/* Nobody else can hold it, or does any longer. */
 	if (extent == SLUICE_TX_FOREIGN || is_alone(m))
 		return put_segment(txq, f, m, m->pool);
+	if (m->nb_segs == 1)
+		return free_segment(txq, f, m);
 	return free_segments(txq, f, m);
 }
 
