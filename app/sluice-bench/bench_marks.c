@@ -8,33 +8,45 @@
 
 #include "marks.h"
 
-#ifdef RTE_ARCH_X86_64
+#define STR(x) #x
+#define XSTR(x) STR(x)
+
+/* CALL is the one instruction between the marks beside the function's; the others keep the stack aligned. */
+#if defined(RTE_ARCH_X86_64)
+#define MARK_ASM(code) \
+	"	.byte 0x0f, 0x1f, 0x80\n	.long (" XSTR(MARKS_MAGIC) " + " code ")\n"
+#define ENTER "	pushq	%rbp\n	movq	%rsp, %rbp\n"
+#define CALL "	call	*%rcx\n"
+#define LEAVE "	popq	%rbp\n"
+#elif defined(RTE_ARCH_ARM64)
+#define MARK_ASM(code) "	movz	xzr, #(" XSTR(MARKS_MAGIC16) " + " code "), lsl #48\n"
+#define ENTER "	stp	x29, x30, [sp, #-16]!\n	mov	x29, sp\n"
+#define CALL "	blr	x3\n"
+#define LEAVE "	ldp	x29, x30, [sp], #16\n"
+#endif
+
+#ifdef MARK_ASM
 
 #define EMPTY_CALLS 8
 
-#define STR(x) #x
-#define XSTR(x) STR(x)
-#define MARK_ASM(code) \
-	"	.byte 0x0f, 0x1f, 0x80\n	.long (" XSTR(MARKS_MAGIC) " + " code ")\n"
 #define MARK(code) __asm__ volatile(MARK_ASM("%c0") : : "i"(code) : "memory")
 
 uint16_t bench_marks_call(void *queue, struct rte_mbuf **pkts, uint16_t nb, bench_burst_fn fn);
 uint16_t bench_marks_empty(void *queue, struct rte_mbuf **pkts, uint16_t nb);
 
-/* Between the marks there is one instruction beside the function: the call. */
 /* clang-format off */
 __asm__(".text\n"
-	".type bench_marks_call, @function\n"
+	".globl bench_marks_call, bench_marks_empty\n"
+	".type bench_marks_call, %function\n"
 	"bench_marks_call:\n"
-	"	pushq	%rbp\n" /* keeps the stack aligned for the call */
-	"	movq	%rsp, %rbp\n"
+	ENTER
 	MARK_ASM(XSTR(MARK_BEGIN))
-	"	call	*%rcx\n"
+	CALL
 	MARK_ASM(XSTR(MARK_END))
-	"	popq	%rbp\n"
+	LEAVE
 	"	ret\n"
 	".size bench_marks_call, . - bench_marks_call\n"
-	".type bench_marks_empty, @function\n"
+	".type bench_marks_empty, %function\n"
 	"bench_marks_empty:\n"
 	"	ret\n"
 	".size bench_marks_empty, . - bench_marks_empty\n");

@@ -3,7 +3,7 @@
  */
 
 /*
- * The meter for a guest of an emulator: it counts nothing itself, but marks where a burst call
+ * The meter for an emulator: it counts nothing itself, but marks where a burst call
  * begins and ends, for a plug-in of the emulator that counts (marks.h). Only full bursts are kept.
  */
 #ifndef BENCH_MARKS_H

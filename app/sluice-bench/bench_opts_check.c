@@ -53,7 +53,7 @@ check_mode(const struct bench_opts *opts)
 	const char *bad = NULL;
 
 #ifndef RTE_ARCH_X86
-	if (opts->count_instructions || opts->is_cold) {
+	if ((opts->count_instructions && !opts->use_marks) || opts->is_cold) {
 		fprintf(stderr, "sluice-bench: --instructions and --cold need an x86 CPU\n");
 		return -ENOTSUP;
 	}

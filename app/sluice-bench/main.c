@@ -8,6 +8,7 @@
  * their records and reports. Start reading at measure_row(), then bench_child.c, bench_step.c.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +69,26 @@ reap(pid_t pid)
 	return BENCH_FAILED;
 }
 
+/* Become the measuring process: started anew, so that its memory lies elsewhere each time. An emulator of programs
+ * does not follow an execve, and would count nothing then.
+ */
+static void
+become_child(const struct bench_opts *opts, char **argv)
+{
+	struct bench_opts mine;
+	int argc = 0;
+
+	if (!opts->use_marks) {
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	while (argv[argc] != NULL)
+		argc++;
+	optind = 0; /* getopt begins again */
+	exit(bench_opts_parse(&mine, argc, argv) == 0 ? bench_child_run(&mine, argv[0]) :
+							BENCH_USAGE);
+}
+
 /* One measuring process; its record and blocks into the places given. An exit status. */
 static int
 run_child(char **child_argv, const int fds[2], const struct bench_opts *opts,
@@ -81,8 +102,7 @@ run_child(char **child_argv, const int fds[2], const struct bench_opts *opts,
 	pid = fork();
 	if (pid == 0) {
 		close(fds[0]);
-		execv("/proc/self/exe", child_argv);
-		_exit(127);
+		become_child(opts, child_argv);
 	}
 	measuring_pid = pid;
 	close(fds[1]);

@@ -4,16 +4,26 @@
 
 /*
  * The marks around a burst call that a plug-in of QEMU's emulation (tests/vm/plugin/count.c) knows:
- * a no-operation with a displacement that nothing else has, `nopl MARK | code(%rax)`. Seven bytes,
- * without effect, on every x86-64 CPU. Plain C for both sides: no DPDK, no QEMU.
+ * no-operations with a value that nothing else has, without effect on every CPU.
+ *   x86-64:  nopl MARKS_MAGIC | code(%rax)                   seven bytes
+ *   aarch64: movz xzr, #(MARKS_MAGIC16 | code), lsl #48      four bytes
+ * Plain C for both sides: no DPDK, no QEMU.
  */
 #ifndef MARKS_H
 #define MARKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #define MARKS_OPCODE "\x0f\x1f\x80"
 #define MARKS_OPCODE_LEN 3
 #define MARKS_LEN 7
 #define MARKS_MAGIC 0x534c4300 /* the low byte is the code */
+
+#define MARKS_MOVZ 0xd2e0001fu /* and the value from bit 5 on */
+#define MARKS_MOVZ_LEN 4
+#define MARKS_MAGIC16 0x5300
 
 #define MARK_BEGIN 1  /* counting starts behind it */
 #define MARK_END 2    /* and ends before it */
@@ -22,5 +32,26 @@
 
 #define MARKS_NB_BUCKETS 5 /* one per side and direction, and one of calls that do nothing */
 #define MARKS_EMPTY 4
+
+/** The code of a mark, or -1: that instruction is none. */
+static inline int
+marks_code(const void *insn, size_t len)
+{
+	const char *const bytes = insn;
+	uint32_t value;
+
+	if (len == MARKS_LEN && memcmp(bytes, MARKS_OPCODE, MARKS_OPCODE_LEN) == 0) {
+		memcpy(&value, bytes + MARKS_OPCODE_LEN, sizeof(value));
+		value ^= MARKS_MAGIC;
+	} else if (len == MARKS_MOVZ_LEN) {
+		memcpy(&value, bytes, sizeof(value));
+		value ^= MARKS_MOVZ | MARKS_MAGIC16 << 5;
+		/* What is no part of the code has to be 0, also below it. */
+		value = value >> 5 | value << 27;
+	} else {
+		return -1;
+	}
+	return value <= 0xff ? (int)value : -1;
+}
 
 #endif /* MARKS_H */

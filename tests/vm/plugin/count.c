@@ -3,25 +3,31 @@
  */
 
 /*
- * A plug-in of QEMU's emulation: instructions that a program in the guest executes between two
- * marks (app/sluice-bench/marks.h), and its loads and stores there that reach a device.
+ * A plug-in of QEMU's emulation: instructions that a program executes between two marks
+ * (app/sluice-bench/marks.h), and its loads and stores there that reach a device.
  *
- *   -plugin count.so,out=FILE
+ *   qemu-system-x86_64 -plugin count.so,out=FILE       a program in a guest of one virtual CPU
+ *   qemu-aarch64 -plugin count.so,out=FILE             a program
  *
- * For each report that the guest asks for, one line is added to FILE: a JSON list of the buckets,
+ * For each report that the program asks for, one line is added to FILE: a JSON list of the buckets,
  * each [calls, instructions, MMIO stores, MMIO loads, most MMIO stores of a call].
  *
- * Only code at addresses of user space counts: an interrupt between the marks changes nothing.
- * The instruction counter is one, and QEMU's inline additions are not atomic: one virtual CPU only.
+ * Only code at addresses of user space counts: an interrupt between the marks changes nothing. What a
+ * guest's other threads do on its one CPU would count; of a program, whose threads are virtual CPUs
+ * here, only the thread counts that is between marks. Two at a time end the run.
  */
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <qemu-plugin.h>
 
 #include "../../../app/sluice-bench/marks.h"
 
 #define USER_END (UINT64_C(1) << 47)
+#define NO_CPU UINT_MAX
 
 struct counts {
 	uint64_t insns;
@@ -38,9 +44,9 @@ struct bucket {
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 static FILE *out;
-static struct counts now;   /* since the start */
-static struct counts begin; /* at the begin mark */
-static struct counts last;  /* between the last two marks */
+static unsigned int marked = NO_CPU; /* which is between marks */
+static struct counts now;            /* since its begin mark; nobody else writes */
+static struct counts last;           /* between the last two marks */
 static struct bucket buckets[MARKS_NB_BUCKETS];
 
 static void
@@ -72,17 +78,45 @@ report(void)
 	memset(buckets, 0, sizeof(buckets));
 }
 
+static bool
+is_marked(unsigned int cpu)
+{
+	return __atomic_load_n(&marked, __ATOMIC_RELAXED) == cpu;
+}
+
+static void
+begin(unsigned int cpu)
+{
+	unsigned int nobody = NO_CPU;
+
+	if (!__atomic_compare_exchange_n(
+			    &marked, &nobody, cpu, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		fprintf(stderr, "count: a begin mark between the marks of CPU %u\n", nobody);
+		_exit(EXIT_FAILURE);
+	}
+	memset(&now, 0, sizeof(now));
+}
+
+static void
+end(unsigned int cpu)
+{
+	if (!is_marked(cpu)) {
+		fprintf(stderr, "count: an end mark without a begin mark\n");
+		_exit(EXIT_FAILURE);
+	}
+	last = now;
+	__atomic_store_n(&marked, NO_CPU, __ATOMIC_RELEASE);
+}
+
 static void
 on_mark(unsigned int cpu, void *arg)
 {
 	const uintptr_t code = (uintptr_t)arg;
 
-	(void)cpu;
 	if (code == MARK_BEGIN)
-		begin = now;
+		begin(cpu);
 	else if (code == MARK_END)
-		last = (struct counts){ now.insns - begin.insns, now.stores - begin.stores,
-			now.loads - begin.loads };
+		end(cpu);
 	else if (code == MARK_REPORT)
 		report();
 	else if (code >= MARK_KEEP && code < MARK_KEEP + MARKS_NB_BUCKETS)
@@ -90,32 +124,28 @@ on_mark(unsigned int cpu, void *arg)
 }
 
 static void
+on_insn(unsigned int cpu, void *arg)
+{
+	(void)arg;
+	if (is_marked(cpu))
+		now.insns++;
+}
+
+static void
 on_access(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *arg)
 {
-	const struct qemu_plugin_hwaddr *hwaddr = qemu_plugin_get_hwaddr(info, vaddr);
+	const struct qemu_plugin_hwaddr *hwaddr;
 
-	(void)cpu;
 	(void)arg;
+	if (!is_marked(cpu))
+		return;
+	hwaddr = qemu_plugin_get_hwaddr(info, vaddr);
 	if (hwaddr == NULL || !qemu_plugin_hwaddr_is_io(hwaddr))
 		return;
 	if (qemu_plugin_mem_is_store(info))
 		now.stores++;
 	else
 		now.loads++;
-}
-
-/* The code of a mark, or -1. */
-static int
-mark_of(const struct qemu_plugin_insn *insn)
-{
-	const uint8_t *data = qemu_plugin_insn_data(insn);
-	uint32_t value;
-
-	if (qemu_plugin_insn_size(insn) != MARKS_LEN ||
-			memcmp(data, MARKS_OPCODE, MARKS_OPCODE_LEN) != 0)
-		return -1;
-	memcpy(&value, data + MARKS_OPCODE_LEN, sizeof(value));
-	return (value & ~UINT32_C(0xff)) == MARKS_MAGIC ? (int)(value & 0xff) : -1;
 }
 
 static void
@@ -129,15 +159,15 @@ on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		return;
 	for (i = 0; i < nb; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		const int mark = mark_of(insn);
+		const int mark = marks_code(
+				qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
 
 		if (mark >= 0) {
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark,
 					QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)mark);
 			continue;
 		}
-		qemu_plugin_register_vcpu_insn_exec_inline(
-				insn, QEMU_PLUGIN_INLINE_ADD_U64, &now.insns, 1);
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_insn, QEMU_PLUGIN_CB_NO_REGS, NULL);
 		qemu_plugin_register_vcpu_mem_cb(
 				insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
 	}
@@ -146,7 +176,7 @@ on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 QEMU_PLUGIN_EXPORT int
 qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-	if (!info->system_emulation || info->system.max_vcpus != 1) {
+	if (info->system_emulation && info->system.max_vcpus != 1) {
 		fprintf(stderr, "count: a machine of one CPU is wanted (-smp 1)\n");
 		return -1;
 	}
