@@ -13,13 +13,10 @@ import threading
 import time
 
 import vmimage
+from benchcount import BURST, last_report, plugin, side_of
 from debpkg import Trouble
 from vmqemu import Nic, Vm, negotiated_features
 
-HEADER = os.path.join(vmimage.ROOT, ".sdk", "qemu", "qemu-plugin.h")
-SOURCE = os.path.join(vmimage.ROOT, "tests", "vm", "plugin", "count.c")
-MARKS = os.path.join(vmimage.ROOT, "app", "sluice-bench", "marks.h")
-BURST = 32
 DEADLINE_S = 120
 
 # name: (title, properties of the devices, options of sluice-bench). A device that sleeps for 100 ms after it has
@@ -32,14 +29,6 @@ CASES = {
 }
 
 
-def plugin():
-    """Path of the plug-in"""
-    if not os.path.exists(HEADER):
-        raise Trouble("no %s: run devtools/setup" % os.path.relpath(HEADER, vmimage.ROOT))
-    return vmimage.compiled("count.so", SOURCE, [HEADER, MARKS], "-O2", "-fPIC", "-shared",
-        "-isystem", os.path.dirname(HEADER))
-
-
 class CostGuest:
     """A guest with two devices per case, of which Sluice gets the first and net_virtio the second."""
 
@@ -48,7 +37,7 @@ class CostGuest:
         os.makedirs(folder, exist_ok=True)
         self.counts = os.path.join(folder, "counts")
         self.vm = Vm(folder, list(self.nics.values()), build=build, cpus=1,
-            args=["-plugin", "file=%s,out=%s" % (plugin(), self.counts)])
+            args=plugin(self.counts))
         self.vm.start()
         self.nb_reports = 0
 
@@ -81,35 +70,8 @@ class CostGuest:
         if status:
             raise Trouble("%s in the guest: status %d\n%s" % (shlex.join(command), status,
                 data.decode(errors="replace")))
-        return json.loads(self.vm.check("cat /tmp/out.json")), self.report(), features
-
-    def report(self):
-        with open(self.counts, encoding="ascii") as file:
-            lines = file.read().splitlines()
-        if len(lines) != self.nb_reports + 1:
-            raise Trouble("the plug-in wrote %d reports, %d expected" % (len(lines), self.nb_reports + 1))
         self.nb_reports += 1
-        return json.loads(lines[-1])
-
-
-def side_of(document, buckets, key, number):
-    """Per packet and per burst, of one driver."""
-    empty_calls, empty_insns = buckets[-1][:2]
-    # An empty function's only instruction is its own; the rest comes from the marks.
-    extra = empty_insns // empty_calls - 1
-    if extra != 1 or empty_insns != empty_calls * 2:
-        raise Trouble("%d calls of an empty function count as %d instructions, not 2 each"
-            % (empty_calls, empty_insns))
-    side = dict(document["rows"][0][key])
-    for direction, way in enumerate(("tx", "rx")):
-        calls, insns, stores, loads, most = buckets[2 * number + direction]
-        if calls == 0 or calls != document["rows"][0]["metrics"][way][key]:
-            raise Trouble("%s %s: %d full bursts for the plug-in, %s for sluice-bench" % (key, way, calls,
-                document["rows"][0]["metrics"][way][key]))
-        side[way] = {"bursts": calls, "instructions": (insns - calls * extra) / (calls * BURST),
-            "mmio_writes": stores / (calls * BURST), "mmio_writes_per_burst": stores / calls,
-            "most_mmio_writes": most, "mmio_reads_per_burst": loads / calls}
-    return side
+        return json.loads(self.vm.check("cat /tmp/out.json")), last_report(self.counts, self.nb_reports), features
 
 
 def measure_case(guest, case):

@@ -122,7 +122,7 @@ cross_tree()
 # pytest_part with a front end that is stock testpmd for aarch64; the back end is this machine's.
 cross_pytest_part()
 {
-	export SLUICE_TEST_FRONT="qemu-aarch64-static -L '$AARCH64/root' '$AARCH64/root/usr/bin/dpdk-testpmd'"
+	export SLUICE_TEST_FRONT="qemu-aarch64 -L '$AARCH64/root' '$AARCH64/root/usr/bin/dpdk-testpmd'"
 	pytest_part "$@"
 }
 

@@ -31,7 +31,7 @@ c = {c}
 ar = 'aarch64-linux-gnu-ar'
 strip = 'aarch64-linux-gnu-strip'
 pkgconfig = 'pkg-config'
-exe_wrapper = ['qemu-aarch64-static', '-L', '{sysroot}']
+exe_wrapper = ['qemu-aarch64', '-L', '{sysroot}']
 
 [properties]
 sys_root = '{sysroot}'
@@ -125,7 +125,7 @@ def remove_cross_files():
 def main():
     try:
         need("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
-        need("qemu-aarch64-static", "qemu-user-static")
+        need("qemu-aarch64", "qemu-user")
         os.makedirs(CACHE, exist_ok=True)
         version = installed_version()
         if not is_there(version):

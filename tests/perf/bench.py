@@ -4,8 +4,11 @@
 import collections
 import json
 import os
+import platform
 import re
+import shutil
 import subprocess
+import sys
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("SLUICE_BUILD") or os.path.join(REPO, "build"))
@@ -13,7 +16,26 @@ PLUGIN = os.path.join(BUILD, "drivers", "librte_net_sluice.so")
 BENCH = os.path.join(BUILD, "app", "sluice-bench", "sluice-bench")
 HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 WANTED = 128                # what the default case takes
-WIDTHS = {"Scalar": 64, "AVX2": 256, "AVX512": 512}     # of --simd
+
+sys.path.append(os.path.join(REPO, "devtools", "lib"))
+import benchcount  # noqa: E402 (found by the line above)
+import sysroot  # noqa: E402
+
+
+def machine():
+    """Which the build folder is for, by the ELF header of the plug-in; what is not built is for this one."""
+    try:
+        with open(PLUGIN, "rb") as file:
+            return {62: "x86_64", 183: "aarch64"}[int.from_bytes(file.read(20)[18:], "little")]
+    except FileNotFoundError:
+        return platform.machine()
+
+
+MACHINE = machine()
+# --simd of each instruction set
+WIDTHS = {"x86_64": {"Scalar": 64, "AVX2": 256, "AVX512": 512}, "aarch64": {"Scalar": 64, "NEON": 128}}[MACHINE]
+EMULATOR = "qemu-" + MACHINE
+LIBRARIES = {"x86_64": "/", "aarch64": sysroot.SYSROOT}[MACHINE]
 
 Path = collections.namedtuple("Path", "isa name")
 
@@ -26,10 +48,20 @@ def has_hugepages():
         return False
 
 
-def run(json_path, *options, seconds=60):
-    """One run; the document that it wrote. Fails with the whole output."""
-    command = [os.path.join(REPO, "devtools", "plugin-run"), BENCH, "--json", str(json_path)]
-    command += [] if has_hugepages() else ["--no-huge"]
+def cannot_emulate():
+    """"" or why programs of the build folder cannot be counted in an emulator."""
+    for path in (LIBRARIES, benchcount.HEADER, shutil.which(EMULATOR) or EMULATOR):
+        if not os.path.exists(path):
+            return "no %s: run devtools/setup" % os.path.relpath(path, REPO)
+    return ""
+
+
+def run(json_path, *options, emulated=(), seconds=60):
+    """One run; the document that it wrote. Fails with the whole output. With options of the emulator, in that."""
+    command = [os.path.join(REPO, "devtools", "plugin-run")]
+    command += [EMULATOR, "-cpu", "max", "-L", LIBRARIES, *emulated] if emulated else []
+    command += [BENCH, "--json", str(json_path)]
+    command += [] if has_hugepages() and not emulated else ["--no-huge"]
     command += options
     result = subprocess.run(command, env=dict(os.environ, SLUICE_BUILD=BUILD), timeout=seconds,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
@@ -48,7 +80,7 @@ def plugin_paths():
 
 def cpu_has(isa):
     """Mirrors sluice_path.c."""
+    wanted = {"AVX2": {"avx2"}, "AVX512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}.get(isa, set())
     with open("/proc/cpuinfo", encoding="ascii") as file:
-        flags = re.search(r"^flags\s*:(.*)$", file.read(), re.M).group(1).split()
-    return {"Scalar": True, "AVX2": "avx2" in flags,
-        "AVX512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= set(flags)}[isa]
+        flags = re.search(r"^flags\s*:(.*)$", file.read(), re.M)
+    return wanted <= set(flags.group(1).split() if flags else [])

@@ -4,9 +4,11 @@
 """Instructions per packet of every row of the path tables, and the reference that they are compared with.
 
     tests/perf/instructions.py             measure and print, beside the reference
-    tests/perf/instructions.py --renew     measure and write tests/perf/instructions.json
+    tests/perf/instructions.py --renew     measure and write tests/perf/instructions-*.json
 
-The counts are exact and repeatable (trap flag), for one compiler and one DPDK; the reference names both.
+The counts are exact and repeatable, for one compiler and one DPDK; the reference, one file per machine, names both.
+What is built for x86-64 is counted by the trap flag; for aarch64 by a plug-in of the emulator that runs it
+(devtools/lib/benchcount.py). SLUICE_BUILD names the build folder, and so the machine.
 A row is one configuration of a port: instruction set, ring layout, in_order and mrg_rxbuf, and Rx checksum
 offload (csum). Its two figures are those of one Tx row and one Rx row of the tables. 64 B packets, bursts of 32, queue 256.
 """
@@ -17,8 +19,9 @@ import sys
 import tempfile
 
 import bench
+import benchcount   # found by bench
 
-REFERENCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.json")
+REFERENCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions-%s.json" % bench.MACHINE)
 MAY_GROW = 0.02
 
 # (packed_vq, in_order, mrg_rxbuf, Rx checksum offload). The first two of a layout meet every row of the tables
@@ -42,18 +45,39 @@ def dpdk():
         stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def measure(case, folder):
+def by_trap_flag(json_path, *options):
+    """The document of sluice-bench, and instructions per packet: the lap of the ring that took more."""
+    document = bench.run(json_path, "--instructions", *options)
+    return document, {way: document["rows"][0]["metrics"][way]["a_max"] for way in ("tx", "rx")}
+
+
+def by_plugin(json_path, *options):
+    """The same, of all laps."""
+    counts = json_path + ".counts"
+    document = bench.run(json_path, "--marks", *options, emulated=benchcount.plugin(counts))
+    side = benchcount.side_of(document, benchcount.last_report(counts, 1), "a", 0)
+    return document, {way: round(side[way]["instructions"], 4) for way in ("tx", "rx")}
+
+
+COUNTER = {"x86_64": by_trap_flag, "aarch64": by_plugin}[bench.MACHINE]
+
+
+def cannot_count():
+    """"" or why not."""
+    return bench.cannot_emulate() if COUNTER is by_plugin else ""
+
+
+def measure(case, folder, counter=COUNTER):
     """{"tx": count, "rx": count, "tx_path": ..., "rx_path": ...} of one case."""
     isa, packed, in_order, mrg, csum = CASES[case]
     # net_ring as the other side: the cheapest one to count, and it needs no device.
-    document = bench.run(os.path.join(folder, case.replace(" ", "_") + ".json"), "--instructions",
+    document, found = counter(os.path.join(folder, case.replace(" ", "_") + ".json"),
         "--b", "net_ring", "--simd", str(bench.WIDTHS[isa]), *(["--rx-csum"] if csum else []),
         "--a-args", "packed_vq=%d,in_order=%d,mrg_rxbuf=%d" % (packed, in_order, mrg))
     row = document["rows"][0]
     assert row["complete"], row
-    side, metrics = row["a"], row["metrics"]
+    side = row["a"]
     assert side["sent"] == side["seen"] and side["produced"] == side["received"], side
-    found = {way: metrics[way]["a_max"] for way in ("tx", "rx")}
     for way in ("tx", "rx"):
         name = side[way + "_mode"].split()
         assert name[:2] == ["Sluice", isa], "%s: the port took the path '%s'" % (case, side[way + "_mode"])
@@ -75,6 +99,9 @@ def main():
     renew = sys.argv[1:] == ["--renew"]
     if sys.argv[1:] and not renew:
         sys.exit(__doc__)
+    why = cannot_count()
+    if why:
+        sys.exit(why)
     try:
         old = reference()["cases"]
     except (OSError, ValueError, KeyError):

@@ -6,13 +6,14 @@ import os
 
 import pytest
 
+import benchcount
 import benchguest
 import cost
 import instructions
 from guest import BUILD
 
 pytestmark = [pytest.mark.sluice,
-    pytest.mark.skipif(not os.path.exists(benchguest.HEADER), reason="no qemu-plugin.h: run devtools/setup")]
+    pytest.mark.skipif(not os.path.exists(benchcount.HEADER), reason="no qemu-plugin.h: run devtools/setup")]
 # Of 64 B packets in bursts of 32, as doc/perf.md promises.
 MOST = {"tx": 65, "rx": 45}
 MOST_RINGS_ASLEEP = 0.5
