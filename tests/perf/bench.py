@@ -35,6 +35,7 @@ MACHINE = machine()
 # --simd of each instruction set
 WIDTHS = {"x86_64": {"Scalar": 64, "AVX2": 256, "AVX512": 512}, "aarch64": {"Scalar": 64, "NEON": 128}}[MACHINE]
 EMULATOR = "qemu-" + MACHINE
+COMPILER = {"x86_64": [os.environ.get("CC", "cc").split()[0]], "aarch64": sysroot.COMPILERS["gcc"]}[MACHINE]
 LIBRARIES = {"x86_64": "/", "aarch64": sysroot.SYSROOT}[MACHINE]
 
 Path = collections.namedtuple("Path", "isa name")
@@ -52,16 +53,19 @@ def cannot_emulate():
     """"" or why programs of the build folder cannot be counted in an emulator."""
     for path in (LIBRARIES, benchcount.HEADER, shutil.which(EMULATOR) or EMULATOR):
         if not os.path.exists(path):
-            return "no %s: run devtools/setup" % os.path.relpath(path, REPO)
+            return "no %s: run devtools/setup" % path.replace(REPO + os.sep, "")
     return ""
 
 
-def run(json_path, *options, emulated=(), seconds=60):
-    """One run; the document that it wrote. Fails with the whole output. With options of the emulator, in that."""
-    command = [os.path.join(REPO, "devtools", "plugin-run")]
-    command += [EMULATOR, "-cpu", "max", "-L", LIBRARIES, *emulated] if emulated else []
-    command += [BENCH, "--json", str(json_path)]
-    command += [] if has_hugepages() and not emulated else ["--no-huge"]
+def emulator(counts):
+    """What runs a program of the build folder, and counts between its marks into a file."""
+    return [EMULATOR, "-cpu", "max", "-L", LIBRARIES, *benchcount.plugin(counts)]
+
+
+def run(json_path, *options, in_front=(), seconds=60):
+    """One run; the document that it wrote. Fails with the whole output."""
+    command = [os.path.join(REPO, "devtools", "plugin-run"), *in_front, BENCH, "--json", str(json_path)]
+    command += [] if has_hugepages() and not in_front else ["--no-huge"]
     command += options
     result = subprocess.run(command, env=dict(os.environ, SLUICE_BUILD=BUILD), timeout=seconds,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

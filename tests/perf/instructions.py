@@ -54,7 +54,7 @@ def by_trap_flag(json_path, *options):
 def by_plugin(json_path, *options):
     """The same, of all laps."""
     counts = json_path + ".counts"
-    document = bench.run(json_path, "--marks", *options, emulated=benchcount.plugin(counts))
+    document = bench.run(json_path, "--marks", *options, in_front=bench.emulator(counts))
     side = benchcount.side_of(document, benchcount.last_report(counts, 1), "a", 0)
     return document, {way: round(side[way]["instructions"], 4) for way in ("tx", "rx")}
 

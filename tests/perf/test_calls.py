@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """No indirect call in the body of a burst function: calls.py says what counts."""
-import os
 import subprocess
 
 import pytest
 
 import bench
 import calls
-
-COMPILER = {"x86_64": [os.environ.get("CC", "cc").split()[0]],
-    "aarch64": bench.sysroot.COMPILERS["gcc"]}[bench.MACHINE]
 
 # What the rule must allow: the shape of DPDK's mempool inlines, and a switch.
 ALLOWED = {
@@ -60,7 +56,7 @@ REFUSED = {
 def compiled(folder, code):
     source, library = folder / "x.c", folder / "x.so"
     source.write_text(code)
-    subprocess.run([*COMPILER, "-O2", "-fPIC", "-shared", "-o", library, source], check=True)
+    subprocess.run([*bench.COMPILER, "-O2", "-fPIC", "-shared", "-o", library, source], check=True)
     return str(library)
 
 
