@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench_slice.h"
 #include "null_dev.h"
 
 /* The third side is a second instance of A, for the control. */
@@ -101,6 +102,7 @@ struct bench_case {
 struct bench_sample {
 	double value[BENCH_METRICS];
 	double idle[BENCH_METRICS]; /* share of its time in which the device found no work */
+	struct bench_pauses pauses; /* latency */
 	bool is_disturbed;          /* the core was taken away meanwhile */
 };
 
@@ -111,6 +113,7 @@ struct bench_block {
 	double control_a[BENCH_METRICS];
 	double control_c[BENCH_METRICS];
 	double idle[2][BENCH_METRICS]; /* the device's, with A and with B */
+	struct bench_pauses pauses[2]; /* latency: met by A and by B */
 	double line; /* TSC cycles of a cache line to the device's core and back, if it has one */
 	uint32_t nb_disturbed; /* windows of these eight */
 	uint32_t nb_redone;    /* blocks thrown away before this one, as disturbed */
@@ -142,7 +145,7 @@ struct bench_result {
 	struct bench_side_info side[NB_SIDES];
 };
 
-#define BENCH_MAGIC 0x51b3c003u
+#define BENCH_MAGIC 0x51b3c004u
 
 /* Instructions are exact: no control is needed. */
 static inline unsigned int

@@ -69,10 +69,7 @@ prepare(struct bench_port *ports, const struct bench_opts *opts)
 		if (ret != 0)
 			return ret;
 	}
-	ret = bench_device_start(opts->device_core);
-	if (ret == 0 && opts->mode == MODE_LATENCY)
-		ret = bench_latency_calibrate(ports, NB_SIDES, opts);
-	return ret;
+	return bench_device_start(opts->device_core);
 }
 
 static int
@@ -178,6 +175,7 @@ measure_pair(struct bench_port *x, struct bench_port *y, const struct bench_opts
 			mean[order[i]].value[k] += one.value[k] / 2;
 			mean[order[i]].idle[k] += one.idle[k] / 2;
 		}
+		bench_pauses_add(&mean[order[i]].pauses, &one.pauses);
 		*nb_disturbed += one.is_disturbed;
 	}
 	return ret;
@@ -192,6 +190,12 @@ measure_block(struct bench_port *ports, const struct bench_opts *opts, struct be
 	block->nb_disturbed = 0;
 	if (bench_mode_info(opts->mode)->has_device_thread)
 		ret = bench_device_line(&ports[SIDE_A], &block->line);
+	if (ret == 0 && opts->mode == MODE_LATENCY) {
+		bool is_disturbed = false;
+
+		ret = bench_latency_calibrate(ports, NB_SIDES, opts, &is_disturbed);
+		block->nb_disturbed += is_disturbed;
+	}
 	if (ret == 0)
 		ret = measure_pair(&ports[SIDE_A], &ports[SIDE_B], opts, ab, &block->nb_disturbed);
 	if (ret == 0)
@@ -204,6 +208,8 @@ measure_block(struct bench_port *ports, const struct bench_opts *opts, struct be
 	memcpy(block->control_c, ac[1].value, sizeof(block->control_c));
 	memcpy(block->idle[SIDE_A], ab[0].idle, sizeof(block->idle[SIDE_A]));
 	memcpy(block->idle[SIDE_B], ab[1].idle, sizeof(block->idle[SIDE_B]));
+	block->pauses[SIDE_A] = ab[0].pauses;
+	block->pauses[SIDE_B] = ab[1].pauses;
 	return 0;
 }
 

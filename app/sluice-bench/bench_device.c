@@ -31,6 +31,7 @@ static struct {
 	/* written by the measuring thread */
 	enum bench_job want __rte_cache_aligned;
 	struct bench_port *port;
+	uint64_t pause; /* cycles of a poll that are one */
 	bool is_started;
 	pthread_t thread;
 	uint32_t line __rte_cache_aligned;
@@ -64,7 +65,7 @@ serve(struct bench_port *port, enum bench_job job)
 	const uint32_t frame_len = port->frame_len;
 	const int slot = port->slot;
 	const uint64_t start = rte_rdtsc();
-	const uint64_t gap = bench_gap_cycles();
+	const uint64_t pause = device.pause;
 	uint64_t idle = 0, nb_pauses = 0, last = start, now;
 
 	null_server_enter(slot);
@@ -81,12 +82,13 @@ serve(struct bench_port *port, enum bench_job job)
 		now = rte_rdtsc();
 		if (nb == 0)
 			idle += now - last;
-		nb_pauses += now - last > gap;
+		nb_pauses += now - last > pause;
 		last = now;
 		__atomic_store_n(&device.clock.idle, idle, __ATOMIC_RELAXED);
 		__atomic_store_n(&device.clock.all, now - start, __ATOMIC_RELAXED);
 		__atomic_store_n(&device.clock.nb_pauses, nb_pauses, __ATOMIC_RELAXED);
-		__atomic_store_n(&device.clock.last, now, __ATOMIC_RELAXED);
+		/* release: who reads this time sees all that was counted up to it */
+		__atomic_store_n(&device.clock.last, now, __ATOMIC_RELEASE);
 	}
 	null_server_leave(slot);
 }
@@ -169,6 +171,7 @@ bench_device_serve(struct bench_port *port, enum bench_job job)
 	if (ret != 0)
 		return ret;
 	device.port = port;
+	device.pause = job == JOB_ECHO ? bench_stall_cycles() : bench_gap_cycles();
 	__atomic_store_n(&device.want, job, __ATOMIC_RELEASE);
 	return wait_until(job);
 }
@@ -176,22 +179,14 @@ bench_device_serve(struct bench_port *port, enum bench_job job)
 struct bench_clock
 bench_device_clock(void)
 {
-	return (struct bench_clock){
-		.idle = __atomic_load_n(&device.clock.idle, __ATOMIC_RELAXED),
-		.all = __atomic_load_n(&device.clock.all, __ATOMIC_RELAXED),
-		.nb_pauses = __atomic_load_n(&device.clock.nb_pauses, __ATOMIC_RELAXED),
-		.last = __atomic_load_n(&device.clock.last, __ATOMIC_RELAXED),
-	};
-}
+	struct bench_clock clock;
 
-double
-bench_device_idle(struct bench_clock since)
-{
-	const struct bench_clock now = bench_device_clock();
-
-	if (now.all == since.all)
-		return 0;
-	return (double)(now.idle - since.idle) / (now.all - since.all);
+	/* this first: a pause that is over by then has been counted */
+	clock.last = __atomic_load_n(&device.clock.last, __ATOMIC_ACQUIRE);
+	clock.idle = __atomic_load_n(&device.clock.idle, __ATOMIC_RELAXED);
+	clock.all = __atomic_load_n(&device.clock.all, __ATOMIC_RELAXED);
+	clock.nb_pauses = __atomic_load_n(&device.clock.nb_pauses, __ATOMIC_RELAXED);
+	return clock;
 }
 
 bool
@@ -201,7 +196,7 @@ bench_device_paused(struct bench_clock since)
 
 	/* signed: the thread may have gone on since the clock was read */
 	return now.nb_pauses != since.nb_pauses ||
-			(int64_t)(rte_rdtsc() - now.last) > (int64_t)bench_gap_cycles();
+			(int64_t)(rte_rdtsc() - now.last) > (int64_t)device.pause;
 }
 
 int

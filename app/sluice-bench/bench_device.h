@@ -33,11 +33,22 @@ bench_gap_cycles(void)
 	return BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
 }
 
+/* What the application does between two driver calls, and what the device does for a burst, takes two microseconds at
+ * most. A timer's interrupt of a virtual machine takes 10 to 30.
+ */
+#define BENCH_STALL_US 10
+
+static inline uint64_t
+bench_stall_cycles(void)
+{
+	return BENCH_STALL_US * (rte_get_tsc_hz() / 1000000);
+}
+
 /* TSC cycles since the thread began to serve. */
 struct bench_clock {
 	uint64_t idle; /* in polls that found nothing to do */
 	uint64_t all;
-	uint64_t nb_pauses; /* that were longer than BENCH_GAP_US */
+	uint64_t nb_pauses; /* that were longer than the job allows */
 	uint64_t last;      /* TSC at the end of the last poll */
 };
 
@@ -49,10 +60,9 @@ int bench_device_serve(struct bench_port *port, enum bench_job job);
 
 struct bench_clock bench_device_clock(void);
 
-/** Share of idle time since `since`. */
-double bench_device_idle(struct bench_clock since);
-
-/** Was its core given to somebody else at any time since `since`, or is it now? */
+/** Was its core given to somebody else at any time since `since`, or is it now? With JOB_ECHO a pause is longer than
+ * BENCH_STALL_US, with the others longer than BENCH_GAP_US.
+ */
 bool bench_device_paused(struct bench_clock since);
 
 /** How long a cache line takes to the device's core and back: the median of many times. 0 or -errno. */

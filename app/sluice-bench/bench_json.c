@@ -158,6 +158,22 @@ put_instructions(FILE *f, const struct bench_row *row, const struct bench_opts *
 }
 
 static void
+put_pauses(FILE *f, const struct bench_row *row)
+{
+	static const char *const keys[NB_WHERE] = {
+		[BETWEEN_CALLS] = "pauses_between_calls_per_s",
+		[WITHIN_CALLS] = "pauses_within_calls_per_s",
+	};
+	const uint64_t hz = row->results[0].tsc_hz;
+	unsigned int i;
+
+	for (i = 0; i < NB_WHERE; i++)
+		fprintf(f, "      \"%s\": [%.1f, %.1f],\n", keys[i],
+				bench_pauses_rate(&row->pauses[SIDE_A], i, hz),
+				bench_pauses_rate(&row->pauses[SIDE_B], i, hz));
+}
+
+static void
 put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 {
 	const char *remark;
@@ -187,6 +203,8 @@ put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 	if (bench_mode_info(opts->mode)->has_device_thread)
 		fprintf(f, "      \"line_cycles\": [%.0f, %.0f, %.0f],\n", row->line_min,
 				row->line_median, row->line_max);
+	if (opts->mode == MODE_LATENCY)
+		put_pauses(f, row);
 	put_side(f, "a", &row->results[0].side[SIDE_A]);
 	put_side(f, "b", &row->results[0].side[SIDE_B]);
 	fputs("      \"metrics\": {\n", f);

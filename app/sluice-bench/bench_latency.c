@@ -4,8 +4,10 @@
 
 /*
  * A late burst keeps its planned time in the stamp, so what a slow driver call delays is seen in
- * all packets behind it. Only when the core was taken away (BENCH_GAP_US) the plan starts anew,
- * and the window counts as disturbed. Both stamps are of one core.
+ * all packets behind it. Both stamps are of one core.
+ *
+ * A window is made of slices (bench_slice.h). Each begins with an empty pipe and a new plan, so nothing that a pause
+ * delayed reaches into the next one.
  */
 #include "bench_latency.h"
 
@@ -19,79 +21,42 @@
 
 #include "bench_app.h"
 #include "bench_packets.h"
-#include "bench_cross.h"
+#include "bench_slice.h"
 
 #define STAMP_OFFSET 48 /* behind the headers of a frame of 60 bytes */
 #define DRAIN_US 200    /* without an answer: all have come */
-#define MAX_TRIES 5     /* windows, of which the median tells the highest rate */
-#define MAX_STALE 64    /* packets that a vector receive function may keep back */
-#define SUB_BITS 8
-#define SUB_BINS (1u << SUB_BITS)
-#define NB_BINS ((64 - SUB_BITS + 1) * SUB_BINS)
-
-struct hist {
-	uint64_t nb;
-	uint64_t worst;
-	uint32_t bin[NB_BINS];
-};
+#define PAUSE_US 20     /* the same between slices, where the device is known to work */
+#define LEAD_US 100
+#define SLICE_US 500
+#define STRETCH 4     /* a window may take so many times its slices to find some without a pause */
+#define WARM_SLICES 2 /* of a window, not counted: the device's core has just been woken */
+#define CALIBRATE_MS 5
+#define MAX_TRIES 5 /* windows in which nothing came back */
 
 struct run {
 	struct bench_port *port;
 	const struct bench_opts *opts;
 	uint64_t interval;      /* 0: as fast as the answers come */
 	uint64_t max_in_flight; /* 0: no limit */
-	uint64_t start;
-	uint64_t longest; /* pause of the loop */
-	uint64_t echoed;  /* while bursts left */
-	uint64_t stale;   /* with a stamp that is not of this window */
-	struct hist trip;
-	struct hist call;
+	uint64_t begin;
+	uint64_t stale; /* with a stamp that is not of this window */
+	uint64_t idle;  /* of the device, and the time that it belongs to */
+	uint64_t all;
+	struct bench_slice slice;
+	struct bench_tally window;
 };
 
 static double max_pps;
 
-/* SUB_BINS bins for each power of two: a bin is 0.4 % wide, from 1 cycle to for ever. */
-static unsigned int
-bin_of(uint64_t cycles)
+/* A driver call, with what lies before it. */
+static uint16_t
+call(struct run *r, enum bench_dir dir, struct rte_mbuf **pkts, uint16_t nb)
 {
-	unsigned int shift;
+	const uint64_t before = rte_rdtsc();
+	const uint16_t done = r->port->fn[dir](r->port->queue[0][dir], pkts, nb);
 
-	if (cycles < SUB_BINS)
-		return cycles;
-	shift = 63 - __builtin_clzll(cycles) - SUB_BITS;
-	return shift * SUB_BINS + (cycles >> shift);
-}
-
-static double
-middle_of(unsigned int bin)
-{
-	const unsigned int shift = bin < SUB_BINS ? 0 : bin / SUB_BINS - 1;
-
-	return ((bin - shift * SUB_BINS) + 0.5) * (double)(UINT64_C(1) << shift);
-}
-
-static void
-hist_add(struct hist *h, uint64_t cycles)
-{
-	h->bin[bin_of(cycles)]++;
-	h->nb++;
-	h->worst = RTE_MAX(h->worst, cycles);
-}
-
-/* Microseconds below which `share` of all are. */
-static double
-hist_percentile(const struct hist *h, double share)
-{
-	const uint64_t want = share * h->nb;
-	uint64_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < NB_BINS - 1; i++) {
-		sum += h->bin[i];
-		if (sum > want)
-			break;
-	}
-	return middle_of(i) * 1e6 / rte_get_tsc_hz();
+	bench_slice_call(&r->slice, before, rte_rdtsc(), dir == DIR_TX || done != 0);
+	return done;
 }
 
 static int
@@ -99,8 +64,7 @@ send_burst(struct run *r, uint64_t stamp)
 {
 	struct rte_mbuf *pkts[BENCH_MAX_BURST];
 	const uint16_t nb = r->opts->bursts.v[0];
-	uint64_t before;
-	uint16_t i, sent;
+	uint16_t i;
 	int ret = bench_packets_build(r->port, r->opts, pkts);
 
 	if (ret != 0)
@@ -108,11 +72,8 @@ send_burst(struct run *r, uint64_t stamp)
 	for (i = 0; i < nb; i++)
 		memcpy(rte_pktmbuf_mtod_offset(pkts[i], void *, STAMP_OFFSET), &stamp,
 				sizeof(stamp));
-	before = rte_rdtsc();
-	sent = r->port->fn[DIR_TX](r->port->queue[0][DIR_TX], pkts, nb);
-	hist_add(&r->call, rte_rdtsc() - before);
 	r->port->bursts++;
-	return bench_app_sent(r->port, pkts, nb, sent);
+	return bench_app_sent(r->port, pkts, nb, call(r, DIR_TX, pkts, nb));
 }
 
 /* Packets, or -errno. */
@@ -120,24 +81,21 @@ static int
 receive_burst(struct run *r)
 {
 	struct rte_mbuf *pkts[BENCH_MAX_BURST];
-	const uint64_t before = rte_rdtsc();
-	const uint16_t got = r->port->fn[DIR_RX](
-			r->port->queue[0][DIR_RX], pkts, r->opts->bursts.v[0]);
-	const uint64_t after = rte_rdtsc();
+	const uint16_t got = call(r, DIR_RX, pkts, r->opts->bursts.v[0]);
+	const uint64_t now = r->slice.last;
 	uint64_t stamp;
 	uint16_t i;
 	int ret;
 
 	if (got == 0)
 		return 0;
-	hist_add(&r->call, after - before);
 	for (i = 0; i < got; i++) {
 		memcpy(&stamp, rte_pktmbuf_mtod_offset(pkts[i], void *, STAMP_OFFSET),
 				sizeof(stamp));
-		if (stamp > after || stamp < r->start)
+		if (stamp > now || stamp < r->begin)
 			r->stale++;
 		else
-			hist_add(&r->trip, after - stamp);
+			bench_slice_packet(&r->slice, stamp, now);
 	}
 	ret = bench_app_received(r->port, 0, pkts, got);
 	if (ret == 0 && r->stale != 0) {
@@ -150,27 +108,40 @@ receive_burst(struct run *r)
 	return ret != 0 ? ret : got;
 }
 
-/* Send for `cycles`, as planned. */
+/* Receive what is under way, until nothing has come for `quiet_us`. */
 static int
-run_loop(struct run *r, uint64_t cycles)
+run_drain(struct run *r, unsigned int quiet_us)
 {
-	const uint64_t gap = bench_gap_cycles();
-	const uint64_t before = bench_port_received(r->port), sent_before = r->port->sent;
-	uint64_t now, last, plan;
+	const uint64_t quiet = quiet_us * (rte_get_tsc_hz() / 1000000);
+	uint64_t last = rte_rdtsc();
 	int ret = 0;
 
-	now = last = plan = r->start = rte_rdtsc();
-	while (ret >= 0 && now - r->start < cycles) {
-		r->longest = RTE_MAX(r->longest, now - last);
-		if (now - last > gap)
-			plan = now;
-		last = now;
+	r->slice.last = 0; /* what was done since the last call is no pause */
+	while (ret >= 0 && rte_rdtsc() - last < quiet) {
 		ret = receive_burst(r);
-		r->echoed = bench_port_received(r->port) - before;
+		if (ret > 0)
+			last = rte_rdtsc();
+	}
+	return RTE_MIN(ret, 0);
+}
+
+/* Send as planned; the pipe is empty. */
+static int
+run_slice(struct run *r)
+{
+	const struct bench_port *port = r->port;
+	const uint64_t received = bench_port_received(port), sent = port->sent;
+	uint64_t now = rte_rdtsc(), plan = now;
+	int ret = 0;
+
+	bench_slice_begin(&r->slice, now);
+	while (ret >= 0 && bench_slice_lasts(&r->slice, now)) {
+		uint64_t in_flight;
+
+		ret = receive_burst(r);
+		in_flight = port->sent - sent - (bench_port_received(port) - received);
 		if (ret >= 0 && now >= plan &&
-				(r->max_in_flight == 0 ||
-						r->port->sent - sent_before - r->echoed <
-								r->max_in_flight)) {
+				(r->max_in_flight == 0 || in_flight < r->max_in_flight)) {
 			ret = send_burst(r, r->interval != 0 ? plan : now);
 			plan += r->interval;
 		}
@@ -179,20 +150,35 @@ run_loop(struct run *r, uint64_t cycles)
 	return RTE_MIN(ret, 0);
 }
 
-/* The answers that are still under way, timed as the others. */
+/* Slices until there are enough in which neither core paused. */
 static int
-run_drain(struct run *r)
+run_slices(struct run *r, unsigned int nb_wanted)
 {
-	const uint64_t quiet = DRAIN_US * (rte_get_tsc_hz() / 1000000);
-	uint64_t last = rte_rdtsc();
+	unsigned int i;
 	int ret = 0;
 
-	while (ret >= 0 && rte_rdtsc() - last < quiet) {
-		ret = receive_burst(r);
-		if (ret > 0)
-			last = rte_rdtsc();
+	for (i = 0; i < WARM_SLICES && ret == 0; i++)
+		ret = run_slice(r);
+	for (i = 0; i < STRETCH * nb_wanted && r->window.nb < nb_wanted && ret == 0; i++) {
+		struct bench_clock before, after;
+		bool is_paused;
+
+		ret = run_drain(r, PAUSE_US);
+		before = bench_device_clock();
+		if (ret == 0)
+			ret = run_slice(r);
+		is_paused = r->slice.is_paused || bench_device_paused(before);
+		/* when there is no other, one is better than none: the window is disturbed anyhow */
+		if (is_paused &&
+				(r->window.nb != 0 || r->slice.got.trip.nb == 0 ||
+						i < (STRETCH - 1) * nb_wanted))
+			continue;
+		after = bench_device_clock();
+		r->idle += after.idle - before.idle;
+		r->all += after.all - before.all;
+		bench_slice_keep(&r->slice, &r->window);
 	}
-	return RTE_MIN(ret, 0);
+	return ret;
 }
 
 /* What came too late for that, untimed; so that no window gets answers to another one. */
@@ -206,75 +192,83 @@ settle(struct run *r)
 	return ret != 0 ? ret : bench_app_drain(r->port, r->opts);
 }
 
+/* A window of `ms`; -EAGAIN: nothing moved. */
 static int
-run_echo(struct run *r, double *idle)
+run_echo(struct run *r, unsigned int ms, bool *is_disturbed)
 {
-	const uint64_t ms = rte_get_tsc_hz() / 1000;
-	struct bench_clock clock;
+	const unsigned int nb_wanted = ms * 1000 / SLICE_US;
 	int ret, rest;
 
 	ret = bench_device_serve(r->port, JOB_ECHO);
-	clock = bench_device_clock();
 	if (ret == 0)
-		ret = run_loop(r, r->opts->window_ms * ms);
-	*idle = bench_device_idle(clock);
+		ret = run_slices(r, nb_wanted);
 	if (ret == 0)
-		ret = run_drain(r);
+		ret = run_drain(r, DRAIN_US);
 	rest = bench_device_rest();
 	if (ret == 0 && rest == 0)
 		ret = settle(r);
 	if (ret == 0)
 		ret = rest;
-	return ret == 0 && r->echoed == 0 ? -EAGAIN : ret;
+	*is_disturbed |= r->window.nb < nb_wanted;
+	return ret == 0 && r->window.trip.nb == 0 ? -EAGAIN : ret;
 }
 
 static void
 run_init(struct run *r, struct bench_port *port, const struct bench_opts *opts)
 {
+	const uint64_t us = rte_get_tsc_hz() / 1000000;
+
 	memset(r, 0, sizeof(*r));
 	r->port = port;
 	r->opts = opts;
+	r->begin = rte_rdtsc();
+	r->slice.conf = (struct bench_slice_conf){
+		.lead = LEAD_US * us,
+		.len = SLICE_US * us,
+		.stall = bench_stall_cycles(),
+		.gap = bench_gap_cycles(),
+	};
 }
 
-/* Packets per second that a port and the device can echo: as fast as the answers come, in the best of
- * a few windows, because others can only take from it.
- */
+static double
+pps_of(const struct run *r)
+{
+	return r->window.echoed * 1e6 / SLICE_US / RTE_MAX(r->window.nb, 1u);
+}
+
+/* Packets per second that a port and the device can echo: as fast as the answers come. */
 static int
-measure_max(struct bench_port *port, const struct bench_opts *opts, double *pps)
+measure_max(struct bench_port *port, const struct bench_opts *opts, double *pps, bool *is_disturbed)
 {
 	static struct run r;
 	unsigned int i;
-	int ret = 0;
+	int ret = -EAGAIN;
 
-	*pps = 0;
-	for (i = 0; i < MAX_TRIES && (ret == 0 || ret == -EAGAIN); i++) {
-		double idle;
-
+	for (i = 0; i < MAX_TRIES && ret == -EAGAIN; i++) {
 		run_init(&r, port, opts);
 		r.max_in_flight = RTE_MAX(opts->queues.v[0] / 2, opts->bursts.v[0]);
-		ret = run_echo(&r, &idle);
-		*pps = RTE_MAX(*pps, r.echoed * 1e3 / opts->window_ms);
+		ret = run_echo(&r, CALIBRATE_MS, is_disturbed);
 	}
-	if (ret != 0 && ret != -EAGAIN)
-		return ret;
-	if (*pps != 0)
-		return 0;
-	fprintf(stderr, "sluice-bench: %s: nothing came back in %d windows of %u ms\n", port->name,
-			MAX_TRIES, opts->window_ms);
-	return -EIO;
+	if (ret == -EAGAIN)
+		fprintf(stderr, "sluice-bench: %s: nothing came back in %d windows of %d ms\n",
+				port->name, MAX_TRIES, CALIBRATE_MS);
+	*pps = pps_of(&r);
+	return ret;
 }
 
 int
-bench_latency_calibrate(struct bench_port *ports, unsigned int nb, const struct bench_opts *opts)
+bench_latency_calibrate(struct bench_port *ports, unsigned int nb, const struct bench_opts *opts,
+		bool *is_disturbed)
 {
 	unsigned int i;
 	int ret = 0;
 
+	max_pps = 0;
 	for (i = 0; i < nb && ret == 0; i++) {
 		double pps;
 
-		ret = measure_max(&ports[i], opts, &pps);
-		if (ret == 0 && (max_pps == 0 || pps < max_pps))
+		ret = measure_max(&ports[i], opts, &pps, is_disturbed);
+		if (max_pps == 0 || pps < max_pps)
 			max_pps = pps;
 	}
 	return ret;
@@ -287,23 +281,22 @@ bench_latency_window(
 	static struct run r;
 	const double pps = max_pps * opts->loads.v[0] / 100;
 	const double us = 1e6 / rte_get_tsc_hz();
-	double idle;
 	unsigned int i;
 	int ret;
 
 	run_init(&r, port, opts);
 	r.interval = rte_get_tsc_hz() * opts->bursts.v[0] / pps;
-	ret = run_echo(&r, &idle);
+	ret = run_echo(&r, opts->window_ms, &out->is_disturbed);
 	if (ret != 0)
 		return ret;
-	out->value[0] = hist_percentile(&r.trip, 0.50);
-	out->value[1] = hist_percentile(&r.trip, 0.99);
-	out->value[2] = hist_percentile(&r.trip, 0.999);
-	out->value[3] = hist_percentile(&r.call, 0.999);
-	out->value[4] = r.call.worst * us;
-	out->value[5] = r.echoed * 1e3 / opts->window_ms / 1e6;
+	out->value[0] = bench_hist_percentile(&r.window.trip, 0.50) * us;
+	out->value[1] = bench_hist_percentile(&r.window.trip, 0.99) * us;
+	out->value[2] = bench_hist_percentile(&r.window.trip, 0.999) * us;
+	out->value[3] = bench_hist_percentile(&r.window.call, 0.999) * us;
+	out->value[4] = r.window.call.worst * us;
+	out->value[5] = pps_of(&r) / 1e6;
 	for (i = 0; i < BENCH_METRICS; i++)
-		out->idle[i] = idle;
-	out->is_disturbed = r.longest > bench_gap_cycles();
+		out->idle[i] = (double)r.idle / RTE_MAX(r.all, UINT64_C(1));
+	out->pauses = r.slice.pauses;
 	return 0;
 }

@@ -11,11 +11,11 @@
 
 #include "bench_device.h"
 
-/** Find the rate that the slowest of the ports can echo; the loads are percents of it.
+/** Find the rate that the slowest of the ports can echo now; the loads are percents of it.
  * 0 or -errno with the reason on stderr.
  */
-int bench_latency_calibrate(
-		struct bench_port *ports, unsigned int nb, const struct bench_opts *opts);
+int bench_latency_calibrate(struct bench_port *ports, unsigned int nb,
+		const struct bench_opts *opts, bool *is_disturbed);
 
 /** One window: percentiles in microseconds, and the rate echoed. -EAGAIN: nothing moved. */
 int bench_latency_window(

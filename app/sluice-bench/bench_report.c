@@ -17,6 +17,7 @@
 
 #include <rte_version.h>
 
+#include "bench_device.h"
 #include "bench_features.h"
 #include "bench_metric.h"
 #include "bench_opts.h"
@@ -112,6 +113,8 @@ bench_row_estimate(struct bench_row *row, const struct bench_opts *opts)
 	for (i = 0; i < nb && !opts->count_instructions; i++) {
 		row->nb_disturbed += row->blocks[i].nb_disturbed != 0;
 		row->nb_redone += row->blocks[i].nb_redone;
+		bench_pauses_add(&row->pauses[SIDE_A], &row->blocks[i].pauses[SIDE_A]);
+		bench_pauses_add(&row->pauses[SIDE_B], &row->blocks[i].pauses[SIDE_B]);
 	}
 	free(x);
 	return 0;
@@ -283,6 +286,23 @@ report_metric(const struct bench_row *row, const struct bench_opts *opts, unsign
 			bench_device_limits(row, opts, k) ? "  <- DEVICE LIMIT" : "");
 }
 
+/* What the tail of a side's calls is to be compared with: the same core without its driver. */
+static void
+report_pauses(const struct bench_row *row)
+{
+	double rate[2][NB_WHERE];
+	unsigned int side, where;
+
+	for (side = SIDE_A; side <= SIDE_B; side++)
+		for (where = 0; where < NB_WHERE; where++)
+			rate[side][where] = bench_pauses_rate(
+					&row->pauses[side], where, row->results[0].tsc_hz);
+	printf("  longer than %d us, times in a second of it, A / B: between the calls %.0f / %.0f (left "
+	       "out), driver calls %.0f / %.0f (up to %d us in the figures)\n",
+			BENCH_STALL_US, rate[SIDE_A][BETWEEN_CALLS], rate[SIDE_B][BETWEEN_CALLS],
+			rate[SIDE_A][WITHIN_CALLS], rate[SIDE_B][WITHIN_CALLS], BENCH_GAP_US);
+}
+
 static void
 report_measured(const struct bench_row *row, const struct bench_opts *opts)
 {
@@ -308,6 +328,8 @@ report_measured(const struct bench_row *row, const struct bench_opts *opts)
 	if (bench_mode_info(opts->mode)->has_device_thread)
 		printf("  a cache line to the device's core and back: %.0f TSC cycles (%.0f to %.0f)\n",
 				row->line_median, row->line_min, row->line_max);
+	if (opts->mode == MODE_LATENCY)
+		report_pauses(row);
 	if (row->nb_redone + row->nb_disturbed != 0)
 		printf("  NOTE: %s%u of %u blocks with a pause of the core, after %u were done "
 		       "again for that\n",

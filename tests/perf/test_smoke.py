@@ -64,6 +64,9 @@ def test_mode(tmp_path, name):
             assert 0 < side["produced"] == side["received"], side
             if mode == "latency":
                 assert side["produced"] + side["not_echoed"] >= side["sent"], side
+        if mode == "latency":
+            for key in ("pauses_between_calls_per_s", "pauses_within_calls_per_s"):
+                assert len(row[key]) == 2 and min(row[key]) >= 0, row
         for key, metric in row["metrics"].items():
             assert len(metric["blocks_a_b_controla_controlc"]) == nb_blocks, key
             for value in ("a", "b", "ratio", "control"):
