@@ -32,6 +32,7 @@
 #include "bench_trap.h"
 
 #define MAX_REDONE 3
+#define MAX_MOVED 2 /* the price of a cache line may change by this within a block */
 #define MAX_TRIES 8
 #define MARKED_LAPS 32
 #define DEADLINE_S 60 /* of everything that talks: SIGALRM ends the process */
@@ -181,25 +182,47 @@ measure_pair(struct bench_port *x, struct bench_port *y, const struct bench_opts
 	return ret;
 }
 
+/* What the cores are to each other now, and what they can do. */
 static int
-measure_block(struct bench_port *ports, const struct bench_opts *opts, struct bench_block *block)
+begin_block(struct bench_port *ports, const struct bench_opts *opts, struct bench_block *block)
 {
-	struct bench_sample ab[2], ac[2];
+	bool is_disturbed = false;
 	int ret = 0;
 
 	block->nb_disturbed = 0;
 	if (bench_mode_info(opts->mode)->has_device_thread)
 		ret = bench_device_line(&ports[SIDE_A], &block->line);
-	if (ret == 0 && opts->mode == MODE_LATENCY) {
-		bool is_disturbed = false;
-
+	if (ret == 0 && opts->mode == MODE_LATENCY)
 		ret = bench_latency_calibrate(ports, NB_SIDES, opts, &is_disturbed);
-		block->nb_disturbed += is_disturbed;
-	}
+	block->nb_disturbed += is_disturbed;
+	return ret;
+}
+
+/* A block in which the cores were moved, nearer to each other or farther away, compares one with the other. */
+static int
+end_block(struct bench_port *ports, const struct bench_opts *opts, struct bench_block *block)
+{
+	double line = block->line;
+	int ret = 0;
+
+	if (bench_mode_info(opts->mode)->has_device_thread)
+		ret = bench_device_line(&ports[SIDE_A], &line);
+	block->nb_disturbed += line > MAX_MOVED * block->line || block->line > MAX_MOVED * line;
+	return ret;
+}
+
+static int
+measure_block(struct bench_port *ports, const struct bench_opts *opts, struct bench_block *block)
+{
+	struct bench_sample ab[2], ac[2];
+	int ret = begin_block(ports, opts, block);
+
 	if (ret == 0)
 		ret = measure_pair(&ports[SIDE_A], &ports[SIDE_B], opts, ab, &block->nb_disturbed);
 	if (ret == 0)
 		ret = measure_pair(&ports[SIDE_A], &ports[SIDE_C], opts, ac, &block->nb_disturbed);
+	if (ret == 0)
+		ret = end_block(ports, opts, block);
 	if (ret != 0)
 		return ret;
 	memcpy(block->a, ab[0].value, sizeof(block->a));

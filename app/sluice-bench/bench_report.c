@@ -331,8 +331,8 @@ report_measured(const struct bench_row *row, const struct bench_opts *opts)
 	if (opts->mode == MODE_LATENCY)
 		report_pauses(row);
 	if (row->nb_redone + row->nb_disturbed != 0)
-		printf("  NOTE: %s%u of %u blocks with a pause of the core, after %u were done "
-		       "again for that\n",
+		printf("  NOTE: %s%u of %u blocks with pauses of a core, or whose cores were "
+		       "moved, after %u were done again for that\n",
 				bench_row_disturbed(row, opts) ? "DISTURBED: " : "",
 				row->nb_disturbed, opts->nb_restarts * opts->nb_blocks,
 				row->nb_redone);

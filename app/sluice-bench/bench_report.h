@@ -24,7 +24,7 @@ struct bench_row {
 	double idle[2][BENCH_METRICS];                 /* median share of the device's time */
 	double line_min, line_median, line_max; /* TSC cycles of a cache line between the cores */
 	struct bench_pauses pauses[2];          /* latency: met by A and by B */
-	unsigned int nb_disturbed;              /* blocks in which a core was taken away */
+	unsigned int nb_disturbed; /* blocks in which a core was taken away, or moved */
 	unsigned int nb_redone;
 };
 
