@@ -92,7 +92,7 @@ GUEST_ELSE = {"tx_doorbells": 1, "rx_doorbells": 0}
 
 # What a restart, and each of its blocks, takes on a quiet machine, in seconds.
 RESTART_S = {"step": 1.3, "cross": 2, "latency": 2}
-BLOCK_S = {"step": 0.06, "cross": 1.5, "latency": 0.2}
+BLOCK_S = {"step": 0.06, "cross": 1.5, "latency": 0.4}
 INSTRUCTIONS_S = 4
 LOOP_START_S, LOOP_WINDOW_S = 10, 0.25
 GUEST_S = 45
