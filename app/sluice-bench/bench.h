@@ -133,7 +133,8 @@ struct bench_side_info {
 	uint64_t bursts;
 	uint64_t kicks;
 	double instructions[BENCH_NB_PASSES][NB_DIRS]; /* per packet */
-	uint64_t marked_calls[NB_DIRS];                /* of full bursts, with --marks */
+	/* with --marks: calls of full bursts; packets in mode cross */
+	uint64_t marked[BENCH_METRICS];
 };
 
 /* Followed in the pipe by `nb_blocks` blocks. */

@@ -56,9 +56,9 @@ prepare(struct bench_port *ports, const struct bench_opts *opts)
 	unsigned int i;
 	int ret;
 
-	if (!bench_mode_info(opts->mode)->has_device_thread)
+	if (opts->mode == MODE_STEP)
 		return 0;
-	for (i = 0; i < NB_SIDES; i++) {
+	for (i = 0; i < bench_nb_sides(opts); i++) {
 		if (!ports[i].has_device) {
 			fprintf(stderr,
 					"sluice-bench: --mode %s is not for %s, which has no "
@@ -70,7 +70,7 @@ prepare(struct bench_port *ports, const struct bench_opts *opts)
 		if (ret != 0)
 			return ret;
 	}
-	return bench_device_start(opts->device_core);
+	return opts->use_marks ? 0 : bench_device_start(opts->device_core);
 }
 
 static int
@@ -257,6 +257,18 @@ measure_blocks(struct bench_port *ports, const struct bench_opts *opts, struct b
 	return ret;
 }
 
+/* Only marks, as below: the plug-in knows how many cache lines travelled. */
+static int
+mark_cores(struct bench_port *ports, const struct bench_opts *opts, struct bench_result *result)
+{
+	unsigned int side;
+	int ret = bench_marks_init();
+
+	for (side = SIDE_A; side <= SIDE_B && ret == 0; side++)
+		ret = bench_cross_mark(&ports[side], opts, result->side[side].marked);
+	return ret;
+}
+
 /* Only marks: the plug-in knows how many instructions there were, and the report how many packets. */
 static int
 mark_calls(struct bench_port *ports, const struct bench_opts *opts, struct bench_result *result)
@@ -271,7 +283,7 @@ mark_calls(struct bench_port *ports, const struct bench_opts *opts, struct bench
 		ret = bench_step_many(&ports[side], opts, MARKED_LAPS * bench_lap_bursts(opts),
 				bench_meter_marks, &cost);
 		for (dir = 0; dir < NB_DIRS; dir++)
-			result->side[side].marked_calls[dir] = cost.cost[dir];
+			result->side[side].marked[dir] = cost.cost[dir];
 	}
 	if (ret == 0)
 		bench_marks_report();
@@ -310,7 +322,9 @@ measure(struct bench_port *ports, const struct bench_opts *opts, struct bench_re
 	int ret;
 
 	result->pair_cycles = bench_pair_cycles();
-	if (opts->use_marks)
+	if (opts->use_marks && opts->mode == MODE_CROSS)
+		ret = mark_cores(ports, opts, result);
+	else if (opts->use_marks)
 		ret = mark_calls(ports, opts, result);
 	else if (opts->count_instructions)
 		ret = count_instructions(ports, opts, result);

@@ -10,8 +10,10 @@
 #include <rte_cycles.h>
 
 #include "bench_app.h"
+#include "bench_marks.h"
 
 #define WARM_LAPS 8
+#define MARKED_LAPS 32
 #define SLICE_US 500
 #define STRETCH 4 /* a window may take so many times its length to find slices without a pause */
 
@@ -52,6 +54,16 @@ bench_cross_warm_up(struct bench_port *port, const struct bench_opts *opts)
 	bench_port_write_headers(port);
 	port->dev->must_write_header = false;
 	return ret;
+}
+
+/* A forwarded packet's transmit header lies where the device's receive header was, and the driver has written it.
+ * With mergeable buffers a driver may look at it, so the device must write it anew, whatever the model is.
+ */
+static void
+choose_model(struct bench_port *port, const struct bench_opts *opts, const struct way *way)
+{
+	port->dev->model = opts->models.v[0];
+	port->dev->must_write_header = way->job == JOB_IO && port->dev->is_mergeable;
 }
 
 /* Turns until the time is over; `longest` is the longest pause between two of them. */
@@ -127,12 +139,7 @@ measure_way(struct bench_port *port, const struct bench_opts *opts, const struct
 	uint64_t took, longest;
 	int ret, rest;
 
-	port->dev->model = opts->models.v[0];
-	/* A forwarded packet's transmit header lies where the device's receive header was, and the driver
-	 * has written it. With mergeable buffers a driver may look at it, so the device must write it
-	 * anew, whatever the model is.
-	 */
-	port->dev->must_write_header = way->job == JOB_IO && port->dev->is_mergeable;
+	choose_model(port, opts, way);
 	ret = bench_device_serve(port, way->job);
 	if (ret == 0)
 		ret = run(port, opts, way, BENCH_SETTLE_MS * ms, &unused, &took, &longest);
@@ -160,5 +167,83 @@ bench_cross_window(struct bench_port *port, const struct bench_opts *opts, struc
 	for (i = 0; i < RTE_DIM(ways) && ret == 0; i++)
 		ret = measure_way(port, opts, &ways[i], &out->value[i], &out->idle[i],
 				&out->is_disturbed);
+	return ret;
+}
+
+/* The device's poll and the application's turn, each said to be of a core of its own. */
+static int
+mark_turns(struct bench_port *port, const struct bench_opts *opts, const struct way *way,
+		struct bench_cost *sum)
+{
+	unsigned int nb = MARKED_LAPS * opts->queues.v[0] / opts->bursts.v[0];
+	int ret = 0;
+
+	for (; nb > 0 && ret == 0; nb--) {
+		bench_marks_core(CORE_DEVICE);
+		bench_device_poll(port->dev, 0, way->job, port->frame_len);
+		bench_marks_core(CORE_DRIVER);
+		ret = way->turn(port, opts, 0, bench_meter_none, sum);
+		port->bursts++;
+	}
+	bench_marks_report();
+	return ret;
+}
+
+static void
+mark_ring(const struct null_dev *dev, const struct null_ring *ring)
+{
+	const struct rte_vhost_vring *vring = &ring->vring;
+	const size_t size = ring->size;
+
+	if (dev->is_packed) {
+		bench_marks_range(vring->desc_packed, size * sizeof(*vring->desc_packed));
+		bench_marks_range(vring->driver_event, sizeof(*vring->driver_event));
+		bench_marks_range(vring->device_event, sizeof(*vring->device_event));
+	} else {
+		bench_marks_range(vring->desc, size * sizeof(*vring->desc));
+		/* and the event index behind each */
+		bench_marks_range(vring->avail, sizeof(*vring->avail) + (size + 1) * 2);
+		bench_marks_range(vring->used,
+				sizeof(*vring->used) + size * sizeof(vring->used->ring[0]) + 2);
+	}
+}
+
+/* The rings first, then everything that the device can reach. */
+static void
+mark_memory(const struct null_dev *dev)
+{
+	const struct rte_vhost_mem_region *reg = dev->mem->regions;
+	const struct rte_vhost_mem_region *end = &reg[dev->mem->nregions];
+
+	bench_marks_forget();
+	for (; reg < end; reg++)
+		bench_marks_map((void *)(uintptr_t)reg->host_user_addr, reg->size,
+				(void *)(uintptr_t)reg->guest_user_addr);
+	mark_ring(dev, &dev->tx[0]);
+	mark_ring(dev, &dev->rx[0]);
+	for (reg = dev->mem->regions; reg < end; reg++)
+		bench_marks_range((void *)(uintptr_t)reg->host_user_addr, reg->size);
+}
+
+int
+bench_cross_mark(struct bench_port *port, const struct bench_opts *opts,
+		uint64_t packets[BENCH_METRICS])
+{
+	struct null_dev *dev = port->dev;
+	unsigned int i;
+	int ret = bench_port_sync(port);
+
+	mark_memory(dev);
+	for (i = 0; i < RTE_DIM(ways) && ret == 0; i++) {
+		struct bench_cost warm = { 0 }, sum = { 0 };
+
+		choose_model(port, opts, &ways[i]);
+		ret = mark_turns(port, opts, &ways[i], &warm);
+		if (ret == 0)
+			ret = mark_turns(port, opts, &ways[i], &sum);
+		packets[i] = sum.packets[ways[i].counted];
+		if (ways[i].job == JOB_IO)
+			bench_port_write_headers(port);
+	}
 	return ret;
 }

@@ -21,7 +21,6 @@
 #include "bench_stats.h"
 #include "null_server.h"
 
-#define BATCH 32 /* packets of a poll, as vhost */
 #define REST_US 50
 #define ANSWER_S 5
 #define NB_LINES 1000
@@ -40,21 +39,6 @@ static struct {
 	struct bench_clock clock;
 	uint32_t answer __rte_cache_aligned;
 } device;
-
-/* One poll of one queue pair. Returns the packets moved. */
-static inline uint32_t
-serve_pair(struct null_dev *dev, uint16_t pair, enum bench_job job, uint32_t frame_len)
-{
-	uint32_t nb = 0;
-
-	if (job == JOB_ECHO)
-		return null_dev_echo(dev, pair, BATCH);
-	if (job != JOB_RX)
-		nb += null_dev_consume(dev, pair, BATCH);
-	if (job != JOB_TX)
-		nb += null_dev_produce(dev, pair, BATCH, frame_len);
-	return nb;
-}
 
 static void
 serve(struct bench_port *port, enum bench_job job)
@@ -78,7 +62,7 @@ serve(struct bench_port *port, enum bench_job job)
 			break;
 		}
 		for (i = 0; i < dev->nb_pairs; i++)
-			nb += serve_pair(dev, i, job, frame_len);
+			nb += bench_device_poll(dev, i, job, frame_len);
 		now = rte_rdtsc();
 		if (nb == 0)
 			idle += now - last;

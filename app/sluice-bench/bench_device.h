@@ -52,6 +52,23 @@ struct bench_clock {
 	uint64_t last;      /* TSC at the end of the last poll */
 };
 
+#define BENCH_DEVICE_BATCH 32 /* packets of a poll, as vhost */
+
+/** One poll of one queue pair, by whoever has the null_dev. Returns the packets moved. */
+static inline uint32_t
+bench_device_poll(struct null_dev *dev, uint16_t pair, enum bench_job job, uint32_t frame_len)
+{
+	uint32_t nb = 0;
+
+	if (job == JOB_ECHO)
+		return null_dev_echo(dev, pair, BENCH_DEVICE_BATCH);
+	if (job != JOB_RX)
+		nb += null_dev_consume(dev, pair, BENCH_DEVICE_BATCH);
+	if (job != JOB_TX)
+		nb += null_dev_produce(dev, pair, BENCH_DEVICE_BATCH, frame_len);
+	return nb;
+}
+
 /** Start the thread on `core`. 0 or -errno. */
 int bench_device_start(int core);
 

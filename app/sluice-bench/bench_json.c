@@ -137,20 +137,19 @@ put_measured(FILE *f, const struct bench_row *row, const struct bench_opts *opts
 
 static void
 put_instructions(FILE *f, const struct bench_row *row, const struct bench_opts *opts,
-		enum bench_dir dir)
+		unsigned int metric)
 {
 	double a[2], b[2];
 
 	if (opts->use_marks) {
-		fprintf(f,
-				"\"unit\": \"calls of full bursts\", \"a\": %" PRIu64
-				", \"b\": %" PRIu64,
-				row->results[0].side[SIDE_A].marked_calls[dir],
-				row->results[0].side[SIDE_B].marked_calls[dir]);
+		fprintf(f, "\"unit\": \"%s\", \"a\": %" PRIu64 ", \"b\": %" PRIu64,
+				opts->mode == MODE_CROSS ? "packets" : "calls of full bursts",
+				row->results[0].side[SIDE_A].marked[metric],
+				row->results[0].side[SIDE_B].marked[metric]);
 		return;
 	}
-	bench_row_instructions(row, opts, SIDE_A, dir, &a[0], &a[1]);
-	bench_row_instructions(row, opts, SIDE_B, dir, &b[0], &b[1]);
+	bench_row_instructions(row, opts, SIDE_A, metric, &a[0], &a[1]);
+	bench_row_instructions(row, opts, SIDE_B, metric, &b[0], &b[1]);
 	fprintf(f,
 			"\"unit\": \"instructions/packet\", \"a_min\": %.4f, \"a_max\": %.4f, "
 			"\"b_min\": %.4f, \"b_max\": %.4f",
@@ -200,7 +199,7 @@ put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 			row->nb_disturbed, row->nb_redone,
 			bench_row_disturbed(row, opts) ? "true" : "false",
 			row->results[0].pair_cycles, row->results[0].tsc_hz);
-	if (bench_mode_info(opts->mode)->has_device_thread)
+	if (bench_mode_info(opts->mode)->has_device_thread && !opts->use_marks)
 		fprintf(f, "      \"line_cycles\": [%.0f, %.0f, %.0f],\n", row->line_min,
 				row->line_median, row->line_max);
 	if (opts->mode == MODE_LATENCY)

@@ -18,11 +18,13 @@
 #define ENTER "	pushq	%rbp\n	movq	%rsp, %rbp\n"
 #define CALL "	call	*%rcx\n"
 #define LEAVE "	popq	%rbp\n"
+#define LOAD(at) "	testb	$0, (" at ")\n"
 #elif defined(RTE_ARCH_ARM64)
 #define MARK_ASM(code) "	movz	xzr, #(" XSTR(MARKS_MAGIC16) " + " code "), lsl #48\n"
 #define ENTER "	stp	x29, x30, [sp, #-16]!\n	mov	x29, sp\n"
 #define CALL "	blr	x3\n"
 #define LEAVE "	ldp	x29, x30, [sp], #16\n"
+#define LOAD(at) "	ldrb	wzr, [" at "]\n"
 #endif
 
 #ifdef MARK_ASM
@@ -116,6 +118,44 @@ bench_marks_report(void)
 	MARK(MARK_REPORT);
 }
 
+void
+bench_marks_forget(void)
+{
+	MARK(MARK_FORGET);
+}
+
+void
+bench_marks_range(const void *start, size_t len)
+{
+	const char *last = (const char *)start + len - 1;
+
+	/* one statement: nothing else loads between the mark and these */
+	__asm__ volatile(MARK_ASM(XSTR(MARK_RANGE)) LOAD("%0") LOAD("%1")
+			 :
+			 : "r"(start), "r"(last)
+			 : "memory");
+}
+
+void
+bench_marks_map(const void *start, size_t len, const void *again)
+{
+	const char *last = (const char *)start + len - 1;
+
+	__asm__ volatile(MARK_ASM(XSTR(MARK_MAP)) LOAD("%0") LOAD("%1") LOAD("%2")
+			 :
+			 : "r"(start), "r"(last), "r"(again)
+			 : "memory");
+}
+
+void
+bench_marks_core(enum bench_core core)
+{
+	if (core == CORE_DRIVER)
+		MARK(MARK_DRIVER);
+	else
+		MARK(MARK_DEVICE);
+}
+
 #else
 
 int
@@ -142,6 +182,32 @@ bench_meter_marks(
 void
 bench_marks_report(void)
 {
+}
+
+void
+bench_marks_forget(void)
+{
+}
+
+void
+bench_marks_range(const void *start, size_t len)
+{
+	(void)start;
+	(void)len;
+}
+
+void
+bench_marks_map(const void *start, size_t len, const void *again)
+{
+	(void)start;
+	(void)len;
+	(void)again;
+}
+
+void
+bench_marks_core(enum bench_core core)
+{
+	(void)core;
 }
 
 #endif

@@ -26,4 +26,19 @@ uint16_t bench_meter_marks(bench_burst_fn fn, void *queue, struct rte_mbuf **pkt
 /** All calls are made. */
 void bench_marks_report(void);
 
+/* For a plug-in that counts the cache lines which would travel between two cores. */
+enum bench_core { CORE_DRIVER, CORE_DEVICE };
+
+/** The lines that follow are another port's: no core has any. */
+void bench_marks_forget(void);
+
+/** Memory that the report tells apart; the first range that has a line counts. */
+void bench_marks_range(const void *start, size_t len);
+
+/** Memory that is mapped again: both mappings have the same lines. */
+void bench_marks_map(const void *start, size_t len, const void *again);
+
+/** This core's work follows. */
+void bench_marks_core(enum bench_core core);
+
 #endif /* BENCH_MARKS_H */

@@ -54,7 +54,7 @@ bench_mode_info(enum bench_mode mode)
 unsigned int
 bench_nb_metrics(const struct bench_opts *opts)
 {
-	if (opts->count_instructions)
+	if (opts->count_instructions && opts->mode == MODE_STEP)
 		return NB_DIRS;
 	/* a control driver makes packets for ever: its queue is never empty */
 	if (opts->mode == MODE_STEP &&

@@ -131,7 +131,8 @@ static const char usage[] =
 		"  --allow-different    compare although A and B negotiated different features\n"
 		"  --no-huge            memory of 4 KiB pages: slower, for machines without hugepages\n"
 		"  --instructions       step: count instructions (trap flag) instead of cycles\n"
-		"  --marks              step: mark the calls for a plug-in of the emulator, which counts\n"
+		"  --marks              step: mark the calls for a plug-in of the emulator, which counts;\n"
+		"                       cross: mark whose work is done, in one thread\n"
 		"  -d PLUGIN            driver plug-in for EAL (librte_net_sluice.so if a side needs it)\n"
 		"  --json FILE          also write everything there\n";
 

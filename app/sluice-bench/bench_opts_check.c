@@ -65,8 +65,10 @@ check_mode(const struct bench_opts *opts)
 				"times would be those of an emulator\n");
 		return -EINVAL;
 	}
-	if (opts->mode != MODE_STEP && opts->count_instructions)
-		bad = opts->use_marks ? "--marks" : "--instructions";
+	if (opts->mode != MODE_STEP && opts->count_instructions && !opts->use_marks)
+		bad = "--instructions";
+	else if (opts->mode == MODE_LATENCY && opts->use_marks)
+		bad = "--marks";
 	else if (opts->mode != MODE_STEP && opts->is_cold)
 		bad = "--cold";
 	else if (opts->mode != MODE_STEP && (opts->pairs.nb > 1 || opts->pairs.v[0] > 1))

@@ -193,7 +193,10 @@ bench_report_head(const struct bench_machine *machine, const struct bench_opts *
 	else
 		printf("EAL's default\n");
 	if (opts->use_marks) {
-		printf("calls of full bursts; the emulator's plug-in has their instructions\n");
+		printf("%s\n",
+				opts->mode == MODE_CROSS ?
+						"packets; the emulator's plug-in has their cache lines" :
+						"calls of full bursts; the emulator's plug-in has their instructions");
 		return;
 	}
 	if (opts->count_instructions) {
@@ -242,14 +245,14 @@ report_sides(const struct bench_row *row)
 static void
 report_instructions(const struct bench_row *row, const struct bench_opts *opts)
 {
-	unsigned int dir;
+	unsigned int dir, k;
 
 	if (opts->use_marks) {
-		for (dir = 0; dir < NB_DIRS; dir++)
+		for (k = 0; k < bench_nb_metrics(opts); k++)
 			printf("  %-4s %18" PRIu64 " %18" PRIu64 "\n",
-					bench_mode_info(MODE_STEP)->metrics[dir].label,
-					row->results[0].side[SIDE_A].marked_calls[dir],
-					row->results[0].side[SIDE_B].marked_calls[dir]);
+					bench_mode_info(opts->mode)->metrics[k].label,
+					row->results[0].side[SIDE_A].marked[k],
+					row->results[0].side[SIDE_B].marked[k]);
 		return;
 	}
 	printf("  %-4s %18s %18s %10s\n", "", "A", "B", "B/A");

@@ -33,6 +33,13 @@
 #define MARKS_NB_BUCKETS 5 /* one per side and direction, and one of calls that do nothing */
 #define MARKS_EMPTY 4
 
+/* For a plug-in that counts cache lines (tests/perf/plugin/lines.c). */
+#define MARK_FORGET 32 /* all lines, ranges and mappings */
+#define MARK_RANGE 33  /* the next two loads are of the first and the last byte of one */
+#define MARK_MAP 34    /* so they are of memory, and a third of where it is mapped again */
+#define MARK_DRIVER 35 /* from here on the driver's core works */
+#define MARK_DEVICE 36 /* the device's */
+
 /** The code of a mark, or -1: that instruction is none. */
 static inline int
 marks_code(const void *insn, size_t len)
