@@ -14,11 +14,12 @@ MARKS = os.path.join(vmimage.ROOT, "app", "sluice-bench", "marks.h")
 BURST = 32
 
 
-def plugin(counts):
+def plugin(counts, source=SOURCE):
     """Options of QEMU: the plug-in, which writes its reports to a file."""
     if not os.path.exists(HEADER):
         raise Trouble("no %s: run devtools/setup" % os.path.relpath(HEADER, vmimage.ROOT))
-    path = vmimage.compiled("count.so", SOURCE, [HEADER, MARKS], "-O2", "-fPIC", "-shared",
+    name = os.path.basename(source).replace(".c", ".so")
+    path = vmimage.compiled(name, source, [HEADER, MARKS], "-O2", "-fPIC", "-shared",
         "-isystem", os.path.dirname(HEADER))
     return ["-plugin", "file=%s,out=%s" % (path, counts)]
 

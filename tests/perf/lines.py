@@ -14,13 +14,10 @@ import sys
 import tempfile
 
 import bench
+import benchcount   # found by bench
+import vmimage
 
-sys.path.insert(0, os.path.join(bench.REPO, "devtools", "lib"))
-import benchguest  # noqa: E402 (found by the line above)
-import vmimage  # noqa: E402
-
-HERE = os.path.join(bench.REPO, "tests", "perf", "plugin")
-EMULATOR = "qemu-x86_64"
+SOURCES = os.path.join(bench.REPO, "tests", "perf", "plugin")
 WAYS = ("tx", "rx", "io")
 EVENTS = ("fetched", "taken", "upgraded")
 CORES = ("driver", "device")
@@ -33,20 +30,14 @@ CASES = {
 }
 
 
-def plugin():
-    """Path of the plug-in"""
-    return vmimage.compiled("lines.so", os.path.join(HERE, "lines.c"), [benchguest.HEADER, benchguest.MARKS], "-O2",
-        "-fPIC", "-shared", "-isystem", os.path.dirname(benchguest.HEADER))
+def plugin(counts):
+    """Options of QEMU"""
+    return benchcount.plugin(counts, os.path.join(SOURCES, "lines.c"))
 
 
-def control():
+def pattern():
     """Path of the program whose lines are known"""
-    return vmimage.compiled("pattern", os.path.join(HERE, "pattern.c"), [benchguest.MARKS], "-O1")
-
-
-def emulated(counts):
-    """What a command of a program begins with, so that its lines are counted."""
-    return [EMULATOR, "-cpu", "max", "-plugin", "file=%s,out=%s" % (plugin(), counts)]
+    return vmimage.compiled("pattern", os.path.join(SOURCES, "pattern.c"), [benchcount.MARKS], "-O1")
 
 
 def reports(counts):
@@ -70,7 +61,7 @@ def measure(folder, *options):
     """{side: {way: as per_packet()}}"""
     counts = os.path.join(folder, "counts")
     document = bench.run(os.path.join(folder, "out.json"), "--allow-different", "--marks", "--mode", "cross", *options,
-        seconds=300, under=emulated(counts))
+        seconds=300, emulated=plugin(counts))
     metrics = document["rows"][0]["metrics"]
     # Two reports for each: the first is of caches that are still empty.
     counted = iter(reports(counts)[1::2])

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """The cache lines between two cores are counted rightly, and there are no more of the rings than doc/perf.md says."""
-import os
-import platform
-import shutil
 import subprocess
 
 import pytest
@@ -11,8 +8,8 @@ import pytest
 import bench
 import lines
 
-pytestmark = pytest.mark.skipif(shutil.which(lines.EMULATOR) is None or platform.machine() != "x86_64"
-    or not os.path.exists(lines.benchguest.HEADER), reason="needs qemu-user on x86-64, and QEMU's header for plug-ins")
+WHY_NOT = bench.cannot_emulate() or ("" if bench.MACHINE == "x86_64" else "the marks of cores are for x86-64")
+pytestmark = pytest.mark.skipif(WHY_NOT != "", reason=WHY_NOT)
 
 # Lines of rings that come to a core, per packet, of a burst of 32: Tx: eight lines of descriptors to the device, one with
 # the used entry back. Rx: eight there and back.
@@ -23,7 +20,7 @@ COME = ("fetched", "taken")
 def test_control(tmp_path):
     """Accesses that can be counted by hand (plugin/pattern.c says what each does)."""
     counts = str(tmp_path / "counts")
-    subprocess.run(lines.emulated(counts) + [lines.control()], check=True, timeout=60)
+    subprocess.run([bench.EMULATOR, *lines.plugin(counts), lines.pattern()], check=True, timeout=60)
     assert lines.reports(counts) == [
         [[[2, 0, 1], [0, 0, 0], [0, 1, 0]], [[1, 1, 1], [0, 1, 0], [0, 0, 0]]],
         [[[0, 0, 0], [1, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 0], [0, 0, 0]]]]

@@ -169,9 +169,9 @@ report(void)
 	for (c = 0; c < NB_CORES; c++) {
 		fputs(c == 0 ? "[[" : ", [", out);
 		for (i = 0; i <= nb_ranges; i++)
-			fprintf(out, "%s[%" PRIu64 ", %" PRIu64 ", %" PRIu64 "]", i == 0 ? "" : ", ",
-					counts[c][i][FETCHED], counts[c][i][TAKEN],
-					counts[c][i][UPGRADED]);
+			fprintf(out, "%s[%" PRIu64 ", %" PRIu64 ", %" PRIu64 "]",
+					i == 0 ? "" : ", ", counts[c][i][FETCHED],
+					counts[c][i][TAKEN], counts[c][i][UPGRADED]);
 		fputc(']', out);
 	}
 	fputs("]\n", out);
@@ -224,7 +224,8 @@ on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	(void)id;
 	for (i = 0; i < nb; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		const int code = marks_code(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+		const int code = marks_code(
+				qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
 
 		if (code >= 0)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark,

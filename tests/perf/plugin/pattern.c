@@ -9,7 +9,10 @@
 #include "../../../app/sluice-bench/marks.h"
 
 #define MARK(code) \
-	__asm__ volatile(".byte 0x0f, 0x1f, 0x80\n	.long %c0" : : "i"(MARKS_MAGIC + (code)) : "memory")
+	__asm__ volatile(".byte 0x0f, 0x1f, 0x80\n	.long %c0" \
+			 : \
+			 : "i"(MARKS_MAGIC + (code)) \
+			 : "memory")
 #define LOAD(p) __asm__ volatile("movb %0, %%al" : : "m"(*(p)) : "rax")
 #define STORE(p) __asm__ volatile("movb $1, %0" : "=m"(*(p)))
 #define LINE 64
