@@ -20,6 +20,11 @@
 #include "sluice_ring_split.h"
 
 #define DEFAULT_THRESH 32 /* as SLUICE_RX_REFILL */
+/*
+ * Three bursts: the oldest is done then, and its used entry is there before it is looked at. With fewer the driver is
+ * at the device's heels and waits for each, with more the mbufs leave the nearest cache.
+ */
+#define DEFAULT_RECLAIM 96
 #define MIN_DESC 4
 
 static void
@@ -201,7 +206,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	/* tx_free_thresh counts free descriptors, reclaim_at counts those that are not. */
 	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc ?
 			nb_desc - conf->tx_free_thresh :
-			DEFAULT_THRESH;
+			DEFAULT_RECLAIM;
 	ret = init_queue(port, &txq->q, id, SLUICE_VQ_TX(id), socket);
 	if (ret == 0) {
 		txq->extent = rte_zmalloc_socket("sluice extent", slots * sizeof(uint16_t),

@@ -20,6 +20,7 @@
 #define SLUICE_TX_H
 
 #include <rte_atomic.h>
+#include <rte_prefetch.h>
 
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
@@ -342,6 +343,18 @@ sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 }
 
 /*
+ * The used entries that are looked at next come while the application works, if the device has written them; if not,
+ * this core has their lines, and nothing happens. With order an entry stands for a batch, mostly of a burst's size, and
+ * only the first tells where the second is: without this the wait is for one after the other.
+ */
+static __rte_always_inline void
+sluice_tx_prefetch_used(const struct sluice_ring *r, uint16_t nb_slots)
+{
+	rte_prefetch0(&r->packed.dv_desc[r->used_idx]);
+	rte_prefetch0(&r->packed.dv_desc[sluice_ring_next(r, r->used_idx, nb_slots)]);
+}
+
+/*
  * The packets of a burst that its first run of batches did not give: it began with none, or came to the end of the
  * ring. What no batch can be goes the odd way, and then batches are tried again. Returns how many are given or dropped.
  */
@@ -417,6 +430,8 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);
 		sluice_tx_announce(txq, b.nb_slots, cfg);
+		if (cfg.layout == SLUICE_PACKED && cfg.is_in_order && !cfg.is_few)
+			sluice_tx_prefetch_used(r, b.nb_slots);
 	}
 	txq->q.stats.packets += nb_tx - (txq->q.stats.errors - errors);
 	txq->q.stats.bytes += b.bytes;
