@@ -54,6 +54,7 @@ struct sluice_vec_tx_kit {
 	__m256i flags; /* as above */
 	__m256i head_fix;
 	__m256i sum;
+	uint64_t said; /* by the headers */
 };
 
 static __rte_always_inline uint64_t
@@ -415,7 +416,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 			    sluice_avx2_outside(k->lo, k->span, b, len_b))))
 		return false;
 	k->sum = _mm256_add_epi64(k->sum, data);
-	sluice_x86_clear_headers(_mm256_unpacklo_epi64(a, b));
+	sluice_x86_clear_headers(&k->said, _mm256_unpacklo_epi64(a, b));
 	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), len_a);
 	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), len_b);
 	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, layout);

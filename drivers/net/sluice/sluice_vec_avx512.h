@@ -54,6 +54,7 @@ struct sluice_vec_tx_kit {
 	__m512i flags; /* as above */
 	__m512i head_fix;
 	__m512i sum;
+	uint64_t said; /* by the headers */
 };
 
 /* Ids of four packed descriptors in the odd words. */
@@ -311,10 +312,11 @@ sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d)
 
 /* The 12 bytes at four addresses (even words) are zero afterwards. */
 static __rte_always_inline void
-sluice_avx512_clear_headers(__m512i va)
+sluice_avx512_clear_headers(uint64_t *said, __m512i va)
 {
-	sluice_x86_clear_headers(_mm512_castsi512_si256(
-			_mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6), va)));
+	sluice_x86_clear_headers(said,
+			_mm512_castsi512_si256(_mm512_permutexvar_epi64(
+					_mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6), va)));
 }
 
 static __rte_always_inline bool
@@ -343,7 +345,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	if (unlikely(!sluice_avx512_in_window(k->lo, k->span, va, off)))
 		return false;
 	k->sum = _mm512_add_epi64(k->sum, lens);
-	sluice_avx512_clear_headers(va);
+	sluice_avx512_clear_headers(&k->said, va);
 	va = _mm512_or_si512(_mm512_add_epi64(va, k->delta), off);
 	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, layout);
 	if (layout == SLUICE_SPLIT)

@@ -72,6 +72,7 @@ struct sluice_vec_tx_kit {
 	uint16_t *extent;
 	const struct rte_mempool *pool;
 	uint64x2_t sum;
+	uint64_t said; /* by the headers */
 };
 
 /* id and the three that follow. */
@@ -418,7 +419,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
 		return false;
 	k->sum = vaddq_u64(k->sum, data);
-	sluice_vec_clear_headers(vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),
+	sluice_vec_clear_headers(&k->said, vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),
 			vgetq_lane_u64(va.b, 0), vgetq_lane_u64(va.b, 1));
 	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, layout);
 	if (layout == SLUICE_SPLIT)

@@ -43,11 +43,11 @@ sluice_x86_read_headers(struct rte_mbuf *const *sw, unsigned int nb,
 			0;
 }
 
-/* The headers at four addresses are zero afterwards. */
+/* As sluice_vec_clear_headers(). */
 static __rte_always_inline void
-sluice_x86_clear_headers(__m256i at)
+sluice_x86_clear_headers(uint64_t *said, __m256i at)
 {
-	sluice_vec_clear_headers(_mm256_extract_epi64(at, 0), _mm256_extract_epi64(at, 1),
+	sluice_vec_clear_headers(said, _mm256_extract_epi64(at, 0), _mm256_extract_epi64(at, 1),
 			_mm256_extract_epi64(at, 2), _mm256_extract_epi64(at, 3));
 }
 
