@@ -395,8 +395,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 {
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_burst copy, b = { 0 };
-	uint64_t errors = txq->q.stats.errors;
-	uint16_t nb_tx, nb_odd;
+	uint16_t nb_tx, nb_odd, nb_dropped = 0;
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
@@ -416,6 +415,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		/* What has an address does not stay in registers. */
 		copy = b;
 		nb_odd = txq->nb_odd;
+		nb_dropped = txq->q.stats.errors;
 		if (cfg.is_few || txq->is_mostly_odd)
 			nb_tx += sluice_tx_give_odd(
 					txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg.layout);
@@ -426,6 +426,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		txq->is_mostly_odd = nb_odd != 0 && 2 * nb_odd >= b.nb_slots;
 		txq->nb_ring_full += nb_pkts - nb_tx;
 		txq->is_short = nb_tx < nb_pkts;
+		nb_dropped = txq->q.stats.errors - nb_dropped;
 	}
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);
@@ -433,7 +434,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		if (cfg.layout == SLUICE_PACKED && cfg.is_in_order && !cfg.is_few)
 			sluice_tx_prefetch_used(r, b.nb_slots);
 	}
-	txq->q.stats.packets += nb_tx - (txq->q.stats.errors - errors);
+	txq->q.stats.packets += nb_tx - nb_dropped;
 	txq->q.stats.bytes += b.bytes;
 	sluice_queue_leave(&txq->q);
 	return nb_tx;
