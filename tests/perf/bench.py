@@ -57,9 +57,9 @@ def cannot_emulate():
     return ""
 
 
-def emulator(counts):
+def emulator(counts, plugin=benchcount.SOURCE):
     """What runs a program of the build folder, and counts between its marks into a file."""
-    return [EMULATOR, "-cpu", "max", "-L", LIBRARIES, *benchcount.plugin(counts)]
+    return [EMULATOR, "-cpu", "max", "-L", LIBRARIES, *benchcount.plugin(counts, plugin)]
 
 
 def run(json_path, *options, in_front=(), seconds=60):

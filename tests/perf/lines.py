@@ -30,9 +30,8 @@ CASES = {
 }
 
 
-def plugin(counts):
-    """Options of QEMU"""
-    return benchcount.plugin(counts, os.path.join(SOURCES, "lines.c"))
+def emulator(counts):
+    return bench.emulator(counts, os.path.join(SOURCES, "lines.c"))
 
 
 def pattern():
@@ -61,7 +60,7 @@ def measure(folder, *options):
     """{side: {way: as per_packet()}}"""
     counts = os.path.join(folder, "counts")
     document = bench.run(os.path.join(folder, "out.json"), "--allow-different", "--marks", "--mode", "cross", *options,
-        seconds=300, emulated=plugin(counts))
+        seconds=300, in_front=emulator(counts))
     metrics = document["rows"][0]["metrics"]
     # Two reports for each: the first is of caches that are still empty.
     counted = iter(reports(counts)[1::2])

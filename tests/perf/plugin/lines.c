@@ -6,7 +6,7 @@
  * A plug-in of QEMU's emulation of a program: cache lines that would travel between two cores, while one thread does
  * the work of both in turn and says by marks (app/sluice-bench/marks.h) whose it is.
  *
- *   -plugin liblines.so,out=FILE
+ *   -plugin lines.so,out=FILE
  *
  * Both cores have coherent caches without a limit, so a line leaves one only because the other writes it. For each
  * report that the program asks for, a line is added to FILE: for the driver's core, then for the device's, a JSON list
@@ -57,6 +57,7 @@ static FILE *out;
 static unsigned int marking_cpu; /* the thread that marks; the others are nobody's work */
 static bool is_marked;
 static enum core core;
+static bool is_working; /* it was said whose work it is; before, places are told */
 static struct line lines[1 << HASH_BITS];
 static unsigned int nb_lines;
 static struct place ranges[MAX_RANGES];
@@ -156,6 +157,9 @@ on_access(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *ar
 		on_told(vaddr);
 		return;
 	}
+	/* A line gets its range with its first access: not before all ranges are known. */
+	if (!is_working)
+		return;
 	vaddr = mapped(vaddr);
 	for (nr = vaddr >> LINE_SHIFT; nr <= (vaddr + last) >> LINE_SHIFT; nr++)
 		touch(line_of(nr), qemu_plugin_mem_is_store(info));
@@ -190,6 +194,7 @@ on_mark(unsigned int cpu, void *arg)
 	case MARK_FORGET:
 		memset(lines, 0, sizeof(lines));
 		nb_lines = nb_ranges = nb_maps = 0;
+		is_working = false;
 		break;
 	case MARK_RANGE:
 		if (nb_ranges == MAX_RANGES)
@@ -205,9 +210,11 @@ on_mark(unsigned int cpu, void *arg)
 		break;
 	case MARK_DRIVER:
 		core = DRIVER;
+		is_working = true;
 		break;
 	case MARK_DEVICE:
 		core = DEVICE;
+		is_working = true;
 		break;
 	case MARK_REPORT:
 		report();
