@@ -115,7 +115,7 @@ struct bench_block {
 	double idle[2][BENCH_METRICS]; /* the device's, with A and with B */
 	struct bench_pauses pauses[2]; /* latency: met by A and by B */
 	double line; /* TSC cycles of a cache line to the device's core and back, if it has one */
-	uint32_t nb_disturbed; /* windows of these eight */
+	uint32_t nb_disturbed; /* windows, calibrations, and moves of the cores */
 	uint32_t nb_redone;    /* blocks thrown away before this one, as disturbed */
 };
 

@@ -125,7 +125,7 @@ run_drain(struct run *r, unsigned int quiet_us)
 	return RTE_MIN(ret, 0);
 }
 
-/* Send as planned; the pipe is empty. */
+/* Send as planned; the pipe is empty, but for what the driver keeps back or a paused device still has. */
 static int
 run_slice(struct run *r)
 {
@@ -136,12 +136,12 @@ run_slice(struct run *r)
 
 	bench_slice_begin(&r->slice, now);
 	while (ret >= 0 && bench_slice_lasts(&r->slice, now)) {
-		uint64_t in_flight;
+		int64_t in_flight; /* negative when something of before comes late */
 
 		ret = receive_burst(r);
 		in_flight = port->sent - sent - (bench_port_received(port) - received);
 		if (ret >= 0 && now >= plan &&
-				(r->max_in_flight == 0 || in_flight < r->max_in_flight)) {
+				(r->max_in_flight == 0 || in_flight < (int64_t)r->max_in_flight)) {
 			ret = send_burst(r, r->interval != 0 ? plan : now);
 			plan += r->interval;
 		}

@@ -18,7 +18,7 @@ static int
 choose_cores(struct bench_opts *opts)
 {
 	int *const core[2] = { &opts->core, &opts->device_core };
-	const bool need_two = bench_mode_info(opts->mode)->has_device_thread;
+	const bool need_two = bench_mode_info(opts->mode)->has_device_thread && !opts->use_marks;
 	cpu_set_t cpus;
 	int i;
 

@@ -82,6 +82,9 @@ become_child(const struct bench_opts *opts, char **argv)
 		execv("/proc/self/exe", argv);
 		_exit(127);
 	}
+	/* As execve would leave them: the handlers are those of the process that waits. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	while (argv[argc] != NULL)
 		argc++;
 	optind = 0; /* getopt begins again */
