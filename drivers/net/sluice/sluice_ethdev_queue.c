@@ -270,10 +270,11 @@ void
 sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info)
 {
 	const struct sluice_txq *txq = dev->data->tx_queues[id];
+	bool is_set_up = txq->q.ring.size != 0;
+	uint16_t reclaim_at = is_set_up ? txq->reclaim_at : txq->reclaim_asked;
 
-	info->nb_desc = txq->q.ring.size != 0 ? txq->q.ring.size : txq->nb_desc;
-	info->conf.tx_free_thresh =
-			info->nb_desc > txq->reclaim_asked ? info->nb_desc - txq->reclaim_asked : 0;
+	info->nb_desc = is_set_up ? txq->q.ring.size : txq->nb_desc;
+	info->conf.tx_free_thresh = info->nb_desc > reclaim_at ? info->nb_desc - reclaim_at : 0;
 	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
 }
 

@@ -49,7 +49,7 @@ struct sluice_tx_burst {
 
 /*
  * Out of line, in sluice_tx_odd.c: nb packets of any kind, given or dropped one by one. Returns how many; fewer: there
- * is no room. Errors are counted.
+ * is no room. Bytes and errors are counted.
  */
 uint16_t sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b);
@@ -414,6 +414,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (unlikely(nb_tx < nb_pkts)) {
 		/* What has an address does not stay in registers. */
 		copy = b;
+		/* Both counters before; then by how much they grew. */
 		nb_odd = txq->nb_odd;
 		nb_dropped = txq->q.stats.errors;
 		if (cfg.is_few || txq->is_mostly_odd)
@@ -423,10 +424,11 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
 		b = copy;
 		nb_odd = txq->nb_odd - nb_odd;
-		txq->is_mostly_odd = nb_odd != 0 && 2 * nb_odd >= b.nb_slots;
+		nb_dropped = txq->q.stats.errors - nb_dropped;
+		if (b.nb_slots != 0)
+			txq->is_mostly_odd = 2 * nb_odd >= b.nb_slots;
 		txq->nb_ring_full += nb_pkts - nb_tx;
 		txq->is_short = nb_tx < nb_pkts;
-		nb_dropped = txq->q.stats.errors - nb_dropped;
 	}
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);

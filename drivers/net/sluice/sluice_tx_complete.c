@@ -53,7 +53,7 @@ put_segment(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *
 }
 
 /* To its pool, unless somebody else still holds it. */
-static __rte_noinline struct sluice_tx_freed *
+static __rte_always_inline struct sluice_tx_freed *
 free_segment(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *seg)
 {
 	seg = rte_pktmbuf_prefree_seg(seg);
