@@ -151,8 +151,8 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		if (m->nb_segs != 1)
 			break;
 		if (sluice_tx_has_header_room(m)) {
-			/* Once: then it is known which of this burst are of another pool. */
-			if (n == 0)
+			/* Until one of the run is plain: then it is known which are of another pool. */
+			if (s.nb_odd == s.slot - b->slot)
 				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
 			is_given = sluice_tx_fill_one(txq, &s, m, layout);
 		} else {
