@@ -211,56 +211,6 @@ test_shared_mbuf(void **state)
 	env_close(e);
 }
 
-/* A burst of which the first nb_shared mbufs are held by the test, too; all arrive, and all are given back. */
-static void
-send_mostly(struct env *e, uint16_t nb, uint16_t nb_shared, uint64_t seed)
-{
-	struct rte_mbuf *pkts[32];
-	uint16_t i;
-
-	for (i = 0; i < nb; i++) {
-		pkts[i] = fake_mbuf(e->pool, 128, 60);
-		fake_mbuf_fill(pkts[i], seed + i);
-		if (i < nb_shared)
-			rte_mbuf_refcnt_update(pkts[i], 1);
-	}
-	assert_int_equal(env_tx(e, pkts, nb), nb);
-	assert_int_equal(fake_dev_poll(&e->dev), nb);
-	for (i = 0; i < nb; i++)
-		env_expect_sent(e, i, 60, seed + i);
-	fake_dev_forget_sent(&e->dev);
-	fake_dev_complete(&e->dev, nb, FAKE_ONE_BY_ONE);
-	e->tx->cleanup(&e->txq, 0);
-	for (i = 0; i < nb_shared; i++)
-		rte_pktmbuf_free(pkts[i]);
-	fake_pool_assert_full(e->pool);
-}
-
-/* Behind bursts that are odd for the most part no batches are tried, and behind others they are, again. */
-static void
-test_mostly_odd(void **state)
-{
-	static const uint16_t sizes[] = { 1, 2, 7, 8, 32 };
-	struct env *e = env_open_from(state, 0);
-	uint64_t seed = 0;
-	unsigned int i;
-	uint16_t nb;
-
-	for (i = 0; i < 100; i++, seed += 32) {
-		nb = sizes[i % RTE_DIM(sizes)];
-		send_mostly(e, nb, nb, seed);
-		assert_true(e->txq.is_mostly_odd);
-		if (i % 3 == 0)
-			send_mostly(e, 32, 32, seed);
-		/* Eight of 32 take 16 of 40 slots. */
-		send_mostly(e, 32, 8, seed);
-		assert_false(e->txq.is_mostly_odd);
-		send_mostly(e, nb, 0, seed);
-		assert_false(e->txq.is_mostly_odd);
-	}
-	env_close(e);
-}
-
 /*
  * Packets of two slots each until the ring is full, from every slot on: where they become rare a table takes their
  * place, if there are tables. However they went, the headers that they share are zero.
@@ -508,7 +458,6 @@ main(void)
 	suite_add_tx(test_empty_segments, "empty segments");
 	suite_add_tx(test_chain_of_chains, "chain of chains");
 	suite_add_tx(test_shared_mbuf, "shared mbuf");
-	suite_add_tx(test_mostly_odd, "mostly odd");
 	suite_add_tx(test_pairs_fill_the_ring, "pairs fill the ring");
 	suite_add_tx(test_same_mbuf_many_times, "same mbuf many times");
 	suite_add_tx(test_clones, "clones");
