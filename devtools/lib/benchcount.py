@@ -11,6 +11,7 @@ from debpkg import Trouble
 HEADER = os.path.join(vmimage.ROOT, ".sdk", "qemu", "qemu-plugin.h")
 SOURCE = os.path.join(vmimage.ROOT, "tests", "vm", "plugin", "count.c")
 MARKS = os.path.join(vmimage.ROOT, "app", "sluice-bench", "marks.h")
+OUT = os.path.join(os.path.dirname(SOURCE), "out.h")
 BURST = 32
 
 
@@ -19,7 +20,7 @@ def plugin(counts, source=SOURCE):
     if not os.path.exists(HEADER):
         raise Trouble("no %s: run devtools/setup" % os.path.relpath(HEADER, vmimage.ROOT))
     name = os.path.basename(source).replace(".c", ".so")
-    path = vmimage.compiled(name, source, [HEADER, MARKS], "-O2", "-fPIC", "-shared",
+    path = vmimage.compiled(name, source, [HEADER, MARKS, OUT], "-O2", "-fPIC", "-shared",
         "-isystem", os.path.dirname(HEADER))
     return ["-plugin", "file=%s,out=%s" % (path, counts)]
 

@@ -27,6 +27,7 @@
 #include <qemu-plugin.h>
 
 #include "../../../app/sluice-bench/marks.h"
+#include "../../vm/plugin/out.h"
 
 #define LINE_SHIFT 6
 #define MAX_RANGES 32
@@ -98,6 +99,13 @@ mapped(uint64_t vaddr)
 		if (vaddr >= maps[i].first && vaddr <= maps[i].last)
 			return vaddr - maps[i].first + maps[i].again;
 	return vaddr;
+}
+
+static void
+await(unsigned int nb)
+{
+	nb_told = 0;
+	nb_awaited = nb;
 }
 
 /* A load behind the mark of a range or mapping. */
@@ -199,21 +207,16 @@ on_mark(unsigned int cpu, void *arg)
 	case MARK_RANGE:
 		if (nb_ranges == MAX_RANGES)
 			die("too many ranges");
-		nb_told = 0;
-		nb_awaited = RANGE_LOADS;
+		await(RANGE_LOADS);
 		break;
 	case MARK_MAP:
 		if (nb_maps == MAX_MAPS)
 			die("too many mappings");
-		nb_told = 0;
-		nb_awaited = MAP_LOADS;
+		await(MAP_LOADS);
 		break;
 	case MARK_DRIVER:
-		core = DRIVER;
-		is_working = true;
-		break;
 	case MARK_DEVICE:
-		core = DEVICE;
+		core = code == MARK_DRIVER ? DRIVER : DEVICE;
 		is_working = true;
 		break;
 	case MARK_REPORT:
@@ -249,15 +252,9 @@ qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char
 		fprintf(stderr, "lines: a program is wanted, not a machine\n");
 		return -1;
 	}
-	if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
-		fprintf(stderr, "lines: its only argument is out=FILE\n");
+	out = out_open("lines", argc, argv);
+	if (out == NULL)
 		return -1;
-	}
-	out = fopen(argv[0] + 4, "w");
-	if (out == NULL) {
-		perror(argv[0] + 4);
-		return -1;
-	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
 	return 0;
 }

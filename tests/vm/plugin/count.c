@@ -25,6 +25,7 @@
 #include <qemu-plugin.h>
 
 #include "../../../app/sluice-bench/marks.h"
+#include "out.h"
 
 #define USER_END (UINT64_C(1) << 47)
 #define NO_CPU UINT_MAX
@@ -180,15 +181,9 @@ qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char
 		fprintf(stderr, "count: a machine of one CPU is wanted (-smp 1)\n");
 		return -1;
 	}
-	if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
-		fprintf(stderr, "count: its only argument is out=FILE\n");
+	out = out_open("count", argc, argv);
+	if (out == NULL)
 		return -1;
-	}
-	out = fopen(argv[0] + 4, "w");
-	if (out == NULL) {
-		perror(argv[0] + 4);
-		return -1;
-	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
 	return 0;
 }
