@@ -34,7 +34,6 @@
 #define MAX_REDONE 3
 #define MAX_MOVED 2 /* the price of a cache line may change by this within a block */
 #define MAX_TRIES 8
-#define MARKED_LAPS 32
 #define DEADLINE_S 60 /* of everything that talks: SIGALRM ends the process */
 
 /* What is created first lies elsewhere in memory and in the cache's sets than what comes later: a
@@ -280,8 +279,9 @@ mark_calls(struct bench_port *ports, const struct bench_opts *opts, struct bench
 		struct bench_cost cost = { 0 };
 
 		bench_marks_port(&ports[side], side);
-		ret = bench_step_many(&ports[side], opts, MARKED_LAPS * bench_lap_bursts(opts),
-				bench_meter_marks, &cost);
+		ret = bench_step_many(&ports[side], opts,
+				BENCH_MARKED_LAPS * bench_lap_bursts(opts), bench_meter_marks,
+				&cost);
 		for (dir = 0; dir < NB_DIRS; dir++)
 			result->side[side].marked[dir] = cost.cost[dir];
 	}

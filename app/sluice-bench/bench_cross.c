@@ -13,9 +13,6 @@
 #include "bench_marks.h"
 
 #define WARM_LAPS 8
-#define MARKED_LAPS 32
-#define SLICE_US 500
-#define STRETCH 4 /* a window may take so many times its length to find slices without a pause */
 
 /* In the order of the mode's metrics. */
 static const struct way {
@@ -106,18 +103,18 @@ run_slices(struct bench_port *port, const struct bench_opts *opts, const struct 
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < STRETCH * nb_wanted && t->nb < nb_wanted && ret == 0; i++) {
+	for (i = 0; i < BENCH_STRETCH * nb_wanted && t->nb < nb_wanted && ret == 0; i++) {
 		const struct bench_clock before = bench_device_clock();
 		struct bench_cost sum = { 0 };
 		struct bench_clock after;
 		uint64_t took, longest;
 
-		ret = run(port, opts, way, SLICE_US * us, &sum, &took, &longest);
+		ret = run(port, opts, way, BENCH_SLICE_US * us, &sum, &took, &longest);
 		port->bursts += sum.calls[way->counted];
 		after = bench_device_clock();
 		/* when there is no other, one is better than none: the window is disturbed anyhow */
 		if ((longest > bench_gap_cycles() || bench_device_paused(before)) &&
-				(t->nb != 0 || i < (STRETCH - 1) * nb_wanted))
+				(t->nb != 0 || i < (BENCH_STRETCH - 1) * nb_wanted))
 			continue;
 		t->nb++;
 		t->packets += sum.packets[way->counted];
@@ -132,7 +129,7 @@ static int
 measure_way(struct bench_port *port, const struct bench_opts *opts, const struct way *way,
 		double *mpps, double *idle, bool *is_disturbed)
 {
-	const unsigned int nb_wanted = opts->window_ms * 1000 / SLICE_US;
+	const unsigned int nb_wanted = opts->window_ms * 1000 / BENCH_SLICE_US;
 	const uint64_t ms = rte_get_tsc_hz() / 1000;
 	struct bench_cost unused = { 0 };
 	struct tally t = { 0 };
@@ -175,7 +172,7 @@ static int
 mark_turns(struct bench_port *port, const struct bench_opts *opts, const struct way *way,
 		struct bench_cost *sum)
 {
-	unsigned int nb = MARKED_LAPS * opts->queues.v[0] / opts->bursts.v[0];
+	unsigned int nb = BENCH_MARKED_LAPS * opts->queues.v[0] / opts->bursts.v[0];
 	int ret = 0;
 
 	for (; nb > 0 && ret == 0; nb--) {

@@ -27,8 +27,6 @@
 #define DRAIN_US 200    /* without an answer: all have come */
 #define PAUSE_US 20     /* the same between slices, where the device is known to work */
 #define LEAD_US 100
-#define SLICE_US 500
-#define STRETCH 4     /* a window may take so many times its slices to find some without a pause */
 #define WARM_SLICES 2 /* of a window, not counted: the device's core has just been woken */
 #define CALIBRATE_MS 5
 #define MAX_TRIES 5 /* windows in which nothing came back */
@@ -159,7 +157,7 @@ run_slices(struct run *r, unsigned int nb_wanted)
 
 	for (i = 0; i < WARM_SLICES && ret == 0; i++)
 		ret = run_slice(r);
-	for (i = 0; i < STRETCH * nb_wanted && r->window.nb < nb_wanted && ret == 0; i++) {
+	for (i = 0; i < BENCH_STRETCH * nb_wanted && r->window.nb < nb_wanted && ret == 0; i++) {
 		struct bench_clock before, after;
 		bool is_paused;
 
@@ -171,7 +169,7 @@ run_slices(struct run *r, unsigned int nb_wanted)
 		/* when there is no other, one is better than none: the window is disturbed anyhow */
 		if (is_paused &&
 				(r->window.nb != 0 || r->slice.got.trip.nb == 0 ||
-						i < (STRETCH - 1) * nb_wanted))
+						i < (BENCH_STRETCH - 1) * nb_wanted))
 			continue;
 		after = bench_device_clock();
 		r->idle += after.idle - before.idle;
@@ -196,7 +194,7 @@ settle(struct run *r)
 static int
 run_echo(struct run *r, unsigned int ms, bool *is_disturbed)
 {
-	const unsigned int nb_wanted = ms * 1000 / SLICE_US;
+	const unsigned int nb_wanted = ms * 1000 / BENCH_SLICE_US;
 	int ret, rest;
 
 	ret = bench_device_serve(r->port, JOB_ECHO);
@@ -224,7 +222,7 @@ run_init(struct run *r, struct bench_port *port, const struct bench_opts *opts)
 	r->begin = rte_rdtsc();
 	r->slice.conf = (struct bench_slice_conf){
 		.lead = LEAD_US * us,
-		.len = SLICE_US * us,
+		.len = BENCH_SLICE_US * us,
 		.stall = bench_stall_cycles(),
 		.gap = bench_gap_cycles(),
 	};
@@ -233,7 +231,7 @@ run_init(struct run *r, struct bench_port *port, const struct bench_opts *opts)
 static double
 pps_of(const struct run *r)
 {
-	return r->window.echoed * 1e6 / SLICE_US / RTE_MAX(r->window.nb, 1u);
+	return r->window.echoed * 1e6 / BENCH_SLICE_US / RTE_MAX(r->window.nb, 1u);
 }
 
 /* Packets per second that a port and the device can echo: as fast as the answers come. */

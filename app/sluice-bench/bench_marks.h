@@ -26,6 +26,9 @@ uint16_t bench_meter_marks(bench_burst_fn fn, void *queue, struct rte_mbuf **pkt
 /** All calls are made. */
 void bench_marks_report(void);
 
+/* Laps of a ring that are marked. */
+#define BENCH_MARKED_LAPS 32
+
 /* For a plug-in that counts the cache lines which would travel between two cores. */
 enum bench_core { CORE_DRIVER, CORE_DEVICE };
 

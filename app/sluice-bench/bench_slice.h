@@ -16,6 +16,12 @@
 
 #include "bench_hist.h"
 
+/* Cross and latency windows are made of slices so long, and may take so many times as many as they want to find some
+ * without a pause.
+ */
+#define BENCH_SLICE_US 500
+#define BENCH_STRETCH 4
+
 struct bench_slice_conf {
 	uint64_t lead; /* at the beginning, not counted: the pipe fills */
 	uint64_t len;

@@ -161,7 +161,8 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 
 /*
  * No slot is a hole, and the oldest nb_done of them are done, those before slot at: slots more that are done when the
- * device names id. It names the last packet of a batch if it promised order (2.8.8). 0: it must not name this.
+ * device names id, which is another slot. It names the last packet of a batch if it promised order (2.8.8). 0: it must
+ * not name this.
  */
 static __rte_always_inline uint32_t
 sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, uint32_t nb_done,
@@ -170,7 +171,7 @@ sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, ui
 	const struct sluice_ring *r = &txq->q.ring;
 	uint32_t ahead = id >= at ? id - at : id + r->size - at;
 
-	if (unlikely(id >= r->size || (!is_in_order && ahead != 0)))
+	if (unlikely(id >= r->size || !is_in_order))
 		return 0;
 	if (unlikely(nb_done + ahead >= sluice_ring_nb_busy(r)))
 		return 0;

@@ -62,6 +62,7 @@ free_segment(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf 
 	return put_segment(txq, f, seg, seg->pool);
 }
 
+/* Each of several. */
 static __rte_noinline struct sluice_tx_freed *
 free_segments(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *seg)
 {
