@@ -44,9 +44,11 @@ chain_of(struct fake_pool *p, uint16_t nb, uint64_t seed)
 static void
 send_one(struct env *e, struct rte_mbuf *m, uint64_t seed)
 {
+	uint64_t bytes = e->q.stats.bytes;
 	uint32_t len = m->pkt_len;
 
 	fake_assert(env_tx(e, &m, 1) == 1, "not taken");
+	assert_int_equal(e->q.stats.bytes - bytes, len);
 	fake_dev_poll(&e->dev);
 	fake_assert(e->dev.nb_sent == 1, "%u packets arrived", e->dev.nb_sent);
 	env_expect_sent(e, 0, len, seed);
@@ -161,6 +163,25 @@ test_empty_segments(void **state)
 		if (conf->has_indirect)
 			break;
 	}
+}
+
+/* The first segment says that there are more segments than there are, or fewer: the packet is what is linked. */
+static void
+test_wrong_nb_segs(void **state)
+{
+	struct env *e = env_open_from(state, 250);
+	unsigned int i, nb, says;
+
+	for (i = 0; i < 4; i++)
+		for (nb = 2; nb < 6; nb++)
+			for (says = 2; says < 8; says++) {
+				struct rte_mbuf *m = chain_of(e->pool, nb, nb);
+
+				m->nb_segs = says;
+				send_one(e, m, nb);
+				fake_pool_assert_full(e->pool);
+			}
+	env_close(e);
 }
 
 /* Chains put together from chains: the first segment of the second one still counts its own. */
@@ -456,6 +477,7 @@ main(void)
 	suite_add_tx(test_segments, "segments");
 	suite_add_tx(test_headroom, "headroom");
 	suite_add_tx(test_empty_segments, "empty segments");
+	suite_add_tx(test_wrong_nb_segs, "wrong number of segments");
 	suite_add_tx(test_chain_of_chains, "chain of chains");
 	suite_add_tx(test_shared_mbuf, "shared mbuf");
 	suite_add_tx(test_pairs_fill_the_ring, "pairs fill the ring");

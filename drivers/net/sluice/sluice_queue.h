@@ -206,7 +206,7 @@ struct sluice_txq {
 	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
 	uint16_t nb_odd;                 /* slots given to packets that are not plain */
 	bool is_short; /* the last burst did not find enough slots: look for completions first */
-	bool is_mostly_odd;   /* the last burst was: the next one is given without trying batches */
+	bool is_mostly_unfit; /* no batch takes most of the last burst: none is tried with the next */
 	uint32_t nb_given;    /* slots given, free-running */
 	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */
 	uint16_t *extent;     /* per slot: what starts there, see below */
@@ -224,6 +224,9 @@ struct sluice_txq {
 	struct sluice_tx_extra *dv_extra; /* one per slot */
 	struct dmap_addr extra_da;
 };
+
+/* Most segments of a packet: as many as ip fragments of a 64 KiB packet in small buffers make. */
+#define SLUICE_TX_SEGS_MAX UINT8_MAX
 
 /* Tables of at most this many descriptors replace chains in the ring. */
 #define SLUICE_INDIRECT_MAX 19

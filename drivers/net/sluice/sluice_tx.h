@@ -43,6 +43,7 @@ struct sluice_tx_burst {
 	uint16_t nb_slots;   /* given */
 	uint16_t nb_bufs;    /* buffers, one available entry each */
 	uint16_t head_flags; /* packed: flags of the first descriptor */
+	uint16_t nb_unfit; /* slots of packets that no batch takes: odd ones, and plain ones of several slots */
 	uint16_t chain_end; /* slots given up to the end of the last plain packet of several slots */
 	uint64_t bytes;     /* of packets given in batches */
 };
@@ -396,7 +397,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 {
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_burst copy, b = { 0 };
-	uint16_t nb_tx, nb_odd, nb_dropped = 0;
+	uint16_t nb_tx, nb_dropped = 0;
 
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
@@ -410,24 +411,22 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	dmap_stream_refresh(&txq->q.stream);
 	b.slot = r->head;
 	nb_tx = 0;
-	if (likely(!txq->is_mostly_odd))
+	if (likely(!txq->is_mostly_unfit))
 		nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
 	if (unlikely(nb_tx < nb_pkts)) {
 		/* What has an address does not stay in registers. */
 		copy = b;
-		/* Both counters before; then by how much they grew. */
-		nb_odd = txq->nb_odd;
+		/* The counter before; then by how much it grew. */
 		nb_dropped = txq->q.stats.errors;
-		if (cfg.is_few || txq->is_mostly_odd)
+		if (cfg.is_few || txq->is_mostly_unfit)
 			nb_tx += sluice_tx_give_odd(
 					txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg.layout);
 		else
 			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
 		b = copy;
-		nb_odd = txq->nb_odd - nb_odd;
 		nb_dropped = txq->q.stats.errors - nb_dropped;
 		if (b.nb_slots != 0)
-			txq->is_mostly_odd = 2 * nb_odd >= b.nb_slots;
+			txq->is_mostly_unfit = 2 * b.nb_unfit >= b.nb_slots;
 		txq->nb_ring_full += nb_pkts - nb_tx;
 		txq->is_short = nb_tx < nb_pkts;
 	}

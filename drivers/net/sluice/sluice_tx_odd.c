@@ -6,14 +6,15 @@
  * The long way of transmitting: packets of several segments, shared or external buffers, no headroom, other
  * pools. See sluice_tx.h.
  *
- * As long as the ring is not short of slots a packet takes one for each part, which is the fastest. Then it takes
- * one if it fits one descriptor or an indirect table.
+ * As long as the ring is not short of slots, a packet of plain segments, or of one segment, takes a slot for each part,
+ * which is the fastest. Any other takes one slot if it fits one descriptor or an indirect table.
  */
 
+#include "sluice_tx_chain.h"
 #include "sluice_tx_single.h"
 
-/* Most parts of a packet: as many as ip fragments of a 64 KiB packet in small buffers make. */
-#define TX_PARTS_MAX 256
+/* A part for each segment, and one for the header. */
+#define TX_PARTS_MAX (SLUICE_TX_SEGS_MAX + 1)
 
 /* What became of a packet. */
 enum verdict {
@@ -144,66 +145,6 @@ give_chain(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part 
 	}
 }
 
-/*
- * The parts of a packet whose segments are all plain, with the header before the first one's data: one for
- * each segment. 0: it is no such packet.
- */
-static uint16_t
-collect_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts)
-{
-	uint32_t before = SLUICE_NET_HDR_LEN;
-	struct rte_mbuf *seg;
-	uint16_t nb = 0;
-	char *va;
-
-	if (m->data_off < SLUICE_NET_HDR_LEN)
-		return 0;
-	for (seg = m; seg != NULL; seg = seg->next, before = 0) {
-		va = rte_pktmbuf_mtod(seg, char *) - before;
-		/* More segments than nb_segs says are for the other way to refuse. */
-		if (nb == m->nb_segs || rte_mbuf_refcnt_read(seg) != 1 || seg->pool != txq->pool ||
-				seg->data_len == 0 || !RTE_MBUF_DIRECT(seg) ||
-				!dmap_lend(&txq->q.stream, seg, va, seg->data_len + before,
-						&parts[nb].da))
-			return 0;
-		parts[nb++].len = seg->data_len + before;
-	}
-	return nb;
-}
-
-/* A plain packet of several segments: one slot for each, and each as it must be to go back to its pool. */
-static __rte_always_inline void
-give_plain(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		const struct part *parts, uint16_t nb, enum sluice_layout layout)
-{
-	struct sluice_ring *r = &txq->q.ring;
-	uint16_t i, head = b->slot, slot = head, next_slot, flags = SLUICE_DESC_F_NEXT;
-	struct rte_mbuf *next;
-
-	sluice_tx_clear_header(rte_pktmbuf_mtod_offset(m, void *, -SLUICE_NET_HDR_LEN));
-	if (b->nb_slots == 0)
-		b->head_flags = flags;
-	for (i = 0; i < nb; i++, m = next, slot = next_slot) {
-		next = m->next;
-		next_slot = sluice_ring_next(r, slot, 1);
-		if (next == NULL)
-			flags = 0;
-		if (layout == SLUICE_SPLIT)
-			sluice_split_desc_write(&r->split.dv_desc[slot], parts[i].da, parts[i].len,
-					flags, next_slot);
-		else
-			sluice_packed_give(r, slot, head, parts[i].da, parts[i].len, flags);
-		m->next = NULL;
-		m->nb_segs = 1;
-		txq->q.sw_ring[slot] = m;
-		txq->extent[slot] = SLUICE_TX_MIDDLE;
-	}
-	txq->extent[head] = nb - 1;
-	b->slot = slot;
-	b->nb_slots += nb;
-	b->chain_end = b->nb_slots;
-}
-
 static enum verdict
 drop(struct rte_mbuf *m, uint64_t *counter)
 {
@@ -222,31 +163,21 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	bool is_indirect;
 
 	/* With its header it may not be longer than the queue, in a table neither (2.7.5.3.1, 2.8.19). */
-	if (m->nb_segs >= RTE_DIM(parts) || m->nb_segs >= txq->q.ring.size)
+	if (m->nb_segs > SLUICE_TX_SEGS_MAX || m->nb_segs >= txq->q.ring.size)
 		return drop(m, &txq->nb_oversize);
 	if (nb_free == 0)
 		return NO_ROOM;
-	if (layout == SLUICE_SPLIT)
-		sluice_split_make_available(&txq->q.ring, b->nb_bufs, head);
-	/* A slot for each segment is the fastest way, as long as the ring is not short of slots. */
-	if (m->nb_segs > 1 && m->nb_segs + txq->q.ring.size / 4 <= nb_free &&
-			sluice_tx_adopt_pool(txq, m->pool, b->nb_slots)) {
-		nb = collect_plain(txq, m, parts);
-		if (likely(nb > 1)) {
-			give_plain(txq, m, b, parts, nb, layout);
-			txq->nb_chained++;
-			b->nb_bufs++;
-			return GIVEN;
-		}
-	}
 	if (!collect_parts(txq, m, parts, &nb))
 		return drop(m, &txq->nb_unmapped);
 	is_indirect = txq->has_indirect && nb > 1 && nb <= SLUICE_INDIRECT_MAX;
 	nb_slots = is_indirect ? 1 : nb;
 	if (nb_slots > nb_free)
 		return NO_ROOM;
+	if (layout == SLUICE_SPLIT)
+		sluice_split_make_available(&txq->q.ring, b->nb_bufs, head);
 	txq->q.sw_ring[head] = m;
 	txq->nb_odd += nb_slots;
+	b->nb_unfit += nb_slots;
 	if (is_indirect) {
 		give_indirect(txq, b, parts, nb, layout);
 	} else {
@@ -271,7 +202,21 @@ give_odd_packed(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_bur
 	return give_odd(txq, m, b, SLUICE_PACKED);
 }
 
-/* Packets of one segment as many as follow each other, others one by one. Returns how many. */
+static __rte_noinline uint16_t
+give_chains_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b)
+{
+	return sluice_tx_give_chains(txq, pkts, nb, b, SLUICE_SPLIT);
+}
+
+static __rte_noinline uint16_t
+give_chains_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b)
+{
+	return sluice_tx_give_chains(txq, pkts, nb, b, SLUICE_PACKED);
+}
+
+/* Packets of one segment, or plain ones of several, as many as follow each other; others one by one. Returns how many. */
 static __rte_always_inline uint16_t
 give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b,
 		enum sluice_layout layout)
@@ -281,12 +226,16 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 	uint32_t len;
 
 	/* One by itself does without the loop, and what the loop takes. */
-	if (nb == 1 && sluice_tx_give_singles(txq, pkts, 1, b, layout) == 1)
+	if (nb == 1 && pkts[0]->nb_segs == 1 &&
+			sluice_tx_give_singles(txq, pkts, 1, b, layout) == 1)
 		return 1;
 	for (n = 0; n < nb; n += nb_run) {
-		nb_run = 0;
 		if (pkts[n]->nb_segs == 1)
 			nb_run = sluice_tx_give_singles(txq, &pkts[n], nb - n, b, layout);
+		else if (layout == SLUICE_SPLIT)
+			nb_run = give_chains_split(txq, &pkts[n], nb - n, b);
+		else
+			nb_run = give_chains_packed(txq, &pkts[n], nb - n, b);
 		if (nb_run != 0)
 			continue;
 		len = pkts[n]->pkt_len;

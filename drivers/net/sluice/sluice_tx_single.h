@@ -171,6 +171,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 	b->nb_slots += s.slot - b->slot;
 	b->nb_bufs += n;
 	b->slot = s.slot == txq->q.ring.size ? 0 : s.slot;
+	b->nb_unfit += s.nb_odd;
 	txq->nb_odd += s.nb_odd;
 	txq->nb_chained += s.nb_pairs;
 	txq->q.stats.bytes += bytes;
