@@ -381,6 +381,32 @@ test_mostly_unfit(void **state)
 	env_close(e);
 }
 
+/* A device that sends all of each burst: as many slots come back as are given, so that no packet needs a table. */
+static void
+test_chains_keep_pace(void **state)
+{
+	struct env_conf *conf = *state;
+	struct rte_mbuf *pkts[32];
+	unsigned int i, k, nb;
+	struct env *e;
+
+	conf->has_indirect = true;
+	e = env_open(conf);
+	for (i = 0; i < 50; i++) {
+		for (nb = 0; nb < RTE_DIM(pkts); nb++) {
+			pkts[nb] = fake_mbuf(e->pool, 128, 60);
+			for (k = 1; k < 3; k++)
+				rte_pktmbuf_chain(pkts[nb], fake_mbuf(e->pool, 0, 20));
+		}
+		assert_int_equal(env_tx(e, pkts, nb), nb);
+		assert_int_equal(fake_dev_poll(&e->dev), nb);
+		fake_dev_forget_sent(&e->dev);
+		fake_dev_complete(&e->dev, nb, FAKE_ONE_BY_ONE);
+	}
+	assert_int_equal(e->txq.nb_indirect, 0);
+	env_close(e);
+}
+
 /* A pool that is destroyed while the queue remembers it. */
 static void
 test_pool_comes_and_goes(void **state)
@@ -425,6 +451,7 @@ main(void)
 	suite_add_tx(test_stale_used_entries, "stale used entries");
 	suite_add_tx(test_shared_no_longer, "shared no longer");
 	suite_add_tx(test_mostly_unfit, "mostly unfit");
+	suite_add_tx(test_chains_keep_pace, "chains keep pace");
 	suite_add_tx(test_pool_comes_and_goes, "pool comes and goes");
 	return suite_run("tx_mix");
 }

@@ -189,7 +189,8 @@ static __rte_always_inline uint16_t
 sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint32_t nb, nb_slots = 0, limit = RTE_MIN(sluice_ring_nb_busy(r), nb_max);
+	uint32_t nb, nb_slots = 0, nb_busy = sluice_ring_nb_busy(r),
+		     limit = RTE_MIN(nb_busy, nb_max);
 	bool wrap = r->used_wrap, has_chains = sluice_tx_has_chains(txq);
 	/* Slots are used in the order in which they were given: this is tail. */
 	uint32_t id, at = r->used_idx;
@@ -206,6 +207,9 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 			break;
 		}
 		nb_slots += nb;
+		/* What takes several slots counts as one, or the device could take more than is freed. */
+		if (has_chains)
+			limit = RTE_MIN(nb_busy, limit + nb - 1);
 		at += nb;
 		if (unlikely(at >= r->size)) {
 			at -= r->size;
