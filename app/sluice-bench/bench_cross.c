@@ -11,6 +11,7 @@
 
 #include "bench_app.h"
 #include "bench_marks.h"
+#include "bench_window.h"
 
 #define WARM_LAPS 8
 
@@ -83,44 +84,32 @@ run(struct bench_port *port, const struct bench_opts *opts, const struct way *wa
 	return ret;
 }
 
-/* What the slices of a window without a pause gave. */
+/* What the slices of a window gave that count. */
 struct tally {
-	unsigned int nb; /* slices */
+	struct bench_window window;
 	uint64_t packets;
 	uint64_t cycles;
-	uint64_t idle; /* of the device, and the time that it belongs to */
-	uint64_t all;
 };
 
-/* Another core that is taken away shows as well as the own: the other side of the ring stands still then. A slice
- * with a pause of either is left out, so a short pause costs a slice and not the window.
- */
 static int
 run_slices(struct bench_port *port, const struct bench_opts *opts, const struct way *way,
-		unsigned int nb_wanted, struct tally *t)
+		struct tally *t)
 {
 	const uint64_t us = rte_get_tsc_hz() / 1000000;
-	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < BENCH_STRETCH * nb_wanted && t->nb < nb_wanted && ret == 0; i++) {
-		const struct bench_clock before = bench_device_clock();
+	bench_window_init(&t->window, opts->window_ms);
+	while (ret == 0 && bench_window_goes_on(&t->window)) {
 		struct bench_cost sum = { 0 };
-		struct bench_clock after;
 		uint64_t took, longest;
 
+		bench_window_begin(&t->window);
 		ret = run(port, opts, way, BENCH_SLICE_US * us, &sum, &took, &longest);
 		port->bursts += sum.calls[way->counted];
-		after = bench_device_clock();
-		/* when there is no other, one is better than none: the window is disturbed anyhow */
-		if ((longest > bench_gap_cycles() || bench_device_paused(before)) &&
-				(t->nb != 0 || i < (BENCH_STRETCH - 1) * nb_wanted))
+		if (!bench_window_end(&t->window, longest > bench_gap_cycles(), false))
 			continue;
-		t->nb++;
 		t->packets += sum.packets[way->counted];
 		t->cycles += took;
-		t->idle += after.idle - before.idle;
-		t->all += after.all - before.all;
 	}
 	return ret;
 }
@@ -129,7 +118,6 @@ static int
 measure_way(struct bench_port *port, const struct bench_opts *opts, const struct way *way,
 		double *mpps, double *idle, bool *is_disturbed)
 {
-	const unsigned int nb_wanted = opts->window_ms * 1000 / BENCH_SLICE_US;
 	const uint64_t ms = rte_get_tsc_hz() / 1000;
 	struct bench_cost unused = { 0 };
 	struct tally t = { 0 };
@@ -141,7 +129,7 @@ measure_way(struct bench_port *port, const struct bench_opts *opts, const struct
 	if (ret == 0)
 		ret = run(port, opts, way, BENCH_SETTLE_MS * ms, &unused, &took, &longest);
 	if (ret == 0)
-		ret = run_slices(port, opts, way, nb_wanted, &t);
+		ret = run_slices(port, opts, way, &t);
 	rest = bench_device_rest();
 	if (rest == 0 && way->job == JOB_IO)
 		bench_port_write_headers(port);
@@ -150,8 +138,8 @@ measure_way(struct bench_port *port, const struct bench_opts *opts, const struct
 	if (t.packets == 0)
 		return -EAGAIN;
 	*mpps = t.packets * (rte_get_tsc_hz() / 1e6) / t.cycles;
-	*idle = (double)t.idle / RTE_MAX(t.all, UINT64_C(1));
-	*is_disturbed |= t.nb < nb_wanted;
+	*idle = bench_window_idle(&t.window);
+	*is_disturbed |= bench_window_disturbed(&t.window);
 	return 0;
 }
 

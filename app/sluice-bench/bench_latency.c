@@ -6,7 +6,7 @@
  * A late burst keeps its planned time in the stamp, so what a slow driver call delays is seen in
  * all packets behind it. Both stamps are of one core.
  *
- * A window is made of slices (bench_slice.h). Each begins with an empty pipe and a new plan, so nothing that a pause
+ * A window is made of slices (bench_window.h, bench_slice.h). Each begins with an empty pipe and a new plan, so nothing that a pause
  * delayed reaches into the next one.
  */
 #include "bench_latency.h"
@@ -22,6 +22,7 @@
 #include "bench_app.h"
 #include "bench_packets.h"
 #include "bench_slice.h"
+#include "bench_window.h"
 
 #define STAMP_OFFSET 48 /* behind the headers of a frame of 60 bytes */
 #define DRAIN_US 200    /* without an answer: all have come */
@@ -38,10 +39,9 @@ struct run {
 	uint64_t max_in_flight; /* 0: no limit */
 	uint64_t begin;
 	uint64_t stale; /* with a stamp that is not of this window */
-	uint64_t idle;  /* of the device, and the time that it belongs to */
-	uint64_t all;
 	struct bench_slice slice;
-	struct bench_tally window;
+	struct bench_window window;
+	struct bench_tally kept; /* of the slices that count */
 };
 
 static double max_pps;
@@ -148,33 +148,22 @@ run_slice(struct run *r)
 	return RTE_MIN(ret, 0);
 }
 
-/* Slices until there are enough in which neither core paused. */
 static int
-run_slices(struct run *r, unsigned int nb_wanted)
+run_slices(struct run *r, unsigned int ms)
 {
 	unsigned int i;
 	int ret = 0;
 
 	for (i = 0; i < WARM_SLICES && ret == 0; i++)
 		ret = run_slice(r);
-	for (i = 0; i < BENCH_STRETCH * nb_wanted && r->window.nb < nb_wanted && ret == 0; i++) {
-		struct bench_clock before, after;
-		bool is_paused;
-
+	bench_window_init(&r->window, ms);
+	while (ret == 0 && bench_window_goes_on(&r->window)) {
 		ret = run_drain(r, PAUSE_US);
-		before = bench_device_clock();
+		bench_window_begin(&r->window);
 		if (ret == 0)
 			ret = run_slice(r);
-		is_paused = r->slice.is_paused || bench_device_paused(before);
-		/* when there is no other, one is better than none: the window is disturbed anyhow */
-		if (is_paused &&
-				(r->window.nb != 0 || r->slice.got.trip.nb == 0 ||
-						i < (BENCH_STRETCH - 1) * nb_wanted))
-			continue;
-		after = bench_device_clock();
-		r->idle += after.idle - before.idle;
-		r->all += after.all - before.all;
-		bench_slice_keep(&r->slice, &r->window);
+		if (bench_window_end(&r->window, r->slice.is_paused, r->slice.got.trip.nb == 0))
+			bench_slice_keep(&r->slice, &r->kept);
 	}
 	return ret;
 }
@@ -194,12 +183,11 @@ settle(struct run *r)
 static int
 run_echo(struct run *r, unsigned int ms, bool *is_disturbed)
 {
-	const unsigned int nb_wanted = ms * 1000 / BENCH_SLICE_US;
 	int ret, rest;
 
 	ret = bench_device_serve(r->port, JOB_ECHO);
 	if (ret == 0)
-		ret = run_slices(r, nb_wanted);
+		ret = run_slices(r, ms);
 	if (ret == 0)
 		ret = run_drain(r, DRAIN_US);
 	rest = bench_device_rest();
@@ -207,8 +195,8 @@ run_echo(struct run *r, unsigned int ms, bool *is_disturbed)
 		ret = settle(r);
 	if (ret == 0)
 		ret = rest;
-	*is_disturbed |= r->window.nb < nb_wanted;
-	return ret == 0 && r->window.trip.nb == 0 ? -EAGAIN : ret;
+	*is_disturbed |= bench_window_disturbed(&r->window);
+	return ret == 0 && r->kept.trip.nb == 0 ? -EAGAIN : ret;
 }
 
 static void
@@ -231,7 +219,7 @@ run_init(struct run *r, struct bench_port *port, const struct bench_opts *opts)
 static double
 pps_of(const struct run *r)
 {
-	return r->window.echoed * 1e6 / BENCH_SLICE_US / RTE_MAX(r->window.nb, 1u);
+	return r->kept.echoed * 1e6 / BENCH_SLICE_US / RTE_MAX(r->window.nb, 1u);
 }
 
 /* Packets per second that a port and the device can echo: as fast as the answers come. */
@@ -287,14 +275,14 @@ bench_latency_window(
 	ret = run_echo(&r, opts->window_ms, &out->is_disturbed);
 	if (ret != 0)
 		return ret;
-	out->value[0] = bench_hist_percentile(&r.window.trip, 0.50) * us;
-	out->value[1] = bench_hist_percentile(&r.window.trip, 0.99) * us;
-	out->value[2] = bench_hist_percentile(&r.window.trip, 0.999) * us;
-	out->value[3] = bench_hist_percentile(&r.window.call, 0.999) * us;
-	out->value[4] = r.window.call.worst * us;
+	out->value[0] = bench_hist_percentile(&r.kept.trip, 0.50) * us;
+	out->value[1] = bench_hist_percentile(&r.kept.trip, 0.99) * us;
+	out->value[2] = bench_hist_percentile(&r.kept.trip, 0.999) * us;
+	out->value[3] = bench_hist_percentile(&r.kept.call, 0.999) * us;
+	out->value[4] = r.kept.call.worst * us;
 	out->value[5] = pps_of(&r) / 1e6;
 	for (i = 0; i < BENCH_METRICS; i++)
-		out->idle[i] = (double)r.idle / RTE_MAX(r.all, UINT64_C(1));
+		out->idle[i] = bench_window_idle(&r.window);
 	out->pauses = r.slice.pauses;
 	return 0;
 }

@@ -80,10 +80,9 @@ bench_slice_packet(struct bench_slice *s, uint64_t plan, uint64_t now)
 }
 
 void
-bench_slice_keep(const struct bench_slice *s, struct bench_tally *window)
+bench_slice_keep(const struct bench_slice *s, struct bench_tally *kept)
 {
-	window->nb++;
-	window->echoed += s->got.echoed;
-	bench_hist_merge(&window->trip, &s->got.trip);
-	bench_hist_merge(&window->call, &s->got.call);
+	kept->echoed += s->got.echoed;
+	bench_hist_merge(&kept->trip, &s->got.trip);
+	bench_hist_merge(&kept->call, &s->got.call);
 }

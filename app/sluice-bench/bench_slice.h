@@ -16,12 +16,6 @@
 
 #include "bench_hist.h"
 
-/* Cross and latency windows are made of slices so long, and may take so many times as many as they want to find some
- * without a pause.
- */
-#define BENCH_SLICE_US 500
-#define BENCH_STRETCH 4
-
 struct bench_slice_conf {
 	uint64_t lead; /* at the beginning, not counted: the pipe fills */
 	uint64_t len;
@@ -43,7 +37,6 @@ double bench_pauses_rate(const struct bench_pauses *p, enum bench_where where, u
 
 /* What slices gave. */
 struct bench_tally {
-	unsigned int nb;
 	uint64_t echoed; /* while the slices lasted, whenever they had left */
 	struct bench_hist trip;
 	struct bench_hist call;
@@ -72,7 +65,7 @@ void bench_slice_call(struct bench_slice *s, uint64_t before, uint64_t after, bo
 /** A packet came back that should have left at `plan`. */
 void bench_slice_packet(struct bench_slice *s, uint64_t plan, uint64_t now);
 
-/** Add what the slice gave to the window's. */
-void bench_slice_keep(const struct bench_slice *s, struct bench_tally *window);
+/** Add what the slice gave to what those before it did. */
+void bench_slice_keep(const struct bench_slice *s, struct bench_tally *kept);
 
 #endif /* BENCH_SLICE_H */
