@@ -8,30 +8,22 @@
 
 #include "marks.h"
 
-#define STR(x) #x
-#define XSTR(x) STR(x)
-
 /* CALL is the one instruction between the marks beside the function's; the others keep the stack aligned. */
 #if defined(RTE_ARCH_X86_64)
-#define MARK_ASM(code) \
-	"	.byte 0x0f, 0x1f, 0x80\n	.long (" XSTR(MARKS_MAGIC) " + " code ")\n"
 #define ENTER "	pushq	%rbp\n	movq	%rsp, %rbp\n"
 #define CALL "	call	*%rcx\n"
 #define LEAVE "	popq	%rbp\n"
 #define LOAD(at) "	testb	$0, (" at ")\n"
 #elif defined(RTE_ARCH_ARM64)
-#define MARK_ASM(code) "	movz	xzr, #(" XSTR(MARKS_MAGIC16) " + " code "), lsl #48\n"
 #define ENTER "	stp	x29, x30, [sp, #-16]!\n	mov	x29, sp\n"
 #define CALL "	blr	x3\n"
 #define LEAVE "	ldp	x29, x30, [sp], #16\n"
 #define LOAD(at) "	ldrb	wzr, [" at "]\n"
 #endif
 
-#ifdef MARK_ASM
+#ifdef MARKS_ASM
 
 #define EMPTY_CALLS 8
-
-#define MARK(code) __asm__ volatile(MARK_ASM("%c0") : : "i"(code) : "memory")
 
 uint16_t bench_marks_call(void *queue, struct rte_mbuf **pkts, uint16_t nb, bench_burst_fn fn);
 uint16_t bench_marks_empty(void *queue, struct rte_mbuf **pkts, uint16_t nb);
@@ -42,9 +34,9 @@ __asm__(".text\n"
 	".type bench_marks_call, %function\n"
 	"bench_marks_call:\n"
 	ENTER
-	MARK_ASM(XSTR(MARK_BEGIN))
+	MARKS_ASM(MARKS_XSTR(MARK_BEGIN))
 	CALL
-	MARK_ASM(XSTR(MARK_END))
+	MARKS_ASM(MARKS_XSTR(MARK_END))
 	LEAVE
 	"	ret\n"
 	".size bench_marks_call, . - bench_marks_call\n"
@@ -63,19 +55,19 @@ keep(unsigned int bucket)
 {
 	switch (bucket) {
 	case 0:
-		MARK(MARK_KEEP + 0);
+		MARKS_PUT(MARK_KEEP + 0);
 		break;
 	case 1:
-		MARK(MARK_KEEP + 1);
+		MARKS_PUT(MARK_KEEP + 1);
 		break;
 	case 2:
-		MARK(MARK_KEEP + 2);
+		MARKS_PUT(MARK_KEEP + 2);
 		break;
 	case 3:
-		MARK(MARK_KEEP + 3);
+		MARKS_PUT(MARK_KEEP + 3);
 		break;
 	case MARKS_EMPTY:
-		MARK(MARK_KEEP + MARKS_EMPTY);
+		MARKS_PUT(MARK_KEEP + MARKS_EMPTY);
 		break;
 	}
 }
@@ -115,13 +107,13 @@ bench_meter_marks(
 void
 bench_marks_report(void)
 {
-	MARK(MARK_REPORT);
+	MARKS_PUT(MARK_REPORT);
 }
 
 void
 bench_marks_forget(void)
 {
-	MARK(MARK_FORGET);
+	MARKS_PUT(MARK_FORGET);
 }
 
 void
@@ -130,7 +122,7 @@ bench_marks_range(const void *start, size_t len)
 	const char *last = (const char *)start + len - 1;
 
 	/* one statement: nothing else loads between the mark and these */
-	__asm__ volatile(MARK_ASM(XSTR(MARK_RANGE)) LOAD("%0") LOAD("%1")
+	__asm__ volatile(MARKS_ASM(MARKS_XSTR(MARK_RANGE)) LOAD("%0") LOAD("%1")
 			 :
 			 : "r"(start), "r"(last)
 			 : "memory");
@@ -141,7 +133,7 @@ bench_marks_map(const void *start, size_t len, const void *again)
 {
 	const char *last = (const char *)start + len - 1;
 
-	__asm__ volatile(MARK_ASM(XSTR(MARK_MAP)) LOAD("%0") LOAD("%1") LOAD("%2")
+	__asm__ volatile(MARKS_ASM(MARKS_XSTR(MARK_MAP)) LOAD("%0") LOAD("%1") LOAD("%2")
 			 :
 			 : "r"(start), "r"(last), "r"(again)
 			 : "memory");
@@ -151,9 +143,9 @@ void
 bench_marks_core(enum bench_core core)
 {
 	if (core == CORE_DRIVER)
-		MARK(MARK_DRIVER);
+		MARKS_PUT(MARK_DRIVER);
 	else
-		MARK(MARK_DEVICE);
+		MARKS_PUT(MARK_DEVICE);
 }
 
 #else

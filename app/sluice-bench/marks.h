@@ -40,6 +40,18 @@
 #define MARK_DRIVER 35 /* from here on the driver's core works */
 #define MARK_DEVICE 36 /* the device's */
 
+/* The mark of a code as assembler text, of the code as assembler text. */
+#define MARKS_STR(x) #x
+#define MARKS_XSTR(x) MARKS_STR(x)
+#if defined(__x86_64__)
+#define MARKS_ASM(code) ".byte 0x0f, 0x1f, 0x80; .long " MARKS_XSTR(MARKS_MAGIC) " + " code "\n"
+#elif defined(__aarch64__)
+#define MARKS_ASM(code) "movz xzr, #(" MARKS_XSTR(MARKS_MAGIC16) " + " code "), lsl #48\n"
+#endif
+
+/** A mark where this stands. The code has to be a constant: it is a part of the instruction. */
+#define MARKS_PUT(code) __asm__ volatile(MARKS_ASM("%c0") : : "i"(code) : "memory")
+
 /** The code of a mark, or -1: that instruction is none. */
 static inline int
 marks_code(const void *insn, size_t len)

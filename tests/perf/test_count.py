@@ -13,12 +13,6 @@ PROGRAM = """
     #include <pthread.h>
     #include "marks.h"
 
-    #ifdef __aarch64__
-    #define MARK(code) __asm__ volatile(".inst %%c0" : : "i"(MARKS_MOVZ | (MARKS_MAGIC16 | (code)) << 5))
-    #else
-    #define MARK(code) __asm__ volatile(".byte 0x0f, 0x1f, 0x80\\n.long %%c0" : : "i"(MARKS_MAGIC | (code)))
-    #endif
-
     static volatile unsigned int nb_turns;
 
     static void *other(void *arg)
@@ -39,14 +33,14 @@ PROGRAM = """
         for (int i = 0; i < 100; i++) {
             const unsigned int before = nb_turns;
 
-            MARK(MARK_BEGIN);
+            MARKS_PUT(MARK_BEGIN);
             __asm__ volatile(".rept 1000\\nnop\\n.endr");
-            MARK(MARK_END);
-            MARK(MARK_KEEP + 1);
+            MARKS_PUT(MARK_END);
+            MARKS_PUT(MARK_KEEP + 1);
             while (nb_turns == before)
                 ;
         }
-        MARK(MARK_REPORT);
+        MARKS_PUT(MARK_REPORT);
         return 0;
     }
 """
@@ -73,7 +67,7 @@ def test_other_threads_do_not_count(tmp_path):
 
 
 def test_two_at_a_time_end_the_run(tmp_path):
-    done, counts = run(tmp_path, "MARK(MARK_BEGIN);")
+    done, counts = run(tmp_path, "MARKS_PUT(MARK_BEGIN);")
     assert done.returncode == 1
     assert "a begin mark between the marks of CPU 1" in done.stdout
     assert counts.read_text() == ""
