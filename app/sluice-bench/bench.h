@@ -55,7 +55,7 @@ struct bench_opts {
 	struct bench_list bursts;
 	struct bench_list models;
 	struct bench_list pairs; /* queue pairs of a port */
-	struct bench_list loads; /* latency: percent of the slower side's most */
+	struct bench_list loads; /* latency: percent of the slower side's most; else one, 0 */
 	enum bench_mode mode;
 	unsigned int frame_len;
 	unsigned int nb_segs; /* mbufs of a transmitted packet */

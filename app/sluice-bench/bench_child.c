@@ -58,13 +58,6 @@ prepare(struct bench_port *ports, const struct bench_opts *opts)
 	if (opts->mode == MODE_STEP)
 		return 0;
 	for (i = 0; i < bench_nb_sides(opts); i++) {
-		if (!ports[i].has_device) {
-			fprintf(stderr,
-					"sluice-bench: --mode %s is not for %s, which has no "
-					"device\n",
-					bench_mode_info(opts->mode)->name, ports[i].name);
-			return -EINVAL;
-		}
 		ret = bench_cross_warm_up(&ports[i], opts);
 		if (ret != 0)
 			return ret;

@@ -218,20 +218,12 @@ put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 }
 
 int
-bench_json_write(const char *path, const struct bench_machine *machine,
-		const struct bench_opts *opts, const struct bench_row *rows, unsigned int nb_rows,
-		int argc, char **argv)
+bench_json_write(FILE *f, const struct bench_machine *machine, const struct bench_opts *opts,
+		const struct bench_row *rows, unsigned int nb_rows, int argc, char **argv)
 {
-	FILE *f = fopen(path, "w");
 	unsigned int i;
 	bool failed;
 
-	if (f == NULL) {
-		const int err = errno;
-
-		fprintf(stderr, "sluice-bench: %s: %s\n", path, strerror(err));
-		return -err;
-	}
 	fputs("{\n", f);
 	put_machine(f, machine, opts, argc, argv);
 	fputs("  \"rows\": [\n", f);
@@ -242,7 +234,8 @@ bench_json_write(const char *path, const struct bench_machine *machine,
 	fputs("  ]\n}\n", f);
 	failed = ferror(f);
 	if (fclose(f) != 0 || failed) {
-		fprintf(stderr, "sluice-bench: %s: not written completely\n", path);
+		fprintf(stderr, "sluice-bench: --json: %s: not written completely\n",
+				opts->json_path);
 		return -EIO;
 	}
 	return 0;

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_common.h>
+
 #include "bench_features.h"
 #include "bench_metric.h"
 #include "bench_packets.h"
@@ -152,7 +154,7 @@ parse_number(const char *name, const char *text, unsigned int min, unsigned int 
 	unsigned long v;
 
 	errno = 0;
-	v = strtoul(text, &end, 0);
+	v = strtoul(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || *text == '-' || v < min || v > max) {
 		fprintf(stderr, "sluice-bench: --%s: '%s' is not a number of %u to %u\n", name,
 				text, min, max);
@@ -163,7 +165,38 @@ parse_number(const char *name, const char *text, unsigned int min, unsigned int 
 }
 
 static int
+parse_model(const char *name, const char *text, unsigned int min, unsigned int max,
+		unsigned int *out)
+{
+	const char *digit = text + (*text == 'n' || *text == 'N');
+
+	if (*digit < '0' + (int)min || *digit > '0' + (int)max || digit[1] != '\0') {
+		fprintf(stderr, "sluice-bench: --%s: '%s' is none of n0, n1, n2\n", name, text);
+		return -EINVAL;
+	}
+	*out = *digit - '0';
+	return 0;
+}
+
+static int
+parse_simd(const char *name, const char *text, unsigned int *bits)
+{
+	static const char *const widths[] = { "64", "128", "256", "512" };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(widths); i++)
+		if (strcmp(widths[i], text) == 0) {
+			*bits = 64u << i;
+			return 0;
+		}
+	fprintf(stderr, "sluice-bench: --%s: '%s' is none of 64, 128, 256, 512\n", name, text);
+	return -EINVAL;
+}
+
+static int
 parse_list(const char *name, const char *text, unsigned int min, unsigned int max,
+		int (*parse)(const char *, const char *, unsigned int, unsigned int,
+				unsigned int *),
 		struct bench_list *list)
 {
 	char *copy = strdup(text);
@@ -179,10 +212,7 @@ parse_list(const char *name, const char *text, unsigned int min, unsigned int ma
 			ret = -E2BIG;
 			break;
 		}
-		/* models are written n0, n1, n2 */
-		if (max == NULL_N2 && (*word == 'n' || *word == 'N'))
-			word++;
-		ret = parse_number(name, word, min, max, &list->v[list->nb++]);
+		ret = parse(name, word, min, max, &list->v[list->nb++]);
 	}
 	if (ret == 0 && list->nb == 0) {
 		fprintf(stderr, "sluice-bench: --%s: empty list\n", name);
@@ -201,15 +231,15 @@ parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *te
 
 	switch (opt) {
 	case OPT_QUEUE:
-		return parse_list(name, text, 4, 32768, &opts->queues);
+		return parse_list(name, text, 4, 32768, parse_number, &opts->queues);
 	case OPT_BURST:
-		return parse_list(name, text, 1, BENCH_MAX_BURST, &opts->bursts);
+		return parse_list(name, text, 1, BENCH_MAX_BURST, parse_number, &opts->bursts);
 	case OPT_MODEL:
-		return parse_list(name, text, NULL_N0, NULL_N2, &opts->models);
+		return parse_list(name, text, NULL_N0, NULL_N2, parse_model, &opts->models);
 	case OPT_PAIRS:
-		return parse_list(name, text, 1, NULL_MAX_PAIRS, &opts->pairs);
+		return parse_list(name, text, 1, NULL_MAX_PAIRS, parse_number, &opts->pairs);
 	case OPT_LOAD:
-		return parse_list(name, text, 1, 100, &opts->loads);
+		return parse_list(name, text, 1, 100, parse_number, &opts->loads);
 	case OPT_SIZE:
 		return parse_number(name, text, 60, BENCH_MAX_FRAME, &opts->frame_len);
 	case OPT_RX_MBUFS:
@@ -225,7 +255,7 @@ parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *te
 	case OPT_WINDOW:
 		return parse_number(name, text, 5, 10000, &opts->window_ms);
 	case OPT_SIMD:
-		return parse_number(name, text, 64, 512, &opts->simd_bits);
+		return parse_simd(name, text, &opts->simd_bits);
 	case OPT_POOL_CACHE:
 		return parse_number(name, text, 0, 512, &opts->pool_cache);
 	case OPT_MEM:
@@ -245,7 +275,7 @@ parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *te
 		opts->result_fd = v;
 		return ret;
 	default:
-		return -EINVAL; /* getopt has named it */
+		return -EINVAL;
 	}
 }
 
@@ -351,6 +381,19 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 	}
 }
 
+/* getopt met what it does not know, or misses a value. */
+static int
+complain(int opt, char *const argv[])
+{
+	/* the next argument may be of the same word still when it is of one letter */
+	const char letter[] = { '-', (char)optopt, '\0' };
+	const char *what = optopt > 0 && optopt < OPT_MODE ? letter : argv[optind - 1];
+
+	fprintf(stderr, "sluice-bench: %s%s; --help lists them\n", what,
+			opt == ':' ? " needs a value" : ": no such option, or not in this form");
+	return -EINVAL;
+}
+
 int
 bench_opts_parse(struct bench_opts *opts, int argc, char **argv)
 {
@@ -365,13 +408,14 @@ bench_opts_parse(struct bench_opts *opts, int argc, char **argv)
 		.pairs = { 1, { 1 } },
 		.frame_len = 64,
 		.nb_segs = 1,
-		.nb_segments = 24,
 		.pool_cache = 256,
 		.core = -1,
 		.device_core = -1,
 		.result_fd = -1,
 	};
-	while ((opt = getopt_long(argc, argv, "+d:", long_options, &index)) != -1) {
+	while ((opt = getopt_long(argc, argv, "+:d:", long_options, &index)) != -1) {
+		if (opt == '?' || opt == ':')
+			return complain(opt, argv);
 		ret = parse_one(opts, opt, opt < OPT_MODE ? "d" : long_options[index].name, optarg);
 		if (ret != 0)
 			return ret;
@@ -404,7 +448,7 @@ bench_opts_child_argv(int argc, char **argv, const struct bench_case *c, unsigne
 	snprintf(text[4], sizeof(text[4]), "--result-fd=%d", result_fd);
 	snprintf(text[5], sizeof(text[5]), "--pairs=%u", c->pairs);
 	snprintf(text[6], sizeof(text[6]), "--load=%u", c->load);
-	for (unsigned int k = 0; k < 7; k++)
+	for (unsigned int k = 0; k < (c->load != 0 ? 7 : 6); k++)
 		child[nb++] = text[k];
 	child[nb++] = (char *)(uintptr_t) "--dir";
 	child[nb++] = (char *)(uintptr_t)dir;

@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
+
+#include <rte_common.h>
 
 #include "bench_metric.h"
 #include "bench_packets.h"
@@ -26,19 +29,24 @@ choose_cores(struct bench_opts *opts)
 		return -errno;
 	for (i = 0; i < 2; i++)
 		if (*core[i] >= 0 && !CPU_ISSET(*core[i], &cpus)) {
-			fprintf(stderr, "sluice-bench: core %d is none of those we may use\n",
-					*core[i]);
+			fprintf(stderr, "sluice-bench: --%score: core %d is none of those we may use\n",
+					i == 0 ? "" : "device-", *core[i]);
 			return -EINVAL;
 		}
+	if (need_two && opts->core >= 0 && opts->core == opts->device_core) {
+		fprintf(stderr,
+				"sluice-bench: --core %d and --device-core %d are the same: "
+				"--mode %s needs two\n",
+				opts->core, opts->device_core, bench_mode_info(opts->mode)->name);
+		return -EINVAL;
+	}
 	for (i = CPU_SETSIZE - 1; i >= 0 && opts->core < 0; i--)
 		if (CPU_ISSET(i, &cpus) && i != opts->device_core)
 			opts->core = i;
 	for (i = 0; i < CPU_SETSIZE && opts->device_core < 0; i++)
 		if (CPU_ISSET(i, &cpus) && i != opts->core)
 			opts->device_core = i;
-	if (need_two &&
-			(opts->core < 0 || opts->device_core < 0 ||
-					opts->core == opts->device_core)) {
+	if (need_two && (opts->core < 0 || opts->device_core < 0)) {
 		fprintf(stderr, "sluice-bench: --mode %s needs two cores\n",
 				bench_mode_info(opts->mode)->name);
 		return -EINVAL;
@@ -46,11 +54,42 @@ choose_cores(struct bench_opts *opts)
 	return 0;
 }
 
-/* Options that are for one mode only. */
+/* The first option given that is not for this mode, NULL if there is none. */
+static const char *
+misplaced(const struct bench_opts *opts)
+{
+	const bool is_step = opts->mode == MODE_STEP, is_latency = opts->mode == MODE_LATENCY;
+	const struct {
+		const char *name;
+		bool is_given;
+		bool is_for;
+	} rules[] = {
+		{ "--instructions", opts->count_instructions && !opts->use_marks, is_step },
+		{ "--marks", opts->use_marks, !is_latency },
+		{ "--cold", opts->is_cold, is_step },
+		{ "--pairs", opts->pairs.nb > 1 || opts->pairs.v[0] > 1, is_step },
+		{ "--segs", opts->nb_segs > 1, !is_latency },
+		{ "--packets", opts->packets != PACKETS_PLAIN, !is_latency },
+		{ "--rx-mbufs", opts->rx_mbufs != 0, is_step },
+		{ "--size above 1518", opts->frame_len > BENCH_ONE_BUFFER, is_step },
+		{ "--load", opts->loads.nb != 0 && opts->loads.v[0] != 0, is_latency },
+		{ "--window", opts->window_ms != 0, !is_step },
+		{ "--segments", opts->nb_segments != 0, is_step },
+		{ "--device-core", opts->device_core >= 0, !is_step },
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(rules); i++)
+		if (rules[i].is_given && !rules[i].is_for)
+			return rules[i].name;
+	return NULL;
+}
+
+/* Before defaults fill in what was not given. */
 static int
 check_mode(const struct bench_opts *opts)
 {
-	const char *bad = NULL;
+	const char *bad = misplaced(opts);
 
 #ifndef RTE_ARCH_X86
 	if ((opts->count_instructions && !opts->use_marks) || opts->is_cold) {
@@ -58,34 +97,69 @@ check_mode(const struct bench_opts *opts)
 		return -ENOTSUP;
 	}
 #endif
-	if ((bench_is_pci(opts->vdev[SIDE_A]) || bench_is_pci(opts->vdev[SIDE_B])) &&
-			!opts->count_instructions) {
-		fprintf(stderr,
-				"sluice-bench: a PCI device is for --instructions and --marks: "
-				"times would be those of an emulator\n");
-		return -EINVAL;
-	}
-	if (opts->mode != MODE_STEP && opts->count_instructions && !opts->use_marks)
-		bad = "--instructions";
-	else if (opts->mode == MODE_LATENCY && opts->use_marks)
-		bad = "--marks";
-	else if (opts->mode != MODE_STEP && opts->is_cold)
-		bad = "--cold";
-	else if (opts->mode != MODE_STEP && (opts->pairs.nb > 1 || opts->pairs.v[0] > 1))
-		bad = "--pairs";
-	else if (opts->mode == MODE_LATENCY && opts->nb_segs > 1)
-		bad = "--segs";
-	else if (opts->mode == MODE_LATENCY && opts->packets != PACKETS_PLAIN)
-		bad = "--packets";
-	else if (opts->mode != MODE_STEP && opts->rx_mbufs != 0)
-		bad = "--rx-mbufs";
-	else if (opts->mode != MODE_STEP && opts->frame_len > BENCH_ONE_BUFFER)
-		bad = "--size above 1518";
 	if (bad == NULL)
 		return 0;
 	fprintf(stderr, "sluice-bench: %s is not for --mode %s\n", bad,
 			bench_mode_info(opts->mode)->name);
 	return -EINVAL;
+}
+
+/* What the bench adds to the devargs of a port in front of its null device. */
+static int
+check_devargs(const char *option, const char *given)
+{
+	static const struct {
+		const char *key;
+		const char *why;
+	} own[] = {
+		{ "path=", "the bench has its own device" },
+		{ "queue_size=", "--queue says it" },
+		{ "queues=", "--pairs says it" },
+	};
+	const char *at;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(own); i++) {
+		for (at = strstr(given, own[i].key); at != NULL; at = strstr(at + 1, own[i].key)) {
+			if (at != given && at[-1] != ',')
+				continue; /* the end of another key */
+			fprintf(stderr, "sluice-bench: --%s: leave %s out: %s\n", option,
+					own[i].key, own[i].why);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int
+check_side(const struct bench_opts *opts, enum bench_side side)
+{
+	static const char *const names[2] = { "a", "b" };
+	static const char *const more[2] = { "a-args", "b-args" };
+	const char *given = opts->vdev[side];
+	const bool is_pci = bench_is_pci(given);
+	int ret;
+
+	if (bench_driver_len(given) == 0) {
+		fprintf(stderr, "sluice-bench: --%s: '%s' names no vdev driver\n", names[side],
+				given);
+		return -EINVAL;
+	}
+	if (is_pci && !opts->count_instructions) {
+		fprintf(stderr,
+				"sluice-bench: a PCI device is for --instructions and --marks: "
+				"times would be those of an emulator\n");
+		return -EINVAL;
+	}
+	if (opts->mode != MODE_STEP && !bench_has_null_device(given)) {
+		fprintf(stderr, "sluice-bench: --%s %s has no null device: it is not for --mode %s\n",
+				names[side], given, bench_mode_info(opts->mode)->name);
+		return -EINVAL;
+	}
+	if (!bench_has_null_device(given))
+		return 0;
+	ret = check_devargs(names[side], given);
+	return ret != 0 ? ret : check_devargs(more[side], opts->args[side]);
 }
 
 static int
@@ -145,10 +219,12 @@ check(const struct bench_opts *opts)
 						opts->bursts.v[b], opts->queues.v[q]);
 				return -EINVAL;
 			}
-	ret = check_packets(opts);
+	ret = check_side(opts, SIDE_A);
 	if (ret == 0)
-		ret = check_rx_mbufs(opts);
-	return ret != 0 ? ret : check_mode(opts);
+		ret = check_side(opts, SIDE_B);
+	if (ret == 0)
+		ret = check_packets(opts);
+	return ret != 0 ? ret : check_rx_mbufs(opts);
 }
 
 /* What depends on the mode and was not given. */
@@ -163,19 +239,23 @@ set_defaults(struct bench_opts *opts)
 		opts->nb_restarts = opts->count_instructions ? 1 : 3;
 	if (opts->nb_blocks == 0)
 		opts->nb_blocks = opts->mode == MODE_STEP ? 40 : 20;
+	if (opts->nb_segments == 0)
+		opts->nb_segments = 24;
 	if (opts->window_ms == 0)
 		opts->window_ms = opts->mode == MODE_LATENCY ? 20 : 50;
 	if (opts->loads.nb == 0)
 		opts->loads = opts->mode == MODE_LATENCY ?
 				(struct bench_list){ 3, { 10, 50, 90 } } :
-				(struct bench_list){ 1, { 100 } };
+				(struct bench_list){ 1, { 0 } };
 }
 
 int
 bench_opts_complete(struct bench_opts *opts)
 {
-	int ret;
+	int ret = check_mode(opts);
 
+	if (ret != 0)
+		return ret;
 	set_defaults(opts);
 	ret = check(opts);
 	return ret != 0 ? ret : choose_cores(opts);

@@ -44,6 +44,22 @@ bench_is_pci(const char *name)
 			(name[len] == '\0' || name[len] == ',');
 }
 
+size_t
+bench_driver_len(const char *given)
+{
+	size_t len = strcspn(given, ",");
+
+	while (!bench_is_pci(given) && len > 0 && isdigit((unsigned char)given[len - 1]))
+		len--;
+	return len + 4 > BENCH_NAME_LEN ? 0 : len;
+}
+
+bool
+bench_has_null_device(const char *given)
+{
+	return !bench_is_pci(given) && !is_control_driver(given);
+}
+
 /* IPv4 and UDP, as far as a driver may look. */
 static void
 make_frame(uint8_t *frame, unsigned int len)
@@ -183,30 +199,19 @@ make_devargs(struct bench_port *port, const struct bench_opts *opts, enum bench_
 	const size_t full = strcspn(given, ",");
 	const char *in_string = given[full] == ',' ? given + full + 1 : "";
 	const char *more = opts->args[which];
-	size_t len = full;
+	const size_t len = bench_driver_len(given);
 	int n;
 
 	port->is_pci = bench_is_pci(given);
-	while (!port->is_pci && len > 0 && isdigit((unsigned char)given[len - 1]))
-		len--;
-	if (len == 0 || len + 4 > sizeof(port->name)) {
-		fprintf(stderr, "sluice-bench: '%s' names no vdev driver\n", given);
-		return -EINVAL;
-	}
-	if (strstr(in_string, "path=") != NULL || strstr(more, "path=") != NULL) {
-		fprintf(stderr, "sluice-bench: leave path= out: the bench has its own device\n");
-		return -EINVAL;
-	}
 	snprintf(port->driver, sizeof(port->driver), "%.*s", (int)len, given);
 	if (port->is_pci)
 		memcpy(port->name, port->driver, sizeof(port->name));
 	else
 		snprintf(port->name, sizeof(port->name), "%.*s%u", (int)len, given, side);
-	port->has_device = !port->is_pci && !is_control_driver(port->name);
+	port->has_device = bench_has_null_device(given);
 	n = snprintf(port->devargs, sizeof(port->devargs), "%s%s%s", in_string,
 			*in_string && *more ? "," : "", more);
-	if (port->has_device && n >= 0 && (size_t)n < sizeof(port->devargs) &&
-			strstr(port->devargs, "queue_size=") == NULL)
+	if (port->has_device && n >= 0 && (size_t)n < sizeof(port->devargs))
 		n += snprintf(port->devargs + n, sizeof(port->devargs) - n, "%squeue_size=%u",
 				n > 0 ? "," : "", opts->queues.v[0]);
 	/* the in-tree driver takes several queues only together with a control queue */

@@ -61,9 +61,8 @@ void bench_row_instructions(const struct bench_row *row, const struct bench_opts
 void bench_report_head(const struct bench_machine *machine, const struct bench_opts *opts);
 void bench_report_row(const struct bench_row *row, const struct bench_opts *opts);
 
-/** 0 or -errno with the reason on stderr. */
-int bench_json_write(const char *path, const struct bench_machine *machine,
-		const struct bench_opts *opts, const struct bench_row *rows, unsigned int nb_rows,
-		int argc, char **argv);
+/** Writes and closes the file. 0 or -errno with the reason on stderr. */
+int bench_json_write(FILE *f, const struct bench_machine *machine, const struct bench_opts *opts,
+		const struct bench_row *rows, unsigned int nb_rows, int argc, char **argv);
 
 #endif /* BENCH_REPORT_H */

@@ -226,6 +226,7 @@ main(int argc, char **argv)
 	struct bench_opts opts;
 	struct bench_row *rows;
 	unsigned int nb_rows = 0, i;
+	FILE *json = NULL;
 	int ret, status;
 
 	ret = bench_opts_parse(&opts, argc, argv);
@@ -234,6 +235,15 @@ main(int argc, char **argv)
 	if (opts.result_fd >= 0)
 		return bench_child_run(&opts, argv[0]);
 
+	/* before minutes are spent on what cannot be written */
+	if (opts.json_path != NULL) {
+		json = fopen(opts.json_path, "we");
+		if (json == NULL) {
+			fprintf(stderr, "sluice-bench: --json: %s: %s\n", opts.json_path,
+					strerror(errno));
+			return BENCH_USAGE;
+		}
+	}
 	/* the measuring process ends by the signal; we stay to clean up after it */
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
@@ -243,9 +253,7 @@ main(int argc, char **argv)
 	bench_machine_read(&machine);
 	bench_report_head(&machine, &opts);
 	status = measure_all(rows, &nb_rows, &opts, argc, argv);
-	if (opts.json_path != NULL &&
-			bench_json_write(opts.json_path, &machine, &opts, rows, nb_rows, argc,
-					argv) != 0)
+	if (json != NULL && bench_json_write(json, &machine, &opts, rows, nb_rows, argc, argv) != 0)
 		status = BENCH_FAILED;
 	for (i = 0; i < nb_rows; i++) {
 		free(rows[i].results);

@@ -44,9 +44,3 @@ def test_packets_are_touched_by_need_only(driver, way):
     """Nobody reads or writes the buffers, but in io the header that both sides must write."""
     of_packets = sum(lines.total({"packets": driver[way]["packets"]}, core, lines.EVENTS) for core in lines.CORES)
     assert of_packets > 0 if way == "io" else of_packets == 0
-
-
-def test_marks_of_cores_are_for_cross_only(tmp_path):
-    with pytest.raises(AssertionError) as error:
-        bench.run(tmp_path / "out.json", "--marks", "--mode", "latency")
-    assert "--marks is not for --mode latency" in str(error.value)

@@ -90,29 +90,6 @@ def test_control_rows(tmp_path, driver):
     assert document["rows"][0]["remark"] == "control row: a side without a virtio device"
 
 
-REFUSED = {
-    "clones_of_segments": (["--packets", "clones", "--segs", "2"], "--packets clones is for packets of one segment"),
-    "clones_with_time": (["--packets", "clones", "--mode", "latency"], "--packets is not for --mode latency"),
-    "unknown_packets": (["--packets", "big"], "'big' is none of plain, clones, shared, pools"),
-    "pool_below_ring": (["--rx-mbufs", "100"], "--rx-mbufs 100 does not fill --pairs 1 of --queue 256"),
-    "pool_in_cross": (["--rx-mbufs", "300", "--mode", "cross"], "--rx-mbufs is not for --mode cross"),
-    "frame_above_segments": (["--size", "9000", "--segs", "5"], "--size 9000 needs --segs 6 at least"),
-    "frames_in_cross": (["--size", "3000", "--segs", "2", "--mode", "cross"],
-        "--size above 1518 is not for --mode cross"),
-    "cold_cross": (["--cold", "--mode", "cross"], "--cold is not for --mode cross"),
-    "burst_above_queue": (["--queue", "32", "--burst", "64"], "--burst 64 does not fit in --queue 32"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(tmp_path, name):
-    options, text = REFUSED[name]
-    with pytest.raises(AssertionError) as error:
-        bench.run(tmp_path / "out.json", *options)
-    assert "status 2" in str(error.value)
-    assert text in str(error.value)
-
-
 def test_too_few_blocks_give_no_ratio(tmp_path):
     """A driver that does not start: the row is there, without a number."""
     with pytest.raises(AssertionError) as error:
@@ -130,16 +107,3 @@ def test_marks_change_nothing(tmp_path):
     assert document["mode"] == "marks"
     for way in ("tx", "rx"):
         assert document["rows"][0]["metrics"][way]["a"] == document["rows"][0]["metrics"][way]["b"] > 0
-
-
-def test_times_of_pci_devices_are_refused(tmp_path):
-    with pytest.raises(AssertionError) as error:
-        bench.run(tmp_path / "out.json", "--a", "0000:00:04.0,sluice=1")
-    assert "status 2" in str(error.value)
-    assert "a PCI device is for --instructions and --marks" in str(error.value)
-
-
-def test_wrong_option_is_named(tmp_path):
-    with pytest.raises(AssertionError) as error:
-        bench.run(tmp_path / "out.json", "--mode", "sideways")
-    assert "'sideways' is none of step, cross, latency" in str(error.value)
