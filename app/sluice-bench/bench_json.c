@@ -38,11 +38,26 @@ put_pair(FILE *f, const char *key, const char *value)
 	put_string(f, value);
 }
 
+/* JSON knows no number that is none. */
+static void
+put_number(FILE *f, const char *key, double v)
+{
+	if (isfinite(v))
+		fprintf(f, "\"%s\": %.6g", key, v);
+	else
+		fprintf(f, "\"%s\": null", key);
+}
+
 static void
 put_estimate(FILE *f, const char *key, const struct bench_estimate *e)
 {
-	fprintf(f, "\"%s\": {\"median\": %.6g, \"lo95\": %.6g, \"hi95\": %.6g}", key, e->median,
-			e->lo, e->hi);
+	fprintf(f, "\"%s\": {", key);
+	put_number(f, "median", e->median);
+	fputs(", ", f);
+	put_number(f, "lo95", e->lo);
+	fputs(", ", f);
+	put_number(f, "hi95", e->hi);
+	fputc('}', f);
 }
 
 static void
@@ -58,6 +73,8 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 	fprintf(f, ", \"core\": %d, \"device_core\": %d, \"load\": %.2f},\n  ", opts->core,
 			opts->device_core, machine->load);
 	put_pair(f, "dpdk", machine->dpdk);
+	fputs(", ", f);
+	put_pair(f, "compiler", machine->compiler);
 	fputs(",\n  ", f);
 	put_pair(f, "when", machine->when);
 	fputs(",\n  \"command\": [", f);
@@ -72,15 +89,16 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 					  "instructions" :
 					  bench_mode_info(opts->mode)->name);
 	fprintf(f,
-			", \"frame_bytes\": %u, \"tx_segs\": %u, \"simd_bits\": %u, "
+			", \"no_huge\": %s, \"frame_bytes\": %u, \"tx_segs\": %u, \"simd_bits\": %u, "
 			"\"pool_cache\": %u, \"packets\": \"%s\", \"rx_mbufs\": %u, \"out_of_order\": %s, "
 			"\"cold\": %s, \"rx_csum\": %s, \"data_valid\": %s, \"restarts\": %u, "
 			"\"blocks\": %u, \"segments\": %u, \"window_ms\": %u,\n",
-			opts->frame_len, opts->nb_segs, opts->simd_bits, opts->pool_cache,
-			bench_packets_name(opts->packets), opts->rx_mbufs,
-			opts->is_shuffled ? "true" : "false", opts->is_cold ? "true" : "false",
-			opts->rx_csum ? "true" : "false", opts->data_valid ? "true" : "false",
-			opts->nb_restarts, opts->nb_blocks, opts->nb_segments, opts->window_ms);
+			opts->no_huge ? "true" : "false", opts->frame_len, opts->nb_segs,
+			opts->simd_bits, opts->pool_cache, bench_packets_name(opts->packets),
+			opts->rx_mbufs, opts->is_shuffled ? "true" : "false",
+			opts->is_cold ? "true" : "false", opts->rx_csum ? "true" : "false",
+			opts->data_valid ? "true" : "false", opts->nb_restarts, opts->nb_blocks,
+			opts->nb_segments, opts->window_ms);
 }
 
 static void
@@ -195,10 +213,11 @@ put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 		fputs("null", f);
 	fprintf(f,
 			", \"disturbed_blocks\": %u, \"redone_blocks\": %u, \"disturbed\": %s, "
-			"\"pair_cycles\": %u, \"tsc_hz\": %" PRIu64 ",\n",
+			"\"too_few_blocks\": %s, \"pair_cycles\": %u, \"tsc_hz\": %" PRIu64 ",\n",
 			row->nb_disturbed, row->nb_redone,
 			bench_row_disturbed(row, opts) ? "true" : "false",
-			row->results[0].pair_cycles, row->results[0].tsc_hz);
+			bench_too_few_blocks(opts) ? "true" : "false", row->results[0].pair_cycles,
+			row->results[0].tsc_hz);
 	if (bench_mode_info(opts->mode)->has_device_thread && !opts->use_marks)
 		fprintf(f, "      \"line_cycles\": [%.0f, %.0f, %.0f],\n", row->line_min,
 				row->line_median, row->line_max);

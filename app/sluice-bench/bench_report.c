@@ -25,6 +25,16 @@
 
 #define MIN_IDLE 0.20 /* of the device, so that the driver is what was measured */
 #define MAX_DISTURBED 0.10
+/* The median lies between the least and the greatest of n blocks with a probability of 1 - 2^(1-n): of fewer than these
+ * nothing has an interval of 95 %.
+ */
+#define MIN_BLOCKS 6
+
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
 
 void
 bench_machine_read(struct bench_machine *machine)
@@ -47,6 +57,7 @@ bench_machine_read(struct bench_machine *machine)
 	strftime(machine->when, sizeof(machine->when), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 	getloadavg(&machine->load, 1);
 	machine->dpdk = rte_version();
+	machine->compiler = COMPILER;
 }
 
 /* What is taken from a block. */
@@ -140,6 +151,12 @@ bench_row_disturbed(const struct bench_row *row, const struct bench_opts *opts)
 	return row->nb_disturbed > MAX_DISTURBED * opts->nb_restarts * opts->nb_blocks;
 }
 
+bool
+bench_too_few_blocks(const struct bench_opts *opts)
+{
+	return opts->nb_restarts * opts->nb_blocks < MIN_BLOCKS;
+}
+
 const char *
 bench_row_remark(const struct bench_row *row)
 {
@@ -171,6 +188,30 @@ bench_row_instructions(const struct bench_row *row, const struct bench_opts *opt
 		}
 }
 
+/* What of the options changes figures, beside the case. */
+static void
+report_conditions(const struct bench_opts *opts)
+{
+	char text[512];
+
+	printf("%s%s%s%s%s, %u B packets (%s) of %u Tx segment(s), mempool cache %u, SIMD limit ",
+			opts->no_huge ? ", 4 KiB pages" : "", opts->is_cold ? ", cold rings" : "",
+			opts->is_shuffled ? ", completed out of order" : "",
+			opts->rx_mbufs != 0 ? ", Rx pool that runs dry" : "",
+			opts->data_valid              ? ", Rx checksum offload, all right" :
+					opts->rx_csum ? ", Rx checksum offload" :
+							"",
+			opts->frame_len, bench_packets_name(opts->packets), opts->nb_segs,
+			opts->pool_cache);
+	if (opts->simd_bits != 0)
+		printf("%u bits", opts->simd_bits);
+	else
+		printf("EAL's default");
+	if (opts->hide != 0)
+		printf(", not offered: %s", bench_features_text(opts->hide, text, sizeof(text)));
+	putchar('\n');
+}
+
 void
 bench_report_head(const struct bench_machine *machine, const struct bench_opts *opts)
 {
@@ -179,19 +220,9 @@ bench_report_head(const struct bench_machine *machine, const struct bench_opts *
 	printf("%s, %s, core %d", machine->cpu, machine->kernel, opts->core);
 	if (mode->has_device_thread)
 		printf(", device on core %d", opts->device_core);
-	printf(", load %.2f\n%s, %s, %s%s%s%s%s, %u B packets (%s) of %u Tx segment(s), SIMD limit ",
-			machine->load, machine->dpdk, machine->when, mode->title,
-			opts->is_cold ? ", cold rings" : "",
-			opts->is_shuffled ? ", completed out of order" : "",
-			opts->rx_mbufs != 0 ? ", Rx pool that runs dry" : "",
-			opts->data_valid              ? ", Rx checksum offload, all right" :
-					opts->rx_csum ? ", Rx checksum offload" :
-							"",
-			opts->frame_len, bench_packets_name(opts->packets), opts->nb_segs);
-	if (opts->simd_bits != 0)
-		printf("%u bits\n", opts->simd_bits);
-	else
-		printf("EAL's default\n");
+	printf(", load %.2f\n%s, %s, %s, %s", machine->load, machine->dpdk, machine->compiler,
+			machine->when, mode->title);
+	report_conditions(opts);
 	if (opts->use_marks) {
 		printf("%s\n",
 				opts->mode == MODE_CROSS ?
@@ -223,8 +254,8 @@ report_sides(const struct bench_row *row)
 	for (i = SIDE_A; i <= SIDE_B; i++) {
 		const struct bench_side_info *s = &r->side[i];
 
-		printf("  %c = %s; burst modes Tx: %s, Rx: %s\n", "AB"[i], s -> vdev,
-				s -> mode[DIR_TX][0] ? s -> mode[DIR_TX] : "not told",
+		printf("  %c = %s; burst modes Tx: %s, Rx: %s\n", i == SIDE_A ? 'A' : 'B', s->vdev,
+				s->mode[DIR_TX][0] ? s->mode[DIR_TX] : "not told",
 				s->mode[DIR_RX][0] ? s->mode[DIR_RX] : "not told");
 		printf("      sent %" PRIu64 " = seen, produced %" PRIu64 " = received", s->sent,
 				s->produced);
@@ -333,6 +364,9 @@ report_measured(const struct bench_row *row, const struct bench_opts *opts)
 				row->line_median, row->line_min, row->line_max);
 	if (opts->mode == MODE_LATENCY)
 		report_pauses(row);
+	if (bench_too_few_blocks(opts))
+		printf("  NOTE: TOO FEW BLOCKS: %u give no interval of 95 %%, %u do\n",
+				opts->nb_restarts * opts->nb_blocks, MIN_BLOCKS);
 	if (row->nb_redone + row->nb_disturbed != 0)
 		printf("  NOTE: %s%u of %u blocks with pauses of a core, or whose cores were "
 		       "moved, after %u were done again for that\n",

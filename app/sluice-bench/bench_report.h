@@ -33,7 +33,8 @@ struct bench_machine {
 	char kernel[128];
 	char when[32];
 	const char *dpdk;
-	double load; /* when the run began */
+	const char *compiler; /* of this program; a plug-in of the same build has the same */
+	double load;          /* when the run began */
 };
 
 void bench_machine_read(struct bench_machine *machine);
@@ -50,6 +51,9 @@ bool bench_device_limits(
 
 /** Was the core taken away in more than a tenth of the blocks? */
 bool bench_row_disturbed(const struct bench_row *row, const struct bench_opts *opts);
+
+/** Are there so few blocks that their intervals are too narrow? */
+bool bench_too_few_blocks(const struct bench_opts *opts);
 
 /** Different datapath features, or a side without a device: must be said beside the numbers. */
 const char *bench_row_remark(const struct bench_row *row);

@@ -54,9 +54,11 @@ def test_mode(tmp_path, name):
     nb_blocks = 2 if mode == "step" else 1
     document = bench.run(tmp_path / "out.json", *SHORT, "--blocks", str(nb_blocks), *MODES[name])
     assert document["mode"] == mode
+    assert document["dpdk"].startswith("DPDK ") and document["compiler"].startswith(("gcc ", "Debian Clang"))
     assert document["rows"]
     for row in document["rows"]:
         assert row["complete"], row
+        assert row["too_few_blocks"] is True
         if mode != "step":
             assert 0 < row["line_cycles"][0] <= row["line_cycles"][1] <= row["line_cycles"][2], row
         for side in (row["a"], row["b"]):
