@@ -81,8 +81,8 @@ def measure_case(guest, case):
         row[key] = side_of(document, buckets, key, number)
         row[key]["features"] = features[number]
     only = [sorted(set(features[i] or []) - set(features[1 - i] or [])) for i in (0, 1)]
-    row["remark"] = "guest, %s: only A has %s, only B %s" % (row["title"],
-        *(" ".join(name.replace("VIRTIO_", "") for name in names) or "nothing" for names in only))
+    row["remark"] = "only A has %s, only B %s" % tuple(
+        " ".join(name.replace("VIRTIO_", "") for name in names) or "nothing" for names in only)
     return row
 
 

@@ -26,6 +26,9 @@ JUMBO = 9000
 JUMBO_SEGMENTS = "2000,2000,2000,2000,1000"
 JUMBO_BURSTS = 3
 JUMBO_ARGS = ["--max-pkt-len=9018", "--enable-scatter"]
+# Features (virtio 1.2, 5.1.3 and 6) by which the two drivers may differ here.
+DATAPATH = {15: "mrg_rxbuf", 28: "indirect_desc", 29: "event_idx", 32: "version_1", 34: "ring_packed", 35: "in_order"}
+CONTROL = {3: "mtu", 5: "mac", 16: "status", 17: "ctrl_vq", 30: "protocol_features"}
 FEED = {"rxonly": "txonly", "txonly": "rxonly"}     # the back end's mode; else both forward
 SETTLE_S = 0.05
 WINDOW_TRIES = 5
@@ -118,9 +121,23 @@ class Pair:
     def burst_modes(self):
         return {way: self.front.burst_mode(way + "q") for way in ("rx", "tx")}
 
+    def features(self):
+        """What was negotiated, as lib/vhost says in the back end's log."""
+        return int(re.findall(r"negotiated Virtio features: 0x([0-9a-f]+)", self.back.log())[-1], 16)
+
     def kill(self):
         for side in (self.front, self.back):
             side.kill()
+
+
+def names_of(features):
+    return ",".join(DATAPATH.get(bit) or CONTROL.get(bit) or "bit%d" % bit for bit in range(64) if features >> bit & 1)
+
+
+def remark_of(a, b):
+    """Of sluice-bench: which features of the control plane differ, does not matter."""
+    differ = (a ^ b) & ~sum(1 << bit for bit in CONTROL)
+    return "A and B negotiated DIFFERENT features" if differ else None
 
 
 def pin(side, worker_core, other_core):
@@ -177,7 +194,7 @@ def measure(cases, drivers, nb_restarts, nb_blocks, seconds, say, until):
     if len(os.sched_getaffinity(0)) < 2:
         raise RuntimeError("the loopback needs two cores")
     blocks = {case: [] for case in cases}
-    modes = [{}, {}]
+    ports = {}
     steps = [(restart, jumbo) for restart in range(nb_restarts) for jumbo in (False, True)]
     nb_done = 0
     for restart, jumbo in steps:
@@ -188,7 +205,7 @@ def measure(cases, drivers, nb_restarts, nb_blocks, seconds, say, until):
         pairs = ()
         try:
             pairs = start(drivers, folder, [(i + restart) % 3 for i in range(3)], JUMBO_ARGS if jumbo else [])
-            modes = [pair.burst_modes() for pair in pairs[:2]]
+            ports.update(dict.fromkeys(mine, [(pair.burst_modes(), pair.features()) for pair in pairs[:2]]))
             for case in mine:
                 if time.monotonic() > until:
                     raise RuntimeError("not done in time: is the machine too busy?")
@@ -199,14 +216,16 @@ def measure(cases, drivers, nb_restarts, nb_blocks, seconds, say, until):
         finally:
             stop(pairs)
             shutil.rmtree(folder, ignore_errors=True)
-    return [row(case, blocks[case], drivers, modes) for case in cases]
+    return [row(case, blocks[case], drivers, ports[case]) for case in cases]
 
 
-def row(case, groups, drivers, modes):
+def row(case, groups, drivers, ports):
+    """ports: burst modes and features of A and of B"""
     def values(k):
         return [[list(block[k]) for block in group] for group in groups]
-    sides = [{"vdev": ",".join([name] + devargs), "rx_mode": mode["rx"], "tx_mode": mode["tx"]}
-             for (name, devargs), mode in zip(drivers, modes)]
-    return {"mode": case[0], "size": case[1], "complete": True, "remark": None, "a": sides[0], "b": sides[1],
+    sides = [{"vdev": ",".join([name] + devargs), "rx_mode": mode["rx"], "tx_mode": mode["tx"],
+              "feature_names": names_of(features)} for (name, devargs), (mode, features) in zip(drivers, ports)]
+    return {"mode": case[0], "size": case[1], "complete": True, "remark": remark_of(ports[0][1], ports[1][1]),
+            "too_few_blocks": benchstats.too_few(groups), "a": sides[0], "b": sides[1],
             "metrics": {"mpps": benchstats.metric(values(0), "Mpps", True),
                         "cycles": benchstats.metric(values(1), "TSC cycles/packet", False)}}

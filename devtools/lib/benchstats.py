@@ -5,6 +5,7 @@ import random
 import statistics
 
 RESAMPLES = 2000
+MIN_BLOCKS = 6      # fewer have no interval of 95 %: bench_report.c says why
 
 
 def estimate(groups):
@@ -16,6 +17,10 @@ def estimate(groups):
         for _ in range(RESAMPLES))
     return {"median": statistics.median(v for group in groups for v in group),
             "lo95": medians[RESAMPLES * 25 // 1000], "hi95": medians[RESAMPLES * 975 // 1000 - 1]}
+
+
+def too_few(blocks):
+    return sum(map(len, blocks)) < MIN_BLOCKS
 
 
 def metric(blocks, unit, more_is_better):

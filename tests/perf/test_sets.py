@@ -12,7 +12,9 @@ import bench
 os.environ.setdefault("SLUICE_BUILD", bench.BUILD)
 sys.path.append(os.path.join(bench.REPO, "devtools", "lib"))
 import benchcases  # noqa: E402 (found by the line above)
+import benchloop  # noqa: E402
 import benchset  # noqa: E402
+import benchstats  # noqa: E402
 from benchprogress import Progress  # noqa: E402
 
 PROMISED = ["step-default", "step-packed", "step-best", "step-q1024", "step-csum", "instructions-avx512",
@@ -61,10 +63,41 @@ VAGUE = {"median": 1.0, "lo95": 0.8, "hi95": 1.2}
     ({}, {"control_ok": False, "control": SURE}, ["control failed"]),
     ({}, {"control_ok": True, "control": VAGUE}, ["control from 0.80 to 1.20"]),
     ({}, {"control_ok": True, "control": SURE, "device_limit": True}, ["the device was the limit"]),
+    ({"too_few_blocks": True}, {"control_ok": True, "control": SURE}, ["too few blocks"]),
     ({"disturbed": True}, {"control_ok": True, "control": SURE, "device_limit": False}, ["disturbed"]),
 ])
 def test_what_is_not_to_be_believed(row, metric, doubts):
-    assert benchset.doubts(row, metric, False) == doubts
+    assert benchset.doubts(row, metric) == doubts
+
+
+def test_sets_have_blocks_enough():
+    for which, sizes in benchcases.SIZES.items():
+        for mode, (blocks, restarts, *_) in sizes.items():
+            assert blocks * restarts >= benchstats.MIN_BLOCKS, (which, mode)
+
+
+PORTS = [({"rx": "Sluice AVX2 packed_mrg", "tx": "Sluice AVX2 packed"}, 1 << 34 | 1 << 3), ({"rx": "", "tx": ""}, 1 << 35)]
+
+
+def test_loopback_says_that_blocks_are_few():
+    block = [(4, 2, 4, 4), (100, 200, 100, 100)]
+    row = benchloop.row(("io", 64), [[block] * 3], benchcases.LOOP_DRIVERS, PORTS)
+    assert row["metrics"]["mpps"]["ratio"]["median"] == row["metrics"]["cycles"]["ratio"]["median"] == 2
+    assert row["too_few_blocks"]
+    assert not benchloop.row(("io", 64), [[block] * 3] * 2, benchcases.LOOP_DRIVERS, PORTS)["too_few_blocks"]
+
+
+def test_summary_tells_what_differs():
+    """Also where defaults are compared on purpose: burst modes, and features that only one of the two had."""
+    block = [(4, 2, 4, 4), (100, 200, 100, 100)]
+    row = benchloop.row(("io", 64), [[block] * 6], benchcases.LOOP_DRIVERS, PORTS)
+    lines = benchset.lines_of("loopback", "net_vhost", [row], {"mpps": 1.0}, {})
+    text = benchset.summary({"cpu": "x"}, lines, "quick", 1).splitlines()
+    note, = [line for line in text if line.startswith("1: ")]
+    assert note == "1: A: tx Sluice AVX2 packed, rx Sluice AVX2 packed_mrg; B: tx not told, rx not told; " \
+        "only A has mtu,ring_packed, only B in_order; A and B negotiated DIFFERENT features"
+    assert all(line.endswith(" 1") for line in text if line.startswith("net_vhost"))
+    assert benchloop.remark_of(1 << 3 | 1 << 35, 1 << 35) is None
 
 
 def test_limit_of_none_is_one():
