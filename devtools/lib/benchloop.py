@@ -54,7 +54,8 @@ class Pair:
             raise
         pin(self.front, cores[1], cores[0])
         pin(self.back, cores[0], cores[1])
-        self.front.cmd("set record-core-cycles on")
+        for side in (self.front, self.back):
+            side.cmd("set record-core-cycles on")
 
     def wait_link(self):
         wait_for(lambda: self.front.link_up() and self.back.link_up(), 10, "link of " + self.name)
@@ -76,24 +77,27 @@ class Pair:
         self.back.cmd("set burst 32")
 
     def window(self, mode, seconds):
-        """(Mpps, cycles of the driver's core per packet). On a busy machine a core may not get to run at
-        all; such a window tells nothing and is done again."""
+        """(Mpps, cycles of the driver's core per packet, idle share of the back end's core). On a busy machine a
+        core may not get to run at all; such a window tells nothing and is done again."""
         for _ in range(WINDOW_TRIES):
             self.front.cmd("start")
             self.back.cmd("start")
             time.sleep(SETTLE_S)
+            self.back.cmd("clear fwd stats all")
+            begin_back = time.monotonic()
             self.front.cmd("clear fwd stats all")
             begin = time.monotonic()
             time.sleep(seconds)
             text = self.front.cmd("show fwd stats all")
             took = time.monotonic() - begin
+            idle = idle_of(self.back.cmd("show fwd stats all"), time.monotonic() - begin_back)
             self.back.stop()
             self.front.stop()
             found = re.search(r"CPU cycles/packet=([\d.]+)", text)
             counts = {way: int(n) for way, n in re.findall(r"([RT]X)-packets: (\d+)", text)}
             packets = counts.get("TX" if mode == "txonly" else "RX", 0)
             if found and packets:
-                return packets / took / 1e6, float(found.group(1))
+                return packets / took / 1e6, float(found.group(1)), idle
         raise RuntimeError("%s forwarded nothing in mode %s, %d times" % (self.name, mode, WINDOW_TRIES))
 
     def end(self, mode):
@@ -128,6 +132,13 @@ class Pair:
     def kill(self):
         for side in (self.front, self.back):
             side.kill()
+
+
+def idle_of(text, seconds):
+    """The share of its time in which a core moved no packet, by testpmd's count of the cycles in which it did. One that
+    transmits what it makes itself is never idle."""
+    found = re.search(r"CPU cycles/packet=.*\(\w+ cycles=(\d+) .* at (\d+) MHz", text)
+    return max(0.0, 1 - int(found.group(1)) / (int(found.group(2)) * 1e6 * seconds)) if found else 1.0
 
 
 def names_of(features):
@@ -171,12 +182,12 @@ def stop(pairs):
 
 
 def block(pairs, mode, seconds):
-    """A B B A and A C C A; (a, b, control a, control c) of each metric."""
+    """A B B A and A C C A; (a, b, control a, control c) of each metric, and of the back end's idle share."""
     means = []
     for one, other in ((0, 1), (0, 2)):
         values = [pairs[i].window(mode, seconds) for i in (one, other, other, one)]
-        means.append([[(values[0][k] + values[3][k]) / 2, (values[1][k] + values[2][k]) / 2] for k in (0, 1)])
-    return [tuple(means[0][k] + means[1][k]) for k in (0, 1)]
+        means.append([[(values[0][k] + values[3][k]) / 2, (values[1][k] + values[2][k]) / 2] for k in range(3)])
+    return [tuple(means[0][k] + means[1][k]) for k in range(3)]
 
 
 def measure_case(pairs, mode, size, nb_blocks, seconds):
@@ -227,5 +238,5 @@ def row(case, groups, drivers, ports):
               "feature_names": names_of(features)} for (name, devargs), (mode, features) in zip(drivers, ports)]
     return {"mode": case[0], "size": case[1], "complete": True, "remark": remark_of(ports[0][1], ports[1][1]),
             "too_few_blocks": benchstats.too_few(groups), "a": sides[0], "b": sides[1],
-            "metrics": {"mpps": benchstats.metric(values(0), "Mpps", True),
+            "metrics": {"mpps": dict(benchstats.metric(values(0), "Mpps", True), **benchstats.idle(values(2))),
                         "cycles": benchstats.metric(values(1), "TSC cycles/packet", False)}}

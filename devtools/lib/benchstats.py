@@ -6,6 +6,7 @@ import statistics
 
 RESAMPLES = 2000
 MIN_BLOCKS = 6      # fewer have no interval of 95 %: bench_report.c says why
+MIN_IDLE = 0.2      # of the device's time, so that it was not the limit
 
 
 def estimate(groups):
@@ -21,6 +22,12 @@ def estimate(groups):
 
 def too_few(blocks):
     return sum(map(len, blocks)) < MIN_BLOCKS
+
+
+def idle(blocks):
+    """The device's idle share with A and with B, and whether it was the limit. blocks: as metric()'s, of shares."""
+    a, b = (statistics.median(block[side] for group in blocks for block in group) for side in (0, 1))
+    return {"idle_a": a, "idle_b": b, "device_limit": min(a, b) < MIN_IDLE}
 
 
 def metric(blocks, unit, more_is_better):

@@ -79,17 +79,28 @@ def test_sets_have_blocks_enough():
 PORTS = [({"rx": "Sluice AVX2 packed_mrg", "tx": "Sluice AVX2 packed"}, 1 << 34 | 1 << 3), ({"rx": "", "tx": ""}, 1 << 35)]
 
 
-def test_loopback_says_that_blocks_are_few():
-    block = [(4, 2, 4, 4), (100, 200, 100, 100)]
+@pytest.mark.parametrize("idle,limits", [((0.5, 0.3), False), ((0.5, 0.1), True), ((0.0, 0.9), True)])
+def test_loopback_says_who_was_the_limit(idle, limits):
+    block = [(4, 2, 4, 4), (100, 200, 100, 100), (*idle, 0.9, 0.9)]
     row = benchloop.row(("io", 64), [[block] * 3], benchcases.LOOP_DRIVERS, PORTS)
+    assert row["metrics"]["mpps"]["device_limit"] is limits
     assert row["metrics"]["mpps"]["ratio"]["median"] == row["metrics"]["cycles"]["ratio"]["median"] == 2
+    assert "device_limit" not in row["metrics"]["cycles"]
     assert row["too_few_blocks"]
     assert not benchloop.row(("io", 64), [[block] * 3] * 2, benchcases.LOOP_DRIVERS, PORTS)["too_few_blocks"]
 
 
+def test_idle_core():
+    """As testpmd of DPDK 22.11 says it."""
+    text = "  CPU cycles/packet=126.85 (total cycles=%d / total io packets=3124896) at 2600 MHz Clock"
+    assert benchloop.idle_of(text % (2600e6 / 4), 0.5) == 0.5
+    assert benchloop.idle_of(text % 2600e6, 0.99) == 0
+    assert benchloop.idle_of("no packet", 1) == 1
+
+
 def test_summary_tells_what_differs():
     """Also where defaults are compared on purpose: burst modes, and features that only one of the two had."""
-    block = [(4, 2, 4, 4), (100, 200, 100, 100)]
+    block = [(4, 2, 4, 4), (100, 200, 100, 100), (0.5, 0.5, 0.5, 0.5)]
     row = benchloop.row(("io", 64), [[block] * 6], benchcases.LOOP_DRIVERS, PORTS)
     lines = benchset.lines_of("loopback", "net_vhost", [row], {"mpps": 1.0}, {})
     text = benchset.summary({"cpu": "x"}, lines, "quick", 1).splitlines()
