@@ -14,6 +14,7 @@ offload (csum). Its two figures are those of one Tx row and one Rx row of the ta
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,20 @@ def compiler():
 def dpdk():
     return subprocess.run(["pkg-config", "--modversion", "libdpdk"], check=True,
         stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def releases(compilers, version):
+    """What counts go with: a distribution's update of the same release fixes bugs, and is no reason to look away."""
+    return sorted(re.sub(r" *\(.*?\)", "", name) for name in compilers), version.split(".")[:2]
+
+
+def why_not_comparable(then):
+    """"" or why the counts of this build say nothing against that reference."""
+    now = {"compiler": compiler(), "dpdk": dpdk()}
+    if releases(then["compiler"], then["dpdk"]) == releases(now["compiler"], now["dpdk"]):
+        return ""
+    return "the reference is of %s, DPDK %s; this build of %s, DPDK %s" % (", ".join(then["compiler"]), then["dpdk"],
+        ", ".join(now["compiler"]), now["dpdk"])
 
 
 def by_trap_flag(json_path, *options):
