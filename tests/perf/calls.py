@@ -5,8 +5,9 @@
 
     tests/perf/calls.py PLUGIN
 
-The rule, for every function sluice_rx_burst_* and sluice_tx_burst_* of every instruction set, and for the functions that
-these end in (a jump, no call: the compiler makes one body of several functions so):
+The rule, for every function sluice_rx_burst_* and sluice_tx_burst_* of every instruction set, for the functions that
+these end in (a jump, no call: the compiler makes one body of several functions so), and for what is parted from them only
+to keep registers free (completions, and the rest of a burst that has odd packets):
 
 1. An indirect call is allowed only through DPDK's table of mempool operations, which DPDK's own inline
    functions use when a mempool cache runs empty or over: on every path to the call, the register
@@ -15,7 +16,7 @@ these end in (a jump, no call: the compiler makes one body of several functions 
 2. An indirect jump is allowed only through a table of the compiler's: an entry of a table in
    read-only data, added to an address in the function or the table's (a switch; it cannot leave the function).
 3. A call of another library (through the PLT or the GOT) is an indirect jump too. Only the cold parts
-   that the compiler moved out (*.cold) may have one.
+   that the compiler moved out (*.cold) may have one; and memcpy, where DPDK's own inline functions call it.
 
 Direct calls are free: the slow ways out of the loops are functions of their own on purpose.
 What is one machine's own is in calls_x86.py and calls_aarch64.py.
@@ -29,7 +30,7 @@ import calls_aarch64
 import calls_x86
 
 MACHINES = {62: calls_x86, 183: calls_aarch64}      # by the ELF header
-BURST = re.compile(r"^sluice_[rt]x_burst_[a-z_]+?(\.\w+)*$")
+BURST = re.compile(r"^sluice_[rt]x_(burst|collect|rest)_[a-z_]+?(\.\w+)*$")
 TABLE = "rte_mempool_ops_table"
 HEAD = re.compile(r"^([0-9a-f]+) <(.+)>:$")
 LINE = re.compile(r"^\s+([0-9a-f]+):\t(.*)$")
@@ -110,7 +111,7 @@ class Image:
         return [slot for symbol, slot in self.slots if symbol == name]
 
     def functions(self):
-        """The burst functions and what they end in; one name occurs once per instruction set."""
+        """The burst functions, their parts and what they end in; one name occurs once per instruction set."""
         bodies = {}     # by address: the name, and the lines
         for line in run(self.machine.OBJDUMP, "-dw", "--no-show-raw-insn", self.path).splitlines():
             head, insn = HEAD.match(line), LINE.match(line)
@@ -135,7 +136,8 @@ def verdict(function, at, image):
     """"" if the instruction is allowed, else what is wrong with it."""
     insn = function.insns[at]
     if insn.is_library_call():
-        return "" if ".cold" in function.name else "call of another library"
+        is_dpdks = any("<%s@plt>" % name in insn.text for name in image.machine.INLINES_CALL)
+        return "" if ".cold" in function.name or is_dpdks else "call of another library"
     if not insn.is_indirect():
         return ""
     if insn.is_jump():

@@ -4,6 +4,7 @@
 import re
 
 OBJDUMP = "aarch64-linux-gnu-objdump"
+INLINES_CALL = ("memcpy",)      # what rte_memcpy() is there
 READS_ONLY = re.compile(r"(cmp|cmn|tst|ccmp|ccmn|fcmpe?|fccmp|nop|prfm|prfum|dmb|dsb|isb|msr|hint|yield|clrex|st.*)$")
 ATOMIC = re.compile(r"(ld(add|clr|eor|set|[su]max|[su]min)|swp|casp?)[a-z]*$")
 EXCLUSIVE_STORE = re.compile(r"stl?x[rp][bh]?$")

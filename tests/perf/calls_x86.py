@@ -4,6 +4,7 @@
 import re
 
 OBJDUMP = "objdump"
+INLINES_CALL = ()
 PREFIXES = ("notrack ", "bnd ", "data16 ", "rex.W ", "cs ", "ds ")
 READS_ONLY = ("cmp", "test", "push", "nop", "prefetch", "bt ", "vptest", "vtest", "ucomis", "ret")
 CLOBBERED = {"%rax", "%rcx", "%rdx", "%rsi", "%rdi", "%r8", "%r9", "%r10", "%r11"}
