@@ -91,7 +91,7 @@ LOOP_DRIVERS = (("net_sluice", []), ("net_virtio_user", []))
 
 # Blocks and restarts of a mode. Restarts are multiples of three: every side is created first once.
 SIZES = {
-    "quick": {"step": (6, 3), "cross": (3, 3), "latency": (5, 3), "loop": (6, 1, 0.3)},
+    "quick": {"step": (6, 3), "cross": (3, 3), "latency": (5, 3), "loop": (6, 1, 0.2)},
     "full": {"step": (12, 3), "cross": (6, 3), "latency": (6, 3), "loop": (4, 3, 0.3)},
 }
 

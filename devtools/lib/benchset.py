@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,7 +26,22 @@ from vmqemu import GuestDeadline, GuestDied
 ROOT = benchloop.ROOT
 BUILD = os.environ["SLUICE_BUILD"]
 BENCH = os.path.join(BUILD, "app", "sluice-bench", "sluice-bench")
+END_S = 10                  # of a program that was told to end
 MAX_SPREAD = 0.25           # of the A/A control's interval: wider, it contains 1.00 whatever happened
+
+
+def run(command, log, seconds):
+    """A program that cleans up when it is told to end, as it is when it takes too long or we end."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process:
+        try:
+            process.wait(seconds)
+        except BaseException:
+            process.terminate()
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
 
 
 def run_case(case, which, folder):
@@ -37,8 +53,7 @@ def run_case(case, which, folder):
         command += ["--blocks", str(blocks), "--restarts", str(restarts)]
     with open(os.path.join(folder, case.name + ".log"), "w", encoding="utf-8") as log:
         try:
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False,
-                           timeout=most_seconds(cases.seconds_of(case, which)))
+            run(command, log, most_seconds(cases.seconds_of(case, which)))
             with open(path, encoding="utf-8") as file:
                 return json.load(file)["rows"]
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
@@ -234,11 +249,13 @@ def usual_seconds(which):
 
 def main():
     which = sys.argv[1]
+    # The programs that run end with this one, and clean up: as on SIGINT.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended by a signal"))
     folder = os.path.join(ROOT, "build", "bench", which)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     usual = usual_seconds(which)
-    print("bench: %s set, about %d min on a quiet machine; %d min at most" % (which, math.ceil(sum(usual) / 60),
+    print("bench: %s set, about %d min on a quiet machine; %d min at most" % (which, max(1, round(sum(usual) / 60)),
         math.ceil(sum(map(most_seconds, usual)) / 60)), flush=True)
     begin = time.monotonic()
     progress = Progress(sum(usual))

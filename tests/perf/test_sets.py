@@ -37,7 +37,7 @@ def test_time_is_bounded(which, usual, most):
 
 def test_a_case_that_hangs_is_given_up(tmp_path, monkeypatch):
     hangs = tmp_path / "hangs"
-    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    hangs.write_text("#!/bin/sh\ntrap 'touch %s; exit 1' TERM\nsleep 60 & wait\n" % (tmp_path / "told"))
     hangs.chmod(0o755)
     monkeypatch.setattr(benchset, "BENCH", str(hangs))
     monkeypatch.setattr(benchcases, "SLACK_S", 0.5)
@@ -46,6 +46,7 @@ def test_a_case_that_hangs_is_given_up(tmp_path, monkeypatch):
     rows = benchset.run_case(benchcases.CASES[0], "quick", str(tmp_path))
     assert time.monotonic() - begin < 30
     assert rows == [{"complete": False}]
+    assert (tmp_path / "told").exists()     # it could clean up
 
 
 def test_not_complete_means_no_ratio():
