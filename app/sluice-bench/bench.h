@@ -83,6 +83,8 @@ struct bench_opts {
 	/* of a measuring process */
 	int result_fd; /* -1: this is the reporting process */
 	unsigned int restart;
+	unsigned int case_nr; /* of so many */
+	unsigned int nb_cases;
 	const char *dir;
 	const char *plugin; /* NULL: the usual one, if a side needs it */
 	/* given to EAL as they are */
@@ -96,6 +98,8 @@ struct bench_case {
 	enum null_model model;
 	unsigned int pairs;
 	unsigned int load;
+	unsigned int nr; /* of nb */
+	unsigned int nb;
 };
 
 /* One window. */

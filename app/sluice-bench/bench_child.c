@@ -110,15 +110,22 @@ check_features(const struct bench_port *ports, const struct bench_opts *opts)
 	return BENCH_DIFFER;
 }
 
+/* A bar over all cases of the run, on a terminal. */
 static void
 progress(const struct bench_opts *opts, unsigned int block)
 {
+	static const char bar[] = "####################";
+	const int width = sizeof(bar) - 1;
+	const unsigned int nb_done = opts->case_nr * opts->nb_restarts + opts->restart;
+	const double share = (nb_done + (double)block / opts->nb_blocks) /
+			(opts->nb_cases * opts->nb_restarts);
+
 	if (!isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\r%s queue %u burst %u %s: restart %u/%u block %u/%u ",
-			bench_mode_info(opts->mode)->name, opts->queues.v[0], opts->bursts.v[0],
-			bench_model_name(opts->models.v[0]), opts->restart + 1, opts->nb_restarts,
-			block, opts->nb_blocks);
+	fprintf(stderr, "\r[%-*.*s] %3.0f %%, case %u/%u (queue %u, burst %u, %s), restart %u/%u ",
+			width, (int)(width * share), bar, 100 * share, opts->case_nr + 1,
+			opts->nb_cases, opts->queues.v[0], opts->bursts.v[0],
+			bench_model_name(opts->models.v[0]), opts->restart + 1, opts->nb_restarts);
 	if (block == opts->nb_blocks)
 		fprintf(stderr, "\r\033[K");
 }

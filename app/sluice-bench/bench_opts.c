@@ -58,6 +58,8 @@ enum {
 	OPT_NO_HUGE,
 	OPT_RESULT_FD,
 	OPT_RESTART,
+	OPT_CASE,
+	OPT_NB_CASES,
 	OPT_DIR,
 };
 
@@ -99,6 +101,8 @@ static const struct option long_options[] = {
 	/* between the two processes of a run */
 	{ "result-fd", required_argument, NULL, OPT_RESULT_FD },
 	{ "restart", required_argument, NULL, OPT_RESTART },
+	{ "case", required_argument, NULL, OPT_CASE },
+	{ "nb-cases", required_argument, NULL, OPT_NB_CASES },
 	{ "dir", required_argument, NULL, OPT_DIR },
 	{ NULL, 0, NULL, 0 },
 };
@@ -262,6 +266,10 @@ parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *te
 		return parse_number(name, text, 64, 65536, &opts->mem_mb);
 	case OPT_RESTART:
 		return parse_number(name, text, 0, INT_MAX, &opts->restart);
+	case OPT_CASE:
+		return parse_number(name, text, 0, INT_MAX, &opts->case_nr);
+	case OPT_NB_CASES:
+		return parse_number(name, text, 1, INT_MAX, &opts->nb_cases);
 	case OPT_CORE:
 		ret = parse_number(name, text, 0, 1023, &v);
 		opts->core = v;
@@ -434,7 +442,7 @@ char **
 bench_opts_child_argv(int argc, char **argv, const struct bench_case *c, unsigned int restart,
 		int result_fd, const char *dir)
 {
-	static char text[7][32];
+	static char text[9][32];
 	static char *child[1024];
 	int i, nb = 0;
 
@@ -447,8 +455,10 @@ bench_opts_child_argv(int argc, char **argv, const struct bench_case *c, unsigne
 	snprintf(text[3], sizeof(text[3]), "--restart=%u", restart);
 	snprintf(text[4], sizeof(text[4]), "--result-fd=%d", result_fd);
 	snprintf(text[5], sizeof(text[5]), "--pairs=%u", c->pairs);
-	snprintf(text[6], sizeof(text[6]), "--load=%u", c->load);
-	for (unsigned int k = 0; k < (c->load != 0 ? 7 : 6); k++)
+	snprintf(text[6], sizeof(text[6]), "--case=%u", c->nr);
+	snprintf(text[7], sizeof(text[7]), "--nb-cases=%u", c->nb);
+	snprintf(text[8], sizeof(text[8]), "--load=%u", c->load);
+	for (unsigned int k = 0; k < (c->load != 0 ? 9 : 8); k++)
 		child[nb++] = text[k];
 	child[nb++] = (char *)(uintptr_t) "--dir";
 	child[nb++] = (char *)(uintptr_t)dir;

@@ -153,9 +153,9 @@ measure_row(struct bench_row *row, const struct bench_opts *opts, int argc, char
 		int fds[2];
 
 		if (!isatty(STDERR_FILENO))
-			fprintf(stderr, "queue %u burst %u %s: restart %u/%u\n", row->c.queue,
-					row->c.burst, bench_model_name(row->c.model), i + 1,
-					opts->nb_restarts);
+			fprintf(stderr, "case %u/%u, queue %u burst %u %s: restart %u/%u\n",
+					row->c.nr + 1, row->c.nb, row->c.queue, row->c.burst,
+					bench_model_name(row->c.model), i + 1, opts->nb_restarts);
 		if (mkdtemp(dir) == NULL || pipe(fds) != 0) {
 			perror("sluice-bench: private folder or pipe");
 			return BENCH_FAILED;
@@ -184,7 +184,7 @@ nb_cases(const struct bench_opts *opts)
 static struct bench_case
 case_at(const struct bench_opts *opts, unsigned int i)
 {
-	struct bench_case c;
+	struct bench_case c = { .nr = i, .nb = nb_cases(opts) };
 
 	c.load = opts->loads.v[i % opts->loads.nb];
 	i /= opts->loads.nb;

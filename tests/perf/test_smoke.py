@@ -5,6 +5,9 @@ Nothing is said about the figures: other tests may run at the same time."""
 import json
 import math
 import os
+import re
+import shlex
+import subprocess
 
 import pytest
 
@@ -74,6 +77,18 @@ def test_mode(tmp_path, name):
             for value in ("a", "b", "ratio", "control"):
                 assert math.isfinite(metric[value]["median"]), (key, metric)
             check_marks(metric)
+
+
+def test_progress_over_all_cases(tmp_path):
+    """On a terminal; elsewhere a line for each restart."""
+    command = shlex.join([os.path.join(bench.REPO, "devtools", "plugin-run"), bench.BENCH, *SHORT, "--blocks", "2",
+        "--segments", "3", "--b", "net_ring", "--queue", "64,128"] + ([] if bench.has_hugepages() else ["--no-huge"]))
+    done = subprocess.run(["script", "-qefc", command, "/dev/null"], env=dict(os.environ, SLUICE_BUILD=bench.BUILD),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout
+    bars = re.findall(r"\[(#*) *\] +(\d+) %, case (\d)/2 \(queue (\d+), burst 32, N0\), restart 1/1", done.stdout)
+    assert bars == [("#" * 5, "25", "1", "64"), ("#" * 10, "50", "1", "64"), ("#" * 15, "75", "2", "128"),
+        ("#" * 20, "100", "2", "128")]
 
 
 def test_different_features_are_refused(tmp_path):
