@@ -221,8 +221,16 @@ put_row(FILE *f, const struct bench_row *row, const struct bench_opts *opts)
 	if (bench_mode_info(opts->mode)->has_device_thread && !opts->use_marks)
 		fprintf(f, "      \"line_cycles\": [%.0f, %.0f, %.0f],\n", row->line_min,
 				row->line_median, row->line_max);
-	if (opts->mode == MODE_LATENCY)
+	if (opts->mode == MODE_LATENCY) {
+		static const char *const behind[] = {
+			[SIDE_A] = "\"A\"",
+			[SIDE_B] = "\"B\"",
+			[NB_SIDES] = "null",
+		};
+
 		put_pauses(f, row);
+		fprintf(f, "      \"behind_plan\": %s,\n", behind[bench_row_behind(row, opts)]);
+	}
 	put_side(f, "a", &row->results[0].side[SIDE_A]);
 	put_side(f, "b", &row->results[0].side[SIDE_B]);
 	fputs("      \"metrics\": {\n", f);

@@ -25,6 +25,7 @@
 
 #define MIN_IDLE 0.20 /* of the device, so that the driver is what was measured */
 #define MAX_DISTURBED 0.10
+#define MIN_KEPT 0.95 /* of the other side's rate: both have the same plan */
 /* The median lies between the least and the greatest of n blocks with a probability of 1 - 2^(1-n): of fewer than these
  * nothing has an interval of 95 %.
  */
@@ -155,6 +156,23 @@ bool
 bench_too_few_blocks(const struct bench_opts *opts)
 {
 	return opts->nb_restarts * opts->nb_blocks < MIN_BLOCKS;
+}
+
+enum bench_side
+bench_row_behind(const struct bench_row *row, const struct bench_opts *opts)
+{
+	const struct bench_mode_info *mode = bench_mode_info(opts->mode);
+	unsigned int k;
+
+	for (k = 0; k < mode->nb_metrics && opts->mode == MODE_LATENCY; k++) {
+		if (!mode->metrics[k].is_rate)
+			continue;
+		if (row->ratio[k].median < MIN_KEPT)
+			return SIDE_A;
+		if (row->ratio[k].median > 1 / MIN_KEPT)
+			return SIDE_B;
+	}
+	return NB_SIDES;
 }
 
 const char *
@@ -364,6 +382,9 @@ report_measured(const struct bench_row *row, const struct bench_opts *opts)
 				row->line_median, row->line_min, row->line_max);
 	if (opts->mode == MODE_LATENCY)
 		report_pauses(row);
+	if (bench_row_behind(row, opts) != NB_SIDES)
+		printf("  NOTE: BEHIND ITS PLAN: %c, whose times look better than they are\n",
+				bench_row_behind(row, opts) == SIDE_A ? 'A' : 'B');
 	if (bench_too_few_blocks(opts))
 		printf("  NOTE: TOO FEW BLOCKS: %u give no interval of 95 %%, %u do\n",
 				opts->nb_restarts * opts->nb_blocks, MIN_BLOCKS);

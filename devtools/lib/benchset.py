@@ -111,6 +111,8 @@ def doubts(row, metric):
         found.append("control from %.2f to %.2f" % (control["lo95"], control["hi95"]))
     if metric.get("device_limit"):
         found.append("the device was the limit")
+    if row.get("behind_plan"):
+        found.append(row["behind_plan"] + " was behind its plan")
     if row.get("disturbed"):
         found.append("disturbed")
     return found

@@ -64,7 +64,8 @@ VAGUE = {"median": 1.0, "lo95": 0.8, "hi95": 1.2}
     ({}, {"control_ok": False, "control": SURE}, ["control failed"]),
     ({}, {"control_ok": True, "control": VAGUE}, ["control from 0.80 to 1.20"]),
     ({}, {"control_ok": True, "control": SURE, "device_limit": True}, ["the device was the limit"]),
-    ({"too_few_blocks": True}, {"control_ok": True, "control": SURE}, ["too few blocks"]),
+    ({"behind_plan": "B"}, {"control_ok": True, "control": SURE}, ["B was behind its plan"]),
+    ({"behind_plan": None, "too_few_blocks": True}, {"control_ok": True, "control": SURE}, ["too few blocks"]),
     ({"disturbed": True}, {"control_ok": True, "control": SURE, "device_limit": False}, ["disturbed"]),
 ])
 def test_what_is_not_to_be_believed(row, metric, doubts):

@@ -72,6 +72,8 @@ def test_mode(tmp_path, name):
         if mode == "latency":
             for key in ("pauses_between_calls_per_s", "pauses_within_calls_per_s"):
                 assert len(row[key]) == 2 and min(row[key]) >= 0, row
+            ratio = row["metrics"]["rate"]["ratio"]["median"]
+            assert row["behind_plan"] == ("A" if ratio < 0.95 else "B" if ratio > 1 / 0.95 else None), row
         for key, metric in row["metrics"].items():
             assert len(metric["blocks_a_b_controla_controlc"]) == nb_blocks, key
             for value in ("a", "b", "ratio", "control"):
