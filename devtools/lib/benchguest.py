@@ -44,6 +44,9 @@ class CostGuest:
     def stop(self):
         self.vm.stop()
 
+    def version(self):
+        return "{major}.{minor}.{micro}".format(**self.vm.qmp("query-version")["qemu"])
+
     def features(self, nic):
         """Names of what is negotiated now, None when no driver runs the device."""
         status = self.vm.virtio_status(nic)
@@ -76,7 +79,9 @@ class CostGuest:
 
 def measure_case(guest, case):
     document, buckets, features = guest.run(case)
-    row = {"case": case, "title": CASES[case][0], "complete": True, "burst": BURST}
+    row = {"case": case, "title": CASES[case][0], "complete": True, "burst": BURST,
+        "machine": dict(document["machine"], qemu=guest.version())}
+    row.update((key, document[key]) for key in ("dpdk", "compiler", "when"))
     for number, key in enumerate("ab"):
         row[key] = side_of(document, buckets, key, number)
         row[key]["features"] = features[number]

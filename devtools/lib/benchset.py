@@ -91,7 +91,8 @@ def run_guest(folder, progress):
             print(error, file=log)
         return [{"complete": False, "case": case, "title": about[0]} for case, about in benchguest.CASES.items()]
     with open(os.path.join(folder, "guest.json"), "w", encoding="utf-8") as file:
-        json.dump({"mode": "guest", "rows": rows}, file, indent=1)
+        about = {key: rows[0][key] for key in ("machine", "dpdk", "compiler", "when")}
+        json.dump(dict(about, mode="guest", rows=rows), file, indent=1)
     for row in rows:
         row["metrics"] = {}
         for key, name, unit in (("instructions", "%s", "instructions/packet"),
