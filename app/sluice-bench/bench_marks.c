@@ -4,8 +4,6 @@
 
 #include "bench_marks.h"
 
-#include <errno.h>
-
 #include "marks.h"
 
 /* CALL is the one instruction between the marks beside the function's; the others keep the stack aligned. */
@@ -20,8 +18,6 @@
 #define LEAVE "	ldp	x29, x30, [sp], #16\n"
 #define LOAD(at) "	ldrb	wzr, [" at "]\n"
 #endif
-
-#ifdef MARKS_ASM
 
 #define EMPTY_CALLS 8
 
@@ -72,7 +68,7 @@ keep(unsigned int bucket)
 	}
 }
 
-int
+void
 bench_marks_init(void)
 {
 	unsigned int i;
@@ -81,7 +77,6 @@ bench_marks_init(void)
 		bench_marks_call(NULL, NULL, 0, bench_marks_empty);
 		keep(MARKS_EMPTY);
 	}
-	return 0;
 }
 
 void
@@ -147,59 +142,3 @@ bench_marks_core(enum bench_core core)
 	else
 		MARKS_PUT(MARK_DEVICE);
 }
-
-#else
-
-int
-bench_marks_init(void)
-{
-	return -ENOTSUP;
-}
-
-void
-bench_marks_port(const struct bench_port *port, enum bench_side side)
-{
-	(void)port;
-	(void)side;
-}
-
-uint16_t
-bench_meter_marks(
-		bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t nb, uint64_t *cost)
-{
-	(void)cost;
-	return fn(queue, pkts, nb);
-}
-
-void
-bench_marks_report(void)
-{
-}
-
-void
-bench_marks_forget(void)
-{
-}
-
-void
-bench_marks_range(const void *start, size_t len)
-{
-	(void)start;
-	(void)len;
-}
-
-void
-bench_marks_map(const void *start, size_t len, const void *again)
-{
-	(void)start;
-	(void)len;
-	(void)again;
-}
-
-void
-bench_marks_core(enum bench_core core)
-{
-	(void)core;
-}
-
-#endif

@@ -11,10 +11,8 @@
 
 #include "bench_app.h"
 
-/** Calls of an empty function, by which the report tells what the marks themselves add. 0, or
- * -ENOTSUP where there are no marks.
- */
-int bench_marks_init(void);
+/** Calls of an empty function, by which the report tells what the marks themselves add. */
+void bench_marks_init(void);
 
 /** The calls that follow are this port's. */
 void bench_marks_port(const struct bench_port *port, enum bench_side side);
