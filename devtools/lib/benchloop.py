@@ -32,7 +32,8 @@ CONTROL = {3: "mtu", 5: "mac", 16: "status", 17: "ctrl_vq", 30: "protocol_featur
 FEED = {"rxonly": "txonly", "txonly": "rxonly"}     # the back end's mode; else both forward
 SETTLE_S = 0.05
 WINDOW_TRIES = 5
-PAGES = 200                 # hugepages of 2 MiB that the three pairs take
+FREE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+PAGES = 200                 # of 2 MiB, that the three pairs take
 
 
 class Pair:
@@ -204,6 +205,11 @@ def measure(cases, drivers, nb_restarts, nb_blocks, seconds, say, until):
     of the monotonic clock."""
     if len(os.sched_getaffinity(0)) < 2:
         raise RuntimeError("the loopback needs two cores")
+    with open(FREE_PAGES, encoding="ascii") as file:
+        nb_free = int(file.read())
+    if nb_free < PAGES:
+        raise RuntimeError("the loopback needs %d free hugepages, there are %d: SLUICE_HUGEPAGES=256 devtools/setup"
+            % (PAGES, nb_free))
     blocks = {case: [] for case in cases}
     ports = {}
     steps = [(restart, jumbo) for restart in range(nb_restarts) for jumbo in (False, True)]

@@ -13,6 +13,7 @@ os.environ.setdefault("SLUICE_BUILD", bench.BUILD)
 sys.path.append(os.path.join(bench.REPO, "devtools", "lib"))
 import benchcases  # noqa: E402 (found by the line above)
 import benchloop  # noqa: E402
+import benchplot  # noqa: E402
 import benchset  # noqa: E402
 import benchstats  # noqa: E402
 from benchprogress import Progress  # noqa: E402
@@ -90,6 +91,29 @@ def test_loopback_says_who_was_the_limit(idle, limits):
     assert "device_limit" not in row["metrics"]["cycles"]
     assert row["too_few_blocks"]
     assert not benchloop.row(("io", 64), [[block] * 3] * 2, benchcases.LOOP_DRIVERS, PORTS)["too_few_blocks"]
+
+
+def test_loopback_names_missing_hugepages(tmp_path, monkeypatch):
+    free = tmp_path / "free"
+    free.write_text("12\n")
+    monkeypatch.setattr(benchloop, "FREE_PAGES", str(free))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    with pytest.raises(RuntimeError, match="200 free hugepages, there are 12"):
+        benchloop.measure([("io", 64)], benchcases.LOOP_DRIVERS, 1, 1, 0.1, print, 0)
+
+
+def test_plots(tmp_path):
+    """One SVG and one PNG of each kind of figure; those of the SVG keep their text."""
+    pytest.importorskip("matplotlib")
+    block = [(4, 2, 4, 4), (100, 200, 100, 100), (0.5, 0.1, 0.5, 0.5)]
+    row = benchloop.row(("io", 64), [[block] * 6], benchcases.LOOP_DRIVERS, PORTS)
+    lines = benchset.lines_of("loopback", "net_vhost", [row], {"mpps": 1.0}, {})
+    lines += benchset.lines_of("x", "not measured", [{"complete": False}], {"tx": 1}, {})
+    benchplot.draw(str(tmp_path), lines, str(tmp_path))
+    names = ["loopback-cycles", "loopback-mpps", "ratios"]
+    assert sorted(os.listdir(tmp_path)) == [name + kind for name in names for kind in (".png", ".svg")]
+    assert "net_vhost, io, 64 B: mpps" in (tmp_path / "ratios.svg").read_text()
+    assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_idle_core():
