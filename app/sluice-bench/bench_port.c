@@ -293,7 +293,8 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 		conf.rxmode.mtu = opts->frame_len - RTE_ETHER_HDR_LEN;
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	}
-	if (opts->nb_segs > 1)
+	/* net_null takes segments, too, but does not say so */
+	if (opts->nb_segs > 1 && !is_control_driver(port->name))
 		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	ret = rte_eth_dev_configure(port->port_id, port->nb_pairs, port->nb_pairs, &conf);
 	if (ret == 0)

@@ -102,9 +102,10 @@ def test_different_features_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("driver", ["net_null", "net_ring"])
-def test_control_rows(tmp_path, driver):
+@pytest.mark.parametrize("segs", ["1", "3"])
+def test_control_rows(tmp_path, driver, segs):
     """Drivers without a device say what the least is; nobody shall take that for a comparison."""
-    document = bench.run(tmp_path / "out.json", *SHORT, "--blocks", "2", "--segments", "3", "--b", driver)
+    document = bench.run(tmp_path / "out.json", *SHORT, "--blocks", "2", "--segments", "3", "--b", driver, "--segs", segs)
     assert document["rows"][0]["complete"]
     assert document["rows"][0]["remark"] == "control row: a side without a virtio device"
 
