@@ -67,6 +67,27 @@ needed_mb(const struct bench_opts *opts)
 	return RTE_MAX(bench_nb_sides(opts) * (pools + rings) / (1 << 20) + 64, UINT64_C(256));
 }
 
+/* Behind what EAL has said itself. */
+static void
+tell_why(const struct bench_opts *opts, unsigned int mem_mb)
+{
+	int i;
+
+	fprintf(stderr, "sluice-bench: EAL did not start (%s)", rte_strerror(rte_errno));
+	if (rte_errno != EINVAL) {
+		fprintf(stderr,
+				". It needs %u free 2 MiB hugepages (vm.nr_hugepages); without any: "
+				"--no-huge\n",
+				mem_mb / 2);
+		return;
+	}
+	/* an option, or a plug-in that it does not find */
+	fputs(": the reason is above", stderr);
+	for (i = 0; i < opts->nb_eal_args; i++)
+		fprintf(stderr, "%s%s", i == 0 ? "; after -- came: " : " ", opts->eal_args[i]);
+	fputc('\n', stderr);
+}
+
 int
 bench_eal_init(const struct bench_opts *opts, const char *program)
 {
@@ -114,9 +135,6 @@ bench_eal_init(const struct bench_opts *opts, const char *program)
 	ret = rte_eal_init(args.nb, args.v);
 	if (ret >= 0)
 		return 0;
-	fprintf(stderr,
-			"sluice-bench: EAL did not start (%s). It needs %u free 2 MiB hugepages "
-			"(vm.nr_hugepages); without any: --no-huge\n",
-			rte_strerror(rte_errno), mem_mb / 2);
+	tell_why(opts, mem_mb);
 	return -(rte_errno != 0 ? rte_errno : EIO);
 }

@@ -66,6 +66,16 @@ def test_refused(name):
     assert done.stdout.count("\n") == 1, done.stdout
 
 
+def test_option_of_eal():
+    """EAL tells itself, at length; the last line says whose option it was."""
+    command = [os.path.join(bench.REPO, "devtools", "plugin-run"), bench.BENCH, "--b", "net_null", "--", "--frob"]
+    done = subprocess.run(command, env=dict(os.environ, SLUICE_BUILD=bench.BUILD), timeout=20,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == \
+        "sluice-bench: EAL did not start (Invalid argument): the reason is above; after -- came: --frob"
+
+
 @pytest.mark.parametrize("args", [["frob"], [""], ["quick", "full"], ["--quick"]])
 def test_sets_refused(args):
     """Before anything is built or measured."""
