@@ -225,6 +225,36 @@ test_refill_threshold(void **state)
 	env_close(e);
 }
 
+/* Refills from the pool's cache of this core, with a window that is known and with one that was forgotten. */
+static void
+test_pool_cache(void **state)
+{
+	struct rte_mempool_cache cache = { .size = 64, .flushthresh = 96 };
+	struct env *e = env_open_from(state, 0);
+	struct rte_mempool *mp = e->pool->mp;
+	unsigned int i, nb_borrowed = 0;
+	uint32_t before;
+
+	mp->cache_size = cache.size;
+	mp->local_cache = &cache;
+	RTE_PER_LCORE(_lcore_id) = 0;
+	for (i = 0; i < 5U * e->conf.size; i++) {
+		if (i % 128 == 100)
+			dmap_stream_flush(&e->q.stream);
+		before = cache.len;
+		assert_true(env_deliver(e, 60));
+		env_expect(e, 60, i);
+		/* A refill's block less, the packet more. */
+		nb_borrowed += cache.len + 32 == before + 1;
+	}
+	assert_true(nb_borrowed > i / 32 / 2);
+	rte_mempool_cache_flush(&cache, mp);
+	RTE_PER_LCORE(_lcore_id) = LCORE_ID_ANY;
+	mp->cache_size = 0;
+	mp->local_cache = NULL;
+	env_close(e);
+}
+
 /* A device that refuses the memory of the pool: no buffers, nothing lost, and it starts when it can. */
 static void
 test_pool_out_of_reach(void **state)
@@ -330,6 +360,7 @@ main(void)
 	suite_add_rx(test_pool_runs_dry, "pool runs dry");
 	suite_add_rx(test_partial_refill, "partial refill");
 	suite_add_rx(test_refill_threshold, "refill threshold");
+	suite_add_rx(test_pool_cache, "pool's cache");
 	suite_add_rx(test_pool_out_of_reach, "pool out of reach");
 	suite_add_rx(test_pinned_buffers, "pinned buffers");
 	suite_add_rx_if(env_is_unordered, test_out_of_order, "out of order");

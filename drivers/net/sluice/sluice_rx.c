@@ -178,6 +178,12 @@ sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 }
 
 void
+sluice_rx_keep(struct sluice_rxq *rxq, uint16_t slot, struct rte_mbuf *const *mbufs, uint16_t nb)
+{
+	memcpy(&rxq->q.sw_ring[slot], mbufs, nb * sizeof(*mbufs));
+}
+
+void
 sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 {
 	rte_mempool_put_bulk(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb);

@@ -4,7 +4,8 @@
 
 /*
  * The receive loop, the only one. A template: every burst function of sluice_rx_paths.c is this body with a
- * literal configuration. It reads used entries, checks them, hands the mbufs to the caller and refills.
+ * literal configuration. It reads used entries, checks them, hands the mbufs to the caller and refills
+ * (sluice_rx_refill.h).
  *
  * The header of a packet is not read by default, although buffers are mergeable: the device fills all
  * buffers of a packet but the last (virtio 1.3, 5.1.6.4), so a buffer that is not full holds a whole packet.
@@ -23,11 +24,10 @@
 #include "sluice_offload.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_rx_refill.h"
 #include "sluice_vec.h"
 
 #define SLUICE_RX_SAMPLE 1024
-/* Buffers that most refills take from the pool: the default threshold, and the usual burst. */
-#define SLUICE_RX_REFILL 32
 
 /* Out of line, in sluice_rx.c. */
 
@@ -53,10 +53,6 @@ void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
  */
 uint16_t sluice_rx_offload_some(
 		struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes);
-/* The pool could not give nb mbufs: fewer, into sw_ring from slot on. */
-uint16_t sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb);
-/* The device cannot reach the mbufs in nb slots from slot on: back to the pool. */
-void sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb);
 
 /* The mbuf of a completion. NULL: the queue failed. */
 static __rte_always_inline struct rte_mbuf *
@@ -129,6 +125,15 @@ sluice_rx_mark_valid(struct rte_mbuf **pkts, uint16_t nb)
 	}
 }
 
+static __rte_always_inline bool
+sluice_rx_batch(struct sluice_vec_rx_kit *kit, uint16_t nb, uint32_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
+{
+	if (cfg.layout == SLUICE_SPLIT)
+		return sluice_vec_rx_split(kit, nb, slot, pkts, cfg);
+	return sluice_vec_rx_packed(kit, nb, slot, pkts, cfg);
+}
+
 /*
  * Whole packets of one buffer each, in batches, as long as the used entries are in order and nothing is odd.
  * Takes at most nb_max buffers; returns how many. Of their packets nb_dropped were dropped.
@@ -137,33 +142,37 @@ static __rte_always_inline uint16_t
 sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, uint16_t *nb_dropped,
 		uint64_t *bytes, const struct sluice_path_cfg cfg)
 {
-	const uint16_t nb = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT : SLUICE_VEC_RX_PACKED;
+	const uint16_t most = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
+							   SLUICE_VEC_RX_PACKED;
+	const uint16_t least = SLUICE_VEC_RX_LEAST;
 	const bool must_guess = cfg.has_mrg && !cfg.has_csum;
 	/* A full buffer may be the first of several. */
 	uint32_t max_len = must_guess ? rxq->post_len - 1 : rxq->post_len;
 	struct sluice_ring *r = &rxq->q.ring;
 	const uint32_t slot = r->tail;
 	struct sluice_vec_rx_kit kit;
-	uint32_t n, nb_bad = 0;
-	bool is_good;
+	uint32_t n, nb, nb_bad = 0;
 
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - slot));
 	if (must_guess)
 		nb_max = RTE_MIN(nb_max, (uint16_t)(rxq->sample - 1));
-	if (nb_max < nb || unlikely(r->nb_holes != 0 || rxq->nb_batch != 0))
+	if (nb_max < least || unlikely(r->nb_holes != 0 || rxq->nb_batch != 0))
 		return 0;
 	if (must_guess && unlikely(rxq->nb_segs_left != 0 || rxq->must_read_header))
 		return 0;
 	if (cfg.has_mrg && cfg.has_csum && unlikely(rxq->nb_segs_left != 0))
 		return 0;
-	kit = sluice_vec_rx_kit(rxq, max_len);
-	for (n = 0; n + nb <= nb_max; n += nb) {
-		if (cfg.layout == SLUICE_SPLIT)
-			is_good = sluice_vec_rx_split(&kit, slot + n, &pkts[n - nb_bad], cfg);
-		else
-			is_good = sluice_vec_rx_packed(&kit, slot + n, &pkts[n - nb_bad], cfg);
-		if (unlikely(!is_good))
-			break;
+	kit = sluice_vec_rx_kit(rxq, max_len, cfg);
+	for (n = 0; n < nb_max; n += nb) {
+		nb = most;
+		if (n + most > nb_max ||
+				!sluice_rx_batch(&kit, most, slot + n, &pkts[n - nb_bad], cfg)) {
+			nb = least;
+			if (nb == most || n + nb > nb_max ||
+					!sluice_rx_batch(
+							&kit, nb, slot + n, &pkts[n - nb_bad], cfg))
+				break;
+		}
 		if (!cfg.has_csum || sluice_vec_rx_said(&kit) == 0)
 			continue;
 		if (sluice_vec_rx_said(&kit) == SLUICE_NET_HDR_F_DATA_VALID)
@@ -180,90 +189,10 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 	if (must_guess)
 		rxq->sample -= n;
 	sluice_ring_free_slots(r, n);
-	*bytes += sluice_vec_rx_bytes(&kit);
+	*bytes += sluice_vec_rx_bytes(&kit, n);
 	if (cfg.has_csum)
 		*nb_dropped = nb_bad;
 	return n;
-}
-
-/* Give nb mbufs from sw_ring to the device; returns how many it can reach. Slots do not wrap. */
-static __rte_always_inline uint16_t
-sluice_rx_give(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg cfg)
-{
-	struct sluice_ring *r = &rxq->q.ring;
-	struct sluice_vec_give_kit kit = sluice_vec_give_kit(rxq, r->head, cfg);
-	const bool has_batches = SLUICE_VEC_RX_GIVE != 0 && rxq->buf_off != 0;
-	const uint32_t head = r->head;
-	struct dmap_addr da;
-	uint32_t i, slot;
-
-	for (i = 0; i < nb; i++) {
-		struct rte_mbuf *m;
-		char *va;
-
-		slot = head + i;
-		if (likely(has_batches) && i + SLUICE_VEC_RX_GIVE <= nb &&
-				likely(sluice_vec_rx_give(&kit, slot, cfg))) {
-			i += SLUICE_VEC_RX_GIVE - 1;
-			continue;
-		}
-		m = rxq->q.sw_ring[slot];
-		va = (char *)m->buf_addr + sluice_rx_hdr_off(cfg.has_csum);
-		if (unlikely(!dmap_lend(&rxq->q.stream, m, va, rxq->post_len, &da)))
-			break;
-		if (cfg.layout == SLUICE_SPLIT)
-			sluice_split_give(r, slot, da, rxq->post_len, SLUICE_DESC_F_WRITE);
-		else
-			sluice_packed_give(r, slot, slot, da, rxq->post_len, SLUICE_DESC_F_WRITE);
-		/* The stream may have another window now, and the head has been written. */
-		if (SLUICE_VEC_RX_GIVE != 0)
-			kit = sluice_vec_give_kit(rxq, slot + 1, cfg);
-	}
-	if (unlikely(i < nb))
-		sluice_rx_alloc_undo(rxq, head + i, nb - i);
-	if (unlikely(i == 0))
-		return 0;
-	if (cfg.layout == SLUICE_SPLIT)
-		sluice_split_publish(r, i);
-	else
-		sluice_packed_publish(r, i, SLUICE_DESC_F_WRITE);
-	dmap_lent(&rxq->q.stream, i);
-	r->head = sluice_ring_next(r, r->head, i);
-	r->nb_free -= i;
-	return i;
-}
-
-/* nb mbufs for the slots from slot on; fewer if the pool runs dry. Most refills are of one size. */
-static __rte_always_inline uint16_t
-sluice_rx_alloc(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
-{
-	void **objs = (void **)&rxq->q.sw_ring[slot];
-	int ret;
-
-	if (likely(nb == SLUICE_RX_REFILL))
-		ret = rte_mempool_get_bulk(rxq->pool, objs, SLUICE_RX_REFILL);
-	else
-		ret = rte_mempool_get_bulk(rxq->pool, objs, nb);
-	return likely(ret == 0) ? nb : sluice_rx_alloc_some(rxq, slot, nb);
-}
-
-/* Fill free slots when there are enough of them; a pool that runs dry gives what it has. */
-static __rte_always_inline void
-sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_path_cfg cfg)
-{
-	struct sluice_ring *r = &rxq->q.ring;
-	uint16_t nb, nb_got, n;
-
-	while (r->nb_free >= thresh) {
-		nb = RTE_MIN(r->nb_free, (uint16_t)(r->size - r->head));
-		nb_got = sluice_rx_alloc(rxq, r->head, nb);
-		if (unlikely(nb_got == 0))
-			break;
-		n = sluice_rx_give(rxq, nb_got, cfg);
-		rxq->nb_unannounced += n;
-		if (unlikely(n < nb))
-			break;
-	}
 }
 
 /*
@@ -385,8 +314,7 @@ static __rte_always_inline uint16_t
 sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_path_cfg cfg)
 {
-	const uint16_t nb_batch = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
-							       SLUICE_VEC_RX_PACKED;
+	const uint16_t nb_batch = SLUICE_VEC_RX_LEAST;
 	uint16_t nb_rx = 0, nb_single = 0, nb_dropped = 0, nb_run, budget, left;
 	struct rte_mbuf *m;
 	uint64_t bytes = 0;

@@ -208,7 +208,7 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 		}
 		nb_slots += nb;
 		/* What takes several slots counts as one, or the device could take more than is freed. */
-		if (has_chains)
+		if (nb > 1 && has_chains)
 			limit = RTE_MIN(nb_busy, limit + nb - 1);
 		at += nb;
 		if (unlikely(at >= r->size)) {

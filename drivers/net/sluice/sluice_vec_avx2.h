@@ -19,6 +19,7 @@
 
 #define SLUICE_VEC_RX_SPLIT 4
 #define SLUICE_VEC_RX_PACKED 4
+#define SLUICE_VEC_RX_LEAST 4
 #define SLUICE_VEC_RX_GIVE 4
 #define SLUICE_VEC_TX 4
 #define SLUICE_VEC_USED 4
@@ -86,11 +87,11 @@ sluice_avx2_ids(uint16_t id)
 }
 
 static __rte_always_inline struct sluice_vec_rx_kit
-sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	uint64_t used = r->used_wrap ? (uint64_t)SLUICE_PACKED_BITS << 48 : 0;
-	bool is_split = rxq->q.layout == SLUICE_SPLIT;
+	const bool is_split = cfg.layout == SLUICE_SPLIT;
 	uint16_t id = r->tail;
 
 	return (struct sluice_vec_rx_kit){
@@ -107,8 +108,9 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
 }
 
 static __rte_always_inline uint64_t
-sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
+sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 {
+	RTE_SET_USED(nb);
 	return sluice_avx2_total(k->sum);
 }
 
@@ -136,8 +138,8 @@ sluice_avx2_len_ok(__m256i lens, __m256i most)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
@@ -149,8 +151,7 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf 
 			sluice_avx2_len_ok(elems, k->most), 0xaa);
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
 		return false;
-	if (cfg.has_csum &&
-			unlikely(!sluice_x86_read_headers(sw, SLUICE_VEC_RX_SPLIT, cfg, &k->said)))
+	if (cfg.has_csum && unlikely(!sluice_x86_read_headers(sw, nb, cfg, &k->said)))
 		return false;
 	lens = _mm256_sub_epi64(
 			_mm256_srli_epi64(elems, 32), _mm256_set1_epi64x(SLUICE_NET_HDR_LEN));
@@ -177,8 +178,8 @@ sluice_avx2_check_packed(__m256i descs, __m256i ids, __m256i most)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
 	const __m256i *dv_desc =
 			(const __m256i *)((const struct sluice_packed_desc *)k->dv_used + slot);
@@ -204,8 +205,7 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf
 					b, _mm256_add_epi64(k->ids, sluice_avx2_ids(2)), k->most));
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
 		return false;
-	if (cfg.has_csum &&
-			unlikely(!sluice_x86_read_headers(sw, SLUICE_VEC_RX_PACKED, cfg, &k->said)))
+	if (cfg.has_csum && unlikely(!sluice_x86_read_headers(sw, nb, cfg, &k->said)))
 		return false;
 	k->ids = _mm256_add_epi64(k->ids, sluice_avx2_ids(4));
 	a = _mm256_sub_epi64(_mm256_and_si256(a, len_bits), hdr);
@@ -294,9 +294,10 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sluice_path_cfg cfg)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
+		const struct sluice_path_cfg cfg)
 {
-	__m256i mbufs = _mm256_loadu_si256((const __m256i *)&k->sw_ring[slot]);
+	__m256i mbufs = _mm256_loadu_si256((const __m256i *)from);
 	__m256i off = _mm256_sub_epi64(mbufs, k->lo);
 	__m256i da = _mm256_add_epi64(mbufs, k->delta);
 	__m256i a, b;
@@ -305,6 +306,7 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sl
 	off = _mm256_or_si256(off, _mm256_sub_epi64(k->room, off));
 	if (unlikely(_mm256_movemask_pd(_mm256_castsi256_pd(off)) != 0))
 		return false;
+	_mm256_storeu_si256((__m256i *)&k->sw_ring[slot], mbufs);
 	/* Words 0, -, 1, - and 2, -, 3, -. */
 	a = _mm256_blend_epi32(_mm256_permute4x64_epi64(da, 0x10), k->lens, 0xcc);
 	b = _mm256_blend_epi32(_mm256_permute4x64_epi64(da, 0x32), k->lens, 0xcc);

@@ -3,7 +3,8 @@
  */
 
 /*
- * Batch primitives with 512-bit registers: eight used entries, four descriptors or four mbufs at a time.
+ * Batch primitives with 512-bit registers: eight used entries or receive buffers, or four packets to
+ * transmit, at a time.
  * What each one means is said in sluice_vec_none.h.
  */
 
@@ -18,18 +19,22 @@
 #define SLUICE_VEC_BITS 512
 
 #define SLUICE_VEC_RX_SPLIT 8
-#define SLUICE_VEC_RX_PACKED 4
-#define SLUICE_VEC_RX_GIVE 4
+#define SLUICE_VEC_RX_PACKED 8
+#define SLUICE_VEC_RX_LEAST 4
+#define SLUICE_VEC_RX_GIVE 8
 #define SLUICE_VEC_TX 4
 #define SLUICE_VEC_USED 8
 
 struct sluice_vec_rx_kit {
 	const void *dv_used; /* used elements, or packed descriptors */
 	struct rte_mbuf **sw_ring;
-	__m512i template; /* rearm and ol_flags of a fresh mbuf in each 128-bit lane */
-	__m512i most;     /* longest length less the shortest one, in 32-bit words */
-	__m512i used;     /* packed: flags of a used descriptor */
-	__m512i ids;      /* of the next eight used elements, or of the next four descriptors */
+	__m512i template; /* words of fresh mbufs, and what a used length has more than fits, in 32-bit words */
+	__m512i least;          /* shortest lengths, and the ids of the next eight */
+	__m512i most;           /* longest lengths less the shortest one; 0 where ids are */
+	__m512i used;           /* packed: flags of a used descriptor, */
+	__m512i bits;           /* and what counts of them */
+	__m512i next;           /* how far the ids are from one whole batch to the next */
+	__m512i pick, pairs[4]; /* permutations, see below */
 	__m512i sum;
 	uint16_t said; /* by the headers of the last batch */
 };
@@ -37,10 +42,10 @@ struct sluice_vec_rx_kit {
 struct sluice_vec_give_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	__m256i lo, room; /* mbufs whose buffers are in the window: the first, and how far the last one is */
-	__m256i delta;    /* from an mbuf to the device's address of its buffer */
-	__m512i lens;     /* of each buffer */
-	__m512i flags;    /* in odd words; packed: with the ids of the next four */
+	__m512i lo, room; /* mbufs whose buffers are in the window: the first, and how far the last one is */
+	__m512i delta;    /* from an mbuf to the device's address of its buffer */
+	__m512i lens;     /* the second words of eight descriptors, in their order */
+	__m512i spread;   /* a permutation, see below */
 	__m512i head_fix; /* packed: for the first batch of a burst */
 };
 
@@ -66,30 +71,126 @@ sluice_avx512_ids(uint16_t slot)
 	return _mm512_add_epi64(_mm512_maskz_set1_epi64(0xaa, (int64_t)slot << 32), count);
 }
 
-static __rte_always_inline struct sluice_vec_rx_kit
-sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
+/*
+ * A batch of used entries is looked at in one register of sixteen 32-bit words: eight lengths and eight ids. Of
+ * split rings they alternate, as in memory; of packed rings the lengths come first. The words of ids are 0 once they
+ * were compared; then those of a fresh mbuf go there, so that one permutation makes two mbufs.
+ */
+#define SLUICE_AVX512_IDS(layout) ((layout) == SLUICE_SPLIT ? 0x5555 : 0xff00)
+#define SLUICE_AVX512_LENS(layout) ((layout) == SLUICE_SPLIT ? 0xaaaa : 0x00ff)
+
+/*
+ * Constants in bytes, so that all lie in two cache lines: in the middle of a busy burst the lines of a whole register
+ * each would not be near any more.
+ */
+struct sluice_avx512_table {
+	int8_t least[16];    /* the shortest length, and ids from 0 on */
+	int8_t pairs[4][16]; /* of two mbufs each: from which words they are made */
+	int8_t pick[16];  /* packed: which words of eight descriptors are lengths, and which ids */
+	int8_t spread[8]; /* which mbuf the slots of a batch get, */
+	int8_t order[8];  /* and which slot the mbufs */
+};
+
+static const struct sluice_avx512_table sluice_avx512_tables[] __rte_cache_aligned = {
+	[SLUICE_SPLIT] = {
+		.least = { 0, 26, 1, 26, 2, 26, 3, 26, 4, 26, 5, 26, 6, 26, 7, 26 },
+		.pairs = { { 0, 2, 4, 6, 8, 1, 1, 8, 0, 2, 4, 6, 8, 3, 3, 8 },
+				{ 0, 2, 4, 6, 8, 5, 5, 8, 0, 2, 4, 6, 8, 7, 7, 8 },
+				{ 0, 2, 4, 6, 8, 9, 9, 8, 0, 2, 4, 6, 8, 11, 11, 8 },
+				{ 0, 2, 4, 6, 8, 13, 13, 8, 0, 2, 4, 6, 8, 15, 15, 8 } },
+		.spread = { 0, 2, 4, 6, 1, 3, 5, 7 },
+		.order = { 0, 4, 1, 5, 2, 6, 3, 7 },
+	},
+	[SLUICE_PACKED] = {
+		.least = { 26, 26, 26, 26, 26, 26, 26, 26, 0, 1, 2, 3, 4, 5, 6, 7 },
+		.pairs = { { 8, 9, 10, 11, 12, 0, 0, 12, 8, 9, 10, 11, 12, 1, 1, 12 },
+				{ 8, 9, 10, 11, 12, 2, 2, 12, 8, 9, 10, 11, 12, 3, 3, 12 },
+				{ 8, 9, 10, 11, 12, 4, 4, 12, 8, 9, 10, 11, 12, 5, 5, 12 },
+				{ 8, 9, 10, 11, 12, 6, 6, 12, 8, 9, 10, 11, 12, 7, 7, 12 } },
+		.pick = { 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31 },
+		.spread = { 0, 2, 4, 6, 1, 3, 5, 7 },
+		.order = { 0, 4, 1, 5, 2, 6, 3, 7 },
+	},
+};
+static_assert(SLUICE_RX_MIN_LEN == 26, "least");
+
+static __rte_always_inline const struct sluice_avx512_table *
+sluice_avx512_table(enum sluice_layout layout)
 {
+	const struct sluice_avx512_table *t = &sluice_avx512_tables[layout];
+
+	/* A compiler that knows what is there would make whole registers of it. */
+	__asm__("" : "+r"(t));
+	return t;
+}
+
+static __rte_always_inline __m512i
+sluice_avx512_words(const int8_t bytes[16])
+{
+	return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)bytes));
+}
+
+static __rte_always_inline __m512i
+sluice_avx512_longs(const int8_t bytes[8])
+{
+	return _mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i *)bytes));
+}
+
+/* A constant that stays in a register: the compiler would make it anew in each turn of a loop. */
+static __rte_always_inline __m512i
+sluice_avx512_keep(__m512i constant)
+{
+	__asm__("" : "+v"(constant));
+	return constant;
+}
+
+/* What lengths have more than was compared, and rearm_data and ol_flags of a fresh mbuf. */
+static __rte_always_inline __m512i
+sluice_avx512_template(const struct sluice_rxq *rxq, enum sluice_layout layout)
+{
+	const __m512i more = _mm512_maskz_set1_epi32(
+			SLUICE_AVX512_LENS(layout), SLUICE_RX_MIN_LEN - SLUICE_NET_HDR_LEN);
+	__m128i rearm = _mm_loadu_si128((const __m128i *)&rxq->rearm);
+
+	if (layout == SLUICE_SPLIT)
+		return _mm512_mask_expand_epi32(more, 0x0055, _mm512_castsi128_si512(rearm));
+	return _mm512_inserti32x4(more, rearm, 2);
+}
+
+static __rte_always_inline struct sluice_vec_rx_kit
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct sluice_path_cfg cfg)
+{
+	const struct sluice_avx512_table *t = sluice_avx512_table(cfg.layout);
 	const struct sluice_ring *r = &rxq->q.ring;
-	uint64_t used = r->used_wrap ? (uint64_t)SLUICE_PACKED_BITS << 48 : 0;
-	bool is_split = rxq->q.layout == SLUICE_SPLIT;
+	const uint64_t bits = (uint64_t)SLUICE_PACKED_BITS << 48;
+	const __mmask16 ids = SLUICE_AVX512_IDS(cfg.layout);
 
 	return (struct sluice_vec_rx_kit){
-		.ids = is_split ? _mm512_add_epi64(_mm512_set1_epi64(r->tail),
-						  _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7)) :
-				  sluice_avx512_ids(r->tail),
-		.dv_used = is_split ? (void *)r->split.dv_used->ring : (void *)r->packed.dv_desc,
+		.dv_used = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_used->ring :
+							(void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
-		.template = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)&rxq->rearm)),
-		.most = _mm512_set1_epi32(max_len - SLUICE_RX_MIN_LEN),
-		.used = _mm512_set1_epi64((int64_t)used),
+		.template = sluice_avx512_template(rxq, cfg.layout),
+		.least = _mm512_add_epi32(sluice_avx512_words(t->least),
+				_mm512_maskz_set1_epi32(ids, r->tail)),
+		.most = _mm512_maskz_set1_epi32(
+				SLUICE_AVX512_LENS(cfg.layout), (int)max_len - SLUICE_RX_MIN_LEN),
+		.used = _mm512_set1_epi64(r->used_wrap ? (int64_t)bits : 0),
+		.bits = sluice_avx512_keep(_mm512_maskz_set1_epi64(0xaa, (int64_t)bits)),
+		.next = sluice_avx512_keep(_mm512_maskz_set1_epi32(ids, 8)),
+		.pick = sluice_avx512_words(t->pick),
+		.pairs = { sluice_avx512_words(t->pairs[0]), sluice_avx512_words(t->pairs[1]),
+				sluice_avx512_words(t->pairs[2]),
+				sluice_avx512_words(t->pairs[3]) },
 		.sum = _mm512_setzero_si512(),
 	};
 }
 
 static __rte_always_inline uint64_t
-sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
+sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 {
-	return _mm512_reduce_add_epi64(k->sum);
+	/* A run takes 2^15 packets at most, the slots of a ring, and each length has 16 bits. */
+	return (uint32_t)_mm512_reduce_add_epi32(k->sum) +
+			(uint64_t)nb * (SLUICE_RX_MIN_LEN - SLUICE_NET_HDR_LEN);
 }
 
 static __rte_always_inline uint16_t
@@ -99,91 +200,83 @@ sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
 }
 
 /*
- * Two mbufs, one 32-byte store each: rearm_data and ol_flags from the template, packet_type to hash from
- * two lanes of fields, the lower or the higher two.
+ * nb mbufs, one 32-byte store each: rearm_data and ol_flags, then packet_type 0, pkt_len, data_len, and zeros to hash.
  */
 static __rte_always_inline void
-sluice_avx512_fill(struct rte_mbuf *a, struct rte_mbuf *b, __m512i template, __m512i fields,
-		bool is_high)
+sluice_avx512_fill(const struct sluice_vec_rx_kit *k, struct rte_mbuf **sw, unsigned int nb,
+		__m512i words)
 {
-	const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 0, 1, 10, 11);
-	const __m512i high = _mm512_setr_epi64(0, 1, 12, 13, 0, 1, 14, 15);
-	__m512i both = _mm512_permutex2var_epi64(template, is_high ? high : low, fields);
+	unsigned int i;
 
-	_mm256_storeu_si256(sluice_x86_rearm(a), _mm512_castsi512_si256(both));
-	_mm256_storeu_si256(sluice_x86_rearm(b), _mm512_extracti64x4_epi64(both, 1));
+#pragma GCC unroll 4
+	for (i = 0; i < nb; i += 2) {
+		__m512i both = _mm512_permutexvar_epi32(k->pairs[i / 2], words);
+
+		_mm256_storeu_si256(sluice_x86_rearm(sw[i]), _mm512_castsi512_si256(both));
+		_mm256_storeu_si256(
+				sluice_x86_rearm(sw[i + 1]), _mm512_extracti64x4_epi64(both, 1));
+	}
 }
 
+/* A batch of nb whose lengths and ids are in words, none in the words of others. */
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
+sluice_avx512_take(struct sluice_vec_rx_kit *k, __m512i words, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
-	const struct sluice_split_used_elem *dv_elems = k->dv_used;
+	/* Of a half batch the first four lengths and ids. */
+	const __mmask16 mine = nb == 8 ? 0xffff : cfg.layout == SLUICE_SPLIT ? 0x00ff : 0x0f0f;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
-	__m512i elems, over, lens, even, odd;
-	__mmask16 good;
 
-	elems = _mm512_loadu_si512(&dv_elems[slot]);
-	/* Even words are ids, odd words are lengths: one comparison for both ends of the latter. */
-	over = _mm512_sub_epi32(elems, _mm512_set1_epi32(SLUICE_RX_MIN_LEN));
-	good = _mm512_mask_cmpeq_epi32_mask(0x5555, elems, k->ids) |
-			_mm512_mask_cmple_epu32_mask(0xaaaa, over, k->most);
-	if (unlikely(good != 0xffff))
+	/* One comparison for both ends of a length, and for an id. */
+	words = _mm512_maskz_sub_epi32(mine, words, k->least);
+	if (unlikely(_mm512_cmpgt_epu32_mask(words, k->most) != 0))
 		return false;
-	if (cfg.has_csum &&
-			unlikely(!sluice_x86_read_headers(sw, SLUICE_VEC_RX_SPLIT, cfg, &k->said)))
+	if (cfg.has_csum && unlikely(!sluice_x86_read_headers(sw, nb, cfg, &k->said)))
 		return false;
-	lens = _mm512_sub_epi64(
-			_mm512_srli_epi64(elems, 32), _mm512_set1_epi64(SLUICE_NET_HDR_LEN));
-	k->sum = _mm512_add_epi64(k->sum, lens);
-	k->ids = _mm512_add_epi64(k->ids, _mm512_set1_epi64(8));
-	/* packet_type 0 and pkt_len; data_len and zeros. */
-	even = _mm512_unpacklo_epi64(_mm512_slli_epi64(lens, 32), lens);
-	odd = _mm512_unpackhi_epi64(_mm512_slli_epi64(lens, 32), lens);
-	sluice_avx512_fill(sw[0], sw[2], k->template, even, false);
-	sluice_avx512_fill(sw[1], sw[3], k->template, odd, false);
-	sluice_avx512_fill(sw[4], sw[6], k->template, even, true);
-	sluice_avx512_fill(sw[5], sw[7], k->template, odd, true);
-	_mm512_storeu_si512(pkts, _mm512_loadu_si512(sw));
+	k->sum = _mm512_add_epi32(k->sum, words);
+	k->least = _mm512_add_epi32(k->least, nb == 8 ? k->next : _mm512_srli_epi32(k->next, 1));
+	words = _mm512_add_epi32(words, k->template);
+	sluice_avx512_fill(k, sw, nb, words);
+	if (nb == 8)
+		_mm512_storeu_si512(pkts, _mm512_loadu_si512(sw));
+	else
+		_mm256_storeu_si256((__m256i *)pkts, _mm256_loadu_si256((const __m256i *)sw));
 	return true;
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
+{
+	const struct sluice_split_used_elem *dv_elems = k->dv_used;
+
+	__m512i words = nb == 8 ? _mm512_loadu_si512(&dv_elems[slot]) :
+				  _mm512_castsi256_si512(_mm256_loadu_si256(
+						  (const __m256i *)&dv_elems[slot]));
+
+	return sluice_avx512_take(k, words, nb, slot, pkts, cfg);
+}
+
+static __rte_always_inline bool
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_packed_desc *dv_desc = (const struct sluice_packed_desc *)k->dv_used +
 			slot;
-	struct rte_mbuf **sw = &k->sw_ring[slot];
-	const __m512i bits = _mm512_set1_epi64((int64_t)((uint64_t)SLUICE_PACKED_BITS << 48));
-	__m512i descs, over, lens, fields;
-	__mmask16 good;
+	const __m512i value = _mm512_mask_set1_epi32(_mm512_set1_epi32(-1), 0xff00, 0xffff);
+	__m512i a, b;
 
-	/* Flags first, payload second: x86 keeps the order of the two loads, so the second is not torn. */
-	descs = _mm512_loadu_si512(dv_desc);
-	if (_mm512_mask_cmpneq_epi64_mask(0xaa, _mm512_and_si512(descs, bits), k->used) != 0)
+	/* Flags first, payload second: x86 keeps the order of the loads, so the second ones are not torn. */
+	a = _mm512_xor_si512(_mm512_loadu_si512(dv_desc), k->used);
+	if (nb == 8)
+		a = _mm512_ternarylogic_epi64(a, _mm512_loadu_si512(dv_desc + 4), k->used, 0xf6);
+	if (_mm512_test_epi64_mask(a, k->bits) != 0)
 		return false;
 	rte_compiler_barrier();
-	descs = _mm512_loadu_si512(dv_desc);
-	/* Word 3 of each lane without the other flags is the id; word 2 is the length. */
-	over = _mm512_sub_epi32(descs, _mm512_set1_epi32(SLUICE_RX_MIN_LEN));
-	good = _mm512_mask_cmpeq_epi32_mask(
-			       0x8888, _mm512_and_si512(descs, _mm512_set1_epi32(0xffff)), k->ids) |
-			_mm512_mask_cmple_epu32_mask(0x4444, over, k->most);
-	if (unlikely(good != 0xcccc))
-		return false;
-	if (cfg.has_csum &&
-			unlikely(!sluice_x86_read_headers(sw, SLUICE_VEC_RX_PACKED, cfg, &k->said)))
-		return false;
-	k->ids = _mm512_add_epi64(k->ids, _mm512_maskz_set1_epi64(0xaa, 4LL << 32));
-	lens = _mm512_maskz_sub_epi32(0x4444, descs, _mm512_set1_epi32(SLUICE_NET_HDR_LEN));
-	k->sum = _mm512_add_epi64(k->sum, lens);
-	/* The length, word 2 of each lane, becomes pkt_len (word 1) and data_len (word 2). */
-	fields = _mm512_maskz_shuffle_epi32(0x6666, lens, _MM_PERM_ACCA);
-	sluice_avx512_fill(sw[0], sw[1], k->template, fields, false);
-	sluice_avx512_fill(sw[2], sw[3], k->template, fields, true);
-	_mm256_storeu_si256((__m256i *)pkts, _mm256_loadu_si256((const __m256i *)sw));
-	return true;
+	a = _mm512_loadu_si512(dv_desc);
+	b = nb == 8 ? _mm512_loadu_si512(dv_desc + 4) : a;
+	a = _mm512_and_si512(_mm512_permutex2var_epi32(a, k->pick, b), value);
+	return sluice_avx512_take(k, a, nb, slot, pkts, cfg);
 }
 
 /* Do the ranges that four descriptors name lie in the window? Addresses in even words, lengths in odd. */
@@ -229,35 +322,56 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	const struct dmap_window *w = &rxq->q.stream.last;
-	int64_t off = rxq->buf_off + sluice_rx_hdr_off(cfg.has_csum);
+	const int64_t off = rxq->buf_off + sluice_rx_hdr_off(cfg.has_csum);
+	const bool is_split = cfg.layout == SLUICE_SPLIT;
+	/* No mbuf is that far if the window holds no buffer. */
+	const bool has_room = w->span >= rxq->post_len;
+	const struct sluice_avx512_table *t = sluice_avx512_table(cfg.layout);
+	uint64_t word = rxq->post_len;
+	__m512i lens;
 
+	if (is_split) {
+		lens = _mm512_set1_epi64((int64_t)(word | (uint64_t)SLUICE_DESC_F_WRITE << 32));
+	} else {
+		word |= sluice_vec_packed_word(r, slot, SLUICE_DESC_F_WRITE) | (uint64_t)slot << 32;
+		lens = _mm512_add_epi64(_mm512_set1_epi64((int64_t)word),
+				_mm512_slli_epi64(sluice_avx512_longs(t->order), 32));
+	}
 	return (struct sluice_vec_give_kit){
-		.dv_desc = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-							(void *)r->packed.dv_desc,
+		.dv_desc = is_split ? (void *)r->split.dv_desc : (void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
-		.lo = _mm256_set1_epi64x((int64_t)w->lo - off),
-		.room = _mm256_set1_epi64x((int64_t)w->span - rxq->post_len),
-		.delta = _mm256_set1_epi64x((int64_t)w->delta + off),
-		.lens = _mm512_set1_epi64(rxq->post_len),
-		.flags = sluice_avx512_flags(r, slot, SLUICE_DESC_F_WRITE, cfg.layout),
+		.lo = _mm512_set1_epi64(has_room ? (int64_t)w->lo - off : -1),
+		.room = _mm512_set1_epi64(has_room ? (int64_t)w->span - rxq->post_len : 0),
+		.delta = _mm512_set1_epi64((int64_t)w->delta + off),
+		.lens = lens,
+		.spread = sluice_avx512_longs(t->spread),
 		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_vec_head_fix(r, slot)),
 	};
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sluice_path_cfg cfg)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
+		const struct sluice_path_cfg cfg)
 {
-	const __m512i twice = _mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3);
-	__m256i mbufs = _mm256_loadu_si256((const __m256i *)&k->sw_ring[slot]);
-	__m256i off = _mm256_sub_epi64(mbufs, k->lo);
-	__m512i words = _mm512_castsi256_si512(_mm256_add_epi64(mbufs, k->delta));
+	/* Descriptors of both layouts have the same size. */
+	struct sluice_split_desc *dv_desc = (struct sluice_split_desc *)k->dv_desc + slot;
+	__m512i mbufs = _mm512_loadu_si512(from);
+	__m512i off = _mm512_sub_epi64(mbufs, k->lo);
+	__m512i da = _mm512_add_epi64(mbufs, k->delta);
+	__m512i first;
 
-	/* A sign is set if an mbuf lies before the first one, or behind the last one. */
-	off = _mm256_or_si256(off, _mm256_sub_epi64(k->room, off));
-	if (unlikely(_mm256_movepi64_mask(off) != 0))
+	if (unlikely(_mm512_cmpgt_epu64_mask(off, k->room) != 0))
 		return false;
-	words = _mm512_mask_permutexvar_epi64(k->lens, 0x55, twice, words);
-	sluice_avx512_write(k->dv_desc, slot, words, &k->flags, &k->head_fix, cfg.layout);
+	_mm512_storeu_si512(&k->sw_ring[slot], _mm512_permutexvar_epi64(k->spread, mbufs));
+	first = _mm512_unpacklo_epi64(da, k->lens);
+	if (cfg.layout == SLUICE_PACKED) {
+		first = _mm512_xor_si512(first, k->head_fix);
+		k->head_fix = _mm512_setzero_si512();
+	}
+	_mm512_storeu_si512(dv_desc, first);
+	_mm512_storeu_si512(dv_desc + 4, _mm512_unpackhi_epi64(da, k->lens));
+	if (cfg.layout == SLUICE_PACKED)
+		k->lens = _mm512_add_epi64(k->lens, _mm512_set1_epi64(8LL << 32));
 	return true;
 }
 

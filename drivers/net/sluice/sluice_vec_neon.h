@@ -24,6 +24,7 @@
 
 #define SLUICE_VEC_RX_SPLIT 4
 #define SLUICE_VEC_RX_PACKED 4
+#define SLUICE_VEC_RX_LEAST 4
 #define SLUICE_VEC_RX_GIVE 4
 #define SLUICE_VEC_TX 4
 #define SLUICE_VEC_USED 4
@@ -85,10 +86,10 @@ sluice_neon_ids(uint16_t id)
 }
 
 static __rte_always_inline struct sluice_vec_rx_kit
-sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
-	bool is_split = rxq->q.layout == SLUICE_SPLIT;
+	const bool is_split = cfg.layout == SLUICE_SPLIT;
 
 	return (struct sluice_vec_rx_kit){
 		.dv_used = is_split ? (void *)r->split.dv_used->ring : (void *)r->packed.dv_desc,
@@ -102,8 +103,9 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
 }
 
 static __rte_always_inline uint64_t
-sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
+sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 {
+	RTE_SET_USED(nb);
 	return vaddvq_u64(k->sum);
 }
 
@@ -175,12 +177,13 @@ sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
 	uint32x4x2_t elems = vld2q_u32((const uint32_t *)&dv_elems[slot]);
 
+	RTE_SET_USED(nb); /* four */
 	return sluice_neon_take(k, elems.val[0], elems.val[1], &k->sw_ring[slot], pkts, cfg);
 }
 
@@ -197,13 +200,14 @@ sluice_neon_not_used(const struct sluice_packed_desc *dv_desc, uint16_t used)
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_packed_desc *dv_desc = (const struct sluice_packed_desc *)k->dv_used +
 			slot;
 	uint32x4x4_t descs;
 
+	RTE_SET_USED(nb); /* four */
 	if (sluice_neon_not_used(dv_desc, k->used) != 0)
 		return false;
 	/* Pairs with the device's release of each of the flags: ids, lengths and packets are read after them (2.8.6). */
@@ -312,15 +316,19 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sluice_path_cfg cfg)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
+		const struct sluice_path_cfg cfg)
 {
-	const uint64_t *mbufs = (const uint64_t *)&k->sw_ring[slot];
+	const struct sluice_neon_words mbufs = { vld1q_u64((const uint64_t *)&from[0]),
+		vld1q_u64((const uint64_t *)&from[2]) };
 	struct sluice_neon_words lens = { k->len, k->len }, va;
 
-	va.a = vaddq_u64(vld1q_u64(&mbufs[0]), k->off);
-	va.b = vaddq_u64(vld1q_u64(&mbufs[2]), k->off);
+	va.a = vaddq_u64(mbufs.a, k->off);
+	va.b = vaddq_u64(mbufs.b, k->off);
 	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
 		return false;
+	vst1q_u64((uint64_t *)&k->sw_ring[slot], mbufs.a);
+	vst1q_u64((uint64_t *)&k->sw_ring[slot + 2], mbufs.b);
 	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, cfg.layout);
 	return true;
 }

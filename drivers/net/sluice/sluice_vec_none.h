@@ -8,10 +8,10 @@
  *
  * A kit holds what a run of batches has in common, in registers: constants, pointers, ids that count up, a sum
  * of lengths. The batches of a run follow each other from the slot on that the kit was made for, and do not
- * wrap around the ring; after a batch that was declined the kit is void. Each primitive handles one batch, and does all of it or nothing: false means
- * that something in the batch is out of the ordinary, nothing was changed, and the scalar body of the
- * loop shall have a look. They have no loops and move no positions, and they check what the scalar body
- * checks.
+ * wrap around the ring; after a batch to transmit that was declined the kit is void. Each primitive handles one batch, and
+ * does all of it or nothing: false means that something in the batch is out of the ordinary, nothing was changed, and the
+ * scalar body of the loop, or a smaller batch, shall have a look. They have no loops and move no positions, and they
+ * check what the scalar body checks.
  */
 
 #ifndef SLUICE_VEC_NONE_H
@@ -25,6 +25,7 @@
 /* Packets per batch; 0: no such primitive. */
 #define SLUICE_VEC_RX_SPLIT 0
 #define SLUICE_VEC_RX_PACKED 0
+#define SLUICE_VEC_RX_LEAST 0 /* of a smaller batch; or the same again */
 #define SLUICE_VEC_RX_GIVE 0
 #define SLUICE_VEC_TX 0
 #define SLUICE_VEC_USED 0
@@ -44,22 +45,24 @@ struct sluice_vec_tx_kit {
 
 /* For taking used buffers of at most max_len bytes. */
 static __rte_always_inline struct sluice_vec_rx_kit
-sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len)
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct sluice_path_cfg cfg)
 {
+	RTE_SET_USED(cfg);
 	RTE_SET_USED(rxq);
 	RTE_SET_USED(max_len);
 	return (struct sluice_vec_rx_kit){ 0 };
 }
 
 /*
- * Take a batch of used entries for the slots from slot on: mbufs of one whole packet each, into pkts. With
- * cfg.has_csum the headers are read, when the entries are known to be used: with cfg.has_mrg all of them must say
- * one buffer.
+ * Take a batch of used entries for the slots from slot on: mbufs of one whole packet each, into pkts. nb is a literal, what
+ * the layout's batch has or SLUICE_VEC_RX_LEAST. With cfg.has_csum the headers are read, when the entries are known to be
+ * used: with cfg.has_mrg all of them must say one buffer.
  */
 static __rte_always_inline bool
-sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
+sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
+	RTE_SET_USED(nb);
 	RTE_SET_USED(k);
 	RTE_SET_USED(slot);
 	RTE_SET_USED(pkts);
@@ -68,10 +71,10 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf 
 }
 
 static __rte_always_inline bool
-sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
+sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
+		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
-	return sluice_vec_rx_split(k, slot, pkts, cfg);
+	return sluice_vec_rx_split(k, nb, slot, pkts, cfg);
 }
 
 /* What the headers of the last batch say, its flags and gso_types ORed; 0: there is nothing to do. */
@@ -81,10 +84,11 @@ sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
 	return k->said;
 }
 
-/* Bytes of all packets that the kit has taken. */
+/* Bytes of all packets that the kit has taken, nb. */
 static __rte_always_inline uint64_t
-sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k)
+sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 {
+	RTE_SET_USED(nb);
 	return k->sum;
 }
 
@@ -99,13 +103,15 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 }
 
 /*
- * Write the descriptors of a batch of mbufs in sw_ring from slot on, headers where sluice_rx_hdr_off() says. The
- * mbufs are not read: where the buffer of one lies is known from its pool (rte_mbuf_buf_addr()).
- * False: not all in the window.
+ * Put a batch of mbufs into sw_ring from slot on, in some order, and write their descriptors, headers where
+ * sluice_rx_hdr_off() says. The mbufs are not read: where the buffer of one lies is known from its pool
+ * (rte_mbuf_buf_addr()). False: not all in the window.
  */
 static __rte_always_inline bool
-sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, const struct sluice_path_cfg cfg)
+sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
+		const struct sluice_path_cfg cfg)
 {
+	RTE_SET_USED(from);
 	RTE_SET_USED(k);
 	RTE_SET_USED(slot);
 	RTE_SET_USED(cfg);
