@@ -181,6 +181,15 @@ sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, ui
 	return txq->extent[id] == SLUICE_TX_MIDDLE ? 0 : ahead + sluice_tx_slots_of(txq, id);
 }
 
+/* Packets in nb slots, of which the last starts at slot id: as many as if all were like that. */
+static __rte_always_inline uint32_t
+sluice_tx_nb_packets(const struct sluice_txq *txq, uint16_t id, uint32_t nb)
+{
+	uint32_t each = sluice_tx_slots_of(txq, id);
+
+	return nb == each ? 1 : nb / each;
+}
+
 /*
  * No slot is a hole: the oldest slots that are done, no fewer than nb_max if there are. It stops at an id that does
  * not fit; a device that promised order must not name such a one.
@@ -207,9 +216,9 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 			break;
 		}
 		nb_slots += nb;
-		/* What takes several slots counts as one, or the device could take more than is freed. */
-		if (nb > 1 && has_chains)
-			limit = RTE_MIN(nb_busy, limit + nb - 1);
+		/* nb_max is of packets, or the device could take more slots than are freed. */
+		if (has_chains)
+			limit = RTE_MIN(nb_busy, limit + nb - sluice_tx_nb_packets(txq, id, nb));
 		at += nb;
 		if (unlikely(at >= r->size)) {
 			at -= r->size;
