@@ -73,6 +73,22 @@ def test_what_is_not_to_be_believed(row, metric, doubts):
     assert benchset.doubts(row, metric) == doubts
 
 
+@pytest.mark.parametrize("must,median,lowest,met", [
+    (1.0, 1.0, 1.0, True),
+    (1.0, 0.99, 0.98, True),        # as far as the control goes
+    (1.0, 0.98, 0.98, True),
+    (1.0, 0.97, 0.98, False),
+    (1.0, 0.80, 0.98, False),       # a wide interval does not help
+    (1.0, 1.001, 1.004, True),      # a control that lies above one does not make the limit stricter
+    (1.0, 0.999, 1.004, False),
+    (2.0, 2.0, 0.9, True),
+    (2.0, 1.99, 0.9, False),        # nor a control any other limit weaker
+])
+def test_the_median_meets_a_limit(must, median, lowest, met):
+    ratio = {"median": median, "lo95": 0.7, "hi95": 2.5}
+    assert benchset.is_met({"ratio": ratio, "control": {"median": 1.0, "lo95": lowest, "hi95": 1.1}}, must) is met
+
+
 def test_sets_have_blocks_enough():
     for which, sizes in benchcases.SIZES.items():
         for mode, (blocks, restarts, *_) in sizes.items():
@@ -135,6 +151,11 @@ def test_summary_tells_what_differs():
         "only A has mtu,ring_packed, only B in_order; A and B negotiated DIFFERENT features"
     assert all(line.endswith(" 1") for line in text if line.startswith("net_vhost"))
     assert benchloop.remark_of(1 << 3 | 1 << 35, 1 << 35) is None
+
+
+def test_summary_tells_the_rule():
+    text = benchset.summary({"cpu": "x"}, benchset.lines_of("x", "x", [{"complete": False}], {"tx": 1}, {}), "quick", 1)
+    assert "A limit is met where the median of the ratio reaches it; 1.0x (never slower) also where the median" in text
 
 
 def test_limit_of_none_is_one():
