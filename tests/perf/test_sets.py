@@ -27,6 +27,7 @@ def test_full_set_has_what_is_promised():
     assert not set(PROMISED) - {case.name for case in benchcases.CASES}
     assert {("io", 64), ("mac", 64), ("io", 9000), ("io", "imix")} <= set(benchcases.LOOP_FULL)
     assert benchcases.GUEST_MOST["stock"] == {"tx": 65, "rx": 45, "tx_doorbells": 1, "rx_doorbells": 0}
+    assert benchcases.GUEST_MOST["packed"] == {"tx": 68, "rx": 45, "tx_doorbells": 1, "rx_doorbells": 0}
 
 
 @pytest.mark.parametrize("which,usual,most", [("quick", 3, 60), ("full", 60, 180), ("guest", 1, 5)])
