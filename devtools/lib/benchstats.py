@@ -20,6 +20,16 @@ def estimate(groups):
             "lo95": medians[RESAMPLES * 25 // 1000], "hi95": medians[RESAMPLES * 975 // 1000 - 1]}
 
 
+def control_ok(control):
+    """Does the interval of two equal sides contain 1.00, in two digits?"""
+    return control["lo95"] < 1.005 and control["hi95"] >= 0.995
+
+
+def is_limit(idle_a, idle_b):
+    """Was the device busy so long, with A or with B, that it is what was measured?"""
+    return min(idle_a, idle_b) < MIN_IDLE
+
+
 def too_few(blocks):
     return sum(map(len, blocks)) < MIN_BLOCKS
 
@@ -27,7 +37,7 @@ def too_few(blocks):
 def idle(blocks):
     """The device's idle share with A and with B, and whether it was the limit. blocks: as metric()'s, of shares."""
     a, b = (statistics.median(block[side] for group in blocks for block in group) for side in (0, 1))
-    return {"idle_a": a, "idle_b": b, "device_limit": min(a, b) < MIN_IDLE}
+    return {"idle_a": a, "idle_b": b, "device_limit": is_limit(a, b)}
 
 
 def metric(blocks, unit, more_is_better):
@@ -41,5 +51,5 @@ def metric(blocks, unit, more_is_better):
     control = of(lambda block: block[3] / block[2])
     return {"unit": unit, "more_is_better": more_is_better, "a": of(lambda b: b[0]), "b": of(lambda b: b[1]),
             "ratio": of(ratio), "control": control,
-            "control_ok": control["lo95"] < 1.005 and control["hi95"] >= 0.995,
+            "control_ok": control_ok(control),
             "blocks_a_b_controla_controlc": [block for group in blocks for block in group]}
