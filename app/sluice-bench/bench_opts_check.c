@@ -8,13 +8,20 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <linux/virtio_config.h>
 
 #include <rte_common.h>
 
 #include "bench_metric.h"
 #include "bench_packets.h"
 #include "bench_port.h"
+
+#define SLUICE "net_sluice"
+#define IN_TREE "net_virtio_user"
+#define PACKED_KEY "packed_vq="
 
 /* Before EAL starts: afterwards this thread may use one core only. */
 static int
@@ -104,6 +111,19 @@ check_mode(const struct bench_opts *opts)
 	return -EINVAL;
 }
 
+/* What stands behind the last `key` ("path=") of the devargs: that one wins. NULL if there is none. */
+static const char *
+last_value(const char *given, const char *key)
+{
+	const char *at, *value = NULL;
+
+	/* without a comma before it, it is the end of another key */
+	for (at = strstr(given, key); at != NULL; at = strstr(at + 1, key))
+		if (at == given || at[-1] == ',')
+			value = at + strlen(key);
+	return value;
+}
+
 /* What the bench adds to the devargs of a port in front of its null device. */
 static int
 check_devargs(const char *option, const char *given)
@@ -116,19 +136,63 @@ check_devargs(const char *option, const char *given)
 		{ "queue_size=", "--queue says it" },
 		{ "queues=", "--pairs says it" },
 	};
-	const char *at;
 	unsigned int i;
 
-	for (i = 0; i < RTE_DIM(own); i++) {
-		for (at = strstr(given, own[i].key); at != NULL; at = strstr(at + 1, own[i].key)) {
-			if (at != given && at[-1] != ',')
-				continue; /* the end of another key */
+	for (i = 0; i < RTE_DIM(own); i++)
+		if (last_value(given, own[i].key) != NULL) {
 			fprintf(stderr, "sluice-bench: --%s: leave %s out: %s\n", option,
 					own[i].key, own[i].why);
 			return -EINVAL;
 		}
-	}
 	return 0;
+}
+
+/* Does the device not offer packed rings? */
+static bool
+hides_packed(const struct bench_opts *opts)
+{
+	return opts->hide >> VIRTIO_F_RING_PACKED & 1;
+}
+
+/* Will the rings of a side be packed ones? */
+static bool
+is_packed(const struct bench_opts *opts, enum bench_side side, bool by_default)
+{
+	const char *value = last_value(opts->args[side], PACKED_KEY);
+
+	if (hides_packed(opts))
+		return false;
+	if (value == NULL)
+		value = last_value(opts->vdev[side], PACKED_KEY);
+	return value != NULL ? strtoul(value, NULL, 0) != 0 : by_default;
+}
+
+/* Sizes that the two drivers refuse when they start, without the name of our option. What others take they say then. */
+static int
+check_ring(const struct bench_opts *opts, enum bench_side side, unsigned int size)
+{
+	const char *driver = opts->vdev[side];
+	const size_t len = bench_driver_len(driver);
+	const bool is_sluice = len == strlen(SLUICE) && strncmp(driver, SLUICE, len) == 0;
+	const bool is_in_tree = len == strlen(IN_TREE) && strncmp(driver, IN_TREE, len) == 0;
+	const bool has_packed = is_packed(opts, side, is_sluice);
+	char why[128] = "";
+
+	if (is_in_tree && size < 32)
+		snprintf(why, sizeof(why), "takes 32 at least");
+	else if ((is_sluice || is_in_tree) && !has_packed && !rte_is_power_of_2(size))
+		/* virtio 1.2, 2.7 */
+		snprintf(why, sizeof(why), "with split rings takes powers of two, as %u or %u%s",
+				rte_align32prevpow2(size), rte_align32pow2(size),
+				hides_packed(opts) ? "" : "; others with " PACKED_KEY "1");
+	else if (is_in_tree && has_packed && RTE_MIN(size / 4, 32U) % 4 != 0)
+		/* it refills a quarter at once, 32 at most, and wants fours */
+		snprintf(why, sizeof(why), "takes multiples of 16 below 128, as %u or %u",
+				RTE_ALIGN_FLOOR(size, 16U), RTE_ALIGN_CEIL(size, 16U));
+	if (why[0] == '\0')
+		return 0;
+	fprintf(stderr, "sluice-bench: --queue %u: %.*s %s\n", size, (int)len, driver, why);
+	return -EINVAL;
 }
 
 static int
@@ -138,6 +202,7 @@ check_side(const struct bench_opts *opts, enum bench_side side)
 	static const char *const more[2] = { "a-args", "b-args" };
 	const char *given = opts->vdev[side];
 	const bool is_pci = bench_is_pci(given);
+	unsigned int i;
 	int ret;
 
 	if (bench_driver_len(given) == 0) {
@@ -159,7 +224,11 @@ check_side(const struct bench_opts *opts, enum bench_side side)
 	if (!bench_has_null_device(given))
 		return 0;
 	ret = check_devargs(names[side], given);
-	return ret != 0 ? ret : check_devargs(more[side], opts->args[side]);
+	if (ret == 0)
+		ret = check_devargs(more[side], opts->args[side]);
+	for (i = 0; i < opts->queues.nb && ret == 0; i++)
+		ret = check_ring(opts, side, opts->queues.v[i]);
+	return ret;
 }
 
 static int

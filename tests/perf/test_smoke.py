@@ -26,6 +26,11 @@ MODES = {
     "step_pools": ["--segments", "3", "--packets", "pools"],
     "step_dry": ["--segments", "3", "--rx-mbufs", "256"],
     "step_tiny": ["--segments", "3", "--queue", "32"],
+    # What no power of two is packed rings take; and in-tree's least is not everybody's.
+    "step_48": ["--segments", "3", "--queue", "48", "--b-args", "packed_vq=1"],
+    "step_130": ["--segments", "3", "--queue", "130", "--b-args", "packed_vq=1"],
+    "step_100": ["--segments", "3", "--queue", "100", "--b", "net_sluice"],
+    "step_4": ["--segments", "3", "--queue", "4", "--burst", "1", "--b", "net_sluice", "--b-args", "packed_vq=0"],
     "step_cold": ["--segments", "3", "--cold"],
     # Split and packed rings complete differently.
     "step_shuffled": ["--segments", "3", "--out-of-order", "--a-args", "packed_vq=0"],
