@@ -453,6 +453,7 @@ static void
 test_oversize(void **state)
 {
 	struct env_conf *conf = *state;
+	struct rte_mbuf *m;
 	struct env *e;
 
 	conf->size = 16;
@@ -462,6 +463,10 @@ test_oversize(void **state)
 	expect_drop(e, chain_of(e->pool, 16, 1), &e->txq.nb_oversize);
 	expect_drop(e, chain_of(e->pool, 300, 1), &e->txq.nb_oversize);
 	fake_pool_assert_full(e->pool);
+	/* It says that it is short. */
+	m = chain_of(e->pool, 18, 1);
+	m->nb_segs = 2;
+	expect_drop(e, m, &e->txq.nb_oversize);
 	send_one(e, chain_of(e->pool, 1, 2), 2);
 	env_close(e);
 	conf->size = 1024;

@@ -207,6 +207,7 @@ struct sluice_txq {
 	uint16_t nb_odd;                 /* slots given to packets that are not plain */
 	bool is_short; /* the last burst did not find enough slots: look for completions first */
 	bool is_mostly_unfit; /* no batch takes most of the last burst: none is tried with the next */
+	uint16_t nb_extra; /* slots that the last burst of packets of several took beyond one each */
 	uint32_t nb_given;    /* slots given, free-running */
 	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */
 	uint16_t *extent;     /* per slot: what starts there, see below */

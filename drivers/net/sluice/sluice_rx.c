@@ -164,7 +164,7 @@ sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 {
 	uint16_t nb_got = 0, n = nb;
 
-	/* Halves instead of all or nothing: a ring that misses 200 takes the 150 that the pool has. */
+	/* Halves instead of all or nothing: a block of 32 takes the 20 that the pool has. */
 	while (n != 0 && nb_got < nb) {
 		n = RTE_MIN(n, (uint16_t)(nb - nb_got));
 		if (rte_mempool_get_bulk(rxq->pool, (void **)&rxq->q.sw_ring[slot + nb_got], n) ==

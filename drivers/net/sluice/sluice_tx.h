@@ -27,7 +27,7 @@
 #include "sluice_vec.h"
 #include "sluice_vec_one.h"
 
-/* Completions looked at by one burst call; keeps the worst call short. */
+/* Completions looked at by one burst call, or slots of a packed ring; keeps the worst call short. */
 #define SLUICE_TX_RECLAIM_MAX 64
 
 /*
@@ -64,10 +64,12 @@ uint16_t sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkt
 void sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots);
 /*
  * The device does not keep the order: frees the packets that it names, nb of them or as many as there are up to
- * nb_max, then the slots that are contiguous. Returns how many packets; fewer than it named: the queue failed.
+ * nb_max, then the slots that are contiguous.
  */
-uint32_t sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb);
-uint32_t sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max);
+void sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb);
+void sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max);
+/* Packets that the device has. */
+uint16_t sluice_tx_nb_packets(const struct sluice_txq *txq);
 /* Slots of the nb oldest packets, more than are in use if there are not so many packets. */
 uint32_t sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb);
 
@@ -105,7 +107,7 @@ sluice_tx_has_chains(const struct sluice_txq *txq)
 			txq->nb_given - txq->chain_end < sluice_ring_nb_busy(&txq->q.ring);
 }
 
-static __rte_always_inline uint32_t
+static __rte_always_inline void
 sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
@@ -116,7 +118,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 	nb = sluice_split_nb_used(r, nb_max);
 	if (unlikely(nb > sluice_ring_nb_busy(r) - r->nb_holes)) {
 		sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
-		return 0;
+		return;
 	}
 	nb = RTE_MIN(nb, nb_max);
 	has_chains = sluice_tx_has_chains(txq);
@@ -128,7 +130,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 				sum = sluice_tx_sum_slots(txq, nb);
 			if (unlikely(sum > sluice_ring_nb_busy(r))) {
 				sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
-				return 0;
+				return;
 			}
 			nb_slots = sum;
 			nb_oldest = nb;
@@ -155,9 +157,8 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 		}
 		sluice_tx_free_oldest(txq, nb_slots);
 	}
-	if (likely(nb_oldest == nb))
-		return nb;
-	return nb_oldest + sluice_tx_complete_split(txq, nb - nb_oldest);
+	if (unlikely(nb_oldest != nb))
+		sluice_tx_complete_split(txq, nb - nb_oldest);
 }
 
 /*
@@ -181,15 +182,6 @@ sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, ui
 	return txq->extent[id] == SLUICE_TX_MIDDLE ? 0 : ahead + sluice_tx_slots_of(txq, id);
 }
 
-/* Packets in nb slots, of which the last starts at slot id: as many as if all were like that. */
-static __rte_always_inline uint32_t
-sluice_tx_nb_packets(const struct sluice_txq *txq, uint16_t id, uint32_t nb)
-{
-	uint32_t each = sluice_tx_slots_of(txq, id);
-
-	return nb == each ? 1 : nb / each;
-}
-
 /*
  * No slot is a hole: the oldest slots that are done, no fewer than nb_max if there are. It stops at an id that does
  * not fit; a device that promised order must not name such a one.
@@ -198,8 +190,7 @@ static __rte_always_inline uint16_t
 sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint32_t nb, nb_slots = 0, nb_busy = sluice_ring_nb_busy(r),
-		     limit = RTE_MIN(nb_busy, nb_max);
+	uint32_t nb, nb_slots = 0, limit = RTE_MIN(sluice_ring_nb_busy(r), nb_max);
 	bool wrap = r->used_wrap, has_chains = sluice_tx_has_chains(txq);
 	/* Slots are used in the order in which they were given: this is tail. */
 	uint32_t id, at = r->used_idx;
@@ -216,9 +207,6 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 			break;
 		}
 		nb_slots += nb;
-		/* nb_max is of packets, or the device could take more slots than are freed. */
-		if (has_chains)
-			limit = RTE_MIN(nb_busy, limit + nb - sluice_tx_nb_packets(txq, id, nb));
 		at += nb;
 		if (unlikely(at >= r->size)) {
 			at -= r->size;
@@ -230,7 +218,7 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 	return nb_slots;
 }
 
-static __rte_always_inline uint32_t
+static __rte_always_inline void
 sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
@@ -241,24 +229,34 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 		sluice_tx_free_oldest(txq, done);
 	}
 	/* With order that was all. What has come meanwhile may name a batch, which is not for single ids. */
-	if (is_in_order || done >= nb_max || sluice_ring_nb_busy(r) == 0 ||
-			!sluice_packed_is_used(r))
-		return done;
-	return done + sluice_tx_complete_packed(txq, nb_max - done);
+	if (!is_in_order && done < nb_max && sluice_ring_nb_busy(r) != 0 &&
+			sluice_packed_is_used(r))
+		sluice_tx_complete_packed(txq, nb_max - done);
 }
 
-/* Free packets that the device has sent, about nb_max at most. Returns how many. */
-static __rte_always_inline uint32_t
+/* Free packets that the device has sent: about nb_max, or with packed rings about nb_max slots, at most. */
+static __rte_always_inline void
 sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_path_cfg cfg)
 {
-	uint32_t done;
-
 	if (cfg.layout == SLUICE_SPLIT)
-		done = sluice_tx_reclaim_split(txq, nb_max, cfg.is_in_order);
+		sluice_tx_reclaim_split(txq, nb_max, cfg.is_in_order);
 	else
-		done = sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
+		sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
 	txq->is_short = false;
-	return done;
+}
+
+/*
+ * What a burst of nb_pkts may reclaim, so that the call stays short and yet as many slots come back as are given: more
+ * if packets take several, by as much as in the last burst of such.
+ */
+static __rte_always_inline uint16_t
+sluice_tx_reclaim_max(const struct sluice_txq *txq, uint16_t nb_pkts)
+{
+	uint32_t nb = RTE_MAX(nb_pkts, (uint16_t)SLUICE_TX_RECLAIM_MAX);
+
+	if (sluice_tx_has_chains(txq))
+		nb = RTE_MIN(nb + txq->nb_extra, (uint32_t)UINT16_MAX);
+	return nb;
 }
 
 /* Packets in a batch. */
@@ -399,7 +397,7 @@ sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 
 /* Of the same path, but out of line, so that the loop of batches has the registers for itself. */
 struct sluice_tx_slow {
-	uint32_t (*reclaim)(struct sluice_txq *txq, uint16_t nb_max);
+	void (*reclaim)(struct sluice_txq *txq, uint16_t nb_max);
 	uint16_t (*rest)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			struct sluice_tx_burst *b);
 };
@@ -415,7 +413,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (unlikely(!sluice_queue_enter(&txq->q)))
 		return 0;
 	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts || txq->is_short)
-		slow.reclaim(txq, RTE_MAX(nb_pkts, (uint16_t)SLUICE_TX_RECLAIM_MAX));
+		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts));
 	/* A device that broke the rules gets nothing more; the packets stay with the caller. */
 	if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
 		sluice_queue_leave(&txq->q);
@@ -438,8 +436,10 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
 		b = copy;
 		nb_dropped = txq->q.stats.errors - nb_dropped;
-		if (b.nb_slots != 0)
+		if (b.nb_slots != 0) {
 			txq->is_mostly_unfit = 2 * b.nb_unfit >= b.nb_slots;
+			txq->nb_extra = b.nb_slots - b.nb_bufs;
+		}
 		txq->nb_ring_full += nb_pkts - nb_tx;
 		txq->is_short = nb_tx < nb_pkts;
 	}

@@ -185,29 +185,28 @@ close_holes(struct sluice_txq *txq, uint32_t nb_slots)
 	flush_all_freed(txq);
 }
 
-uint32_t
+void
 sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
 {
-	uint32_t done, id, len, nb_slots = 0;
+	uint32_t id, len, nb_slots = 0;
 
-	for (done = 0; done < nb; done++) {
+	for (; nb != 0; nb--) {
 		sluice_split_take(&txq->q.ring, &id, &len);
 		if (unlikely(!starts_packet(txq, id)))
 			break;
 		nb_slots += complete(txq, id);
 	}
 	close_holes(txq, nb_slots);
-	return done;
 }
 
-uint32_t
+void
 sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint32_t done, id, len, nb_slots = 0;
+	uint32_t id, len, nb_slots = 0;
 	uint16_t nb;
 
-	for (done = 0; done < nb_max; done++) {
+	for (; nb_max != 0; nb_max--) {
 		if (sluice_ring_nb_busy(r) == r->nb_holes || !sluice_packed_is_used(r))
 			break;
 		sluice_packed_take(r, &id, &len);
@@ -218,7 +217,20 @@ sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
 		nb_slots += nb;
 	}
 	close_holes(txq, nb_slots);
-	return done;
+}
+
+uint16_t
+sluice_tx_nb_packets(const struct sluice_txq *txq)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb = 0, slot, at;
+
+	for (at = 0; at < sluice_ring_nb_busy(r); at += sluice_tx_slots_of(txq, slot)) {
+		slot = sluice_ring_next(r, r->tail, at);
+		/* Not a hole. */
+		nb += txq->q.sw_ring[slot] != NULL;
+	}
+	return nb;
 }
 
 uint32_t

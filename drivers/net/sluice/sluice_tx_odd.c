@@ -169,6 +169,9 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		return NO_ROOM;
 	if (!collect_parts(txq, m, parts, &nb))
 		return drop(m, &txq->nb_unmapped);
+	/* More segments than nb_segs says. */
+	if (unlikely(nb > txq->q.ring.size))
+		return drop(m, &txq->nb_oversize);
 	is_indirect = txq->has_indirect && nb > 1 && nb <= SLUICE_INDIRECT_MAX;
 	nb_slots = is_indirect ? 1 : nb;
 	if (nb_slots > nb_free)

@@ -25,10 +25,10 @@
 	}
 
 #define DEFINE_PATH(name, ...) \
-	static __rte_noinline uint32_t sluice_tx_collect_##name( \
+	static __rte_noinline void sluice_tx_collect_##name( \
 			struct sluice_txq *txq, uint16_t nb_max) \
 	{ \
-		return sluice_tx_reclaim(txq, nb_max, CFG_MANY(__VA_ARGS__)); \
+		sluice_tx_reclaim(txq, nb_max, CFG_MANY(__VA_ARGS__)); \
 	} \
 	static __rte_noinline uint16_t sluice_tx_rest_##name(struct sluice_txq *txq, \
 			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
@@ -63,8 +63,10 @@
 	static uint32_t sluice_tx_cleanup_##name(struct sluice_txq *txq, uint32_t nb_max) \
 	{ \
 		uint16_t nb = nb_max == 0 || nb_max > UINT16_MAX ? UINT16_MAX : nb_max; \
+		uint16_t nb_before = sluice_tx_nb_packets(txq); \
 \
-		return sluice_tx_collect_##name(txq, nb); \
+		sluice_tx_collect_##name(txq, nb); \
+		return nb_before - sluice_tx_nb_packets(txq); \
 	}
 SLUICE_TX_PATHS(DEFINE_PATH)
 

@@ -80,7 +80,7 @@ sluice_avx512_ids(uint16_t slot)
 #define SLUICE_AVX512_LENS(layout) ((layout) == SLUICE_SPLIT ? 0xaaaa : 0x00ff)
 
 /*
- * Constants in bytes, so that all lie in two cache lines: in the middle of a busy burst the lines of a whole register
+ * Constants in bytes, so that all of a layout lie in two cache lines: in the middle of a busy burst the lines of a whole register
  * each would not be near any more.
  */
 struct sluice_avx512_table {
@@ -89,9 +89,9 @@ struct sluice_avx512_table {
 	int8_t pick[16];  /* packed: which words of eight descriptors are lengths, and which ids */
 	int8_t spread[8]; /* which mbuf the slots of a batch get, */
 	int8_t order[8];  /* and which slot the mbufs */
-};
+} __rte_cache_aligned;
 
-static const struct sluice_avx512_table sluice_avx512_tables[] __rte_cache_aligned = {
+static const struct sluice_avx512_table sluice_avx512_tables[] = {
 	[SLUICE_SPLIT] = {
 		.least = { 0, 26, 1, 26, 2, 26, 3, 26, 4, 26, 5, 26, 6, 26, 7, 26 },
 		.pairs = { { 0, 2, 4, 6, 8, 1, 1, 8, 0, 2, 4, 6, 8, 3, 3, 8 },
