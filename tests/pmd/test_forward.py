@@ -12,7 +12,10 @@ from testpmd import wait_for
 LAYOUTS = [Config("%s-%s-%s" % ("packed" if packed else "split", "mrg" if mrg else "nomrg",
     "inorder" if in_order else "noorder"), packed_vq=packed, mrg_rxbuf=mrg, in_order=in_order)
     for packed in (0, 1) for mrg in (1, 0) for in_order in (1, 0)]
-CONFIGS = [Config("defaults")] + LAYOUTS
+# Pools of pinned external buffers, with a cache as testpmd's pools have: where a buffer lies is not known from its mbuf.
+PINNED = [Config("pinned-%s" % ("packed" if packed else "split"), packed_vq=packed, front_args=["--mp-alloc=xbuf"])
+    for packed in (0, 1)]
+CONFIGS = [Config("defaults")] + LAYOUTS + PINNED
 over_all = pytest.mark.parametrize("shared_pair", CONFIGS, indirect=True, ids=lambda c: c.name)
 
 
