@@ -149,7 +149,7 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	};
 	info->tx_desc_lim = info->rx_desc_lim;
 	info->tx_desc_lim.nb_seg_max = SLUICE_TX_SEGS_MAX;
-	info->tx_desc_lim.nb_mtu_seg_max = UINT8_MAX;
+	info->tx_desc_lim.nb_mtu_seg_max = SLUICE_TX_SEGS_MAX;
 	info->default_rxportconf = (struct rte_eth_dev_portconf){
 		.burst_size = 32, .ring_size = port->args.queue_size, .nb_queues = 1
 	};

@@ -29,7 +29,6 @@ sluice_tx_links(const struct sluice_txq *txq, const struct sluice_tx_burst *b,
 		enum sluice_layout layout)
 {
 	const struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb_free = r->nb_free - b->nb_slots, spare = r->size / 4;
 
 	return (struct sluice_tx_links){
 		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
@@ -39,8 +38,8 @@ sluice_tx_links(const struct sluice_txq *txq, const struct sluice_tx_burst *b,
 		.pool = txq->pool,
 		.size = r->size,
 		.slot = b->slot,
-		/* A slot for each segment is the fastest way, as long as the ring is not short of slots. */
-		.nb_free = RTE_MAX(nb_free, spare) - spare,
+		/* A slot for each segment is the fastest way. */
+		.nb_free = sluice_tx_nb_to_spare(r, b),
 		.bits = sluice_packed_avail_bits(r, b->slot),
 	};
 }

@@ -37,6 +37,18 @@ sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t 
 }
 
 /*
+ * Slots that the burst may still give to packets that could do with fewer, as long as the ring is not short of slots: a
+ * quarter stays free.
+ */
+static __rte_always_inline uint16_t
+sluice_tx_nb_to_spare(const struct sluice_ring *r, const struct sluice_tx_burst *b)
+{
+	uint16_t nb_free = r->nb_free - b->nb_slots, spare = r->size / 4;
+
+	return RTE_MAX(nb_free, spare) - spare;
+}
+
+/*
  * Slots that follow each other without a wrap, and what it takes to fill them. A copy, because the compiler would read
  * all of it again after each store that could have changed it.
  */
@@ -58,13 +70,12 @@ sluice_tx_slots(const struct sluice_txq *txq, const struct sluice_tx_burst *b,
 		enum sluice_layout layout)
 {
 	const struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb_free = r->nb_free - b->nb_slots, spare = r->size / 4;
 	struct sluice_tx_slots s = {
 		.sw_ring = txq->q.sw_ring, .extent = txq->extent, .slot = b->slot, .head = r->head
 	};
 
-	s.end = RTE_MIN(r->size, b->slot + nb_free);
-	s.pair_end = RTE_MIN(s.end, b->slot + RTE_MAX(nb_free, spare) - spare);
+	s.end = RTE_MIN(r->size, b->slot + r->nb_free - b->nb_slots);
+	s.pair_end = RTE_MIN(s.end, b->slot + sluice_tx_nb_to_spare(r, b));
 	if (layout == SLUICE_SPLIT) {
 		s.dv_desc = r->split.dv_desc;
 	} else {

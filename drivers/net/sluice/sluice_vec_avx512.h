@@ -88,7 +88,7 @@ struct sluice_avx512_table {
 	int8_t pairs[4][16]; /* of two mbufs each: from which words they are made */
 	int8_t pick[16];  /* packed: which words of eight descriptors are lengths, and which ids */
 	int8_t spread[8]; /* which mbuf the slots of a batch get, */
-	int8_t order[8];  /* and which slot the mbufs */
+	int8_t order[8];  /* packed: and which slot the mbufs */
 } __rte_cache_aligned;
 
 static const struct sluice_avx512_table sluice_avx512_tables[] = {
@@ -99,7 +99,6 @@ static const struct sluice_avx512_table sluice_avx512_tables[] = {
 				{ 0, 2, 4, 6, 8, 9, 9, 8, 0, 2, 4, 6, 8, 11, 11, 8 },
 				{ 0, 2, 4, 6, 8, 13, 13, 8, 0, 2, 4, 6, 8, 15, 15, 8 } },
 		.spread = { 0, 2, 4, 6, 1, 3, 5, 7 },
-		.order = { 0, 4, 1, 5, 2, 6, 3, 7 },
 	},
 	[SLUICE_PACKED] = {
 		.least = { 26, 26, 26, 26, 26, 26, 26, 26, 0, 1, 2, 3, 4, 5, 6, 7 },
