@@ -17,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "pmd"))
 from testpmd import Testpmd, wait_for  # noqa: E402 (found by the line above)
 import benchstats  # noqa: E402
+import hugepages  # noqa: E402
 
 BURSTS = 4                  # of 32 packets: half of a ring of 256
 IMIX = ((64, 7), (594, 4), (1518, 1))       # size and parts; bursts of 8 packets, so that half a ring holds them
@@ -32,7 +33,6 @@ CONTROL = {3: "mtu", 5: "mac", 16: "status", 17: "ctrl_vq", 30: "protocol_featur
 FEED = {"rxonly": "txonly", "txonly": "rxonly"}     # the back end's mode; else both forward
 SETTLE_S = 0.05
 WINDOW_TRIES = 5
-FREE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 PAGES = 200                 # of 2 MiB, that the three pairs take
 
 
@@ -205,8 +205,7 @@ def measure(cases, drivers, nb_restarts, nb_blocks, seconds, say, until):
     of the monotonic clock."""
     if len(os.sched_getaffinity(0)) < 2:
         raise RuntimeError("the loopback needs two cores")
-    with open(FREE_PAGES, encoding="ascii") as file:
-        nb_free = int(file.read())
+    nb_free = hugepages.nb_free()
     if nb_free < PAGES:
         raise RuntimeError("the loopback needs %d free hugepages, there are %d: SLUICE_HUGEPAGES=256 devtools/setup"
             % (PAGES, nb_free))

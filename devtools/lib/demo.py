@@ -19,13 +19,13 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "pmd"))
 from testpmd import VDEV, Deadline, Died, Testpmd, wait_for  # noqa: E402 (found by the line above)
+import hugepages  # noqa: E402
 
 FRONT_MB = 256
 NO_HUGE_MB = 64
 BACK_MB = 64
 BURSTS = 4                  # of 32 packets: half of a ring of 256
 POOL = "--total-num-mbufs=4096"
-HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 
 
 class Stop:
@@ -41,11 +41,7 @@ class Stop:
 
 
 def has_hugepages():
-    try:
-        with open(HUGEPAGES, encoding="ascii") as f:
-            free = int(f.read())
-    except OSError:
-        free = 0
+    free = hugepages.nb_free()
     wanted = (FRONT_MB + BACK_MB) // 2
     if free >= wanted:
         return True

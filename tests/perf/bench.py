@@ -14,11 +14,11 @@ REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.abspath(os.environ.get("SLUICE_BUILD") or os.path.join(REPO, "build"))
 PLUGIN = os.path.join(BUILD, "drivers", "librte_net_sluice.so")
 BENCH = os.path.join(BUILD, "app", "sluice-bench", "sluice-bench")
-HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 WANTED = 128                # what the default case takes
 
 sys.path.append(os.path.join(REPO, "devtools", "lib"))
 import benchcount  # noqa: E402 (found by the line above)
+import hugepages  # noqa: E402
 import sysroot  # noqa: E402
 
 
@@ -42,11 +42,7 @@ Path = collections.namedtuple("Path", "isa name")
 
 
 def has_hugepages():
-    try:
-        with open(HUGEPAGES, encoding="ascii") as file:
-            return int(file.read()) >= WANTED
-    except OSError:
-        return False
+    return hugepages.nb_free() >= WANTED
 
 
 def cannot_emulate():

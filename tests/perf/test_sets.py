@@ -16,6 +16,7 @@ import benchloop  # noqa: E402
 import benchplot  # noqa: E402
 import benchset  # noqa: E402
 import benchstats  # noqa: E402
+import hugepages  # noqa: E402
 from benchprogress import Progress  # noqa: E402
 
 PROMISED = ["step-default", "step-packed", "step-best", "step-q1024", "step-csum", "instructions-avx512",
@@ -113,7 +114,7 @@ def test_loopback_says_who_was_the_limit(idle, limits):
 def test_loopback_names_missing_hugepages(tmp_path, monkeypatch):
     free = tmp_path / "free"
     free.write_text("12\n")
-    monkeypatch.setattr(benchloop, "FREE_PAGES", str(free))
+    monkeypatch.setattr(hugepages, "FREE", str(free))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     with pytest.raises(RuntimeError, match="200 free hugepages, there are 12"):
         benchloop.measure([("io", 64)], benchcases.LOOP_DRIVERS, 1, 1, 0.1, print, 0)
