@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "sluice_clock.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 
@@ -121,21 +122,30 @@ start_device(struct env *e)
 	fake_dev_init(&e->dev, &e->dom, &c);
 }
 
-/* As sluice_dev.c does it when a port goes live. */
+/* As when a port goes live, but the ring begins where the test wants. */
 static void
 start_queue(struct env *e)
 {
 	const struct env_conf *c = &e->conf;
 	struct sluice_queue *q = &e->q;
-	struct sluice_ring_layout l = sluice_ring_layout(q->layout, c->size, c->is_tx);
+	struct sluice_queue_conf conf = {
+		.layout = path_cfg(c)->layout,
+		.size = c->size,
+		.run = sluice_path_run(*path_cfg(c)),
+		.has_event_idx = c->has_event_idx,
+		.is_in_order = c->is_in_order,
+		.has_indirect = c->has_indirect,
+		.reads_headers = path_cfg(c)->has_csum,
+		.va = e->rings.va,
+		.da = e->rings.da,
+		.domain = e->domain,
+	};
 
-	memset(e->rings.va, 0, e->rings.len);
-	sluice_ring_init(&q->ring, q->layout, c->size, &l, e->rings.va, e->avail_shadow);
-	q->ring.has_event_idx = c->has_event_idx;
-	q->ring.is_in_order = c->is_in_order;
+	if (c->is_tx)
+		sluice_txq_reset(&e->txq, &conf);
+	else
+		sluice_rxq_reset(&e->rxq, &conf);
 	q->ring.doorbell.fd = e->kick_fd;
-	q->fail = SLUICE_FAIL_NONE;
-	dmap_stream_init(&q->stream, e->domain);
 	if (q->layout == SLUICE_PACKED) {
 		start_packed(&q->ring, c->start);
 		sluice_packed_disable_interrupts(&q->ring);
@@ -144,16 +154,9 @@ start_queue(struct env *e)
 		sluice_split_disable_interrupts(&q->ring);
 	}
 	start_device(e);
-	if (!c->is_tx) {
-		e->rxq.sample = 1;
-		e->rxq.must_read_header = false;
-		e->rxq.free_thresh = RTE_MIN(c->thresh, RTE_MAX(c->size / 2, 1));
+	if (!c->is_tx)
 		e->rx->fill(&e->rxq);
-	} else {
-		e->txq.reclaim_at = RTE_MIN(c->thresh, RTE_MAX(c->size / 2, 1));
-		e->txq.pool = NULL;
-	}
-	q->state = SLUICE_QUEUE_RUNNING;
+	q->state = q->run;
 }
 
 static void
@@ -170,21 +173,17 @@ setup_rx(struct env *e)
 	e->rxq.avail_shadow = e->avail_shadow;
 	e->rxq.pool = e->pool->mp;
 	e->rxq.room = e->pool->conf.data_room - RTE_PKTMBUF_HEADROOM;
-	sluice_rxq_place(&e->rxq, e->rx->cfg.has_csum);
+	e->rxq.free_thresh_asked = e->conf.thresh;
 	assert_int_equal(dmap_add_pool(e->domain, e->pool->mp), 0);
 }
 
 static void
 setup_tx(struct env *e)
 {
-	struct sluice_ring_layout l = sluice_ring_layout(e->q.layout, e->conf.size, true);
-
 	e->tx = sluice_tx_path_at(e->conf.row);
 	e->txq.avail_shadow = e->avail_shadow;
 	e->txq.extent = calloc(e->conf.size, sizeof(uint16_t));
-	e->txq.has_indirect = e->conf.has_indirect;
-	e->txq.dv_extra = (struct sluice_tx_extra *)((char *)e->rings.va + l.extra);
-	e->txq.extra_da.v = e->rings.da.v + l.extra;
+	e->txq.reclaim_asked = e->conf.thresh;
 }
 
 struct env *
@@ -212,6 +211,8 @@ env_open(const struct env_conf *conf)
 	assert_int_equal(dmap_coherent_alloc(e->domain, "rings", l.len, 0, &e->rings), 0);
 	e->avail_shadow = calloc(conf->size, sizeof(uint16_t));
 	e->q.sw_ring = calloc(conf->size, sizeof(*e->q.sw_ring));
+	e->q.kick_fd = -1;
+	e->q.wake_fd = -1;
 	e->kick_fd = eventfd(0, EFD_NONBLOCK);
 	assert_true(e->kick_fd >= 0);
 	if (conf->is_tx)
@@ -237,9 +238,9 @@ env_drain(struct env *e)
 {
 	e->q.state = SLUICE_QUEUE_STOPPED;
 	if (e->conf.is_tx)
-		sluice_txq_drain(&e->txq);
+		sluice_txq_drain(&e->txq, NULL);
 	else
-		sluice_rxq_drain(&e->rxq);
+		sluice_rxq_drain(&e->rxq, NULL);
 	fake_pool_assert_full(e->pool);
 	fake_assert(e->q.stream.nb_lent == 0, "%u buffers count as lent", e->q.stream.nb_lent);
 	fake_assert(e->q.ring.nb_free == e->conf.size && e->q.ring.nb_holes == 0,
@@ -260,7 +261,7 @@ env_close(struct env *e)
 {
 	e->q.state = SLUICE_QUEUE_STOPPED;
 	sluice_queue_quiesce_init();
-	assert_int_equal(sluice_queue_quiesce(&e->q), 0);
+	assert_int_equal(sluice_queue_quiesce(&e->q, sluice_clock_ms() + 1000), 0);
 	env_drain(e);
 	fake_dev_fini(&e->dev);
 	dmap_coherent_free(e->domain, &e->rings);

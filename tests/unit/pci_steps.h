@@ -15,9 +15,11 @@
 #include <string.h>
 
 #include "env.h"
+#include "fake_clock.h"
 #include "fake_pci.h"
 
-#define DEADLINE_MS 20
+/* Deadlines of seconds that a device lets pass. */
+#define CLOCK_SPEED 150
 /* Features to ask for: all that the device has, with notifications of 16 bits. */
 #define ANY (~SLUICE_BIT(SLUICE_F_NOTIFICATION_DATA))
 
@@ -42,9 +44,9 @@ create(struct sluice_transport **t)
 	struct sluice_pci_conf conf = { .name = "0000:00:04.0",
 		.ops = &fake_pci_ops,
 		.ctx = &dev,
-		.deadline_ms = DEADLINE_MS,
 		.nb_pairs_max = 16 };
 
+	fake_clock_run(CLOCK_SPEED);
 	return sluice_pci_create(&conf, t);
 }
 
@@ -71,7 +73,8 @@ run_until_refused(struct sluice_transport *t, uint64_t features, enum step *step
 	int ret;
 
 	*step = CONNECT;
-	ret = t->ops->connect(t, &info, false);
+	sluice_transport_begin(t, 5000);
+	ret = t->ops->connect(t, &info);
 	if (ret != 0)
 		return ret;
 	*step = BEGIN;

@@ -35,7 +35,7 @@ env_rx(struct env *e, struct rte_mbuf **pkts, uint16_t nb)
 	uint16_t n = e->rx->burst(&e->rxq, pkts, nb);
 
 	fake_assert(n <= nb, "%u packets came, %u were asked for", n, nb);
-	fake_assert(e->q.busy == 0, "the queue counts as busy");
+	fake_assert(e->q.in_burst == 0, "the queue counts as busy");
 	return n;
 }
 
@@ -45,7 +45,7 @@ env_tx(struct env *e, struct rte_mbuf **pkts, uint16_t nb)
 	uint16_t n = e->tx->burst(&e->txq, pkts, nb);
 
 	fake_assert(n <= nb, "%u packets went, %u were given", n, nb);
-	fake_assert(e->q.busy == 0, "the queue counts as busy");
+	fake_assert(e->q.in_burst == 0, "the queue counts as busy");
 	return n;
 }
 

@@ -13,16 +13,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "env.h"
+#include "sluice_clock.h"
 #include "vhost_user_msg.h"
 
 #define SHORT_MS 150
 
-static int ours, theirs;
+static int ours, theirs, cut_fd = -1;
 
 static int
 count_fds(void)
@@ -87,11 +89,32 @@ answer(const void *bytes, size_t len, int nb)
 	assert_int_equal(sendmsg(theirs, &mh, 0), (ssize_t)len);
 }
 
+static struct sluice_vu_stream
+stream(int64_t deadline)
+{
+	return (struct sluice_vu_stream){ .sock = ours, .cut_fd = cut_fd, .deadline = deadline };
+}
+
+static int
+receive_by(struct sluice_vu_msg *msg, int64_t deadline)
+{
+	struct sluice_vu_stream s = stream(deadline);
+
+	return sluice_vu_recv_reply(&s, SLUICE_VU_GET_FEATURES, msg, 8, 8);
+}
+
+static int
+send_by(const struct sluice_vu_msg *msg, const int *fds, unsigned int nb, int64_t deadline)
+{
+	struct sluice_vu_stream s = stream(deadline);
+
+	return sluice_vu_send(&s, msg, fds, nb);
+}
+
 static int
 receive(struct sluice_vu_msg *msg)
 {
-	return sluice_vu_recv_reply(
-			ours, SLUICE_VU_GET_FEATURES, msg, 8, sluice_vu_now() + SHORT_MS);
+	return receive_by(msg, sluice_clock_ms() + SHORT_MS);
 }
 
 static void
@@ -191,17 +214,65 @@ test_silence(void **state)
 		connect_pair();
 		if (lens[i] != 0)
 			answer(&reply, lens[i], 0);
-		begin = sluice_vu_now();
+		begin = sluice_clock_ms();
 		assert_int_equal(receive(&msg), -ETIMEDOUT);
-		spent = sluice_vu_now() - begin;
+		spent = sluice_clock_ms() - begin;
 		assert_in_range(spent, SHORT_MS - 1, 3 * SHORT_MS + 500);
 		disconnect_pair();
 	}
 	/* A deadline that is over is no time at all, not for ever. */
 	connect_pair();
-	assert_int_equal(sluice_vu_recv_reply(ours, SLUICE_VU_GET_FEATURES, &msg, 8,
-					 sluice_vu_now() - 5),
-			-ETIMEDOUT);
+	assert_int_equal(receive_by(&msg, sluice_clock_ms() - 5), -ETIMEDOUT);
+	disconnect_pair();
+}
+
+/* Whoever waits is told to stop, before and while it waits. */
+static void *
+cut_later(void *arg)
+{
+	uint64_t one = 1;
+
+	(void)arg;
+	usleep(SHORT_MS * 1000);
+	assert_int_equal(write(cut_fd, &one, sizeof(one)), sizeof(one));
+	return NULL;
+}
+
+static void
+test_cut(void **state)
+{
+	struct sluice_vu_msg msg;
+	pthread_t thread;
+	int64_t begin = sluice_clock_ms();
+
+	(void)state;
+	connect_pair();
+	cut_fd = eventfd(0, EFD_NONBLOCK);
+	assert_int_equal(pthread_create(&thread, NULL, cut_later, NULL), 0);
+	assert_int_equal(receive_by(&msg, begin + 60000), -ECANCELED);
+	assert_int_equal(receive_by(&msg, begin + 60000), -ECANCELED);
+	assert_in_range(sluice_clock_ms() - begin, SHORT_MS - 1, 3 * SHORT_MS + 500);
+	pthread_join(thread, NULL);
+	close(cut_fd);
+	cut_fd = -1;
+	disconnect_pair();
+}
+
+/* Before a request nothing may be there to read. */
+static void
+test_quiet(void **state)
+{
+	(void)state;
+	connect_pair();
+	assert_int_equal(sluice_vu_check_quiet(ours), 0);
+	answer("x", 1, 0);
+	assert_int_equal(sluice_vu_check_quiet(ours), -EPROTO);
+	assert_int_equal(sluice_vu_check_quiet(ours), -EPROTO);
+	disconnect_pair();
+	connect_pair();
+	close(theirs);
+	theirs = -1;
+	assert_int_equal(sluice_vu_check_quiet(ours), -ECONNRESET);
 	disconnect_pair();
 }
 
@@ -248,18 +319,16 @@ test_slow_drip(void **state)
 
 	(void)state;
 	connect_pair();
-	begin = sluice_vu_now();
+	begin = sluice_clock_ms();
 	assert_int_equal(pthread_create(&thread, NULL, drip, NULL), 0);
 	assert_int_equal(receive(&msg), -ETIMEDOUT);
-	assert_in_range(sluice_vu_now() - begin, SHORT_MS - 1, 3 * SHORT_MS + 500);
+	assert_in_range(sluice_clock_ms() - begin, SHORT_MS - 1, 3 * SHORT_MS + 500);
 	pthread_join(thread, NULL);
 	disconnect_pair();
 	/* The same, given time. */
 	connect_pair();
 	assert_int_equal(pthread_create(&thread, NULL, drip, NULL), 0);
-	assert_int_equal(sluice_vu_recv_reply(ours, SLUICE_VU_GET_FEATURES, &msg, 8,
-					 sluice_vu_now() + 10000),
-			0);
+	assert_int_equal(receive_by(&msg, sluice_clock_ms() + 10000), 0);
 	assert_true(msg.u64 == 0x1122334455667788);
 	pthread_join(thread, NULL);
 	disconnect_pair();
@@ -284,12 +353,9 @@ test_send(void **state)
 	for (i = 0; i <= SLUICE_VU_TABLE_MAX; i++)
 		fds[i] = STDERR_FILENO;
 	connect_pair();
-	assert_int_equal(sluice_vu_send(ours, &msg, fds, SLUICE_VU_TABLE_MAX + 1,
-					 sluice_vu_now() + 100),
+	assert_int_equal(send_by(&msg, fds, SLUICE_VU_TABLE_MAX + 1, sluice_clock_ms() + 100),
 			-EINVAL);
-	assert_int_equal(
-			sluice_vu_send(ours, &msg, fds, SLUICE_VU_TABLE_MAX, sluice_vu_now() + 100),
-			0);
+	assert_int_equal(send_by(&msg, fds, SLUICE_VU_TABLE_MAX, sluice_clock_ms() + 100), 0);
 	assert_int_equal(recvmsg(theirs, &mh, 0), 20);
 	assert_memory_equal(&got, &msg, 20);
 	assert_int_equal(CMSG_FIRSTHDR(&mh)->cmsg_len, CMSG_LEN(SLUICE_VU_TABLE_MAX * sizeof(int)));
@@ -314,16 +380,15 @@ test_send_to_the_deaf(void **state)
 	(void)state;
 	connect_pair();
 	do {
-		begin = sluice_vu_now();
-		ret = sluice_vu_send(ours, &msg, NULL, 0, begin + SHORT_MS);
+		begin = sluice_clock_ms();
+		ret = send_by(&msg, NULL, 0, begin + SHORT_MS);
 	} while (ret == 0);
 	assert_int_equal(ret, -ETIMEDOUT);
-	assert_in_range(sluice_vu_now() - begin, SHORT_MS - 1, 3 * SHORT_MS + 500);
+	assert_in_range(sluice_clock_ms() - begin, SHORT_MS - 1, 3 * SHORT_MS + 500);
 	close(theirs);
 	theirs = -1;
 	/* No SIGPIPE. */
-	assert_int_equal(sluice_vu_send(ours, &msg, NULL, 0, sluice_vu_now() + SHORT_MS),
-			-ECONNRESET);
+	assert_int_equal(send_by(&msg, NULL, 0, sluice_clock_ms() + SHORT_MS), -ECONNRESET);
 	disconnect_pair();
 }
 
@@ -380,6 +445,8 @@ main(void)
 	suite_add(test_unwanted_descriptors, NULL, "unwanted descriptors");
 	suite_add(test_silence, NULL, "silence");
 	suite_add(test_closed, NULL, "closed in the middle");
+	suite_add(test_cut, NULL, "cut");
+	suite_add(test_quiet, NULL, "quiet");
 	suite_add(test_slow_drip, NULL, "slow drip");
 	suite_add(test_send, NULL, "send");
 	suite_add(test_send_to_the_deaf, NULL, "send to the deaf");

@@ -79,7 +79,7 @@ test_no_such_queue(void **state)
 	fake_context("no such queue");
 	fake_pci_init(&dev);
 	assert_int_equal(create(&t), 0);
-	assert_int_equal(t->ops->connect(t, &info, false), 0);
+	assert_int_equal(t->ops->connect(t, &info), 0);
 	assert_int_equal(t->ops->begin(t, dev.features & ANY, 0), 0);
 	vq = setup_of(0, 257);
 	assert_int_equal(t->ops->vq_start(t, &vq), -EINVAL);
@@ -246,13 +246,22 @@ test_state(void **state)
 	fake_check();
 }
 
+static enum sluice_news
+look(struct sluice_transport *t)
+{
+	struct pollfd pfds[SLUICE_TRANSPORT_FDS];
+	unsigned int nb = t->ops->poll_fds(t, true, pfds);
+
+	assert_in_range(nb, 1, SLUICE_TRANSPORT_FDS);
+	poll(pfds, nb, 0);
+	return t->ops->polled(t, pfds, nb);
+}
+
 /* G22: interrupts are only hints: early, in storms, and late. */
 static void
 test_interrupts(void **state)
 {
-	int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	struct sluice_transport *t = NULL;
-	uint64_t one = 1;
 	enum step step;
 	unsigned int i;
 
@@ -261,22 +270,45 @@ test_interrupts(void **state)
 	fake_pci_init(&dev);
 	assert_int_equal(create(&t), 0);
 	fake_pci_interrupt(&dev);
-	assert_int_equal(t->ops->wait(t, wake, 0), SLUICE_WAIT_TIMEOUT);
+	assert_int_equal(look(t), SLUICE_NEWS_DEVICE);
 	assert_int_equal(run_until_refused(t, ANY, &step), 0);
-	assert_int_equal(t->ops->wait(t, wake, 0), SLUICE_WAIT_TIMEOUT);
+	assert_int_equal(look(t), SLUICE_NEWS_NONE);
 	for (i = 0; i < 100000; i++)
 		fake_pci_interrupt(&dev);
-	assert_int_equal(t->ops->wait(t, wake, -1), SLUICE_WAIT_NEWS);
-	assert_int_equal(t->ops->wait(t, wake, 0), SLUICE_WAIT_TIMEOUT);
-	fake_pci_interrupt(&dev);
-	assert_int_equal(write(wake, &one, sizeof(one)), sizeof(one));
-	assert_int_equal(t->ops->wait(t, wake, -1), SLUICE_WAIT_WOKEN);
+	assert_int_equal(look(t), SLUICE_NEWS_DEVICE);
+	assert_int_equal(look(t), SLUICE_NEWS_NONE);
 	t->ops->disconnect(t);
 	fake_pci_interrupt(&dev);
-	t->ops->wait(t, wake, 0);
-	assert_int_equal(t->ops->wait(t, wake, 0), SLUICE_WAIT_WOKEN);
+	assert_int_equal(look(t), SLUICE_NEWS_DEVICE);
+	assert_int_equal(look(t), SLUICE_NEWS_NONE);
 	t->ops->destroy(t);
-	close(wake);
+	fake_check();
+}
+
+/* Any thread may cut a device off, and then nothing waits for it. */
+static void
+test_cut(void **state)
+{
+	struct sluice_transport *t = NULL;
+	enum step step;
+
+	(void)state;
+	fake_context("cut");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	fake_clock_set(0);
+	sluice_transport_begin(t, 5000);
+	dev.reset_reads = UINT32_MAX;
+	t->ops->cut(t);
+	assert_false(dev.is_running);
+	/* The clock stands, so a wait would have no end. */
+	assert_int_equal(t->ops->reset(t), -ETIMEDOUT);
+	assert_int_equal(t->ops->disconnect(t), -1);
+	dev.reset_reads = 0;
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_true(dev.is_running);
+	t->ops->destroy(t);
 	fake_check();
 }
 
@@ -293,6 +325,7 @@ test_stuck(void **state)
 	assert_int_equal(create(&t), 0);
 	assert_int_equal(run_until_refused(t, ANY, &step), 0);
 	dev.reset_reads = UINT32_MAX;
+	sluice_transport_begin(t, 1000);
 	assert_int_equal(t->ops->reset(t), -ETIMEDOUT);
 	assert_int_equal(dev.nb_stops, 1);
 	assert_false(dev.is_running);
@@ -338,7 +371,7 @@ test_ats(void **state)
 		CONFIG32(0x140, cases[i].second);
 		CONFIG32(0x144, cases[i].control);
 		assert_int_equal(create(&t), 0);
-		assert_int_equal(t->ops->connect(t, &info, false), 0);
+		assert_int_equal(t->ops->connect(t, &info), 0);
 		fake_assert(info.has_ats == cases[i].has_ats, "has ATS: %d", info.has_ats);
 		t->ops->destroy(t);
 	}
@@ -353,6 +386,7 @@ main(void)
 	suite_add(test_notify, NULL, "notify");
 	suite_add(test_state, NULL, "state");
 	suite_add(test_interrupts, NULL, "interrupts");
+	suite_add(test_cut, NULL, "cut");
 	suite_add(test_stuck, NULL, "stuck");
 	suite_add(test_ats, NULL, "ATS");
 	return suite_run("pci");

@@ -64,7 +64,7 @@ open_device(void)
 	struct sluice_transport *t = NULL;
 
 	assert_int_equal(create(&t), 0);
-	assert_int_equal(t->ops->connect(t, &info, false), 0);
+	assert_int_equal(t->ops->connect(t, &info), 0);
 	return t;
 }
 

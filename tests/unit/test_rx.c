@@ -344,7 +344,7 @@ test_stopped_queue(void **state)
 	assert_int_equal(env_rx(e, &m, 1), 0);
 	e->q.state = SLUICE_QUEUE_FAILED;
 	assert_int_equal(env_rx(e, &m, 1), 0);
-	e->q.state = SLUICE_QUEUE_RUNNING;
+	e->q.state = e->q.run;
 	env_expect(e, 60, 0);
 	env_close(e);
 }

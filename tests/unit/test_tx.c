@@ -309,7 +309,7 @@ test_stopped_queue(void **state)
 	e->q.state = SLUICE_QUEUE_FAILED;
 	assert_int_equal(env_tx(e, &m, 1), 0);
 	rte_pktmbuf_free(m);
-	e->q.state = SLUICE_QUEUE_RUNNING;
+	e->q.state = e->q.run;
 	send_and_check(e, 1, 60);
 	env_close(e);
 }

@@ -51,7 +51,7 @@ mix_close(struct mix *x)
 	unsigned int i;
 
 	e->q.state = SLUICE_QUEUE_STOPPED;
-	sluice_txq_drain(&e->txq);
+	sluice_txq_drain(&e->txq, NULL);
 	for (i = 0; i < NB_POOLS; i++) {
 		fake_pool_assert_full(x->pools[i]);
 		fake_event_pool_destroyed(x->pools[i]->mp);

@@ -39,6 +39,9 @@ rig_open(struct rig *g)
 	memset(g, 0, sizeof(*g));
 	memset(&fake_numa, 0, sizeof(fake_numa));
 	fake_numa.nb_nodes = 2;
+	/* The first row that this CPU can run. */
+	while (sluice_tx_path_at(conf.row)->simd_bits > sluice_path_cpu_bits())
+		conf.row++;
 	g->e = env_open(&conf);
 	g->e->q.vq = 1;
 	g->port = calloc(1, sizeof(*g->port));
@@ -50,6 +53,7 @@ rig_open(struct rig *g)
 	g->data.tx_queues = g->queues;
 	g->queues[0] = &g->e->txq;
 	g->ops.peer = "device";
+	g->ops.flags = SLUICE_TRANSPORT_CAN_REVOKE;
 	g->transport.ops = &g->ops;
 	g->port->transport = &g->transport;
 }
@@ -214,7 +218,7 @@ test_ro_rings(void **state)
 	g.port->args.is_ro_rings = false;
 	assert_false(sluice_dev_has_ro_rings(g.port));
 	g.port->args.has_ro_rings = false;
-	g.ops.publish = (void *)1;
+	g.ops.flags = 0;
 	assert_false(sluice_dev_has_ro_rings(g.port));
 	rig_close(&g);
 }

@@ -7,14 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
-
 #include "sluice_dev.h"
 #include "sluice_log.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 
-#define DEADLINE_MS 2000
 #define POLL_US 50
 /* Neither of the two values that the device may write. */
 #define NO_ANSWER 0x5a
@@ -157,14 +154,13 @@ give(struct sluice_ctrl *c, const struct command *dv_cmd)
 
 /* Wait for the answer; what it is about is known, so everything else is a violation. */
 static int
-take(struct sluice_ctrl *c, uint16_t expected_id)
+take(struct sluice_ctrl *c, const struct sluice_transport *t, uint16_t expected_id)
 {
-	uint64_t end = rte_get_timer_cycles() + rte_get_timer_hz() / 1000 * DEADLINE_MS;
 	struct sluice_ring *r = &c->ring;
 	uint32_t id, len;
 
 	while (c->is_packed ? !sluice_packed_is_used(r) : sluice_split_nb_used(r, 1) == 0) {
-		if (rte_get_timer_cycles() > end)
+		if (sluice_transport_left(t) == 0)
 			return -ETIMEDOUT;
 		usleep(POLL_US);
 	}
@@ -196,7 +192,7 @@ sluice_ctrl_set_pairs(struct sluice_port *port, uint16_t nb_pairs)
 	dv_cmd->data = nb_pairs;
 	dv_cmd->ack = NO_ANSWER;
 	give(c, dv_cmd);
-	ret = take(c, id);
+	ret = take(c, port->transport, id);
 	/* Once: the device may change it while we look. */
 	ack = __atomic_load_n(&dv_cmd->ack, __ATOMIC_RELAXED);
 	if (ret == 0 && ack != SLUICE_CTRL_OK)

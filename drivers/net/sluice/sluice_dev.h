@@ -3,17 +3,11 @@
  */
 
 /*
- * A port: its device, its queues, and the state machine between them.
+ * A port: its device, its queues, and what all parts of the driver know of it. What happens to it is decided in
+ * sluice_life.c, by the application's control calls and by the port's control thread (sluice_conn.c).
  *
- *   connected   the transport reaches a device, and its features are known
- *   started     the application wants traffic (dev_start)
- *   live        started and connected: the device runs the rings, the link is up
- *
- * started without connected is a port with its link down; the control thread (sluice_conn.c) makes it live
- * when a device comes. A device that breaks the rules ends the connection and leaves the port failed until
- * the application stops and starts it.
- *
- * Threads: everything here runs with port->lock held, except where said otherwise.
+ * Threads: everything here runs with port->lock held, except where said otherwise. Who asks for a port's features,
+ * counters or link takes no lock that is held while a device is waited for.
  */
 
 #ifndef SLUICE_DEV_H
@@ -27,6 +21,8 @@
 #include "dmap.h"
 #include "sluice_args.h"
 #include "sluice_ctrl.h"
+#include "sluice_limit.h"
+#include "sluice_park.h"
 #include "sluice_path.h"
 #include "sluice_queue.h"
 #include "sluice_transport.h"
@@ -40,14 +36,32 @@ struct rte_intr_handle;
  * They live from dev_configure to the next one or dev_close, whatever happens to the device meanwhile.
  */
 struct sluice_intr {
-	rte_spinlock_t lock; /* of a queue's wish for interrupts; never held for long */
-	uint16_t nb_fds;     /* 0: the application asked for none */
+	uint16_t nb_fds; /* 0: the application asked for none */
 	int fds[SLUICE_PAIRS_MAX];
 	struct rte_intr_handle *own; /* what ethdev and EAL know of them, where the bus has none */
 };
 
 /* What the application asks for to have checksums of received packets told. */
 #define SLUICE_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+
+/* Where a port is in its life; sluice_life.c has the table of what leads where. */
+enum sluice_life {
+	SLUICE_ABSENT,  /* stopped, no device */
+	SLUICE_READY,   /* stopped, a device is connected */
+	SLUICE_WAITING, /* started, no device: a cable that is pulled */
+	SLUICE_LIVE,    /* started and connected: the device runs the rings */
+	SLUICE_FAILED,  /* started, and its device was cut off since it broke the rules */
+	SLUICE_CLOSED,
+	SLUICE_NB_LIVES
+};
+
+/* Why a device was not taken. */
+enum sluice_refusal {
+	SLUICE_TAKEN,
+	SLUICE_REFUSED_SIZE,    /* split rings, and a queue_size that is no power of two */
+	SLUICE_REFUSED_OFFLOAD, /* an enabled offload needs what it has not */
+	SLUICE_REFUSED_PAIRS,   /* fewer queue pairs than the port runs with */
+};
 
 struct sluice_port {
 	/* constant after probe */
@@ -59,25 +73,37 @@ struct sluice_port {
 	struct sluice_transport *transport;
 	struct dmap_publisher publisher;
 	struct dmap_domain *domain;
-	struct dmap_coherent rings; /* a slice for each virtqueue */
-	size_t slice_len;
 	/* protected by lock */
 	pthread_mutex_t lock;
-	struct sluice_device_info info; /* of the device that is, or was last, connected */
+	enum sluice_life life;      /* atomic: read by anybody */
+	bool was_shown;             /* of the device that is connected: it was told of rings */
+	struct dmap_coherent rings; /* of this connection; a slice for each virtqueue */
+	size_t slices[2 * SLUICE_PAIRS_MAX]; /* where they start */
+	rte_spinlock_t info_lock;            /* of info and has_info; for copies only */
+	struct sluice_device_info info;      /* of the device that is, or was last, connected */
 	bool has_info;
-	uint64_t features; /* that the port runs with; fixed while it is started */
+	uint64_t features;     /* that the port runs with, or would with a device that has all */
+	uint64_t told_missing; /* features whose lack was said since the start */
+	enum sluice_refusal told_refusal; /* why the last device was not taken */
 	const struct sluice_rx_path *rx_path;
 	const struct sluice_tx_path *tx_path;
-	bool is_started;
-	bool is_live;
 	bool is_link_up; /* when the control thread looked last */
 	struct sluice_ctrl ctrl;
 	struct sluice_watch watch[2 * SLUICE_PAIRS_MAX]; /* by virtqueue */
-	enum sluice_fail failure; /* why the port is failed; SLUICE_FAIL_NONE: it is not */
+	enum sluice_fail failure; /* why it failed last; kept until the next start */
 	uint64_t nb_failures;
 	uint64_t nb_connects;
 	uint64_t nb_tx_lost; /* packets that a device had when it went away */
+	struct sluice_park park;
+	/* Queues whose core did not leave: they keep their buffers until it does, and the port waits. */
+	bool is_stuck;
+	int stuck_eof_fd;
 	struct sluice_intr intr;
+	/* When the control thread tries to connect again (sluice_clock_ms()), and how long it waited for that. */
+	int64_t retry_at;
+	unsigned int retry_ms;
+	int64_t tick_at;
+	struct sluice_limit limit; /* of what is said of a device that comes and goes */
 	/* control thread */
 	pthread_t thread;
 	bool has_thread;
@@ -85,29 +111,20 @@ struct sluice_port {
 	uint32_t is_closing; /* atomic */
 };
 
-/* Features that the device arguments and the configuration ask for. */
+/* Features that the device arguments and the configuration ask for (sluice_negotiate.c). */
 uint64_t sluice_dev_wanted_features(const struct sluice_port *port);
-
-/* A device is connected: may the port use it? Logs why not. */
+/*
+ * A device is connected: may the port use it? Logs why not, or what is less than the arguments ask for. From here on
+ * port->info is its.
+ */
 int sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *info);
-
 /*
- * dev_start: choose features and paths, go live if a device is there. On error the port is not started and
- * not connected.
+ * Features and burst functions of the next run: what is wanted and offered; of a device that is still to come the best
+ * is expected. -ENOTSUP: an offload that is enabled needs what the device has not; logged.
  */
-int sluice_dev_start(struct sluice_port *port);
-
-/* dev_stop: the device stops, all mbufs go back to their pools. */
-void sluice_dev_stop(struct sluice_port *port);
-
-/* Connected and started: memory, rings, DRIVER_OK. On error nothing runs; the caller disconnects. */
-int sluice_dev_go_live(struct sluice_port *port);
-
-/*
- * The rings stop and the mbufs go back to their pools. With a device that still listens (is_graceful) it is
- * told; otherwise the connection must be cut by the caller, before or after.
- */
-void sluice_dev_go_down(struct sluice_port *port, bool is_graceful);
+int sluice_dev_choose(struct sluice_port *port);
+/* A copy of what is known of the device; false: nothing yet. Any thread, never waits for a device. */
+bool sluice_dev_info(struct sluice_port *port, struct sluice_device_info *info);
 
 /*
  * What the device says now. Any thread, no lock needed. Where the transport has no registers: that all is
@@ -125,11 +142,33 @@ sluice_dev_has_ro_rings(const struct sluice_port *port)
 	bool is_wanted = port->args.has_ro_rings ? port->args.is_ro_rings : !port->info.has_ats;
 
 	/* Where the device is told what it may see, rights are not among it. */
-	return is_wanted && port->transport->ops->publish == NULL;
+	return is_wanted && sluice_transport_can(port->transport, SLUICE_TRANSPORT_CAN_REVOKE);
 }
 
-/* Bytes that one virtqueue needs in port->rings; room for any layout at the largest size. */
-size_t sluice_dev_slice_len(const struct sluice_args *args);
+/* Calls what follows for each queue that is set up, receive queues first; i counts. */
+#define SLUICE_FOREACH_QUEUE(port, q, i) \
+	for (i = 0; i < sluice_dev_nb_queues(port); i++) \
+		if ((q = sluice_dev_queue(port, i)) != NULL)
+
+unsigned int sluice_dev_nb_queues(const struct sluice_port *port);
+/* NULL: it is not set up. */
+struct sluice_queue *sluice_dev_queue(const struct sluice_port *port, unsigned int i);
+
+static inline bool
+sluice_queue_is_tx(const struct sluice_queue *q)
+{
+	return q->vq % 2 != 0;
+}
+
+/*
+ * Rings (sluice_rings.c). make: memory and kick descriptors of this connection, if it has none yet, and fresh rings in
+ * it. drop: the next connection gets others. Both log what went wrong.
+ */
+int sluice_rings_make(struct sluice_port *port);
+void sluice_rings_drop(struct sluice_port *port);
+/* What the device only reads of the rings it may not write either. */
+int sluice_rings_restrict(struct sluice_port *port);
+int sluice_rings_start(struct sluice_port *port, struct sluice_queue *q);
 
 /* Slots of a virtqueue's ring for nb_desc asked descriptors, with these features and this device. */
 uint16_t sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_desc);
@@ -143,8 +182,6 @@ struct sluice_doorbell sluice_dev_doorbell(
  * again. Any thread.
  */
 void sluice_intr_wake(const struct sluice_port *port);
-/* Wait until no thread asks a queue for interrupts; those that come see that the queue is not RUNNING. */
-void sluice_intr_settle(struct sluice_port *port);
 
 /* Control thread (sluice_conn.c); no lock held. */
 int sluice_conn_start(struct sluice_port *port);
@@ -153,8 +190,10 @@ void sluice_conn_stop(struct sluice_port *port);
 /* Have the control thread look at the port now. Any thread, polling cores included. */
 void sluice_conn_wake(struct sluice_port *port);
 
-/* ethdev face of a change that the control thread saw; no lock held. */
+/* ethdev face of what the control side decided. The first two without a lock. */
 void sluice_ethdev_link_changed(struct sluice_port *port);
 void sluice_ethdev_failed(struct sluice_port *port);
+/* The burst functions are those of port->rx_path and tx_path from here on. */
+void sluice_ethdev_set_bursts(struct sluice_port *port);
 
 #endif /* SLUICE_DEV_H */

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "sluice_ethdev.h"
+#include "sluice_life.h"
 #include "sluice_log.h"
+#include "sluice_probe.h"
 
 static int
 dev_configure(struct rte_eth_dev *dev)
@@ -40,7 +42,7 @@ link_update(struct rte_eth_dev *dev, int wait_to_complete)
 
 	RTE_SET_USED(wait_to_complete);
 	/* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
-	if (__atomic_load_n(&port->is_live, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&port->life, __ATOMIC_ACQUIRE) == SLUICE_LIVE)
 		sluice_dev_state(port, &state);
 	if (state.is_link_up)
 		link.link_status = RTE_ETH_LINK_UP;
@@ -65,15 +67,11 @@ static int
 dev_start(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	int ret;
+	int ret = sluice_life_start(port);
 
-	pthread_mutex_lock(&port->lock);
-	ret = sluice_dev_start(port);
-	link_update(dev, 0);
-	port->is_link_up = dev->data->dev_link.link_status == RTE_ETH_LINK_UP;
-	pthread_mutex_unlock(&port->lock);
 	if (ret == 0)
 		set_queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
+	link_update(dev, 0);
 	/* After a failure, or a back end that is not there, the control thread goes on from here. */
 	sluice_conn_wake(port);
 	return ret;
@@ -84,12 +82,23 @@ dev_stop(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
 
-	pthread_mutex_lock(&port->lock);
-	sluice_dev_stop(port);
-	port->is_link_up = false;
-	pthread_mutex_unlock(&port->lock);
+	sluice_life_stop(port);
 	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
 	link_update(dev, 0);
+	sluice_conn_wake(port);
+	return 0;
+}
+
+/* After a RESET event: the device is let go, and reached anew; the application configures and starts the port. */
+static int
+dev_reset(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+
+	sluice_life_reset(port);
+	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	link_update(dev, 0);
+	sluice_conn_wake(port);
 	return 0;
 }
 
@@ -101,21 +110,16 @@ dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
-	dev_stop(dev);
 	sluice_conn_stop(port);
+	/* Let go of the device first: then there is nobody to tell of memory that goes away. */
+	sluice_life_close(port);
 	sluice_intr_close(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		sluice_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		sluice_tx_queue_release(dev, i);
-	/* Cut the connection first: then there is nobody to tell of memory that goes away. */
-	port->transport->ops->disconnect(port->transport);
-	sluice_ctrl_free(port);
-	dmap_coherent_free(port->domain, &port->rings);
-	dmap_domain_destroy(port->domain);
-	port->transport->ops->destroy(port->transport);
-	pthread_mutex_destroy(&port->lock);
 	/* ethdev frees dev_private and mac_addrs: the latter is part of nothing else. */
+	sluice_port_destroy(port);
 	return 0;
 }
 
@@ -124,17 +128,18 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
 	struct sluice_port *port = sluice_port_of(dev);
 	uint16_t nb_pairs = port->args.nb_pairs;
+	struct sluice_device_info device;
+	bool has_device = sluice_dev_info(port, &device);
 
 	info->rx_offload_capa = port->args.has_mrg ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
-	pthread_mutex_lock(&port->lock);
-	/* Of a device that is still to come the best is hoped. */
-	if (!port->has_info || (port->info.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
+	/* Of a device that is still to come the best is expected. */
+	if (!has_device || (device.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
 		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
-	if (port->has_info)
-		nb_pairs = RTE_MIN(nb_pairs, port->info.nb_pairs_max);
-	info->max_mtu = port->info.mtu != 0 ? port->info.mtu :
-					      SLUICE_MAX_FRAME - SLUICE_FRAME_OVERHEAD;
-	pthread_mutex_unlock(&port->lock);
+	if (has_device)
+		nb_pairs = RTE_MIN(nb_pairs, device.nb_pairs_max);
+	info->max_mtu = device.mtu != 0 ? device.mtu : SLUICE_MAX_FRAME - SLUICE_FRAME_OVERHEAD;
+	/* A failure is told by a RESET event, and dev_reset() is the way out. */
+	info->err_handle_mode = RTE_ETH_ERROR_HANDLE_MODE_PASSIVE;
 	info->max_rx_queues = nb_pairs;
 	info->max_tx_queues = nb_pairs;
 	info->min_mtu = RTE_ETHER_MIN_MTU;
@@ -172,6 +177,26 @@ sluice_ethdev_failed(struct sluice_port *port)
 			port->failure == SLUICE_FAIL_GONE ? RTE_ETH_EVENT_INTR_RMV :
 							    RTE_ETH_EVENT_INTR_RESET,
 			NULL);
+}
+
+/*
+ * ethdev copies the functions when the port is started. One that comes back with a device that has less runs others;
+ * a core that still has the old ones gets nothing for a moment (sluice_path_run()).
+ */
+void
+sluice_ethdev_set_bursts(struct sluice_port *port)
+{
+	struct rte_eth_dev *dev = port->dev;
+	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[port->port_id];
+	bool is_copied = dev->rx_pkt_burst != NULL && fp->rxq.data == (void **)dev->data->rx_queues;
+
+	is_copied = is_copied && sluice_path_is_rx_burst(fp->rx_pkt_burst);
+	dev->rx_pkt_burst = port->rx_path->burst;
+	dev->tx_pkt_burst = port->tx_path->burst;
+	if (!is_copied)
+		return;
+	__atomic_store_n(&fp->rx_pkt_burst, port->rx_path->burst, __ATOMIC_RELEASE);
+	__atomic_store_n(&fp->tx_pkt_burst, port->tx_path->burst, __ATOMIC_RELEASE);
 }
 
 static int
@@ -250,6 +275,7 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.dev_start = dev_start,
 	.dev_stop = dev_stop,
 	.dev_close = dev_close,
+	.dev_reset = dev_reset,
 	.dev_infos_get = dev_infos_get,
 	.dev_supported_ptypes_get = supported_ptypes_get,
 	.link_update = link_update,

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_malloc.h>
@@ -30,6 +29,7 @@
 static void
 free_queue(struct sluice_queue *q)
 {
+	sluice_queue_take_returns(q);
 	if (q->kick_fd >= 0)
 		close(q->kick_fd);
 	rte_free(q->sw_ring);
@@ -42,12 +42,9 @@ init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16
 	q->port = port;
 	q->id = id;
 	q->vq = vq;
-	q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (q->kick_fd < 0) {
-		SLUICE_LOG(ERR, "port %u: no eventfd for queue %u: %s", port->port_id, id,
-				strerror(errno));
-		return -errno;
-	}
+	q->kick_fd = -1; /* each connection brings its own */
+	q->wake_fd = port->wake_fd;
+	rte_spinlock_init(&q->look_lock);
 	q->sw_ring = rte_zmalloc_socket("sluice sw_ring",
 			port->args.queue_size * sizeof(q->sw_ring[0]), RTE_CACHE_LINE_SIZE, socket);
 	return q->sw_ring == NULL ? -ENOMEM : 0;
@@ -278,14 +275,21 @@ sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_inf
 	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
 }
 
-/* Used entries that wait to be taken; 0 while the queue does not run. */
+/*
+ * Used entries that wait to be taken; 0 while the queue does not run. The lock keeps the ring where it is while it is
+ * looked at: a device may go away at any time.
+ */
 static uint16_t
-count_used(const struct sluice_queue *q)
+count_used(struct sluice_queue *q)
 {
-	if (__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) != SLUICE_QUEUE_RUNNING)
-		return 0;
-	return q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
-					   sluice_packed_count_used(&q->ring);
+	uint16_t nb = 0;
+
+	rte_spinlock_lock(&q->look_lock);
+	if (sluice_queue_is_running(q))
+		nb = q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
+						 sluice_packed_count_used(&q->ring);
+	rte_spinlock_unlock(&q->look_lock);
+	return nb;
 }
 
 uint32_t
@@ -297,7 +301,7 @@ sluice_rx_queue_count(void *rxq)
 int
 sluice_rx_descriptor_status(void *rxq, uint16_t offset)
 {
-	const struct sluice_queue *q = rxq;
+	struct sluice_queue *q = rxq;
 
 	if (offset >= q->ring.size)
 		return -EINVAL;
@@ -310,7 +314,7 @@ sluice_rx_descriptor_status(void *rxq, uint16_t offset)
 int
 sluice_tx_descriptor_status(void *txq, uint16_t offset)
 {
-	const struct sluice_queue *q = txq;
+	struct sluice_queue *q = txq;
 
 	if (offset >= q->ring.size)
 		return -EINVAL;
@@ -326,7 +330,7 @@ sluice_tx_done_cleanup(void *queue, uint32_t nb_max)
 	struct sluice_txq *txq = queue;
 	uint32_t nb = 0;
 
-	if (!sluice_queue_enter(&txq->q))
+	if (!sluice_queue_enter(&txq->q, txq->q.run))
 		return 0;
 	nb = txq->q.port->tx_path->cleanup(txq, nb_max);
 	sluice_queue_leave(&txq->q);

@@ -21,6 +21,7 @@
 #include <rte_interrupts.h>
 
 #include "sluice_ethdev.h"
+#include "sluice_life.h"
 #include "sluice_log.h"
 
 /*
@@ -48,13 +49,6 @@ sluice_intr_wake(const struct sluice_port *port)
 
 	for (i = 0; i < port->intr.nb_fds; i++)
 		signal_fd(port->intr.fds[i]);
-}
-
-void
-sluice_intr_settle(struct sluice_port *port)
-{
-	rte_spinlock_lock(&port->intr.lock);
-	rte_spinlock_unlock(&port->intr.lock);
 }
 
 static void
@@ -161,7 +155,7 @@ sluice_intr_configure(struct rte_eth_dev *dev)
 	bool is_wanted = dev->data->dev_conf.intr_conf.rxq != 0 && dev->data->nb_rx_queues != 0;
 	int ret = 0;
 
-	pthread_mutex_lock(&port->lock);
+	sluice_life_lock(port, SLUICE_LOCK_MS);
 	if (!is_wanted || port->intr.nb_fds != dev->data->nb_rx_queues) {
 		close_locked(dev);
 		if (is_wanted)
@@ -178,7 +172,7 @@ sluice_intr_close(struct rte_eth_dev *dev)
 {
 	struct sluice_intr *intr = &sluice_port_of(dev)->intr;
 
-	pthread_mutex_lock(&sluice_port_of(dev)->lock);
+	sluice_life_lock(sluice_port_of(dev), SLUICE_LOCK_MS);
 	close_locked(dev);
 	pthread_mutex_unlock(&sluice_port_of(dev)->lock);
 	if (intr->own == NULL)
@@ -186,12 +180,6 @@ sluice_intr_close(struct rte_eth_dev *dev)
 	dev->intr_handle = NULL;
 	rte_intr_instance_free(intr->own);
 	intr->own = NULL;
-}
-
-static bool
-is_running(const struct sluice_rxq *rxq)
-{
-	return __atomic_load_n(&rxq->q.state, __ATOMIC_ACQUIRE) == SLUICE_QUEUE_RUNNING;
 }
 
 int
@@ -204,10 +192,10 @@ sluice_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 	if (id >= port->intr.nb_fds)
 		return -ENOTSUP; /* not asked for in dev_configure() */
 	/* Without a device there is nobody to ask; the port wakes all when there is one. */
-	rte_spinlock_lock(&port->intr.lock);
-	if (is_running(rxq))
+	rte_spinlock_lock(&rxq->q.look_lock);
+	if (sluice_queue_is_running(&rxq->q))
 		has_work = sluice_rxq_arm(rxq);
-	rte_spinlock_unlock(&port->intr.lock);
+	rte_spinlock_unlock(&rxq->q.look_lock);
 	if (has_work)
 		signal_fd(port->intr.fds[id]);
 	return 0;
@@ -221,9 +209,9 @@ sluice_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id)
 
 	if (id >= port->intr.nb_fds)
 		return -ENOTSUP;
-	rte_spinlock_lock(&port->intr.lock);
-	if (is_running(rxq))
+	rte_spinlock_lock(&rxq->q.look_lock);
+	if (sluice_queue_is_running(&rxq->q))
 		sluice_rxq_disarm(rxq);
-	rte_spinlock_unlock(&port->intr.lock);
+	rte_spinlock_unlock(&rxq->q.look_lock);
 	return 0;
 }

@@ -66,6 +66,18 @@ sluice_tx_path_at(unsigned int i)
 	return NULL;
 }
 
+bool
+sluice_path_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkts, uint16_t nb))
+{
+	const struct sluice_rx_path *p;
+	unsigned int i;
+
+	for (i = 0; (p = sluice_rx_path_at(i)) != NULL; i++)
+		if (p->burst == burst)
+			return true;
+	return false;
+}
+
 uint16_t
 sluice_path_cpu_bits(void)
 {

@@ -34,6 +34,9 @@ struct sluice_tx_path {
 const struct sluice_rx_path *sluice_rx_path_at(unsigned int i);
 const struct sluice_tx_path *sluice_tx_path_at(unsigned int i);
 
+/* Is this a receive burst function of ours? */
+bool sluice_path_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkts, uint16_t nb));
+
 /* Widest registers that this CPU has and some row uses; 0: scalar. */
 uint16_t sluice_path_cpu_bits(void);
 /* The same, and no wider than EAL allows (--force-max-simd-bitwidth). */

@@ -12,9 +12,12 @@
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
 #include <rte_ethdev.h>
+#include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_mempool.h>
 
 #include "sluice_ethdev.h"
+#include "sluice_life.h"
 #include "sluice_log.h"
 #include "sluice_probe.h"
 
@@ -35,27 +38,10 @@ int
 sluice_port_create_memory(struct sluice_port *port, const char *name,
 		const struct dmap_backend *backend, void *ctx)
 {
-	size_t len;
-	int ret;
+	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
 
-	/* Where the device sees pages, those of one virtqueue are not those of another. */
-	port->slice_len = sluice_dev_slice_len(&port->args);
-	if (backend->granule != 0)
-		port->slice_len = RTE_ALIGN_CEIL(port->slice_len, backend->granule);
-	len = port->slice_len * 2 * port->args.nb_pairs;
-	ret = dmap_domain_create(name, backend, ctx, &port->domain);
-	if (ret != 0) {
-		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
-		return ret;
-	}
-	ret = dmap_coherent_alloc(port->domain, name, len, port->socket, &port->rings);
 	if (ret != 0)
-		SLUICE_LOG(ERR,
-				"%s: no %zu bytes for rings: %s; fewer queues or a smaller queue_size need "
-				"less",
-				name, len, strerror(-ret));
-	else
-		dmap_check_nodes(port->domain, name, port->socket);
+		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
 	return ret;
 }
 
@@ -74,35 +60,31 @@ create_memory(struct sluice_port *port, const char *name)
 	return sluice_port_create_memory(port, name, backend, &port->publisher);
 }
 
-int
-sluice_port_connect(struct sluice_port *port)
+/* An application may free a pool of which a back end that is not done yet still has buffers. */
+static void
+on_pool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
 {
-	struct sluice_device_info info;
-	int ret = port->transport->ops->connect(port->transport, &info, false);
+	struct sluice_port *port = arg;
 
-	if (ret == -EAGAIN && port->args.is_server) {
-		SLUICE_LOG(NOTICE, "%s: waiting for a back end", port->label);
-		return 0;
-	}
-	if (ret == 0)
-		ret = sluice_dev_accept(port, &info);
-	if (ret == 0)
-		port->nb_connects++;
-	return ret;
+	if (event == RTE_MEMPOOL_EVENT_DESTROY)
+		sluice_park_forget(&port->park, mp);
 }
 
 void
 sluice_port_destroy(struct sluice_port *port)
 {
 	sluice_conn_stop(port);
-	if (port->transport != NULL)
-		port->transport->ops->disconnect(port->transport);
-	if (port->domain != NULL)
+	if (port->transport != NULL && port->life != SLUICE_CLOSED)
+		sluice_life_close(port);
+	rte_mempool_event_callback_unregister(on_pool_event, port);
+	if (port->domain != NULL) {
+		sluice_ctrl_free(port);
 		dmap_coherent_free(port->domain, &port->rings);
+	}
 	dmap_domain_destroy(port->domain);
 	if (port->transport != NULL)
 		port->transport->ops->destroy(port->transport);
-	pthread_mutex_destroy(&port->lock);
+	sluice_life_fini(port);
 }
 
 static int
@@ -116,7 +98,7 @@ init_port(struct sluice_port *port, const char *name)
 	if (ret == 0)
 		ret = create_memory(port, name);
 	if (ret == 0)
-		ret = sluice_port_connect(port);
+		ret = sluice_life_probe(port);
 	if (ret == 0)
 		ret = sluice_conn_start(port);
 	return ret;
@@ -148,9 +130,10 @@ sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int
 	port->port_id = dev->data->port_id;
 	port->socket = socket;
 	port->args = *args;
-	port->wake_fd = -1;
-	rte_spinlock_init(&port->intr.lock);
-	pthread_mutex_init(&port->lock, NULL);
+	sluice_life_init(port);
+	if (rte_mempool_event_callback_register(on_pool_event, port) < 0)
+		SLUICE_INIT_LOG(WARNING, "%s: mempools must outlive the port: %s", dev->data->name,
+				rte_strerror(rte_errno));
 }
 
 int
@@ -204,12 +187,21 @@ probe(struct rte_vdev_device *vdev)
 	return ret;
 }
 
+/* The device is taken away, or EAL ends, whether the application has stopped the port or not. */
+int
+sluice_port_remove(struct rte_eth_dev *dev)
+{
+	if (dev->data->dev_started)
+		rte_eth_dev_stop(dev->data->port_id);
+	return rte_eth_dev_close(dev->data->port_id);
+}
+
 static int
 vdev_remove(struct rte_vdev_device *vdev)
 {
 	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
 
-	return dev == NULL ? 0 : rte_eth_dev_close(dev->data->port_id);
+	return dev == NULL ? 0 : sluice_port_remove(dev);
 }
 
 static struct rte_vdev_driver driver = {
@@ -236,7 +228,6 @@ sluice_may_register(void)
 		return false;
 	}
 	sluice_queue_quiesce_init();
-	sluice_queue_on_fail = sluice_conn_wake;
 	return true;
 }
 

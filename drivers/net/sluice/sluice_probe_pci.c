@@ -16,20 +16,18 @@
 
 #include "pci_hw.h"
 #include "sluice_ethdev.h"
+#include "sluice_life.h"
 #include "sluice_log.h"
 #include "sluice_probe.h"
 
 #define DRIVER_NAME net_sluice_pci
-/* For each answer of the device. */
-#define DEADLINE_MS 3000
 
 static int
 init_port(struct sluice_port *port, struct rte_pci_device *pci)
 {
-	struct sluice_pci_conf conf = { .name = pci->name,
-		.ops = &sluice_pci_hw_ops,
-		.deadline_ms = DEADLINE_MS,
-		.nb_pairs_max = port->args.nb_pairs };
+	struct sluice_pci_conf conf = {
+		.name = pci->name, .ops = &sluice_pci_hw_ops, .nb_pairs_max = port->args.nb_pairs
+	};
 	struct sluice_pci_hw *hw;
 	struct dmap_vfio *memory;
 	int ret;
@@ -44,7 +42,7 @@ init_port(struct sluice_port *port, struct rte_pci_device *pci)
 		sluice_pci_hw_close(hw);
 		return ret;
 	}
-	ret = sluice_port_connect(port);
+	ret = sluice_life_probe(port);
 	if (ret != 0)
 		return ret;
 	/* No rings for queues that the device does not have. */
@@ -98,7 +96,7 @@ pci_remove(struct rte_pci_device *pci)
 {
 	struct rte_eth_dev *dev = rte_eth_dev_allocated(pci->device.name);
 
-	return dev == NULL ? 0 : rte_eth_dev_close(dev->data->port_id);
+	return dev == NULL ? 0 : sluice_port_remove(dev);
 }
 
 static struct sluice_port *

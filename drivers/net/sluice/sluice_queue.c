@@ -3,27 +3,36 @@
  */
 
 /*
- * A queue off the hot path: layout, reset, failure, quiescence, doorbell.
+ * A queue off the hot path: layout, reset, retraction, failure, quiescence, doorbell.
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/membarrier.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
 #include <rte_io.h>
 #include <rte_pause.h>
 
+#include "sluice_clock.h"
+#include "sluice_park.h"
 #include "sluice_queue.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 
-#define QUIESCE_TIMEOUT_US 1000000
+/* A core that is inside for longer may hang in a kick. */
+#define KICK_MS 5
 #define USED_SHIFT (sizeof(struct sluice_split_used_elem) - sizeof(struct sluice_split_used))
 
-sluice_fail_handler sluice_queue_on_fail;
+#ifdef __SANITIZE_THREAD__
+#define SLUICE_QUIESCE_ORDER __ATOMIC_SEQ_CST
+#else
+#define SLUICE_QUIESCE_ORDER __ATOMIC_ACQUIRE
+#endif
 static bool has_membarrier;
 
 static size_t
@@ -124,15 +133,17 @@ sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size
 void
 sluice_queue_break(struct sluice_queue *q, enum sluice_fail why)
 {
-	uint32_t running = SLUICE_QUEUE_RUNNING;
+	uint32_t state = __atomic_load_n(&q->state, __ATOMIC_RELAXED);
+	uint64_t one = 1;
 
 	if (q->fail == SLUICE_FAIL_NONE)
 		__atomic_store_n(&q->fail, why, __ATOMIC_RELAXED);
 	/* A queue that the control side is stopping stays STOPPED. */
-	__atomic_compare_exchange_n(&q->state, &running, SLUICE_QUEUE_FAILED, false,
-			__ATOMIC_RELEASE, __ATOMIC_RELAXED);
-	if (sluice_queue_on_fail != NULL)
-		sluice_queue_on_fail(q->port);
+	if (state >= SLUICE_QUEUE_RUNNING)
+		__atomic_compare_exchange_n(&q->state, &state, SLUICE_QUEUE_FAILED, false,
+				__ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	if (q->wake_fd >= 0 && write(q->wake_fd, &one, sizeof(one)) < 0)
+		return; /* full: the control thread is awake */
 }
 
 const char *
@@ -159,25 +170,134 @@ sluice_queue_quiesce_init(void)
 					 0) == 0;
 }
 
-int
-sluice_queue_quiesce(struct sluice_queue *q)
+void
+sluice_queue_unblock_kick(struct sluice_queue *q)
 {
-	uint64_t deadline = rte_get_timer_cycles() +
-			rte_get_timer_hz() / 1000000 * QUIESCE_TIMEOUT_US;
+	struct pollfd pfd = { .fd = q->kick_fd, .events = POLLOUT };
+	uint64_t count;
+	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+
+	if (q->kick_fd < 0 || !__atomic_load_n(&q->ring.in_kick, __ATOMIC_ACQUIRE))
+		return;
+	fcntl(q->kick_fd, F_SETFL, O_NONBLOCK);
+	/*
+	 * A counter that takes no more is emptied, and the write that hangs goes on, which leaves the notification. The
+	 * flag of the file is no promise, so this read must not need it.
+	 */
+	if (poll(&pfd, 1, 0) == 0 && preadv2(q->kick_fd, &iov, 1, -1, RWF_NOWAIT) < 0)
+		return; /* the back end was faster */
+}
+
+int
+sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
+{
+	int64_t begin = sluice_clock_ms();
 
 	/*
-	 * Pairs with the order of busy and state in sluice_queue_enter(). Where seccomp forbids the call, a
+	 * Pairs with the order of in_burst and state in sluice_queue_enter(). Where seccomp forbids the call, a
 	 * millisecond is more than any store buffer needs.
 	 */
 	if (!has_membarrier ||
 			syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
 		usleep(1000);
-	while (__atomic_load_n(&q->busy, __ATOMIC_ACQUIRE) != 0) {
-		if (rte_get_timer_cycles() > deadline)
+	while (__atomic_load_n(&q->in_burst, SLUICE_QUIESCE_ORDER) != 0) {
+		int64_t now = sluice_clock_ms();
+
+		if (now - begin >= KICK_MS)
+			sluice_queue_unblock_kick(q);
+		if (now > deadline)
 			return -ETIMEDOUT;
-		rte_pause();
+		if (now == begin)
+			rte_pause();
+		else
+			usleep(100); /* the core may need this CPU to leave */
 	}
 	return 0;
+}
+
+static struct sluice_ring_layout
+reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool is_tx,
+		uint16_t *avail_shadow)
+{
+	struct sluice_ring_layout l = sluice_ring_layout(conf->layout, conf->size, is_tx);
+	uint64_t nb_kicks = q->ring.nb_kicks, nb_suppressed = q->ring.nb_suppressed;
+
+	memset(conf->va, 0, l.len);
+	q->layout = conf->layout;
+	q->run = conf->run;
+	sluice_ring_init(&q->ring, conf->layout, conf->size, &l, conf->va, avail_shadow);
+	q->ring.has_event_idx = conf->has_event_idx;
+	q->ring.is_in_order = conf->is_in_order;
+	q->ring.nb_kicks = nb_kicks;
+	q->ring.nb_suppressed = nb_suppressed;
+	q->fail = SLUICE_FAIL_NONE;
+	dmap_stream_init(&q->stream, conf->domain);
+	if (conf->layout == SLUICE_PACKED)
+		sluice_packed_disable_interrupts(&q->ring);
+	else
+		sluice_split_disable_interrupts(&q->ring);
+	return l;
+}
+
+void
+sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
+{
+	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
+	sluice_rxq_place(rxq, conf->reads_headers);
+	rxq->sample = 1;
+	rxq->must_read_header = false;
+	rxq->nb_unannounced = 0;
+	rxq->free_thresh = RTE_MIN(rxq->free_thresh_asked, RTE_MAX(conf->size / 2, 1));
+}
+
+void
+sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
+{
+	struct sluice_ring_layout l = reset_queue(&txq->q, conf, true, txq->avail_shadow);
+
+	txq->dv_extra = (struct sluice_tx_extra *)((char *)conf->va + l.extra);
+	txq->extra_da.v = conf->da.v + l.extra;
+	txq->has_indirect = conf->has_indirect;
+	txq->reclaim_at = RTE_MIN(txq->reclaim_asked, RTE_MAX(conf->size / 2, 1));
+	txq->pool = NULL;
+	txq->is_short = false;
+	txq->is_mostly_unfit = false;
+	txq->nb_extra = 0;
+	txq->nb_given = 0;
+	txq->chain_end = 0;
+	txq->nb_odd = 0;
+}
+
+void
+sluice_queue_retract(struct sluice_queue *q, bool is_tx)
+{
+	const struct sluice_ring *r = &q->ring;
+	struct sluice_ring_layout l = sluice_ring_layout(q->layout, r->size, is_tx);
+	char *base;
+
+	if (q->layout == SLUICE_SPLIT) {
+		sluice_split_retract(r);
+		base = (char *)r->split.dv_desc - l.desc;
+	} else {
+		sluice_packed_retract(r);
+		base = (char *)r->packed.dv_desc - l.desc;
+	}
+	/* Tables that indirect descriptors lead to. */
+	if (is_tx)
+		memset(base + l.extra, 0, r->size * sizeof(struct sluice_tx_extra));
+}
+
+void
+sluice_queue_take_returns(struct sluice_queue *q)
+{
+	sluice_batch_free_all(__atomic_exchange_n(&q->returns, NULL, __ATOMIC_ACQUIRE));
+}
+
+void
+sluice_queue_take_news(struct sluice_queue *q)
+{
+	dmap_stream_flush(&q->stream);
+	sluice_queue_take_returns(q);
 }
 
 /* What a notification with data says: the queue, and where the next new buffer will be (2.9). */
@@ -196,6 +316,7 @@ sluice_doorbell_ring(struct sluice_ring *r)
 {
 	volatile void *reg = r->doorbell.dv_reg;
 	uint64_t one = 1;
+	ssize_t ret;
 
 	if (reg != NULL) {
 		r->nb_kicks++;
@@ -209,6 +330,8 @@ sluice_doorbell_ring(struct sluice_ring *r)
 		return;
 	r->nb_kicks++;
 	/* EAGAIN: the counter is full, so the device has a notification waiting anyway. */
-	if (write(r->doorbell.fd, &one, sizeof(one)) < 0)
-		return;
+	__atomic_store_n(&r->in_kick, 1, __ATOMIC_RELEASE);
+	ret = write(r->doorbell.fd, &one, sizeof(one));
+	RTE_SET_USED(ret);
+	__atomic_store_n(&r->in_kick, 0, __ATOMIC_RELEASE);
 }

@@ -29,6 +29,7 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <rte_spinlock.h>
 
 #include "dmap.h"
 #include "dmap_stream.h"
@@ -79,7 +80,22 @@ sluice_rx_hdr_off(bool is_read)
 #define SLUICE_TX_REARM_MASK 0x0000ffffffff0000ULL
 #define SLUICE_TX_REARM_PLAIN 0x0000000100010000ULL
 
-enum sluice_queue_state { SLUICE_QUEUE_STOPPED, SLUICE_QUEUE_RUNNING, SLUICE_QUEUE_FAILED };
+/*
+ * The state of a queue. One that runs says for which burst functions its ring was made: a core that still has the
+ * function of an earlier run, with another device, does nothing with it (sluice_path_run()).
+ */
+enum sluice_queue_state {
+	SLUICE_QUEUE_STOPPED,
+	SLUICE_QUEUE_FAILED,
+	SLUICE_QUEUE_RUNNING, /* and all values above */
+};
+
+static __rte_always_inline uint32_t
+sluice_path_run(const struct sluice_path_cfg cfg)
+{
+	return SLUICE_QUEUE_RUNNING + (cfg.layout == SLUICE_PACKED ? 1 : 0) + cfg.has_mrg * 2 +
+			cfg.has_csum * 4 + cfg.is_in_order * 8;
+}
 
 /* How a kick reaches the device: a register, or an eventfd. */
 struct sluice_doorbell {
@@ -125,6 +141,7 @@ struct sluice_ring {
 	uint16_t kicked_idx;  /* split: avail_idx at the last notification decision */
 	uint64_t nb_kicks;
 	uint64_t nb_suppressed; /* notifications that the device did not want */
+	uint32_t in_kick; /* atomic: a kick is being written, which a back end may make block */
 };
 
 struct sluice_queue_stats {
@@ -135,10 +152,13 @@ struct sluice_queue_stats {
 
 struct sluice_port;
 
+/* Mbufs that a device had, on their way back to their pools (sluice_park.h). */
+struct sluice_batch;
+
 /* What both directions have, first member of sluice_rxq and sluice_txq. */
 struct sluice_queue {
 	uint32_t state; /* enum sluice_queue_state; written by the control side, and by a failing burst */
-	uint32_t busy; /* a burst function is inside; written by the polling core */
+	uint32_t in_burst; /* a burst function is inside; written by the polling core */
 	struct sluice_ring ring;
 	struct rte_mbuf **sw_ring;
 	struct dmap_stream stream;
@@ -148,8 +168,20 @@ struct sluice_queue {
 	uint16_t id; /* of the ethdev queue */
 	uint16_t vq; /* of the virtqueue */
 	enum sluice_layout layout;
-	int kick_fd;
+	uint32_t run;  /* the state while it runs: sluice_path_run() of its path */
+	int kick_fd;   /* of this connection; -1: there is none */
+	int wake_fd;   /* the port's control thread, told of failures; -1: nobody is */
 	uint32_t fail; /* enum sluice_fail; set once by the failing burst */
+	/*
+	 * Held, for a few instructions, by who looks at the ring outside of a burst: interrupts, questions about
+	 * descriptors. The control side takes it once when the queue is not RUNNING any more.
+	 */
+	rte_spinlock_t look_lock;
+	/*
+	 * Buffers of pools into which only one core may put: the polling core takes them at its next burst.
+	 * Atomic; pushed by the control side, taken as a whole.
+	 */
+	struct sluice_batch *returns;
 };
 
 struct sluice_rxq {
@@ -280,24 +312,64 @@ void sluice_queue_break(struct sluice_queue *q, enum sluice_fail why);
 
 const char *sluice_fail_name(enum sluice_fail why);
 
-/* Tells the port of a failed queue; supplied by whoever owns the queues. */
-typedef void (*sluice_fail_handler)(struct sluice_port *port);
-extern sluice_fail_handler sluice_queue_on_fail;
-
 /*
  * Wait until no burst function is inside the queue, which must not be RUNNING. Needs no fence on the polling
- * core: membarrier(2) puts one there. -ETIMEDOUT if the core does not leave within a second.
+ * core: membarrier(2) puts one there. -ETIMEDOUT if the core does not leave before the deadline
+ * (sluice_clock_ms()). A core that hangs in a kick is helped out.
  */
-int sluice_queue_quiesce(struct sluice_queue *q);
+int sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline);
 /* Once per process, before the first quiesce. */
 void sluice_queue_quiesce_init(void);
+/* Is a burst function inside? For queues that are not RUNNING and were quiesced in vain. */
+static inline bool
+sluice_queue_is_in_burst(const struct sluice_queue *q)
+{
+	return __atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0;
+}
+
+/*
+ * If the polling core hangs in a kick, end that: a back end that shares the eventfd has made it block, and
+ * filled it. Any thread but that core's.
+ */
+void sluice_queue_unblock_kick(struct sluice_queue *q);
+
+/* How a queue is to run next. */
+struct sluice_queue_conf {
+	enum sluice_layout layout;
+	uint16_t size; /* slots */
+	uint32_t run;  /* sluice_path_run() of its path */
+	bool has_event_idx;
+	bool is_in_order;
+	bool has_indirect;
+	bool reads_headers;  /* receive: sluice_path_cfg.has_csum */
+	void *va;            /* memory of sluice_ring_layout().len bytes; it is zeroed */
+	struct dmap_addr da; /* the same for the device */
+	struct dmap_domain *domain;
+};
+
+/*
+ * A fresh ring, and everything else as a new queue has it but counters and what the application asked for. The
+ * control side, of a queue that is STOPPED and drained.
+ */
+void sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf);
+void sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf);
+
+/*
+ * Take back in place what the ring offers: nothing is available any more, and no descriptor has a length. What the
+ * device read before, it may still use. The control side, of a queue that is STOPPED.
+ */
+void sluice_queue_retract(struct sluice_queue *q, bool is_tx);
 
 /* Where header and data of received packets go; before the queue is filled for a path that reads headers or not. */
 void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
 
-/* Give back all mbufs that the queue holds. The device must not reach them any more. Returns how many. */
-uint32_t sluice_rxq_drain(struct sluice_rxq *rxq);
-uint32_t sluice_txq_drain(struct sluice_txq *txq);
+/*
+ * Take all mbufs that the queue holds, at most as many as it has slots: to the end of out, or with NULL back to their
+ * pools. Then the device must not reach them any more. Returns how many buffers (receive) or packets (transmit)
+ * those are.
+ */
+uint32_t sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out);
+uint32_t sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out);
 
 /*
  * Ask the device for an interrupt with the next packet. True: do not sleep, there is something to do already: packets that
@@ -311,15 +383,33 @@ void sluice_rxq_disarm(struct sluice_rxq *rxq);
 /* Send a notification to the device. */
 void sluice_doorbell_ring(struct sluice_ring *r);
 
+/* Bottom half of a burst that finds no RUNNING queue of its path. */
+void sluice_queue_take_returns(struct sluice_queue *q);
+/* Bottom half of sluice_queue_refresh(). */
+void sluice_queue_take_news(struct sluice_queue *q);
+
+/*
+ * The handshake with sluice_queue_quiesce(). ThreadSanitizer knows nothing of membarrier(2), so builds for it pay for the
+ * order that others get for nothing.
+ */
+#ifdef __SANITIZE_THREAD__
+#define SLUICE_ENTER_ORDER __ATOMIC_SEQ_CST
+#else
+#define SLUICE_ENTER_ORDER __ATOMIC_RELAXED
+#endif
+
+/* run: sluice_path_run() of the function's path. */
 static __rte_always_inline bool
-sluice_queue_enter(struct sluice_queue *q)
+sluice_queue_enter(struct sluice_queue *q, uint32_t run)
 {
-	__atomic_store_n(&q->busy, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&q->in_burst, 1, SLUICE_ENTER_ORDER);
 	/* Pairs with membarrier() in sluice_queue_quiesce(): here the compiler's order is enough. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (likely(__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) == SLUICE_QUEUE_RUNNING))
+	if (likely(__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) == run))
 		return true;
-	__atomic_store_n(&q->busy, 0, __ATOMIC_RELEASE);
+	if (unlikely(__atomic_load_n(&q->returns, __ATOMIC_RELAXED) != NULL))
+		sluice_queue_take_returns(q);
+	__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
 	return false;
 }
 
@@ -327,7 +417,21 @@ static __rte_always_inline void
 sluice_queue_leave(struct sluice_queue *q)
 {
 	/* Pairs with the acquire in sluice_queue_quiesce(): who waited sees what the burst has done. */
-	__atomic_store_n(&q->busy, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
+}
+
+static inline bool
+sluice_queue_is_running(const struct sluice_queue *q)
+{
+	return __atomic_load_n(&q->state, __ATOMIC_ACQUIRE) >= SLUICE_QUEUE_RUNNING;
+}
+
+/* Once per burst: what the control side has left for the polling core. */
+static __rte_always_inline void
+sluice_queue_refresh(struct sluice_queue *q)
+{
+	if (unlikely(!dmap_stream_is_fresh(&q->stream)))
+		sluice_queue_take_news(q);
 }
 
 /* Eight bytes of something that has another type; in DPDK the fields of an mbuf are written like that. */

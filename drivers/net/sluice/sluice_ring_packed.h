@@ -177,4 +177,15 @@ sluice_packed_enable_interrupts(struct sluice_ring *r)
 	__atomic_store_n((uint32_t *)r->packed.dv_driver_event, wish.word, __ATOMIC_RELAXED);
 }
 
+/* Nothing is available any more: with equal flags a descriptor is used, whatever the wrap counter (2.8.1). */
+static inline void
+sluice_packed_retract(const struct sluice_ring *r)
+{
+	uint16_t i;
+
+	for (i = 0; i < r->size; i++)
+		__atomic_store_n(&r->packed.dv_desc[i].flags, 0, __ATOMIC_RELEASE);
+	memset(r->packed.dv_desc, 0, r->size * sizeof(r->packed.dv_desc[0]));
+}
+
 #endif /* SLUICE_RING_PACKED_H */

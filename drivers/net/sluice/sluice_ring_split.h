@@ -162,4 +162,17 @@ sluice_split_enable_interrupts(struct sluice_ring *r)
 		__atomic_store_n(&r->split.dv_avail->flags, 0, __ATOMIC_RELAXED);
 }
 
+/*
+ * Nothing is available any more: the available index is where the device's used index is, as it is for a device
+ * between two batches. For one that is ahead descriptors are empty, too.
+ */
+static inline void
+sluice_split_retract(const struct sluice_ring *r)
+{
+	uint16_t used = __atomic_load_n(&r->split.dv_used->idx, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&r->split.dv_avail->idx, used, __ATOMIC_RELEASE);
+	memset(r->split.dv_desc, 0, r->size * sizeof(r->split.dv_desc[0]));
+}
+
 #endif /* SLUICE_RING_SPLIT_H */

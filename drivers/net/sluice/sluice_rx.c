@@ -7,6 +7,7 @@
  * dry, lengths that cannot be. All of it checks what the device wrote; see sluice_rx.h.
  */
 
+#include "sluice_park.h"
 #include "sluice_rx.h"
 
 /* Longest packet: what a 16-bit length in an IP header allows, and a net header. */
@@ -203,7 +204,7 @@ sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers)
 }
 
 uint32_t
-sluice_rxq_drain(struct sluice_rxq *rxq)
+sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 	uint32_t nb = 0;
@@ -213,12 +214,15 @@ sluice_rxq_drain(struct sluice_rxq *rxq)
 
 		if (m == NULL)
 			continue;
-		put_back(rxq, m);
+		if (out != NULL)
+			out->m[out->nb++] = m;
+		else
+			put_back(rxq, m);
 		nb++;
 	}
 	dmap_take_back(&rxq->q.stream, nb);
 	r->nb_holes = 0;
-	/* A packet whose end never came. */
+	/* A packet whose end never came: the device was done with its buffers. */
 	rte_pktmbuf_free(rxq->seg_first);
 	rxq->seg_first = NULL;
 	rxq->seg_last = NULL;

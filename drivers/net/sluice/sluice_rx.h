@@ -354,7 +354,7 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	dmap_take_back(&rxq->q.stream, budget - left);
 	rxq->q.stats.packets += nb_rx;
 	rxq->q.stats.bytes += bytes;
-	dmap_stream_refresh(&rxq->q.stream);
+	sluice_queue_refresh(&rxq->q);
 	if (likely(rxq->q.fail == SLUICE_FAIL_NONE)) {
 		sluice_rx_refill(rxq, rxq->free_thresh, cfg);
 		sluice_rx_announce(rxq, nb_rx == 0, cfg);
@@ -371,7 +371,7 @@ static __rte_always_inline uint16_t
 sluice_rx_poll(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		sluice_rx_burst_fn busy, const struct sluice_path_cfg cfg)
 {
-	if (unlikely(!sluice_queue_enter(&rxq->q)))
+	if (unlikely(!sluice_queue_enter(&rxq->q, sluice_path_run(cfg))))
 		return 0;
 	if (!sluice_rx_is_idle(rxq, cfg))
 		return busy(rxq, pkts, nb_pkts);

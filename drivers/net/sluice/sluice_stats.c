@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "sluice_ethdev.h"
+#include "sluice_life.h"
 
 struct counter {
 	const char *name;
@@ -58,6 +59,7 @@ static const struct counter port_counters[] = {
 	PORT_COUNTER("device_failures", nb_failures),
 	PORT_COUNTER("device_connects", nb_connects),
 	PORT_COUNTER("tx_lost_packets", nb_tx_lost),
+	PORT_COUNTER("unacked_buffers", park.nb_unacked),
 };
 
 /* Not counters but sizes: dma_maps, dma_bytes. */
@@ -225,8 +227,9 @@ sluice_priv_dump(struct rte_eth_dev *dev, FILE *f)
 	struct dmap_region regions[16];
 	unsigned int nb, i;
 
-	fprintf(f, "transport %s %s live %d NUMA node %d failure: %s\n", port->transport->ops->name,
-			port->label, port->is_live, port->socket, sluice_fail_name(port->failure));
+	fprintf(f, "transport %s %s %s NUMA node %d failure: %s\n", port->transport->ops->name,
+			port->label, sluice_life_name(port->life), port->socket,
+			sluice_fail_name(port->failure));
 	fprintf(f, "features 0x%" PRIx64 " offered 0x%" PRIx64 "\n", port->features,
 			port->info.features);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)

@@ -410,7 +410,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	struct sluice_tx_burst copy, b = { 0 };
 	uint16_t nb_tx, nb_dropped = 0;
 
-	if (unlikely(!sluice_queue_enter(&txq->q)))
+	if (unlikely(!sluice_queue_enter(&txq->q, sluice_path_run(cfg))))
 		return 0;
 	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts || txq->is_short)
 		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts));
@@ -419,7 +419,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		sluice_queue_leave(&txq->q);
 		return 0;
 	}
-	dmap_stream_refresh(&txq->q.stream);
+	sluice_queue_refresh(&txq->q);
 	b.slot = r->head;
 	nb_tx = 0;
 	if (likely(!txq->is_mostly_unfit))

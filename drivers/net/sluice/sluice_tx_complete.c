@@ -7,6 +7,7 @@
  * sluice_tx.h.
  */
 
+#include "sluice_park.h"
 #include "sluice_tx.h"
 
 /*
@@ -233,8 +234,20 @@ sluice_tx_nb_packets(const struct sluice_txq *txq)
 	return nb;
 }
 
+/* The mbufs of the packet that starts at a slot, each so that rte_pktmbuf_free() gives it back. */
+static void
+move_packet(struct sluice_txq *txq, struct sluice_batch *out, uint16_t slot, uint16_t extent)
+{
+	uint16_t nb = extent & SLUICE_TX_ODD ? 1 : extent + 1;
+
+	for (; nb != 0; nb--) {
+		out->m[out->nb++] = txq->q.sw_ring[slot];
+		slot = sluice_ring_next(&txq->q.ring, slot, 1);
+	}
+}
+
 uint32_t
-sluice_txq_drain(struct sluice_txq *txq)
+sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint16_t extent, nb_slots;
@@ -244,7 +257,10 @@ sluice_txq_drain(struct sluice_txq *txq)
 		extent = txq->extent[r->tail];
 		nb_slots = sluice_tx_slots_of(txq, r->tail);
 		if (txq->q.sw_ring[r->tail] != NULL) {
-			free_packet(txq, txq->freed, r->tail, extent);
+			if (out != NULL)
+				move_packet(txq, out, r->tail, extent);
+			else
+				free_packet(txq, txq->freed, r->tail, extent);
 			dmap_take_back(&txq->q.stream, nb_slots);
 			nb++;
 		}

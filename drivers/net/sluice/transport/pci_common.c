@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "pci_common.h"
@@ -15,15 +14,6 @@
 /* A configuration that changes this often while it is read never comes to rest (2.5.1). */
 #define CONFIG_TRIES 8
 #define MTU_MIN 68 /* 5.1.4.1 */
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
-}
 
 static bool
 has(uint64_t features, unsigned int bit)
@@ -44,9 +34,9 @@ sluice_pci_add_status(const struct pci_device *dev, uint8_t bits)
 }
 
 int
-sluice_pci_reset(const struct pci_device *dev, unsigned int deadline_ms)
+sluice_pci_reset(const struct pci_device *dev, const struct sluice_transport *t)
 {
-	uint64_t end = now_ms() + deadline_ms;
+	int64_t begin = sluice_clock_ms();
 	uint8_t status;
 
 	pci_common_write8(dev, PCI_COMMON_DEVICE_STATUS8, 0);
@@ -56,9 +46,9 @@ sluice_pci_reset(const struct pci_device *dev, unsigned int deadline_ms)
 					dev->name);
 			return -ENODEV;
 		}
-		if (now_ms() >= end) {
-			SLUICE_LOG(ERR, "%s: reset: not acknowledged within %u ms (status 0x%02x)",
-					dev->name, deadline_ms, status);
+		if (sluice_transport_left(t) == 0) {
+			SLUICE_LOG(ERR, "%s: reset: not acknowledged within %d ms (status 0x%02x)",
+					dev->name, (int)(sluice_clock_ms() - begin), status);
 			return -ETIMEDOUT;
 		}
 		usleep(POLL_US);

@@ -17,8 +17,10 @@
 uint8_t sluice_pci_status(const struct pci_device *dev);
 /* Set more bits of the status; none is ever cleared (2.1.1). */
 void sluice_pci_add_status(const struct pci_device *dev, uint8_t bits);
-/* Status 0, and wait until the device agrees (4.1.4.3.2). -ETIMEDOUT, -ENODEV. */
-int sluice_pci_reset(const struct pci_device *dev, unsigned int deadline_ms);
+/*
+ * Status 0, and wait until the device agrees (4.1.4.3.2), as long as the transport allows. -ETIMEDOUT, -ENODEV.
+ */
+int sluice_pci_reset(const struct pci_device *dev, const struct sluice_transport *t);
 
 uint64_t sluice_pci_read_features(const struct pci_device *dev);
 /* Driver features and FEATURES_OK (3.1.1). Logs what the device did not accept. */

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,11 +23,13 @@
 	(SLUICE_BIT(SLUICE_F_VERSION_1) | SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | \
 			SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ))
 
+/* For the reset of a device that nobody has talked to yet. */
+#define RESET_MS 3000
+
 struct pci {
 	struct sluice_transport base;
 	struct pci_device dev;
 	char *name;
-	unsigned int deadline_ms;
 	uint16_t nb_pairs_max; /* looked at */
 	bool is_connected;
 	int event_fd; /* written when the device interrupts */
@@ -119,7 +120,7 @@ handshake(struct pci *p, struct sluice_device_info *info)
 	int ret;
 
 	p->dev.ops->set_running(p->dev.ctx, true);
-	ret = sluice_pci_reset(&p->dev, p->deadline_ms);
+	ret = sluice_pci_reset(&p->dev, &p->base);
 	if (ret != 0)
 		return ret;
 	sluice_pci_add_status(&p->dev, SLUICE_STATUS_ACKNOWLEDGE);
@@ -144,25 +145,35 @@ handshake(struct pci *p, struct sluice_device_info *info)
 }
 
 static int
-pci_connect(struct sluice_transport *t, struct sluice_device_info *info, bool is_retry)
+pci_connect(struct sluice_transport *t, struct sluice_device_info *info)
 {
 	struct pci *p = pci_of(t);
 	int ret;
 
-	if (is_retry && sluice_pci_status(&p->dev) == PCI_STATUS_GONE)
-		return -ENODEV;
+	if (t->is_retry && sluice_pci_status(&p->dev) == PCI_STATUS_GONE)
+		return -EAGAIN;
+	__atomic_store_n(&t->is_cut, 0, __ATOMIC_RELEASE);
+	p->is_connected = true;
 	ret = handshake(p, info);
-	p->is_connected = ret == 0;
 	if (ret != 0 && ret != -ENODEV)
 		sluice_pci_add_status(&p->dev, SLUICE_STATUS_FAILED);
 	return ret;
+}
+
+static void
+pci_cut(struct sluice_transport *t)
+{
+	struct pci *p = pci_of(t);
+
+	__atomic_store_n(&t->is_cut, 1, __ATOMIC_RELEASE);
+	p->dev.ops->set_running(p->dev.ctx, false);
 }
 
 static int
 pci_reset(struct sluice_transport *t)
 {
 	struct pci *p = pci_of(t);
-	int ret = sluice_pci_reset(&p->dev, p->deadline_ms);
+	int ret = sluice_pci_reset(&p->dev, &p->base);
 
 	p->features = 0;
 	/* The word of a device is good, the end of its bus mastership is better. */
@@ -171,15 +182,23 @@ pci_reset(struct sluice_transport *t)
 	return ret;
 }
 
-static void
+static int
 pci_disconnect(struct sluice_transport *t)
 {
 	struct pci *p = pci_of(t);
 
-	if (!p->is_connected)
-		return;
+	if (p->is_connected)
+		pci_reset(t);
 	p->is_connected = false;
-	pci_reset(t);
+	return -1;
+}
+
+/* A device does not hang up; state() says whether it is there. */
+static int
+pci_check(struct sluice_transport *t)
+{
+	RTE_SET_USED(t);
+	return 0;
 }
 
 static bool
@@ -192,7 +211,7 @@ static int
 pci_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 {
 	struct pci *p = pci_of(t);
-	int ret = sluice_pci_reset(&p->dev, p->deadline_ms);
+	int ret = sluice_pci_reset(&p->dev, &p->base);
 
 	RTE_SET_USED(mtu); /* there is no way to tell it */
 	if (ret != 0)
@@ -284,20 +303,24 @@ pci_vq_stop(struct sluice_transport *t, uint16_t vq)
 	return 0;
 }
 
-static enum sluice_wait
-pci_wait(struct sluice_transport *t, int wake_fd, int timeout_ms)
+static unsigned int
+pci_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
+{
+	RTE_SET_USED(wants_peer);
+	pfds[0] = (struct pollfd){ .fd = pci_of(t)->event_fd, .events = POLLIN };
+	return 1;
+}
+
+static enum sluice_news
+pci_polled(struct sluice_transport *t, const struct pollfd *pfds, unsigned int nb)
 {
 	struct pci *p = pci_of(t);
-	struct pollfd pfds[2] = { { .fd = wake_fd, .events = POLLIN },
-		{ .fd = p->event_fd, .events = POLLIN } };
 	uint64_t count;
-	int ret = poll(pfds, RTE_DIM(pfds), timeout_ms);
 
 	/* One read takes however many interrupts there were. */
-	if (ret > 0 && pfds[1].revents != 0 && read(p->event_fd, &count, sizeof(count)) > 0 &&
-			pfds[0].revents == 0)
-		return p->is_connected ? SLUICE_WAIT_NEWS : SLUICE_WAIT_TIMEOUT;
-	return ret > 0 && pfds[0].revents != 0 ? SLUICE_WAIT_WOKEN : SLUICE_WAIT_TIMEOUT;
+	if (nb == 0 || pfds[0].revents == 0 || read(p->event_fd, &count, sizeof(count)) < 0)
+		return SLUICE_NEWS_NONE;
+	return SLUICE_NEWS_DEVICE;
 }
 
 static uint16_t
@@ -395,18 +418,22 @@ pci_destroy(struct sluice_transport *t)
 static const struct sluice_transport_ops pci_ops = {
 	.name = "pci",
 	.peer = "device",
+	.flags = SLUICE_TRANSPORT_HAS_REGISTERS | SLUICE_TRANSPORT_CAN_REVOKE |
+			SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_HAS_CTRL_VQ,
 	.features = SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | SLUICE_BIT(SLUICE_F_NOTIFICATION_DATA) |
 			SLUICE_BIT(SLUICE_NET_F_MAC) | SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX),
-	.has_ctrl_vq = true,
 	.connect = pci_connect,
 	.disconnect = pci_disconnect,
 	.is_connected = pci_is_connected,
+	.check = pci_check,
+	.cut = pci_cut,
 	.begin = pci_begin,
 	.vq_start = pci_vq_start,
 	.commit = pci_commit,
 	.vq_stop = pci_vq_stop,
 	.reset = pci_reset,
-	.wait = pci_wait,
+	.poll_fds = pci_poll_fds,
+	.polled = pci_polled,
 	.vq_size_max = pci_vq_size_max,
 	.notify = pci_notify,
 	.set_queue_irqs = pci_set_queue_irqs,
@@ -428,7 +455,8 @@ init(struct pci *p)
 	if (p->event_fd < 0)
 		return -errno;
 	/* Quiet before anybody listens: firmware or an earlier driver may have left it running. */
-	ret = sluice_pci_reset(&p->dev, p->deadline_ms);
+	sluice_transport_begin(&p->base, RESET_MS);
+	ret = sluice_pci_reset(&p->dev, &p->base);
 	if (ret != 0)
 		return ret;
 	if (start_irqs(p, NULL, 0) != 0)
@@ -447,7 +475,6 @@ sluice_pci_create(const struct sluice_pci_conf *conf, struct sluice_transport **
 	p->base.ops = &pci_ops;
 	p->name = strdup(conf->name);
 	p->dev = (struct pci_device){ .name = p->name, .ops = conf->ops, .ctx = conf->ctx };
-	p->deadline_ms = conf->deadline_ms;
 	p->nb_pairs_max = conf->nb_pairs_max;
 	p->event_fd = -1;
 	p->ctrl_vq = UINT32_MAX;

@@ -7,17 +7,24 @@
  * rings, start and stop it. The transport logs what went wrong (who, at which step, how to cure it) and
  * returns a negative errno; the caller need not log again.
  *
- * Threads: connect, disconnect and wait are called by the port's control thread (before it exists, by
- * the thread that makes the port); begin, vq_start, vq_stop, commit and reset are serialised with them by the
- * port's lock. publish may come from any thread at any time.
+ * Time: whoever talks to a device sets a deadline first (sluice_transport_begin()), one for all exchanges
+ * that follow. No operation waits beyond it, and none waits after cut().
+ *
+ * Errors: -EREMOTEIO means that the device understood and refused; the conversation may go on. After any
+ * other error of an exchange the transport is broken: what follows fails at once, and the only thing left
+ * is disconnect().
+ *
+ * Threads: everything is called with the port's lock held, except where said otherwise.
  */
 
 #ifndef SLUICE_TRANSPORT_H
 #define SLUICE_TRANSPORT_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sluice_clock.h"
 #include "dmap.h"
 #include "sluice_spec.h"
 
@@ -61,32 +68,61 @@ struct sluice_vq_setup {
 	int call_fd; /* written when the device interrupts; -1: it need not */
 };
 
-enum sluice_wait {
-	SLUICE_WAIT_WOKEN, /* the wake descriptor was written */
-	SLUICE_WAIT_TIMEOUT,
-	SLUICE_WAIT_PEER, /* not connected: somebody may want to connect */
-	SLUICE_WAIT_GONE, /* connected: the device went away */
-	SLUICE_WAIT_NEWS, /* connected: the device says that its state changed */
+/* What a look at the descriptors of a transport told. */
+enum sluice_news {
+	SLUICE_NEWS_NONE,
+	SLUICE_NEWS_PEER,   /* not connected: somebody may be there now */
+	SLUICE_NEWS_DEVICE, /* connected: check() and state() have something to say */
+};
+
+/* What a transport is and can. */
+enum sluice_transport_flag {
+	/* Queues have sizes and notification registers of their own; a reset always ends by stopping. */
+	SLUICE_TRANSPORT_HAS_REGISTERS = 1 << 0,
+	/* What the device could reach can be taken away from it at any time, whatever it says. */
+	SLUICE_TRANSPORT_CAN_REVOKE = 1 << 1,
+	/* state() tells of link and trouble, and must be asked once in a while. */
+	SLUICE_TRANSPORT_HAS_STATUS = 1 << 2,
+	/* Many queues are asked for on the control queue, and only if they are used. */
+	SLUICE_TRANSPORT_HAS_CTRL_VQ = 1 << 3,
 };
 
 struct sluice_transport {
 	const struct sluice_transport_ops *ops;
+	int64_t deadline; /* of the conversation under way (sluice_clock_ms()) */
+	uint32_t is_cut;  /* atomic: no wait for the device goes on */
+	bool is_retry; /* nobody asked for this try: what was said of the last one is not said again */
 };
+
+/* Descriptors that a transport may want to be polled. */
+#define SLUICE_TRANSPORT_FDS 3
 
 struct sluice_transport_ops {
 	const char *name;
-	const char *peer;  /* what is at the other end, for messages */
-	uint64_t features; /* that this transport asks for beside those of the port */
-	/* Many queues are asked for on the control queue, and only if they are used. */
-	bool has_ctrl_vq;
+	const char *peer;   /* what is at the other end, for messages */
+	unsigned int flags; /* enum sluice_transport_flag */
+	uint64_t features;  /* that this transport asks for beside those of the port */
 	/*
-	 * Reach the device and learn about it. -EAGAIN: nobody there yet, not logged; with is_retry no other
-	 * reason why nobody could be reached is logged either.
+	 * Reach the device and learn about it. -EAGAIN: nobody there yet. A client whose try is no retry says
+	 * what is missing and returns another error.
 	 */
-	int (*connect)(struct sluice_transport *t, struct sluice_device_info *info, bool is_retry);
-	/* Let go of it; fine when not connected. */
-	void (*disconnect)(struct sluice_transport *t);
+	int (*connect)(struct sluice_transport *t, struct sluice_device_info *info);
+	/*
+	 * Let go of the device; fine when not connected. Returns a descriptor, now the caller's, at which the
+	 * end of file says that the other side let go, too; -1: there is nothing to wait for.
+	 */
+	int (*disconnect)(struct sluice_transport *t);
 	bool (*is_connected)(const struct sluice_transport *t);
+	/*
+	 * Is the connection whole? -ECONNRESET: the other side ended it. -EPROTO: it said what nobody asked
+	 * for. Where a device cannot hang up: 0.
+	 */
+	int (*check)(struct sluice_transport *t);
+	/*
+	 * Any thread, no lock: stop the device from outside as far as that goes (end of file for a back end, no
+	 * bus mastership for a PCI device), and end all waits for it. It stays connected until disconnect().
+	 */
+	void (*cut)(struct sluice_transport *t);
 	/*
 	 * Show exactly these regions. 0 when not connected: the port publishes again after connect. NULL where
 	 * an IOMMU decides what the device sees, not a message.
@@ -100,12 +136,18 @@ struct sluice_transport_ops {
 	int (*commit)(struct sluice_transport *t, uint16_t nb_vqs);
 	/* The device does not touch the virtqueue any more when this returned 0. */
 	int (*vq_stop)(struct sluice_transport *t, uint16_t vq);
-	/* Device status 0. */
+	/* Device status 0. With registers: a device that does not acknowledge is stopped from outside. */
 	int (*reset)(struct sluice_transport *t);
-	/* Sleep until something happens; timeout_ms < 0: for ever. */
-	enum sluice_wait (*wait)(struct sluice_transport *t, int wake_fd, int timeout_ms);
 	/*
-	 * The following are NULL for transports that have no registers.
+	 * What the control thread should poll for, at most SLUICE_TRANSPORT_FDS; returns how many. Without
+	 * wants_peer nothing that tells of somebody to connect to.
+	 */
+	unsigned int (*poll_fds)(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds);
+	/* The same descriptors after poll(2). No lock is held: it only reads what wakes. */
+	enum sluice_news (*polled)(
+			struct sluice_transport *t, const struct pollfd *pfds, unsigned int nb);
+	/*
+	 * With HAS_REGISTERS; otherwise NULL.
 	 * Slots that a virtqueue can have; 0: it does not exist.
 	 */
 	uint16_t (*vq_size_max)(const struct sluice_transport *t, uint32_t vq);
@@ -113,14 +155,42 @@ struct sluice_transport_ops {
 	struct sluice_notify (*notify)(const struct sluice_transport *t, uint16_t vq);
 	/*
 	 * Interrupts of receive queue i go to fds[i] from the next begin on; nb 0: there are none. fds stays valid
-	 * until the next call. Called while no device runs, with the port's lock. -errno: there are none, and why
-	 * was logged. NULL where vq_start is told all.
+	 * until the next call. Called while no device runs. -errno: there are none, and why was logged. NULL where
+	 * vq_start is told all.
 	 */
 	int (*set_queue_irqs)(struct sluice_transport *t, const int *fds, uint16_t nb);
-	/* Any thread, any time until destroy. Must be looked at once in a while when connected. */
+	/* With HAS_STATUS. Any thread, any time until destroy. */
 	void (*state)(struct sluice_transport *t, struct sluice_device_state *state);
 	void (*destroy)(struct sluice_transport *t);
 };
+
+static inline bool
+sluice_transport_can(const struct sluice_transport *t, enum sluice_transport_flag flag)
+{
+	return (t->ops->flags & flag) != 0;
+}
+
+/* A conversation starts: all of it ends within ms milliseconds. */
+static inline void
+sluice_transport_begin(struct sluice_transport *t, unsigned int ms)
+{
+	t->deadline = sluice_clock_ms() + ms;
+}
+
+static inline bool
+sluice_transport_is_cut(const struct sluice_transport *t)
+{
+	return __atomic_load_n(&t->is_cut, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* Milliseconds that a wait may still take; 0: it is over. */
+static inline int
+sluice_transport_left(const struct sluice_transport *t)
+{
+	int64_t left = sluice_transport_is_cut(t) ? 0 : t->deadline - sluice_clock_ms();
+
+	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
 
 struct sluice_vhost_user_conf {
 	const char *path;
@@ -177,8 +247,7 @@ struct sluice_pci_conf {
 	const char *name; /* for messages */
 	const struct sluice_pci_bar_ops *ops;
 	void *ctx;
-	unsigned int deadline_ms; /* for each answer of the device */
-	uint16_t nb_pairs_max;    /* more are not looked at */
+	uint16_t nb_pairs_max; /* more are not looked at */
 };
 
 /* Make the PCI transport of a device that is open. On success ctx belongs to it. */

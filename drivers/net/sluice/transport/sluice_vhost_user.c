@@ -9,10 +9,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,26 +39,63 @@ set_vring(struct vhost_user *vu, enum sluice_vu_request what, uint32_t index, ui
 }
 
 static void
+set_sock(struct vhost_user *vu, int sock)
+{
+	rte_spinlock_lock(&vu->sock_lock);
+	vu->sock = sock;
+	rte_spinlock_unlock(&vu->sock_lock);
+}
+
+/*
+ * End of file for the back end, while its own is still to come. The descriptor wakes who waits, and does so until
+ * the next connection.
+ */
+static void
+vhost_user_cut(struct sluice_transport *t)
+{
+	struct vhost_user *vu = sluice_vu_of(t);
+	uint64_t one = 1;
+
+	__atomic_store_n(&t->is_cut, 1, __ATOMIC_RELEASE);
+	if (write(vu->cut_fd, &one, sizeof(one)) < 0)
+		return; /* full: it is readable */
+	rte_spinlock_lock(&vu->sock_lock);
+	if (vu->sock >= 0)
+		shutdown(vu->sock, SHUT_WR);
+	rte_spinlock_unlock(&vu->sock_lock);
+}
+
+static int
 vhost_user_disconnect(struct sluice_transport *t)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
+	int sock = vu->sock;
 
-	pthread_mutex_lock(&vu->io_lock);
-	if (vu->sock >= 0)
-		close(vu->sock);
-	vu->sock = -1;
+	set_sock(vu, -1);
 	vu->protocol = 0;
 	vu->regions_max = SLUICE_VU_TABLE_MAX;
 	free(vu->shown);
 	vu->shown = NULL;
 	vu->nb_shown = 0;
-	pthread_mutex_unlock(&vu->io_lock);
+	if (sock >= 0)
+		shutdown(sock, SHUT_WR);
+	return sock;
 }
 
 static bool
 vhost_user_is_connected(const struct sluice_transport *t)
 {
 	return sluice_vu_of(t)->sock >= 0;
+}
+
+static int
+vhost_user_check(struct sluice_transport *t)
+{
+	struct vhost_user *vu = sluice_vu_of(t);
+
+	if (vu->sock < 0)
+		return 0;
+	return vu->is_broken ? -EPROTO : sluice_vu_check_quiet(vu->sock);
 }
 
 /* Protocol features, and the limits that hang on them. */
@@ -74,9 +111,7 @@ negotiate_protocol(struct vhost_user *vu, struct sluice_device_info *info)
 				offered & VU_PROTOCOL_FEATURES);
 	if (ret != 0)
 		return ret;
-	pthread_mutex_lock(&vu->io_lock);
 	vu->protocol = offered & VU_PROTOCOL_FEATURES;
-	pthread_mutex_unlock(&vu->io_lock);
 	if (sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_MQ)) {
 		ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_QUEUE_NUM, &value);
 		if (ret != 0)
@@ -92,9 +127,7 @@ negotiate_protocol(struct vhost_user *vu, struct sluice_device_info *info)
 			return ret;
 		if (value == 0)
 			return sluice_vu_fail(vu, "GET_MAX_MEM_SLOTS", -EPROTO);
-		pthread_mutex_lock(&vu->io_lock);
 		vu->regions_max = RTE_MIN(value, (uint64_t)VU_SLOTS_MAX);
-		pthread_mutex_unlock(&vu->io_lock);
 	}
 	return 0;
 }
@@ -110,8 +143,9 @@ read_config(struct vhost_user *vu, struct sluice_device_info *info)
 
 	msg.config.size = len;
 	msg.size = offsetof(struct sluice_vu_msg, config.data) - SLUICE_VU_HEADER_LEN + len;
-	ret = sluice_vu_query(vu, &msg, msg.size);
-	if (ret != 0)
+	ret = sluice_vu_query(vu, &msg, 0, msg.size);
+	/* An empty answer is that of a back end that has none. */
+	if (ret != 0 || msg.size == 0)
 		return ret;
 	memcpy(&config, msg.config.data, sizeof(config));
 	if (info->features & SLUICE_BIT(SLUICE_NET_F_MAC)) {
@@ -153,25 +187,37 @@ handshake(struct vhost_user *vu, struct sluice_device_info *info)
 	return ret;
 }
 
+/* Nobody there is what a port that tries again has to bear. */
 static int
-vhost_user_connect(struct sluice_transport *t, struct sluice_device_info *info, bool is_retry)
+reach(struct vhost_user *vu)
+{
+	int sock;
+
+	if (!vu->is_server)
+		sluice_vu_find_arm(vu); /* before the look, so that nothing appears in between */
+	sock = vu->is_server ? sluice_vu_accept(vu->listen_fd) : sluice_vu_connect(vu->path);
+	if (sock >= 0 || (vu->is_server && sock == -EAGAIN))
+		return sock;
+	if (vu->base.is_retry && (sock == -ENOENT || sock == -ECONNREFUSED || sock == -EAGAIN))
+		return -EAGAIN;
+	return sluice_vu_fail(vu, vu->is_server ? "accept" : "connect", sock);
+}
+
+static int
+vhost_user_connect(struct sluice_transport *t, struct sluice_device_info *info)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
-	int sock, ret;
+	uint64_t count;
+	int sock = reach(vu);
 
-	sock = vu->is_server ? sluice_vu_accept(vu->listen_fd) : sluice_vu_connect(vu->path);
-	if (sock < 0) {
-		if (is_retry || (vu->is_server && sock == -EAGAIN))
-			return sock;
-		return sluice_vu_fail(vu, vu->is_server ? "accept" : "connect", sock);
-	}
-	pthread_mutex_lock(&vu->io_lock);
-	vu->sock = sock;
-	pthread_mutex_unlock(&vu->io_lock);
-	ret = handshake(vu, info);
-	if (ret != 0)
-		vhost_user_disconnect(t);
-	return ret;
+	if (sock < 0)
+		return sock;
+	vu->is_broken = false;
+	__atomic_store_n(&t->is_cut, 0, __ATOMIC_RELEASE);
+	if (read(vu->cut_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		SLUICE_LOG(DEBUG, "path=%s: eventfd: %s", vu->path, strerror(errno));
+	set_sock(vu, sock);
+	return handshake(vu, info);
 }
 
 static int
@@ -180,6 +226,25 @@ set_status(struct vhost_user *vu, uint8_t status)
 	if (!sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_STATUS))
 		return 0;
 	return sluice_vu_set_u64(vu, SLUICE_VU_SET_STATUS, status);
+}
+
+/* The device's word on the features that it was told (3.1.1, step 6). */
+static int
+check_features_ok(struct vhost_user *vu, uint64_t features)
+{
+	uint64_t status;
+	int ret;
+
+	if (!sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_STATUS))
+		return 0;
+	ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_STATUS, &status);
+	if (ret != 0 || (status & SLUICE_STATUS_FEATURES_OK))
+		return ret;
+	SLUICE_LOG(ERR,
+			"path=%s: the back end does not accept features 0x%" PRIx64
+			" together, though it offers them: give packed_vq=0, mrg_rxbuf=0 or in_order=0",
+			vu->path, features);
+	return -EREMOTEIO;
 }
 
 static int
@@ -198,6 +263,8 @@ vhost_user_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 		ret = set_status(vu,
 				SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |
 						SLUICE_STATUS_FEATURES_OK);
+	if (ret == 0)
+		ret = check_features_ok(vu, features);
 	if (ret == 0 && mtu != 0 && sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_NET_MTU))
 		ret = sluice_vu_set_u64(vu, SLUICE_VU_NET_SET_MTU, mtu);
 	return ret;
@@ -265,6 +332,8 @@ vhost_user_commit(struct sluice_transport *t, uint16_t nb_vqs)
 				SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |
 						SLUICE_STATUS_FEATURES_OK |
 						SLUICE_STATUS_DRIVER_OK);
+	if (ret == 0)
+		vu->told.step = NULL;
 	return ret;
 }
 
@@ -282,7 +351,7 @@ vhost_user_vq_stop(struct sluice_transport *t, uint16_t vq)
 		return ret;
 	/* The reply says that the ring is stopped; the index in it is of no use to us [Ring states]. */
 	msg.vring.index = vq;
-	return sluice_vu_query(vu, &msg, sizeof(msg.vring));
+	return sluice_vu_query(vu, &msg, sizeof(msg.vring), sizeof(msg.vring));
 }
 
 static int
@@ -291,27 +360,41 @@ vhost_user_reset(struct sluice_transport *t)
 	return set_status(sluice_vu_of(t), 0);
 }
 
-static enum sluice_wait
-vhost_user_wait(struct sluice_transport *t, int wake_fd, int timeout_ms)
+/* While connected, anything to read is news: no exchange is under way when the control thread looks. */
+static unsigned int
+vhost_user_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
-	/*
-	 * Only the end of a connection is of interest: what can be read is the reply to somebody's request.
-	 * The caller is the thread that connects and disconnects, so sock does not change here.
-	 */
-	struct pollfd pfds[2] = { { .fd = wake_fd, .events = POLLIN }, { .fd = -1 } };
-	int ret;
+	int fd = vu->is_server ? vu->listen_fd : vu->inotify_fd;
 
 	if (vu->sock >= 0)
-		pfds[1] = (struct pollfd){ .fd = vu->sock, .events = POLLRDHUP };
-	else if (vu->is_server)
-		pfds[1] = (struct pollfd){ .fd = vu->listen_fd, .events = POLLIN };
-	ret = poll(pfds, RTE_DIM(pfds), timeout_ms);
-	if (ret > 0 && pfds[0].revents != 0)
-		return SLUICE_WAIT_WOKEN;
-	if (ret > 0 && pfds[1].revents != 0)
-		return vu->sock >= 0 ? SLUICE_WAIT_GONE : SLUICE_WAIT_PEER;
-	return SLUICE_WAIT_TIMEOUT;
+		pfds[0] = (struct pollfd){ .fd = vu->sock, .events = POLLIN | POLLRDHUP };
+	else if (wants_peer && fd >= 0)
+		pfds[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	else
+		return 0;
+	return 1;
+}
+
+static enum sluice_news
+vhost_user_polled(struct sluice_transport *t, const struct pollfd *pfds, unsigned int nb)
+{
+	struct vhost_user *vu = sluice_vu_of(t);
+
+	if (nb == 0 || pfds[0].revents == 0)
+		return SLUICE_NEWS_NONE;
+	if (pfds[0].fd == vu->listen_fd)
+		return SLUICE_NEWS_PEER;
+	if (pfds[0].fd == vu->inotify_fd)
+		return sluice_vu_find_read(vu) ? SLUICE_NEWS_PEER : SLUICE_NEWS_NONE;
+	return SLUICE_NEWS_DEVICE;
+}
+
+static void
+close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 static void
@@ -319,12 +402,13 @@ vhost_user_destroy(struct sluice_transport *t)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
 
-	vhost_user_disconnect(t);
+	close_fd(vhost_user_disconnect(t));
 	if (vu->listen_fd >= 0) {
 		close(vu->listen_fd);
 		unlink(vu->path);
 	}
-	pthread_mutex_destroy(&vu->io_lock);
+	close_fd(vu->inotify_fd);
+	close_fd(vu->cut_fd);
 	free(vu->path);
 	free(vu);
 }
@@ -335,15 +419,39 @@ static const struct sluice_transport_ops vhost_user_ops = {
 	.connect = vhost_user_connect,
 	.disconnect = vhost_user_disconnect,
 	.is_connected = vhost_user_is_connected,
+	.check = vhost_user_check,
+	.cut = vhost_user_cut,
 	.publish = sluice_vu_publish,
 	.begin = vhost_user_begin,
 	.vq_start = vhost_user_vq_start,
 	.commit = vhost_user_commit,
 	.vq_stop = vhost_user_vq_stop,
 	.reset = vhost_user_reset,
-	.wait = vhost_user_wait,
+	.poll_fds = vhost_user_poll_fds,
+	.polled = vhost_user_polled,
 	.destroy = vhost_user_destroy,
 };
+
+static int
+init(struct vhost_user *vu)
+{
+	int ret;
+
+	if (vu->path == NULL)
+		return -ENOMEM;
+	vu->cut_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vu->cut_fd < 0)
+		return sluice_vu_fail(vu, "eventfd", -errno);
+	if (!vu->is_server) {
+		sluice_vu_find_open(vu);
+		return 0;
+	}
+	ret = sluice_vu_listen(vu->path);
+	if (ret < 0)
+		return sluice_vu_fail(vu, "listen", ret);
+	vu->listen_fd = ret;
+	return 0;
+}
 
 int
 sluice_vhost_user_create(const struct sluice_vhost_user_conf *conf, struct sluice_transport **out)
@@ -357,21 +465,15 @@ sluice_vhost_user_create(const struct sluice_vhost_user_conf *conf, struct sluic
 	vu->is_server = conf->is_server;
 	vu->sock = -1;
 	vu->listen_fd = -1;
+	vu->inotify_fd = -1;
+	vu->cut_fd = -1;
 	vu->regions_max = SLUICE_VU_TABLE_MAX;
-	pthread_mutex_init(&vu->io_lock, NULL);
+	rte_spinlock_init(&vu->sock_lock);
 	vu->path = strdup(conf->path);
-	if (vu->path == NULL) {
+	ret = init(vu);
+	if (ret != 0) {
 		vhost_user_destroy(&vu->base);
-		return -ENOMEM;
-	}
-	if (vu->is_server) {
-		ret = sluice_vu_listen(vu->path);
-		if (ret < 0) {
-			sluice_vu_fail(vu, "listen", ret);
-			vhost_user_destroy(&vu->base);
-			return ret;
-		}
-		vu->listen_fd = ret;
+		return ret;
 	}
 	*out = &vu->base;
 	return 0;

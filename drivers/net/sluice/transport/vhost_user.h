@@ -3,15 +3,14 @@
  */
 
 /*
- * Inside of the vhost-user front end: its state, and the exchanges that its files share.
- * io_lock is held around each exchange, so a table that a polling core publishes does not get between a
- * request and its reply.
+ * Inside of the vhost-user front end: its state, and the exchanges that its files share. The port's lock is
+ * held around all of it; what cut() touches, which needs no lock, is told below.
  */
 
 #ifndef VHOST_USER_H
 #define VHOST_USER_H
 
-#include <pthread.h>
+#include <rte_spinlock.h>
 
 #include "sluice_transport.h"
 #include "vhost_user_msg.h"
@@ -24,13 +23,22 @@ struct vhost_user {
 	char *path;
 	bool is_server;
 	int listen_fd;
-	pthread_mutex_t io_lock;
-	/* protected by io_lock */
-	int sock;
+	int inotify_fd;    /* a client's, of the folder that its socket is in; -1: there is none */
+	bool has_watch;    /* the folder was there, and is watched */
+	int cut_fd;        /* an eventfd, readable while the connection is cut */
+	bool is_broken;    /* an exchange went wrong */
 	uint64_t protocol; /* negotiated protocol features */
 	unsigned int regions_max;
 	struct dmap_region *shown; /* what the back end was told, with CONFIGURE_MEM_SLOTS */
 	unsigned int nb_shown;
+	/* What was said of the back end last, since it last ran the rings. */
+	struct {
+		const char *step;
+		int err;
+	} told;
+	/* Of sock: taken for the time of a system call, by who changes it and by cut(). */
+	rte_spinlock_t sock_lock;
+	int sock;
 };
 
 static inline struct vhost_user *
@@ -45,21 +53,26 @@ sluice_vu_has(const struct vhost_user *vu, unsigned int protocol_bit)
 	return (vu->protocol & SLUICE_BIT(protocol_bit)) != 0;
 }
 
-/* Logs that a step failed, and why; returns err. */
-int sluice_vu_fail(const struct vhost_user *vu, const char *step, int err);
+/* Logs that a step failed, and why, unless that was the last that was said; returns err. */
+int sluice_vu_fail(struct vhost_user *vu, const char *step, int err);
 
-/*
- * Send a request, and with REPLY_ACK wait for the back end's verdict. The locked one is for callers that hold
- * io_lock. Both log what went wrong.
- */
+/* Send a request, and with REPLY_ACK wait for the back end's verdict. Logs what went wrong. */
 int sluice_vu_request(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds,
 		unsigned int nb_fds);
-int sluice_vu_request_locked(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds,
-		unsigned int nb_fds);
-/* Send a request that has a reply of its own, with a payload of reply_len bytes; it lands in *msg. */
-int sluice_vu_query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t reply_len);
+/* Send a request that has a reply of its own, of between reply_min and reply_len bytes; it lands in *msg. */
+int sluice_vu_query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t reply_min,
+		uint32_t reply_len);
 int sluice_vu_get_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t *value);
 int sluice_vu_set_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t value);
+
+/*
+ * How a client notices that its back end may be there (vhost_user_find.c): the folder of its socket is watched.
+ * open and arm log nothing: without a watch the port tries once in a while.
+ */
+void sluice_vu_find_open(struct vhost_user *vu);
+void sluice_vu_find_arm(struct vhost_user *vu);
+/* Read what the watch says; true: the socket appeared, or may have. */
+bool sluice_vu_find_read(struct vhost_user *vu);
 
 /* The transport's publish operation (vhost_user_mem.c). */
 int sluice_vu_publish(

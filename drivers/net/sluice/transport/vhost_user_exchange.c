@@ -4,6 +4,9 @@
 
 /*
  * Requests of the vhost-user front end and their answers, one at a time.
+ *
+ * An exchange that does not end as it should breaks the connection for good: a late answer would be taken for
+ * that of a later request. What follows fails at once, and the port connects anew.
  * Sections in brackets are those of QEMU docs/interop/vhost-user.rst.
  */
 
@@ -13,19 +16,18 @@
 #include "sluice_log.h"
 #include "vhost_user.h"
 
-/* A back end that does not answer within this time is treated as gone. */
-#define VU_TIMEOUT_MS 5000
-
 static const char *
 reason(int err)
 {
 	switch (-err) {
 	case ETIMEDOUT:
 		return "no answer from the back end in time";
+	case ECANCELED:
+		return "given up, the port was stopped";
 	case ECONNRESET:
 		return "the back end closed the connection";
 	case EPROTO:
-		return "the answer is not what the protocol demands";
+		return "what the back end says is not what the protocol demands";
 	case EREMOTEIO:
 		return "the back end refused";
 	case ENOTSOCK:
@@ -36,71 +38,78 @@ reason(int err)
 }
 
 int
-sluice_vu_fail(const struct vhost_user *vu, const char *step, int err)
+sluice_vu_fail(struct vhost_user *vu, const char *step, int err)
 {
+	/* A back end that fails in the same way with each try is spoken of once. */
+	if (vu->base.is_retry && vu->told.step != NULL && vu->told.err == err &&
+			strcmp(vu->told.step, step) == 0)
+		return err;
+	vu->told.step = step;
+	vu->told.err = err;
 	SLUICE_LOG(ERR, "path=%s: %s failed: %s", vu->path, step, reason(err));
 	return err;
 }
 
-/* Without REPLY_ACK there is no verdict to wait for [Communication]. */
-int
-sluice_vu_request_locked(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds,
-		unsigned int nb_fds)
+/* After the first failure there is no second one to speak of. */
+static int
+break_connection(struct vhost_user *vu, uint32_t request, int err)
 {
-	int64_t deadline = sluice_vu_now() + VU_TIMEOUT_MS;
-	bool wants_ack = sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_REPLY_ACK);
+	vu->is_broken = true;
+	vu->base.ops->cut(&vu->base);
+	return sluice_vu_fail(vu, sluice_vu_request_name(request), err);
+}
+
+/* Send a request; then its answer, of between reply_min and reply_len bytes, lands in *msg, if there is one. */
+static int
+exchange(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds,
+		uint32_t reply_min, uint32_t reply_len)
+{
+	struct sluice_vu_stream stream = {
+		.sock = vu->sock, .cut_fd = vu->cut_fd, .deadline = vu->base.deadline
+	};
 	uint32_t request = msg->request;
 	int ret;
 
-	if (vu->sock < 0)
+	if (vu->sock < 0 || vu->is_broken)
 		return -ENOTCONN;
-	msg->flags = SLUICE_VU_VERSION | (wants_ack ? SLUICE_VU_NEED_REPLY : 0);
-	ret = sluice_vu_send(vu->sock, msg, fds, nb_fds, deadline);
-	if (ret == 0 && wants_ack) {
-		ret = sluice_vu_recv_reply(vu->sock, request, msg, sizeof(msg->u64), deadline);
-		if (ret == 0 && msg->u64 != 0)
-			ret = -EREMOTEIO;
-	}
-	if (ret != 0)
-		sluice_vu_fail(vu, sluice_vu_request_name(request), ret);
-	return ret;
+	/* An answer that nobody waits for any more is no answer to this. */
+	ret = sluice_vu_check_quiet(vu->sock);
+	if (ret == 0)
+		ret = sluice_vu_send(&stream, msg, fds, nb_fds);
+	if (ret == 0 && reply_len != 0)
+		ret = sluice_vu_recv_reply(&stream, request, msg, reply_min, reply_len);
+	return ret == 0 ? 0 : break_connection(vu, request, ret);
 }
 
+/* Without REPLY_ACK there is no verdict to wait for [Communication]. */
 int
 sluice_vu_request(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds,
 		unsigned int nb_fds)
 {
+	bool wants_ack = sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_REPLY_ACK);
+	uint32_t ack_len = wants_ack ? sizeof(msg->u64) : 0, request = msg->request;
 	int ret;
 
-	pthread_mutex_lock(&vu->io_lock);
-	ret = sluice_vu_request_locked(vu, msg, fds, nb_fds);
-	pthread_mutex_unlock(&vu->io_lock);
+	msg->flags = SLUICE_VU_VERSION | (wants_ack ? SLUICE_VU_NEED_REPLY : 0);
+	ret = exchange(vu, msg, fds, nb_fds, ack_len, ack_len);
+	if (ret == 0 && wants_ack && msg->u64 != 0)
+		ret = sluice_vu_fail(vu, sluice_vu_request_name(request), -EREMOTEIO);
 	return ret;
 }
 
 int
-sluice_vu_query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t reply_len)
+sluice_vu_query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t reply_min,
+		uint32_t reply_len)
 {
-	int64_t deadline = sluice_vu_now() + VU_TIMEOUT_MS;
-	uint32_t request = msg->request;
-	int ret;
-
-	pthread_mutex_lock(&vu->io_lock);
 	msg->flags = SLUICE_VU_VERSION;
-	ret = vu->sock < 0 ? -ENOTCONN : sluice_vu_send(vu->sock, msg, NULL, 0, deadline);
-	if (ret == 0)
-		ret = sluice_vu_recv_reply(vu->sock, request, msg, reply_len, deadline);
-	pthread_mutex_unlock(&vu->io_lock);
-	if (ret != 0)
-		sluice_vu_fail(vu, sluice_vu_request_name(request), ret);
-	return ret;
+	return exchange(vu, msg, NULL, 0, reply_min, reply_len);
 }
 
 int
 sluice_vu_get_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t *value)
 {
 	struct sluice_vu_msg msg = { .request = what };
-	int ret = sluice_vu_query(vu, &msg, sizeof(msg.u64));
+	int ret = sluice_vu_query(vu, &msg, sizeof(msg.u64), sizeof(msg.u64));
 
 	if (ret == 0)
 		*value = msg.u64;

@@ -36,7 +36,7 @@ send_table(struct vhost_user *vu, const struct dmap_region *regions, unsigned in
 		fds[i] = regions[i].fd;
 	}
 	msg.size = 8 + nb * sizeof(msg.table.regions[0]);
-	return sluice_vu_request_locked(vu, &msg, fds, nb);
+	return sluice_vu_request(vu, &msg, fds, nb);
 }
 
 static bool
@@ -58,7 +58,7 @@ send_slot(struct vhost_user *vu, enum sluice_vu_request what, const struct dmap_
 	struct sluice_vu_msg msg = { .request = what, .size = sizeof(msg.slot) };
 
 	msg.slot.region = wire_region(r);
-	return sluice_vu_request_locked(vu, &msg, &r->fd, what == SLUICE_VU_ADD_MEM_REG ? 1 : 0);
+	return sluice_vu_request(vu, &msg, &r->fd, what == SLUICE_VU_ADD_MEM_REG ? 1 : 0);
 }
 
 /*
@@ -100,9 +100,8 @@ sluice_vu_publish(struct sluice_transport *t, const struct dmap_region *regions,
 	struct vhost_user *vu = sluice_vu_of(t);
 	int ret = 0;
 
-	pthread_mutex_lock(&vu->io_lock);
 	if (vu->sock < 0)
-		goto unlock;
+		return 0;
 	if (nb > vu->regions_max) {
 		SLUICE_LOG(ERR,
 				"path=%s: rings and mempools lie in %u files (memory regions), the back end "
@@ -115,7 +114,5 @@ sluice_vu_publish(struct sluice_transport *t, const struct dmap_region *regions,
 	} else if (nb != 0) {
 		ret = send_table(vu, regions, nb);
 	}
-unlock:
-	pthread_mutex_unlock(&vu->io_lock);
 	return ret;
 }

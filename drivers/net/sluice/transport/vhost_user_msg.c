@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "sluice_clock.h"
 #include "vhost_user_msg.h"
 
 /* Descriptors that one recvmsg may bring; the kernel's limit is 253, what does not fit is closed by it. */
@@ -49,6 +49,7 @@ sluice_vu_request_name(uint32_t request)
 		{ SLUICE_VU_ADD_MEM_REG, "ADD_MEM_REG" },
 		{ SLUICE_VU_REM_MEM_REG, "REM_MEM_REG" },
 		{ SLUICE_VU_SET_STATUS, "SET_STATUS" },
+		{ SLUICE_VU_GET_STATUS, "GET_STATUS" },
 	};
 	unsigned int i;
 
@@ -58,38 +59,30 @@ sluice_vu_request_name(uint32_t request)
 	return "request";
 }
 
-int64_t
-sluice_vu_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 /* Wait for events until the deadline. A signal does not end the wait. */
 static int
-wait_for(int sock, short events, int64_t deadline)
+wait_for(const struct sluice_vu_stream *s, short events)
 {
-	struct pollfd pfd = { .fd = sock, .events = events };
+	struct pollfd pfds[] = { { .fd = s->sock, .events = events },
+		{ .fd = s->cut_fd, .events = POLLIN } };
 	int64_t left;
 	int ret;
 
 	for (;;) {
-		left = deadline - sluice_vu_now();
+		left = s->deadline - sluice_clock_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
-		ret = poll(&pfd, 1, left);
+		ret = poll(pfds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
 		if (ret > 0)
-			return 0;
+			return pfds[1].revents != 0 ? -ECANCELED : 0;
 		if (ret < 0 && errno != EINTR)
 			return -errno;
 	}
 }
 
 int
-sluice_vu_send(int sock, const struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds,
-		int64_t deadline)
+sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg *msg, const int *fds,
+		unsigned int nb_fds)
 {
 	char control[CMSG_SPACE(SLUICE_VU_TABLE_MAX * sizeof(int))] = { 0 };
 	size_t len = SLUICE_VU_HEADER_LEN + msg->size, sent = 0;
@@ -115,7 +108,7 @@ sluice_vu_send(int sock, const struct sluice_vu_msg *msg, const int *fds, unsign
 	while (sent < len) {
 		iov.iov_base = (char *)(uintptr_t)msg + sent;
 		iov.iov_len = len - sent;
-		n = sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = sendmsg(s->sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0) {
 			sent += n;
 			/* The descriptors went with the first byte. */
@@ -127,7 +120,7 @@ sluice_vu_send(int sock, const struct sluice_vu_msg *msg, const int *fds, unsign
 			continue;
 		if (errno != EAGAIN)
 			return errno == EPIPE ? -ECONNRESET : -errno;
-		ret = wait_for(sock, POLLOUT, deadline);
+		ret = wait_for(s, POLLOUT);
 		if (ret != 0)
 			return ret;
 	}
@@ -158,7 +151,7 @@ close_descriptors(struct msghdr *mh)
 
 /* Receive exactly len bytes. */
 static int
-recv_exactly(int sock, void *buf, size_t len, int64_t deadline)
+recv_exactly(const struct sluice_vu_stream *s, void *buf, size_t len)
 {
 	char control[CMSG_SPACE(UNWANTED_FDS * sizeof(int))];
 	size_t got = 0;
@@ -174,10 +167,10 @@ recv_exactly(int sock, void *buf, size_t len, int64_t deadline)
 			.msg_controllen = sizeof(control),
 		};
 
-		ret = wait_for(sock, POLLIN, deadline);
+		ret = wait_for(s, POLLIN);
 		if (ret != 0)
 			return ret;
-		n = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		n = recvmsg(s->sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
@@ -190,17 +183,34 @@ recv_exactly(int sock, void *buf, size_t len, int64_t deadline)
 }
 
 int
-sluice_vu_recv_reply(int sock, uint32_t request, struct sluice_vu_msg *msg, uint32_t payload_len,
-		int64_t deadline)
+sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request, struct sluice_vu_msg *msg,
+		uint32_t payload_min, uint32_t payload_len)
 {
-	int ret = recv_exactly(sock, msg, SLUICE_VU_HEADER_LEN, deadline);
+	int ret = recv_exactly(s, msg, SLUICE_VU_HEADER_LEN);
 
 	if (ret != 0)
 		return ret;
 	if (msg->request != request || (msg->flags & SLUICE_VU_VERSION_MASK) != SLUICE_VU_VERSION ||
-			!(msg->flags & SLUICE_VU_REPLY) || msg->size != payload_len)
+			!(msg->flags & SLUICE_VU_REPLY) || msg->size < payload_min ||
+			msg->size > payload_len)
 		return -EPROTO;
-	return recv_exactly(sock, (char *)msg + SLUICE_VU_HEADER_LEN, payload_len, deadline);
+	return recv_exactly(s, (char *)msg + SLUICE_VU_HEADER_LEN, msg->size);
+}
+
+int
+sluice_vu_check_quiet(int sock)
+{
+	ssize_t n;
+	char c;
+
+	do {
+		n = recv(sock, &c, sizeof(c), MSG_PEEK | MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return -EPROTO;
+	if (n == 0)
+		return -ECONNRESET;
+	return errno == EAGAIN ? 0 : -errno;
 }
 
 static int

@@ -35,6 +35,7 @@ enum sluice_vu_request {
 	SLUICE_VU_ADD_MEM_REG = 37,
 	SLUICE_VU_REM_MEM_REG = 38,
 	SLUICE_VU_SET_STATUS = 39,
+	SLUICE_VU_GET_STATUS = 40,
 };
 
 /* In the feature bits of GET_FEATURES and SET_FEATURES; not a virtio feature. */
@@ -106,22 +107,33 @@ static_assert(SLUICE_VU_HEADER_LEN == 12, "three 32-bit words");
 /* What a request is called in messages to the user. */
 const char *sluice_vu_request_name(uint32_t request);
 
-/* Monotonic time in milliseconds. */
-int64_t sluice_vu_now(void);
+/* A connection, and how long to wait for it. */
+struct sluice_vu_stream {
+	int sock;
+	int cut_fd;       /* readable: wait no longer; -1: there is none */
+	int64_t deadline; /* sluice_clock_ms() */
+};
 
 /*
- * Send a message and nb_fds descriptors, all of it before the deadline (milliseconds of sluice_vu_now).
- * -ETIMEDOUT, or what sendmsg says.
+ * Send a message and nb_fds descriptors, all of it before the deadline.
+ * -ETIMEDOUT; -ECANCELED: cut; or what sendmsg says.
  */
-int sluice_vu_send(int sock, const struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds,
-		int64_t deadline);
+int sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg *msg,
+		const int *fds, unsigned int nb_fds);
 
 /*
- * Receive the reply to request into *msg. Its payload must be of payload_len bytes.
- * -ETIMEDOUT; -ECONNRESET: closed; -EPROTO: not that reply (descriptors that come along are closed).
+ * Receive the reply to request into *msg. Its payload must be of payload_len bytes, or of between payload_min and
+ * payload_len.
+ * -ETIMEDOUT; -ECANCELED; -ECONNRESET: closed; -EPROTO: not that reply (descriptors that come along are
+ * closed).
  */
-int sluice_vu_recv_reply(int sock, uint32_t request, struct sluice_vu_msg *msg,
-		uint32_t payload_len, int64_t deadline);
+int sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request,
+		struct sluice_vu_msg *msg, uint32_t payload_min, uint32_t payload_len);
+
+/*
+ * Is nothing there to be read? 0. -ECONNRESET: the end of file is. -EPROTO: something is, and nobody asked.
+ */
+int sluice_vu_check_quiet(int sock);
 
 /* Sockets, all non-blocking and close-on-exec. A descriptor or a negative errno. */
 int sluice_vu_connect(const char *path);

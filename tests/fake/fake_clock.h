@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The clock of the control plane, as a test wants it: real, faster than real, or one that stands until it is told.
+ */
+
+#ifndef FAKE_CLOCK_H
+#define FAKE_CLOCK_H
+
+#include "sluice_clock.h"
+
+/* Real time, times factor; deadlines of seconds pass in milliseconds. */
+void fake_clock_run(unsigned int factor);
+/* Stands at this time. */
+void fake_clock_set(int64_t ms);
+void fake_clock_add(int64_t ms);
+
+#endif /* FAKE_CLOCK_H */
