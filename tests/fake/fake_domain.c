@@ -3,6 +3,7 @@
  */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ fake_domain_init(struct fake_domain *f, bool is_lying)
 	memset(f, 0, sizeof(*f));
 	f->is_lying = is_lying;
 	f->random = 0x123456789abcdefULL;
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->changed, NULL);
 }
 
 void
@@ -102,11 +105,53 @@ fake_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 	free(handle);
 }
 
+/* The device hears of it later, or is cut off. */
+static void
+fake_remote_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
+{
+	struct fake_domain *f = ctx;
+
+	RTE_SET_USED(r);
+	f->nb_coherent--;
+	free(handle);
+}
+
 static int
 fake_assign(void *ctx, struct dmap_region *r)
 {
 	r->da.v = give_address(ctx, r->va, r->len);
 	return 0;
+}
+
+/* The device does not answer before the test lets it. */
+static void
+wait_until_free(struct fake_domain *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->nb_waiting++;
+	pthread_cond_broadcast(&f->changed);
+	while (f->is_blocked)
+		pthread_cond_wait(&f->changed, &f->lock);
+	f->nb_waiting--;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void
+fake_domain_block(struct fake_domain *f, bool is_blocked)
+{
+	pthread_mutex_lock(&f->lock);
+	f->is_blocked = is_blocked;
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void
+fake_domain_await(struct fake_domain *f)
+{
+	pthread_mutex_lock(&f->lock);
+	while (f->nb_waiting == 0)
+		pthread_cond_wait(&f->changed, &f->lock);
+	pthread_mutex_unlock(&f->lock);
 }
 
 static int
@@ -115,6 +160,7 @@ fake_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 	struct fake_domain *f = ctx;
 	unsigned int i;
 
+	wait_until_free(f);
 	f->nb_publishes++;
 	if (f->refusal != 0)
 		return f->refusal;
@@ -174,6 +220,24 @@ const struct dmap_backend fake_domain_backend = {
 	.coherent_free = fake_coherent_free,
 	.assign = fake_assign,
 	.publish = fake_publish,
+};
+
+const struct dmap_backend fake_domain_remote_backend = {
+	.name = "fake, remote",
+	.coherent_alloc = fake_coherent_alloc,
+	.coherent_free = fake_remote_coherent_free,
+	.assign = fake_assign,
+	.publish = fake_publish,
+	.is_remote = true,
+};
+
+const struct dmap_backend fake_domain_remote_all_eal_backend = {
+	.name = "fake, remote, all of EAL",
+	.coherent_alloc = fake_coherent_alloc,
+	.coherent_free = fake_remote_coherent_free,
+	.publish = fake_publish,
+	.is_remote = true,
+	.shows_all_eal = true,
 };
 
 const struct dmap_backend fake_domain_all_eal_backend = {

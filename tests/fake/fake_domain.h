@@ -10,6 +10,7 @@
 #ifndef FAKE_DOMAIN_H
 #define FAKE_DOMAIN_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,14 +35,25 @@ struct fake_domain {
 	struct fake_given *given;
 	unsigned int nb_given, room_given;
 	uint64_t random;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t changed;
+	bool is_blocked;         /* the device does not answer */
+	unsigned int nb_waiting; /* threads that wait for it */
 };
 
 /* Context: struct fake_domain. */
 extern const struct dmap_backend fake_domain_backend;
 extern const struct dmap_backend fake_domain_all_eal_backend;
+/* As a vhost-user back end: its device is told by dmap_publish() and dmap_serve() only. */
+extern const struct dmap_backend fake_domain_remote_backend;
+extern const struct dmap_backend fake_domain_remote_all_eal_backend;
 
 void fake_domain_init(struct fake_domain *f, bool is_lying);
 void fake_domain_fini(struct fake_domain *f);
+/* Have the device stop answering, or go on. */
+void fake_domain_block(struct fake_domain *f, bool is_blocked);
+/* Until a thread waits for the device. */
+void fake_domain_await(struct fake_domain *f);
 /* What the device finds at [da, da + len) through the published table; NULL if it may not go there. */
 void *fake_domain_reach(struct fake_domain *f, uint64_t da, uint64_t len);
 

@@ -3,7 +3,12 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
+
+#include <rte_errno.h>
+#include <rte_memory.h>
 
 #include "dmap_impl.h"
 #include "fake_eal.h"
@@ -17,9 +22,18 @@ struct piece {
 };
 
 static TAILQ_HEAD(, piece) pieces = TAILQ_HEAD_INITIALIZER(pieces);
-static TAILQ_HEAD(, dmap_domain) domains = TAILQ_HEAD_INITIALIZER(domains);
-static unsigned int nb_domains;
+static rte_mempool_event_callback *mempool_callback;
+static rte_mem_event_callback_t memory_callback;
+static unsigned int nb_callbacks;
 static int refusal;
+static int file;
+
+RTE_INIT(fake_eal_open)
+{
+	file = open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+/* As EAL has it: held while events are sent and while pages are looked up. */
+static pthread_rwlock_t memory_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 void
 fake_eal_add(void *addr, size_t len)
@@ -75,22 +89,34 @@ find(const char *addr)
 }
 
 static int
-add_pages(char *addr, size_t len, struct dmap_region_list *out)
+add_pages_locked(char *addr, size_t len, struct dmap_region_list *out)
 {
 	uintptr_t va = (uintptr_t)addr / FAKE_PAGE * FAKE_PAGE, end = (uintptr_t)addr + len;
 	int ret = 0;
 
 	for (; va < end && ret == 0; va += FAKE_PAGE) {
-		/* A number that is a file of its own for each page; nobody opens it. */
+		/* One file, in which no page lies behind the one before it: as good as a file for each. */
 		struct dmap_region r = { .va = va,
 			.len = FAKE_PAGE,
 			.da.v = va,
-			.fd = 1000 + (int)(va / FAKE_PAGE % 100000000) };
+			.fd = file,
+			.fd_off = 2 * va };
 
 		if (find((char *)va) == NULL)
 			return -ENOTSUP;
 		ret = dmap_region_list_add(out, &r);
 	}
+	return ret;
+}
+
+static int
+add_pages(char *addr, size_t len, struct dmap_region_list *out)
+{
+	int ret;
+
+	pthread_rwlock_rdlock(&memory_lock);
+	ret = add_pages_locked(addr, len, out);
+	pthread_rwlock_unlock(&memory_lock);
 	return ret;
 }
 
@@ -122,75 +148,113 @@ dmap_eal_pool_pages(struct rte_mempool *mp, size_t granule, struct dmap_region_l
 	const struct fake_pool *p = fake_pool_of(mp);
 
 	RTE_SET_USED(granule);
+	if (fake_eal_before_walk != NULL)
+		fake_eal_before_walk(mp);
 	return p->ext != NULL ? add_pages(p->ext, p->ext_len, out) :
 				add_pages(p->mem, p->mem_len, out);
 }
 
+void (*fake_eal_before_walk)(struct rte_mempool *mp);
+
 int
-dmap_eal_all_pages(bool have_lock, struct dmap_region_list *out)
+dmap_eal_all_pages(struct dmap_region_list *out)
 {
 	const struct piece *p;
 	int ret = 0;
 
-	RTE_SET_USED(have_lock);
+	pthread_rwlock_rdlock(&memory_lock);
 	TAILQ_FOREACH(p, &pieces, next)
 		if (ret == 0)
-			ret = add_pages(p->addr, p->len, out);
+			ret = add_pages_locked(p->addr, p->len, out);
+	pthread_rwlock_unlock(&memory_lock);
 	return ret;
 }
 
 int
-dmap_event_attach(struct dmap_domain *d)
+dmap_eal_new_pages(const void *addr, size_t len, struct dmap_region_list *out)
 {
-	int ret = refusal;
+	return add_pages_locked((char *)(uintptr_t)addr, len, out);
+}
 
-	refusal = 0;
-	if (ret != 0)
-		return ret;
-	TAILQ_INSERT_TAIL(&domains, d, next);
-	nb_domains++;
+/* In place of the mempool library's and EAL's. */
+
+int
+rte_mempool_event_callback_register(rte_mempool_event_callback *func, void *arg)
+{
+	RTE_SET_USED(arg);
+	if (refusal != 0 || mempool_callback != NULL) {
+		rte_errno = refusal != 0 ? -refusal : EEXIST;
+		refusal = 0;
+		return -1;
+	}
+	mempool_callback = func;
+	nb_callbacks++;
 	return 0;
 }
 
-void
-dmap_event_detach(struct dmap_domain *d)
+int
+rte_mempool_event_callback_unregister(rte_mempool_event_callback *func, void *arg)
 {
-	struct dmap_domain *known;
+	RTE_SET_USED(arg);
+	if (mempool_callback != func)
+		return -1;
+	mempool_callback = NULL;
+	nb_callbacks--;
+	return 0;
+}
 
-	TAILQ_FOREACH(known, &domains, next)
-		if (known == d)
-			break;
-	if (known == NULL)
-		return;
-	TAILQ_REMOVE(&domains, d, next);
-	nb_domains--;
+int
+rte_mem_event_callback_register(const char *name, rte_mem_event_callback_t func, void *arg)
+{
+	RTE_SET_USED(name);
+	RTE_SET_USED(arg);
+	pthread_rwlock_wrlock(&memory_lock);
+	if (memory_callback != NULL)
+		fake_error("memory events are registered twice");
+	memory_callback = func;
+	nb_callbacks++;
+	pthread_rwlock_unlock(&memory_lock);
+	return 0;
+}
+
+int
+rte_mem_event_callback_unregister(const char *name, void *arg)
+{
+	RTE_SET_USED(name);
+	RTE_SET_USED(arg);
+	pthread_rwlock_wrlock(&memory_lock);
+	memory_callback = NULL;
+	nb_callbacks--;
+	pthread_rwlock_unlock(&memory_lock);
+	return 0;
 }
 
 void
 fake_event_pool_destroyed(struct rte_mempool *mp)
 {
-	struct dmap_domain *d;
+	if (mempool_callback != NULL)
+		mempool_callback(RTE_MEMPOOL_EVENT_DESTROY, mp, NULL);
+}
 
-	TAILQ_FOREACH(d, &domains, next)
-		dmap_del_pool(d, mp);
+static void
+send_memory_event(enum rte_mem_event event, void *addr, size_t len)
+{
+	pthread_rwlock_wrlock(&memory_lock);
+	if (memory_callback != NULL)
+		memory_callback(event, addr, len, NULL);
+	pthread_rwlock_unlock(&memory_lock);
 }
 
 void
 fake_event_memory_freed(void *addr, size_t len)
 {
-	struct dmap_domain *d;
-
-	TAILQ_FOREACH(d, &domains, next)
-		dmap_domain_memory_freed(d, addr, len);
+	send_memory_event(RTE_MEM_EVENT_FREE, addr, len);
 }
 
 void
-fake_event_memory_added(void)
+fake_event_memory_added(void *addr, size_t len)
 {
-	struct dmap_domain *d;
-
-	TAILQ_FOREACH(d, &domains, next)
-		dmap_domain_memory_added(d);
+	send_memory_event(RTE_MEM_EVENT_ALLOC, addr, len);
 }
 
 void
@@ -200,7 +264,7 @@ fake_event_refuse(int error)
 }
 
 unsigned int
-fake_event_nb_domains(void)
+fake_event_nb_callbacks(void)
 {
-	return nb_domains;
+	return nb_callbacks;
 }

@@ -3,8 +3,8 @@
  */
 
 /*
- * Stands in for dmap_eal.c and dmap_event.c: memory that has "files" behind it, in fake pages, and the events
- * that EAL and the mempool library would send.
+ * Stands in for dmap_eal.c: memory that has "files" behind it, in fake pages. And for EAL and the mempool library where
+ * they send events to dmap_event.c.
  */
 
 #ifndef FAKE_EAL_H
@@ -22,12 +22,16 @@ void fake_eal_remove(void *addr);
 char *fake_eal_alloc(unsigned int nb_pages);
 void fake_eal_free(char *mem);
 
-/* What the real event callbacks do, for all domains. */
+/* Called before the pages of a pool are looked up. */
+extern void (*fake_eal_before_walk)(struct rte_mempool *mp);
+
+/* What EAL and the mempool library say; for EAL's memory with its memory lock held. */
 void fake_event_pool_destroyed(struct rte_mempool *mp);
 void fake_event_memory_freed(void *addr, size_t len);
-void fake_event_memory_added(void);
-/* Have dmap_event_attach() fail once. */
+void fake_event_memory_added(void *addr, size_t len);
+/* Have the next registration fail. */
 void fake_event_refuse(int error);
-unsigned int fake_event_nb_domains(void);
+/* Two, or none. */
+unsigned int fake_event_nb_callbacks(void);
 
 #endif /* FAKE_EAL_H */

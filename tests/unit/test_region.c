@@ -125,7 +125,7 @@ test_union(void **state)
 					has[page + n] = true;
 			}
 		}
-		assert_int_equal(dmap_region_union(&head, &out), 0);
+		assert_int_equal(dmap_region_union(&head, NULL, &out), 0);
 		for (i = 0; i < out.nb; i++) {
 			/* Merged wherever it can be: gaps in between. */
 			assert_true(i == 0 || out.r[i].va > out.r[i - 1].va + out.r[i - 1].len);
@@ -360,7 +360,7 @@ test_all_of_eal(void **state)
 	assert_true(can_reach(&g, p->mem, p->mem_len));
 	more = fake_eal_alloc(3);
 	assert_false(can_reach(&g, more, 1));
-	fake_event_memory_added();
+	fake_event_memory_added(more, 3 * FAKE_PAGE);
 	assert_true(can_reach(&g, more, 3 * FAKE_PAGE));
 	fake_eal_remove(more);
 	fake_event_memory_freed(more, 3 * FAKE_PAGE);
@@ -376,7 +376,7 @@ static void
 test_create_fails_cleanly(void **state)
 {
 	char *mem = fake_eal_alloc(1);
-	unsigned int nb_before = fake_event_nb_domains();
+	unsigned int nb_before = fake_event_nb_callbacks();
 	struct dmap_domain *d = NULL;
 	struct fake_domain f;
 
@@ -389,7 +389,7 @@ test_create_fails_cleanly(void **state)
 	f.refusal = -EIO;
 	assert_int_equal(dmap_domain_create("unit", &fake_domain_all_eal_backend, &f, &d), -EIO);
 	assert_null(d);
-	assert_int_equal(fake_event_nb_domains(), nb_before);
+	assert_int_equal(fake_event_nb_callbacks(), nb_before);
 	dmap_domain_destroy(NULL);
 	fake_domain_fini(&f);
 	fake_eal_free(mem);

@@ -271,6 +271,7 @@ test_pool_out_of_reach(void **state)
 	assert_true(e->rxq.nb_alloc_failed != 0);
 	fake_pool_assert_full(e->pool);
 	e->dom.refusal = 0;
+	assert_int_equal(dmap_serve(e->domain), 0);
 	env_expect_burst(e, 0, 0, 0);
 	assert_int_equal(fake_dev_poll(&e->dev), e->conf.size);
 	assert_true(env_deliver(e, 60));

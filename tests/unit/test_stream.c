@@ -51,8 +51,12 @@ lend(struct rig *g, const struct rte_mbuf *m, const char *va, uint32_t len)
 	struct dmap_addr da = { .v = 0x5a5a };
 
 	dmap_stream_refresh(&g->s);
-	if (!dmap_lend(&g->s, m, va, len, &da))
-		return false;
+	/* Memory that is not shown is seen to by the control thread; then the application comes again. */
+	while (!dmap_lend(&g->s, m, va, len, &da)) {
+		if (!dmap_may_come(&g->s))
+			return false;
+		assert_int_equal(dmap_serve(g->d), 0);
+	}
 	fake_assert(fake_domain_reach(&g->dom, da.v, len) == va,
 			"the device finds something else there");
 	return true;
@@ -72,10 +76,11 @@ test_miss_shows_the_pool(void **state)
 		m = fake_mbuf(g.pool, 128, 60);
 		assert_true(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
 		assert_int_equal(g.dom.nb_publishes, 1);
-		assert_int_equal(g.s.nb_misses, 1);
+		/* Before it was shown, and after. */
+		assert_int_equal(g.s.nb_misses, 2);
 		assert_true(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
 		assert_true(lend(&g, m, m->buf_addr, m->buf_len));
-		assert_int_equal(g.s.nb_misses, 1);
+		assert_int_equal(g.s.nb_misses, 2);
 		assert_int_equal(g.dom.nb_publishes, 1);
 		rte_pktmbuf_free(m);
 		rig_close(&g);
@@ -163,7 +168,13 @@ test_removal_is_noticed(void **state)
 	g.dom.refusal = -ENOSPC;
 	assert_false(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
 	g.dom.refusal = 0;
-	dmap_stream_init(&g.s, g.d);
+	/* Nothing has changed that would let a try seem worth it. */
+	assert_false(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
+	assert_int_equal(dmap_serve(g.d), 0);
+	assert_false(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
+	fake_event_memory_added(mem, FAKE_PAGE);
+	assert_false(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
+	assert_int_equal(dmap_serve(g.d), 0);
 	assert_true(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
 	free(mem);
 	rte_pktmbuf_free(m);
@@ -185,7 +196,7 @@ test_addition_forgets_nothing(void **state)
 	assert_true(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
 	assert_int_equal(dmap_add_pool(g.d, second->mp), 0);
 	assert_true(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
-	assert_int_equal(g.s.nb_misses, 1);
+	assert_int_equal(g.s.nb_misses, 2);
 	rte_pktmbuf_free(m);
 	rig_close(&g);
 	fake_pool_destroy(second);

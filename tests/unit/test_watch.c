@@ -149,7 +149,7 @@ send_one(struct rig *g)
 {
 	struct rte_mbuf *m = fake_mbuf(g->e->pool, RTE_PKTMBUF_HEADROOM, 60);
 
-	assert_int_equal(g->e->tx->burst(&g->e->txq, &m, 1), 1);
+	assert_int_equal(env_tx(g->e, &m, 1), 1);
 }
 
 static void

@@ -18,8 +18,9 @@
  *   mempool          the application's; the domain only shows its pages, from dmap_add_pool() until
  *                    the pool is freed, dmap_del_pool() or dmap_domain_destroy().
  *
- * Threads: all functions of this header may be called from any thread. They may block (the back end may
- * have to tell the device), so a polling core gets here on a miss of its stream only (dmap_stream.h).
+ * Threads: all functions of this header may be called from any thread, but not from a polling core, which has
+ * dmap_stream.h. Only dmap_publish() and dmap_serve() wait for a device: the thread that starts it calls the one,
+ * the control thread of its port the other.
  * Errors: 0 or a negative errno; out parameters stay untouched on error.
  */
 
@@ -67,7 +68,7 @@ struct dmap_coherent {
 };
 
 /*
- * A back end makes regions reachable. All calls come with the domain's publish lock held.
+ * A back end makes regions reachable. One call at a time.
  */
 struct dmap_backend {
 	const char *name;
@@ -87,6 +88,12 @@ struct dmap_backend {
 	int (*publish)(void *ctx, const struct dmap_region *regions, unsigned int nb);
 	/* How many pieces the device's address space is made of; NULL: as many as regions. */
 	unsigned int (*nb_maps)(const void *ctx);
+	/*
+	 * Telling the device means to wait until it answers, so that this is left to the control thread. publish gets
+	 * descriptors that stay open during the call, whatever becomes of the memory meanwhile; and what it shows
+	 * after dmap_revoke() is of no meaning. False: publish is a system call, and changes come at once.
+	 */
+	bool is_remote;
 	/* True if pools need not be added one by one because all EAL memory is shown. */
 	bool shows_all_eal;
 	/*
@@ -112,7 +119,16 @@ int dmap_domain_create(const char *name, const struct dmap_backend *backend, voi
  */
 int dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max);
 
-/** Free the domain; what is still in it is revoked (an empty table is published) and freed. NULL is fine. */
+/**
+ * Have fn called when something waits for dmap_serve(): by any thread, polling cores included, so it must not wait.
+ * To be said before the first dmap_publish(), and to be valid until the domain ends.
+ */
+void dmap_set_waker(struct dmap_domain *d, void (*fn)(void *ctx), void *ctx);
+
+/**
+ * Free the domain; what is still in it is revoked and freed. The device of a remote back end must not listen any more.
+ * NULL is fine.
+ */
 void dmap_domain_destroy(struct dmap_domain *d);
 
 /**
@@ -127,8 +143,8 @@ void dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c);
 /**
  * Show the pages that hold the packet buffers of a mempool. Adding a pool again is fine and cheap.
  * For pools with pinned external buffers the buffers are shown and the mbuf headers are not.
- * -ENOTSUP: memory without a file behind it, -ENOSPC: the back end takes no more regions,
- * otherwise what the back end says.
+ * -ENOTSUP: memory without a file behind it, otherwise what a local back end says. The device of a remote back end is
+ * told by the next dmap_publish(), or by dmap_serve(), and only then the pool is within its reach.
  */
 int dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp);
 
@@ -175,16 +191,27 @@ bool dmap_numa_is_told(int node);
  */
 unsigned int dmap_check_nodes(struct dmap_domain *d, const char *who, int node);
 
-/** Tell the device about the current table again, after a reconnect or dmap_revoke(). */
+/**
+ * A device listens from here on: show it all that is in the domain. Waits until it has accepted. Pools that came
+ * with packets are left out if it accepts the rest only: -ENOSPC and -EREMOTEIO are refusals, with which remote
+ * back ends can live, others end the exchange.
+ */
 int dmap_publish(struct dmap_domain *d);
 
 /**
- * The device reaches nothing from here on, whatever is added, until dmap_publish(). Where the back end
- * cannot take anything back, only cutting the connection helps, and this does nothing.
+ * Control thread: show memory that polling cores met, and tell the device what changed since dmap_publish(). Does
+ * nothing before it and after dmap_revoke(). A refusal concerns the memory only, whose packets are dropped; -errno: the
+ * exchange with the device failed, or it does not let go of memory, so it must be cut off.
+ */
+int dmap_serve(struct dmap_domain *d);
+
+/**
+ * No device listens any more, and what is added or removed is noted only, until dmap_publish(). A local back end takes
+ * back all that the device could reach; with a remote one only cutting the connection helps. Never waits.
  */
 void dmap_revoke(struct dmap_domain *d);
 
-/** Copy up to max regions of the current table; returns how many there are. */
+/** Copy up to max regions that may be used; returns how many there are. */
 unsigned int dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsigned int max);
 
 /** Bytes that the device can reach through the current table. */

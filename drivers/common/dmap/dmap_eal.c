@@ -150,6 +150,7 @@ dmap_eal_pool_pages(struct rte_mempool *mp, size_t granule, struct dmap_region_l
 }
 
 struct eal_walk {
+	uintptr_t lo, hi;
 	struct dmap_region_list *out;
 };
 
@@ -161,7 +162,7 @@ add_memseg(const struct rte_memseg_list *msl, const struct rte_memseg *ms, void 
 	size_t off = 0;
 	int fd;
 
-	if (msl->external)
+	if (msl->external || ms->addr_64 < w->lo || ms->addr_64 >= w->hi)
 		return 0;
 	fd = rte_memseg_get_fd_thread_unsafe(ms);
 	if (fd < 0 || rte_memseg_get_fd_offset_thread_unsafe(ms, &off) < 0)
@@ -173,10 +174,17 @@ add_memseg(const struct rte_memseg_list *msl, const struct rte_memseg *ms, void 
 }
 
 int
-dmap_eal_all_pages(bool have_lock, struct dmap_region_list *out)
+dmap_eal_all_pages(struct dmap_region_list *out)
 {
-	struct eal_walk w = { .out = out };
+	struct eal_walk w = { .hi = UINTPTR_MAX, .out = out };
 
-	return have_lock ? rte_memseg_walk_thread_unsafe(add_memseg, &w) :
-			   rte_memseg_walk(add_memseg, &w);
+	return rte_memseg_walk(add_memseg, &w);
+}
+
+int
+dmap_eal_new_pages(const void *addr, size_t len, struct dmap_region_list *out)
+{
+	struct eal_walk w = { .lo = (uintptr_t)addr, .hi = (uintptr_t)addr + len, .out = out };
+
+	return rte_memseg_walk_thread_unsafe(add_memseg, &w);
 }

@@ -18,7 +18,27 @@
 #define MEM_CALLBACK_NAME "sluice_dmap"
 
 static TAILQ_HEAD(, dmap_domain) domains = TAILQ_HEAD_INITIALIZER(domains);
-static pthread_mutex_t domains_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Read by events, so that one that waits until the kernel has unmapped something holds up no other. */
+static pthread_rwlock_t domains_lock = PTHREAD_RWLOCK_INITIALIZER;
+/*
+ * The first domain registers and the last one removes: one at a time, or the last end would remove what a new
+ * beginning has just registered. EAL takes its lock in there, under which the callbacks take domains_lock, so this is
+ * another one, which no callback takes.
+ */
+static pthread_mutex_t registration_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void
+dmap_event_hold_pools(void)
+{
+	pthread_mutex_lock(&pools_lock);
+}
+
+void
+dmap_event_release_pools(void)
+{
+	pthread_mutex_unlock(&pools_lock);
+}
 
 static void
 on_mempool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
@@ -28,10 +48,17 @@ on_mempool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg
 	RTE_SET_USED(arg);
 	if (event != RTE_MEMPOOL_EVENT_DESTROY)
 		return;
-	pthread_mutex_lock(&domains_lock);
+	pthread_rwlock_rdlock(&domains_lock);
+	TAILQ_FOREACH(d, &domains, next)
+		dmap_request_forget(d, mp);
+	pthread_rwlock_unlock(&domains_lock);
+	/* Whoever looks at its pages now has read the request before; wait. The caller holds no lock of EAL. */
+	dmap_event_hold_pools();
+	dmap_event_release_pools();
+	pthread_rwlock_rdlock(&domains_lock);
 	TAILQ_FOREACH(d, &domains, next)
 		dmap_del_pool(d, mp);
-	pthread_mutex_unlock(&domains_lock);
+	pthread_rwlock_unlock(&domains_lock);
 }
 
 static void
@@ -40,13 +67,13 @@ on_memory_event(enum rte_mem_event event, const void *addr, size_t len, void *ar
 	struct dmap_domain *d;
 
 	RTE_SET_USED(arg);
-	pthread_mutex_lock(&domains_lock);
+	pthread_rwlock_rdlock(&domains_lock);
 	TAILQ_FOREACH(d, &domains, next)
 		if (event == RTE_MEM_EVENT_FREE)
 			dmap_domain_memory_freed(d, addr, len);
 		else
-			dmap_domain_memory_added(d);
-	pthread_mutex_unlock(&domains_lock);
+			dmap_domain_memory_added(d, addr, len);
+	pthread_rwlock_unlock(&domains_lock);
 }
 
 /* EAL's legacy memory mode never frees or adds pages, and has no such events. */
@@ -72,37 +99,22 @@ stop_events(void)
 	rte_mem_event_callback_unregister(MEM_CALLBACK_NAME, NULL);
 }
 
-int
-dmap_event_attach(struct dmap_domain *d)
+static void
+list_domain(struct dmap_domain *d)
 {
-	bool is_first;
-	int ret = 0;
-
-	/*
-	 * The registration takes EAL's memory lock, under which the callbacks above take domains_lock: so it
-	 * must not be taken around the registration.
-	 */
-	pthread_mutex_lock(&domains_lock);
-	is_first = TAILQ_EMPTY(&domains);
+	pthread_rwlock_wrlock(&domains_lock);
 	TAILQ_INSERT_TAIL(&domains, d, next);
-	pthread_mutex_unlock(&domains_lock);
-	if (is_first)
-		ret = start_events();
-	if (ret != 0) {
-		pthread_mutex_lock(&domains_lock);
-		TAILQ_REMOVE(&domains, d, next);
-		pthread_mutex_unlock(&domains_lock);
-	}
-	return ret;
+	pthread_rwlock_unlock(&domains_lock);
 }
 
-void
-dmap_event_detach(struct dmap_domain *d)
+/* After this no event touches it. True if it was the last one. */
+static bool
+unlist_domain(struct dmap_domain *d)
 {
 	struct dmap_domain *known;
 	bool was_last = false;
 
-	pthread_mutex_lock(&domains_lock);
+	pthread_rwlock_wrlock(&domains_lock);
 	TAILQ_FOREACH(known, &domains, next)
 		if (known == d)
 			break;
@@ -110,7 +122,30 @@ dmap_event_detach(struct dmap_domain *d)
 		TAILQ_REMOVE(&domains, d, next);
 		was_last = TAILQ_EMPTY(&domains);
 	}
-	pthread_mutex_unlock(&domains_lock);
-	if (was_last)
+	pthread_rwlock_unlock(&domains_lock);
+	return was_last;
+}
+
+int
+dmap_event_attach(struct dmap_domain *d)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&registration_lock);
+	/* Only changed with registration_lock held. */
+	if (TAILQ_EMPTY(&domains))
+		ret = start_events();
+	if (ret == 0)
+		list_domain(d);
+	pthread_mutex_unlock(&registration_lock);
+	return ret;
+}
+
+void
+dmap_event_detach(struct dmap_domain *d)
+{
+	pthread_mutex_lock(&registration_lock);
+	if (unlist_domain(d))
 		stop_events();
+	pthread_mutex_unlock(&registration_lock);
 }

@@ -94,7 +94,7 @@ dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c,
 	if (d->backend->granule == 0)
 		return 0;
 	ret = split_by_access(&whole, spans, nb, d->backend->granule, &pages);
-	pthread_mutex_lock(&d->publish_lock);
+	pthread_mutex_lock(&d->change_lock);
 	o = dmap_domain_find(d, DMAP_OWNER_COHERENT, c->handle);
 	if (ret == 0 && o == NULL)
 		ret = -ENOENT;
@@ -111,7 +111,7 @@ dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c,
 		pages = (struct dmap_region_list){ 0 };
 		ret = dmap_domain_rebuild(d, false);
 	}
-	pthread_mutex_unlock(&d->publish_lock);
+	pthread_mutex_unlock(&d->change_lock);
 	dmap_region_list_free(&old);
 	dmap_region_list_free(&pages);
 	return ret;

@@ -24,12 +24,12 @@ dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max)
 		return -ENOTSUP;
 	if (da_max.v <= FIRST_DA || (da_max.v & (da_max.v + 1)) != 0)
 		return -EINVAL;
-	pthread_mutex_lock(&d->publish_lock);
+	pthread_mutex_lock(&d->change_lock);
 	if (!TAILQ_EMPTY(&d->owners))
 		ret = -EBUSY;
 	else
 		d->da_max = da_max.v;
-	pthread_mutex_unlock(&d->publish_lock);
+	pthread_mutex_unlock(&d->change_lock);
 	return ret;
 }
 

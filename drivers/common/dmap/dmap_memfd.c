@@ -22,15 +22,39 @@
 
 #define HUGE_PAGE_SIZE (2UL << 20)
 
+/* Linux 5.14 and later; headers may be older. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 struct memfd_piece {
 	int fd;
 };
 
-/* A sealed file of len bytes, mapped. Huge pages only if the kernel has them free right now. */
+/*
+ * All pages now. mmap() of huge pages reserves what the pool has, but not what a cgroup allows, and of small ones
+ * nothing at all: the first touch of a page that there is not would be a SIGBUS.
+ */
+static int
+populate(void *va, size_t len, int fd)
+{
+	if (madvise(va, len, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	/* Kernels before 5.14 do not know it, but they give files their pages. */
+	if (errno == EINVAL && fallocate(fd, 0, 0, len) == 0)
+		return 0;
+	/* That a page cannot be had is said as a fault. */
+	if (errno == EFAULT)
+		errno = ENOMEM;
+	return -1;
+}
+
+/* A sealed file of len bytes, mapped, with all its pages, on a NUMA node where possible. */
 static void *
-map_sealed(const char *what, size_t len, unsigned int memfd_flags, int *fd)
+map_sealed(const char *what, size_t len, unsigned int memfd_flags, int socket, int *fd)
 {
 	void *va;
+	int err;
 
 	*fd = memfd_create(what, MFD_CLOEXEC | MFD_ALLOW_SEALING | memfd_flags);
 	if (*fd < 0)
@@ -39,11 +63,20 @@ map_sealed(const char *what, size_t len, unsigned int memfd_flags, int *fd)
 			fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		goto close_fd;
 	va = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-	if (va != MAP_FAILED)
+	if (va == MAP_FAILED)
+		goto close_fd;
+	/* Before they are touched. */
+	dmap_numa_place(va, len, socket);
+	if (populate(va, len, *fd) == 0)
 		return va;
+	err = errno;
+	munmap(va, len);
+	errno = err;
 close_fd:
+	err = errno;
 	close(*fd);
 	*fd = -1;
+	errno = err;
 	return MAP_FAILED;
 }
 
@@ -63,12 +96,12 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 	/* A huge page for small rings would be a waste; above half of one it saves TLB entries. */
 	va = MAP_FAILED;
 	if (len > HUGE_PAGE_SIZE / 2) {
-		va = map_sealed(what, huge_len, MFD_HUGETLB | MFD_HUGE_2MB, &piece->fd);
+		va = map_sealed(what, huge_len, MFD_HUGETLB | MFD_HUGE_2MB, socket, &piece->fd);
 		if (va != MAP_FAILED)
 			len = huge_len;
 	}
 	if (va == MAP_FAILED)
-		va = map_sealed(what, len, 0, &piece->fd);
+		va = map_sealed(what, len, 0, socket, &piece->fd);
 	if (va == MAP_FAILED) {
 		ret = -errno;
 		DMAP_LOG(ERR, "no memory file of %zu bytes for %s: %s\n", len, what,
@@ -76,8 +109,6 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 		free(piece);
 		return ret;
 	}
-	/* Before they are touched. */
-	dmap_numa_place(va, len, socket);
 	/* A child after fork() must not share rings with its parent by accident. */
 	madvise(va, len, MADV_DONTFORK);
 	*r = (struct dmap_region){
@@ -103,4 +134,5 @@ const struct dmap_backend dmap_memfd_backend = {
 	.coherent_alloc = memfd_coherent_alloc,
 	.coherent_free = memfd_coherent_free,
 	.publish = dmap_publisher_publish,
+	.is_remote = true,
 };

@@ -50,5 +50,6 @@ const struct dmap_backend dmap_none_backend = {
 	.coherent_alloc = none_coherent_alloc,
 	.coherent_free = none_coherent_free,
 	.publish = dmap_publisher_publish,
+	.is_remote = true,
 	.shows_all_eal = true,
 };

@@ -90,7 +90,7 @@ dmap_check_nodes(struct dmap_domain *d, const char *who, int node)
 	if (!dmap_numa_is_told(node))
 		return 0;
 	/* While it is held no pool that is listed goes away: it would have to leave the list first. */
-	pthread_mutex_lock(&d->publish_lock);
+	pthread_mutex_lock(&d->change_lock);
 	TAILQ_FOREACH(o, &d->owners, next) {
 		if (o->was_looked_at ||
 				(o->kind != DMAP_OWNER_POOL && o->kind != DMAP_OWNER_COHERENT))
@@ -104,6 +104,6 @@ dmap_check_nodes(struct dmap_domain *d, const char *who, int node)
 		warn(o, who, found, node);
 		nb++;
 	}
-	pthread_mutex_unlock(&d->publish_lock);
+	pthread_mutex_unlock(&d->change_lock);
 	return nb;
 }

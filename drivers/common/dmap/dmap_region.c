@@ -79,7 +79,8 @@ dmap_region_list_add(struct dmap_region_list *l, const struct dmap_region *r)
 }
 
 int
-dmap_region_collect(const struct dmap_owner_head *owners, struct dmap_region_list *out)
+dmap_region_collect(const struct dmap_owner_head *owners, dmap_owner_filter filter,
+		struct dmap_region_list *out)
 {
 	const struct dmap_owner *o;
 	unsigned int i;
@@ -87,7 +88,7 @@ dmap_region_collect(const struct dmap_owner_head *owners, struct dmap_region_lis
 
 	memset(out, 0, sizeof(*out));
 	TAILQ_FOREACH(o, owners, next)
-		for (i = 0; i < o->pages.nb && ret == 0; i++)
+		for (i = 0; i < o->pages.nb && ret == 0 && (filter == NULL || filter(o)); i++)
 			ret = append(out, &o->pages.r[i]);
 	if (ret != 0)
 		dmap_region_list_free(out);
@@ -97,11 +98,12 @@ dmap_region_collect(const struct dmap_owner_head *owners, struct dmap_region_lis
 }
 
 int
-dmap_region_union(const struct dmap_owner_head *owners, struct dmap_region_list *out)
+dmap_region_union(const struct dmap_owner_head *owners, dmap_owner_filter filter,
+		struct dmap_region_list *out)
 {
 	struct dmap_region_list all;
 	unsigned int i;
-	int ret = dmap_region_collect(owners, &all);
+	int ret = dmap_region_collect(owners, filter, &all);
 
 	memset(out, 0, sizeof(*out));
 	if (ret != 0)
@@ -112,6 +114,40 @@ dmap_region_union(const struct dmap_owner_head *owners, struct dmap_region_list 
 	if (ret != 0)
 		dmap_region_list_free(out);
 	return ret;
+}
+
+bool
+dmap_region_list_cut(struct dmap_region_list *l, uintptr_t lo, uintptr_t hi)
+{
+	struct dmap_region_list kept = { 0 };
+	bool has_cut = false;
+	unsigned int i;
+
+	for (i = 0; i < l->nb; i++) {
+		struct dmap_region r = l->r[i], part;
+
+		if (r.va + r.len <= lo || r.va >= hi) {
+			dmap_region_list_add(&kept, &r);
+			continue;
+		}
+		has_cut = true;
+		if (r.va < lo) {
+			part = r;
+			part.len = lo - r.va;
+			dmap_region_list_add(&kept, &part);
+		}
+		if (r.va + r.len > hi) {
+			part = r;
+			part.len = r.va + r.len - hi;
+			part.fd_off += hi - r.va;
+			part.da.v += hi - r.va;
+			part.va = hi;
+			dmap_region_list_add(&kept, &part);
+		}
+	}
+	dmap_region_list_free(l);
+	*l = kept;
+	return has_cut;
 }
 
 int

@@ -9,11 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include <rte_cycles.h>
 #include <rte_lcore.h>
 
 #include "dmap_impl.h"
 #include "dmap_stream.h"
+
+#define NEIGHBOURHOOD ((uintptr_t)2 << 20)
 
 void
 dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d)
@@ -54,60 +55,34 @@ remember(struct dmap_stream *s, const struct dmap_window *w, unsigned int from)
 	s->last = hit;
 }
 
-/* What a refusal is remembered by. */
+/*
+ * The memory that holds the data of m. A clone's data lie in another mbuf's pool; external buffers that the application
+ * attached lie anywhere, and must be EAL memory with a file behind it. Those are remembered by their neighbourhood:
+ * where one cannot be shown, thousands of others lie.
+ */
 static const void *
-memory_of(const struct rte_mbuf *m)
+memory_of(const struct rte_mbuf *m, struct dmap_buffer *buf)
 {
-	if (RTE_MBUF_HAS_EXTBUF(m) && !RTE_MBUF_HAS_PINNED_EXTBUF(m))
-		return m->buf_addr;
-	if (RTE_MBUF_CLONED(m))
-		return rte_mbuf_from_indirect((struct rte_mbuf *)(uintptr_t)m)->pool;
-	return m->pool;
-}
-
-/*
- * Show the memory that holds the data of m. A clone's data lie in another mbuf's pool; external buffers that
- * the application attached lie anywhere, and must be EAL memory with a file behind it.
- */
-static int
-show_memory_of(struct dmap_domain *d, const struct rte_mbuf *m)
-{
-	if (RTE_MBUF_HAS_PINNED_EXTBUF(m) || RTE_MBUF_DIRECT(m))
-		return dmap_add_pool(d, m->pool);
-	if (RTE_MBUF_HAS_EXTBUF(m))
-		return dmap_add_range(d, m->buf_addr, m->buf_len);
-	return dmap_add_pool(d, rte_mbuf_from_indirect((struct rte_mbuf *)(uintptr_t)m)->pool);
-}
-
-/*
- * Try to show the memory of m, unless that failed a moment ago: a try costs a walk over pages, a request to
- * the device and a log line, and a stream of packets from such memory would pay it for each.
- */
-static int
-try_to_show(struct dmap_stream *s, const struct rte_mbuf *m)
-{
-	const void *memory = memory_of(m);
-	uint64_t now = rte_get_timer_cycles();
-	int ret;
-
-	if (memory == s->refused && now < s->refused_until)
-		return -EAGAIN;
-	ret = show_memory_of(s->domain, m);
-	if (ret == 0)
-		return 0;
-	s->refused = memory;
-	s->refused_until = now + rte_get_timer_hz();
-	DMAP_LOG(WARNING, "packets from memory at %p are dropped: the device cannot reach it: %s\n",
-			m->buf_addr, strerror(-ret));
-	return ret;
+	if (RTE_MBUF_HAS_EXTBUF(m) && !RTE_MBUF_HAS_PINNED_EXTBUF(m)) {
+		buf->addr = m->buf_addr;
+		buf->len = m->buf_len;
+		return (const void *)RTE_ALIGN_FLOOR((uintptr_t)m->buf_addr, NEIGHBOURHOOD);
+	}
+	buf->pool = RTE_MBUF_CLONED(m) ?
+			rte_mbuf_from_indirect((struct rte_mbuf *)(uintptr_t)m)->pool :
+			m->pool;
+	return buf->pool;
 }
 
 bool
 dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
 		struct dmap_addr *out)
 {
+	struct dmap_buffer buf = { .va = va, .va_len = len };
+	const void *memory;
 	struct dmap_window w;
 	unsigned int i;
+	int ret;
 
 	for (i = 0; i < DMAP_STREAM_NEAR; i++) {
 		if (!dmap_window_holds(&s->near[i], va, len))
@@ -117,9 +92,15 @@ dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, 
 		goto hit;
 	}
 	s->nb_misses++;
-	if (dmap_lookup(s->domain, va, len, &w) != 0 &&
-			(try_to_show(s, m) != 0 || dmap_lookup(s->domain, va, len, &w) != 0))
+	ret = dmap_try_lookup(s->domain, va, len, &w);
+	if (ret == -ENOENT) {
+		memory = memory_of(m, &buf);
+		ret = dmap_request_post(s->domain, memory, &buf);
+	}
+	if (ret != 0) {
+		s->may_come = ret == -EAGAIN;
 		return false;
+	}
 	remember(s, &w, DMAP_STREAM_NEAR - 1);
 hit:
 	out->v = (uint64_t)(uintptr_t)va + s->last.delta;

@@ -7,7 +7,8 @@
  *
  * A stream belongs to one queue and so to one polling core. A pool's pages are mapped once; lending a
  * buffer is then a look at the windows that the stream remembers: a compare and an addition. Only a miss
- * leaves the header, and then it may block, because memory that the device never saw has to be shown to it.
+ * leaves the header. Memory that the device never saw has to be shown to it, which is left to the control thread
+ * (dmap_serve()): the caller is told to come again, and nothing here waits.
  * What is remembered is checked against the domain's generation once per burst (dmap_stream_refresh):
  * memory that is hidden while a burst runs would be memory that the application freed while it sent it.
  */
@@ -31,8 +32,7 @@ struct dmap_stream {
 	const uint32_t *domain_generation;
 	struct dmap_window near[DMAP_STREAM_NEAR]; /* other windows, most recent first */
 	uint64_t nb_misses;                        /* lookups that left this header */
-	const void *refused;                       /* pool or buffer that could not be shown, */
-	uint64_t refused_until; /* and is not tried again before this time (timer cycles) */
+	bool may_come; /* the last buffer that could not be lent is going to be shown */
 	unsigned int lcore; /* that flushed the stream last; LCORE_ID_ANY: none did, or no lcore */
 	/* constant after setup */
 	struct dmap_domain *domain;
@@ -40,7 +40,7 @@ struct dmap_stream {
 
 void dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d);
 
-/* Bottom half of dmap_lend(): other windows, the domain's table, and at last the pool of the mbuf. */
+/* Bottom half of dmap_lend(): other windows, the domain's table, and at last a note for the control thread. */
 bool dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
 		struct dmap_addr *out);
 
@@ -78,7 +78,8 @@ dmap_window_holds(const struct dmap_window *w, const void *va, uint32_t len)
 
 /**
  * Address at which the device reaches len bytes at va, which lie in the buffer of m. False if it must not
- * or cannot. The caller counts what it lends with dmap_lent() and dmap_take_back().
+ * or cannot, or not yet: dmap_may_come() tells. The caller counts what it lends with dmap_lent() and
+ * dmap_take_back().
  */
 static __rte_always_inline bool
 dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
@@ -89,6 +90,16 @@ dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint3
 		return true;
 	}
 	return dmap_lend_miss(s, m, va, len, out);
+}
+
+/**
+ * After dmap_lend() returned false: is it worth trying again with the same buffer? Not for ever: what is not shown in
+ * time counts as refused.
+ */
+static __rte_always_inline bool
+dmap_may_come(const struct dmap_stream *s)
+{
+	return s->may_come;
 }
 
 /** nb buffers went to the device. */

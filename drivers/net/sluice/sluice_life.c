@@ -433,6 +433,7 @@ check_queues(const struct sluice_port *port)
 static int
 start_locked(struct sluice_port *port)
 {
+	struct sluice_device_state state;
 	int ret = check_queues(port);
 
 	if (ret != 0)
@@ -449,8 +450,12 @@ start_locked(struct sluice_port *port)
 		return 0;
 	port->transport->is_retry = false;
 	ret = live(port);
-	if (ret == 0)
+	if (ret == 0) {
+		/* The application asks for the link itself: no event for what it just did. */
+		sluice_dev_state(port, &state);
+		port->is_link_up = state.is_link_up;
 		return 0;
+	}
 	end(port, CUT);
 	step(port, SLUICE_ON_STOP);
 	retry_later(port, RETRY_REFUSED_MS);
@@ -581,7 +586,7 @@ let_go(struct sluice_port *port, int why)
 	if (sluice_limit_passes(&port->limit))
 		SLUICE_LOG(NOTICE, "%s: the %s %s", port->label, port->transport->ops->peer,
 				why == -ECONNRESET ? "went away" :
-						     "says what nobody asked for; it is cut off");
+						     "does not talk as it should; it is cut off");
 	end(port, CUT);
 	step(port, SLUICE_ON_GONE);
 	retry_now(port);
@@ -606,6 +611,11 @@ look(struct sluice_port *port, struct sluice_device_state *state, struct sluice_
 	ret = port->transport->ops->check(port->transport);
 	if (ret == 0 && state->is_gone)
 		ret = -ECONNRESET;
+	/* Memory that cores met, or that came or left; before it is shown nobody waits for it. */
+	if (ret == 0 && port->life == SLUICE_LIVE) {
+		sluice_transport_begin(port->transport, SLUICE_HANDSHAKE_MS);
+		ret = dmap_serve(port->domain);
+	}
 	if (ret != 0)
 		let_go(port, ret);
 }

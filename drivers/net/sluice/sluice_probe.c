@@ -34,6 +34,12 @@ publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 	return t->ops->publish(t, regions, nb);
 }
 
+static void
+wake_for_memory(void *ctx)
+{
+	sluice_conn_wake(ctx);
+}
+
 int
 sluice_port_create_memory(struct sluice_port *port, const char *name,
 		const struct dmap_backend *backend, void *ctx)
@@ -42,6 +48,8 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 
 	if (ret != 0)
 		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
+	else
+		dmap_set_waker(port->domain, wake_for_memory, port);
 	return ret;
 }
 

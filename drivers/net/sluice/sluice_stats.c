@@ -50,6 +50,7 @@ static const struct counter txq_counters[] = {
 	TXQ_COUNTER("indirect_packets", nb_indirect),
 	TXQ_COUNTER("chained_packets", nb_chained),
 	TXQ_COUNTER("ring_full_packets", nb_ring_full),
+	TXQ_COUNTER("waiting_packets", nb_waiting),
 	TXQ_COUNTER("kicks", q.ring.nb_kicks),
 	TXQ_COUNTER("suppressed_kicks", q.ring.nb_suppressed),
 	TXQ_COUNTER("dma_map_misses", q.stream.nb_misses),

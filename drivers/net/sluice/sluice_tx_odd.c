@@ -20,6 +20,7 @@
 enum verdict {
 	GIVEN,
 	NO_ROOM, /* later, when slots are free */
+	NOT_YET, /* later, when the device sees its memory */
 	DROPPED, /* never: freed and counted */
 };
 
@@ -42,17 +43,16 @@ give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint
 							rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
 	void *hdr;
 
+	*nb = 1;
 	if (is_own && m->data_off >= SLUICE_NET_HDR_LEN && m->data_len != 0) {
 		hdr = rte_pktmbuf_mtod_offset(m, void *, -SLUICE_NET_HDR_LEN);
 		parts[0].len = SLUICE_NET_HDR_LEN + m->data_len;
 		if (!dmap_lend(&txq->q.stream, m, hdr, parts[0].len, &parts[0].da))
 			return false;
 		sluice_tx_clear_header(hdr);
-		*nb = 1;
 		return true;
 	}
 	parts[0] = (struct part){ .da = sluice_tx_zero_header(txq), .len = SLUICE_NET_HDR_LEN };
-	*nb = 1;
 	if (m->data_len == 0)
 		return true;
 	parts[1].len = m->data_len;
@@ -62,7 +62,7 @@ give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint
 
 /*
  * All parts of a packet. Empty segments are left out: a descriptor of length zero is not allowed.
- * False: some memory is out of the device's reach.
+ * False: some memory is out of the device's reach, or there are more segments than nb_segs says.
  */
 static bool
 collect_parts(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
@@ -153,6 +153,26 @@ drop(struct rte_mbuf *m, uint64_t *counter)
 	return DROPPED;
 }
 
+/* Not all of the parts could be collected. What is going to be shown is worth waiting for, by the caller. */
+static __rte_noinline enum verdict
+refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb)
+{
+	if (nb == TX_PARTS_MAX || !dmap_may_come(&txq->q.stream))
+		return drop(m, &txq->nb_unmapped);
+	txq->is_waiting = true;
+	return NOT_YET;
+}
+
+void
+sluice_tx_left(struct sluice_txq *txq, uint16_t nb)
+{
+	if (txq->is_waiting)
+		txq->nb_waiting += nb;
+	else
+		txq->nb_ring_full += nb;
+	txq->is_waiting = false;
+}
+
 static __rte_always_inline enum verdict
 give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		enum sluice_layout layout)
@@ -168,7 +188,7 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	if (nb_free == 0)
 		return NO_ROOM;
 	if (!collect_parts(txq, m, parts, &nb))
-		return drop(m, &txq->nb_unmapped);
+		return refuse(txq, m, nb);
 	/* More segments than nb_segs says. */
 	if (unlikely(nb > txq->q.ring.size))
 		return drop(m, &txq->nb_oversize);
@@ -246,7 +266,7 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 			verdict = give_odd_split(txq, pkts[n], b);
 		else
 			verdict = give_odd_packed(txq, pkts[n], b);
-		if (verdict == NO_ROOM)
+		if (verdict == NO_ROOM || verdict == NOT_YET)
 			break;
 		if (verdict == GIVEN)
 			txq->q.stats.bytes += len;

@@ -27,7 +27,7 @@ reason(int err)
 	case ECONNRESET:
 		return "the back end closed the connection";
 	case EPROTO:
-		return "what the back end says is not what the protocol demands";
+		return "the answer is not what the protocol demands";
 	case EREMOTEIO:
 		return "the back end refused";
 	case ENOTSOCK:
