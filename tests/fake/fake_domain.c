@@ -165,7 +165,7 @@ fake_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 	if (f->refusal != 0)
 		return f->refusal;
 	if (f->nb_max != 0 && nb > f->nb_max)
-		return -ENOSPC;
+		return f->refusal_nb_max != 0 ? f->refusal_nb_max : -ENOSPC;
 	for (i = 1; i < nb; i++)
 		if (regions[i].va < regions[i - 1].va + regions[i - 1].len)
 			fake_error("regions %u and %u of a table overlap or are not sorted", i - 1,

@@ -27,6 +27,7 @@ struct fake_domain {
 	bool is_lying;
 	int refusal;                 /* what publish answers instead of accepting */
 	unsigned int nb_max;         /* more regions are refused; 0: no limit */
+	int refusal_nb_max;          /* by this; 0: -ENOSPC */
 	struct dmap_region *regions; /* as published */
 	unsigned int nb;
 	unsigned int last; /* region of the last hit */

@@ -254,6 +254,7 @@ vhost_user_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 	uint64_t protocol_bit = vu->protocol != 0 ? SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES) : 0;
 	int ret;
 
+	vu->is_running = false;
 	ret = set_status(vu, SLUICE_STATUS_ACKNOWLEDGE);
 	if (ret == 0)
 		ret = set_status(vu, SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER);
@@ -324,6 +325,7 @@ vhost_user_commit(struct sluice_transport *t, uint16_t nb_vqs)
 	uint16_t vq;
 	int ret = 0;
 
+	vu->is_running = true;
 	/* Without the protocol bit SET_FEATURES has enabled the rings, and the message is not legal. */
 	for (vq = 0; vq < nb_vqs && ret == 0 && vu->protocol != 0; vq++)
 		ret = set_vring(vu, SLUICE_VU_SET_VRING_ENABLE, vq, 1);

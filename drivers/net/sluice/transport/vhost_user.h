@@ -10,6 +10,8 @@
 #ifndef VHOST_USER_H
 #define VHOST_USER_H
 
+#include <sys/types.h>
+
 #include <rte_spinlock.h>
 
 #include "sluice_transport.h"
@@ -17,6 +19,14 @@
 
 /* What a back end may claim to take; bounds what is kept here. */
 #define VU_SLOTS_MAX 509
+
+/* A slot of memory that the back end has, and the file behind it. */
+struct vu_slot {
+	struct dmap_region r;
+	dev_t dev;
+	ino_t ino;
+	bool is_leaving;
+};
 
 struct vhost_user {
 	struct sluice_transport base;
@@ -29,8 +39,9 @@ struct vhost_user {
 	bool is_broken;    /* an exchange went wrong */
 	uint64_t protocol; /* negotiated protocol features */
 	unsigned int regions_max;
-	struct dmap_region *shown; /* what the back end was told, with CONFIGURE_MEM_SLOTS */
+	struct vu_slot *shown; /* what the back end has accepted, with CONFIGURE_MEM_SLOTS */
 	unsigned int nb_shown;
+	bool is_running; /* from DRIVER_OK on the rings may use all that is shown */
 	/* What was said of the back end last, since it last ran the rings. */
 	struct {
 		const char *step;
