@@ -56,7 +56,8 @@ class Region:
 
 class FakeBackend(threading.Thread):
     """close_at, silent_at: a request's name, or the number of a message counted from 0, at which
-    the connection is closed, or never served again. nack: requests answered by an error."""
+    the connection is closed, or never served again. nack: requests answered by an error.
+    withheld: names of requests that are not answered as long as they are in here."""
 
     def __init__(self, path, features=FEATURES, protocol_features=PROTOCOL_FEATURES, queue_num=8,
             close_at=None, silent_at=None, nack=(), reply_size=None):
@@ -67,6 +68,7 @@ class FakeBackend(threading.Thread):
         self.queue_num = queue_num
         self.close_at, self.silent_at = close_at, silent_at
         self.nack = set(nack)
+        self.withheld = set()
         self.reply_size = dict(reply_size or {})
         self.messages = []     # names in the order of arrival
         self.need_reply = []   # those of them that asked for an acknowledgement
@@ -146,6 +148,8 @@ class FakeBackend(threading.Thread):
             answer = getattr(self, "on_" + name.lower(), lambda *_: None)(payload, fds)
             if answer is None and flags & NEED_REPLY and self.acked_protocol & bits(P_REPLY_ACK):
                 answer = struct.pack("<Q", int(name in self.nack))
+            while name in self.withheld and not self.over.wait(0.01):
+                pass
             if answer is not None:
                 size = self.reply_size.get(name, len(answer))
                 connection.sendall(HEADER.pack(number, VERSION | REPLY, size) + answer)

@@ -106,8 +106,8 @@ def test_memory_table_is_the_same_after_restart(fake, testpmds):
 def test_more_regions_than_the_back_end_takes(fake):
     """16384 mbufs lie in about twenty pages, each a file: refused with numbers and a remedy."""
     backend = fake()
-    log, status = run_front("path=" + backend.path, BIG_POOL)
-    assert status != 0
+    log, _ = run_front("path=" + backend.path, BIG_POOL)
+    assert "Fail to start port" in log
     one_line_says(log, r"region", r"\b8\b", r"\b(1\d|2\d)\b")
     assert "single-file-segments" in log or "1 GiB" in log or "1G" in log
     assert "SET_VRING_ENABLE" not in backend.messages
@@ -118,8 +118,8 @@ def test_more_regions_than_the_back_end_takes(fake):
 def test_more_regions_than_net_vhost_takes(folder, testpmds):
     path = folder + "/v.sock"
     testpmds(["net_vhost0,iface=" + path])
-    log, status = run_front("path=" + path, BIG_POOL)
-    assert status != 0
+    log, _ = run_front("path=" + path, BIG_POOL)
+    assert "Fail to start port" in log
     one_line_says(log, r"region", r"\b8\b", r"\b(1\d|2\d)\b")
 
 
