@@ -136,3 +136,36 @@ def test_pages_in_hugetlbfs(new_pair):
     pair = new_pair(Config("files", own_files=True))
     pair.exchange("io", 300, SMALL)
     pair.close()
+
+
+@pytest.fixture
+def no_huge_pages():
+    """How to run a program in a group that may have no huge pages of 2 MiB, whatever the machine has."""
+    root = next((line.split()[1] for line in open("/proc/mounts") if line.split()[2] == "cgroup2"), None)
+    if root is None or "hugetlb" not in open(root + "/cgroup.controllers").read().split():
+        pytest.skip("no cgroup v2 with the controller hugetlb")
+    group = "%s/sluice_%d" % (root, os.getpid())
+    os.mkdir(group)
+    try:
+        try:
+            with open(root + "/cgroup.subtree_control", "w") as file:
+                file.write("+hugetlb")
+            with open(group + "/hugetlb.2MB.max", "w") as file:
+                file.write("0")
+        except OSError as error:
+            pytest.skip("the controller hugetlb cannot be used: %s" % error)
+        yield ["sh", "-c", 'echo $$ > %s/cgroup.procs && exec "$0" "$@"' % group]
+    finally:
+        wait_for(lambda: not open(group + "/cgroup.procs").read(), 10, "the group is empty")
+        os.rmdir(group)
+
+
+@pytest.mark.sluice
+def test_huge_pages_that_are_not_allowed(fake, testpmds, no_huge_pages):
+    """Rings of 4 MiB, for which the kernel has huge pages and the group may have none: small ones do."""
+    backend = fake()
+    front = testpmds(["%s0,path=%s,queue_size=2048" % (VDEV, backend.path)], front=True,
+        eal=["--no-huge"], own_files=True, wrap=no_huge_pages)
+    wait_for(backend.ready, 5, "negotiation")
+    assert sum(region.size for region in ring_regions(backend)) > MIB
+    front.quit()

@@ -143,6 +143,16 @@ peer_thread(void *arg)
 }
 
 static void
+cut(struct sluice_transport *t)
+{
+	struct vhost_user *vu = sluice_vu_of(t);
+
+	shutdown(vu->sock, SHUT_WR);
+}
+
+static const struct sluice_transport_ops ops = { .name = "unit", .cut = cut };
+
+static void
 rig_open(struct rig *g, bool has_slots)
 {
 	unsigned int i;
@@ -158,7 +168,9 @@ rig_open(struct rig *g, bool has_slots)
 	g->vu.protocol = SLUICE_BIT(SLUICE_VU_PROTOCOL_F_REPLY_ACK);
 	if (has_slots)
 		g->vu.protocol |= SLUICE_BIT(SLUICE_VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS);
-	pthread_mutex_init(&g->vu.io_lock, NULL);
+	g->vu.cut_fd = -1;
+	g->vu.base.ops = &ops;
+	sluice_transport_begin(&g->vu.base, 5000);
 	for (i = 0; i < RTE_DIM(g->files); i++)
 		g->files[i] = memfd_create("unit", MFD_CLOEXEC);
 	g->peer.sock = socks[1];

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The memory files of rings, on a machine that promises pages and does not have them: mmap() of huge pages succeeds where
+ * a cgroup allows none, and the first touch is a SIGBUS. Here the kernel's answer when it is asked for the pages is
+ * made up.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "env.h"
+#include "fake_log.h"
+
+#define BIG ((size_t)3 << 20)
+
+/* What the kernel says to who wants all pages of a mapping: of huge ones, of small ones; 0: the truth. */
+static int huge_says, small_says;
+static unsigned int nb_asked;
+
+/* A mapping of huge pages is whole ones; BIG is not. */
+static bool
+is_huge(size_t len)
+{
+	return len % (2 << 20) == 0;
+}
+
+int
+madvise(void *addr, size_t len, int advice)
+{
+	int err = is_huge(len) ? huge_says : small_says;
+
+	if (advice != MADV_POPULATE_WRITE)
+		return syscall(SYS_madvise, addr, len, advice);
+	nb_asked++;
+	if (err == 0)
+		return syscall(SYS_madvise, addr, len, advice);
+	errno = err;
+	return -1;
+}
+
+static int
+no_device(void *ctx, const struct dmap_region *regions, unsigned int nb)
+{
+	(void)ctx;
+	(void)regions;
+	(void)nb;
+	return 0;
+}
+
+struct rig {
+	struct dmap_publisher publisher;
+	struct dmap_domain *d;
+};
+
+static void
+rig_open(struct rig *g, int huge, int small)
+{
+	huge_says = huge;
+	small_says = small;
+	nb_asked = 0;
+	g->publisher = (struct dmap_publisher){ .publish = no_device };
+	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_backend, &g->publisher, &g->d), 0);
+}
+
+/* Rings of so many bytes; all of them are there. Does the file have huge pages? */
+static bool
+check_rings(struct rig *g, size_t len)
+{
+	struct dmap_coherent c;
+	struct dmap_region r;
+	struct statfs fs;
+	struct stat st;
+
+	assert_int_equal(dmap_coherent_alloc(g->d, "rings", len, 0, &c), 0);
+	assert_int_equal(dmap_regions(g->d, &r, 1), 1);
+	assert_int_equal(fstatfs(r.fd, &fs), 0);
+	assert_int_equal(fstat(r.fd, &st), 0);
+	assert_int_equal(512 * st.st_blocks, c.len);
+	memset(c.va, 1, c.len);
+	dmap_coherent_free(g->d, &c);
+	return fs.f_type == HUGETLBFS_MAGIC;
+}
+
+/* Huge pages that may not be used, or were taken by somebody else: small ones do. */
+static void
+test_no_huge_pages(void **state)
+{
+	static const int answers[] = { EFAULT, ENOMEM, EHWPOISON };
+	unsigned int i;
+	struct rig g;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(answers); i++) {
+		rig_open(&g, answers[i], 0);
+		assert_false(check_rings(&g, BIG));
+		assert_int_equal(nb_asked, 2);
+		dmap_domain_destroy(g.d);
+	}
+}
+
+/* All pages are there before anybody touches them, small or huge. */
+static void
+test_all_there(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, 0, 0);
+	check_rings(&g, BIG);
+	assert_false(check_rings(&g, 10000));
+	dmap_domain_destroy(g.d);
+}
+
+/* No memory at all: an error that is one. */
+static void
+test_no_memory(void **state)
+{
+	struct dmap_coherent c = { 0 };
+	const char *log;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, EFAULT, EFAULT);
+	fake_log_begin();
+	assert_int_equal(dmap_coherent_alloc(g.d, "rings", BIG, 0, &c), -ENOMEM);
+	log = fake_log_end();
+	assert_non_null(strstr(log, "rings"));
+	assert_non_null(strstr(log, "Cannot allocate memory"));
+	assert_null(c.va);
+	dmap_domain_destroy(g.d);
+}
+
+/* A kernel that does not know the advice gives the file its pages. */
+static void
+test_old_kernel(void **state)
+{
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, EINVAL, EINVAL);
+	assert_false(check_rings(&g, 20000));
+	dmap_domain_destroy(g.d);
+}
+
+int
+main(void)
+{
+	suite_add(test_no_huge_pages, NULL, "no huge pages");
+	suite_add(test_all_there, NULL, "all there");
+	suite_add(test_no_memory, NULL, "no memory");
+	suite_add(test_old_kernel, NULL, "old kernel");
+	return suite_run("memfd");
+}
