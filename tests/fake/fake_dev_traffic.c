@@ -110,7 +110,8 @@ fake_dev_deliver(struct fake_dev *dev, const uint8_t *data, uint32_t len, enum f
 
 		at = 0;
 		if (i == 0) {
-			fake_dev_write_header(dev, b, nb);
+			fake_dev_write_header(
+					dev, b, nb == 1 && dev->leaves_num_buffers_0 ? 0 : nb);
 			at = SLUICE_NET_HDR_LEN;
 		}
 		n = fake_dev_room(b) - at;

@@ -172,6 +172,7 @@ setup_rx(struct env *e)
 	e->rxq.ol_flags = e->conf.is_pinned ? RTE_MBUF_F_EXTERNAL : 0;
 	e->rxq.avail_shadow = e->avail_shadow;
 	e->rxq.pool = e->pool->mp;
+	e->rxq.may_scatter = true;
 	e->rxq.room = e->pool->conf.data_room - RTE_PKTMBUF_HEADROOM;
 	e->rxq.free_thresh_asked = e->conf.thresh;
 	assert_int_equal(dmap_add_pool(e->domain, e->pool->mp), 0);

@@ -394,11 +394,21 @@ test_num_buffers(void **state)
 	for (i = 0; i < 8; i++)
 		assert_true(env_deliver(e, env_post_len(e) - 12));
 	env_expect_burst(e, 8, env_post_len(e) - 12, e->nb_packets - 8);
-	fake_dev_poll(&e->dev);
-	fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0), 0);
-	for (i = 0; i < 8; i++)
-		fake_dev_use(&e->dev, 0, 100);
-	assert_int_equal(env_rx(e, pkts, 32), 0);
+	/* One that says 0 is, too; one that says too many ends it. */
+	for (place = 0; place < 2; place++) {
+		fake_dev_poll(&e->dev);
+		for (i = 0; i < 8; i++) {
+			fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0),
+					i != 0                     ? 1 :
+							place == 0 ? 0 :
+								     0xffff);
+			fake_dev_use(&e->dev, 0, 100);
+		}
+		assert_int_equal(env_rx(e, pkts, 32), place == 0 ? 8 : 0);
+		if (place == 0)
+			rte_pktmbuf_free_bulk(pkts, 8);
+	}
+	assert_int_equal(e->rxq.nb_zero_num_buffers, 1);
 	assert_int_equal(e->q.fail, SLUICE_FAIL_NUM_BUFFERS);
 	env_close(e);
 }

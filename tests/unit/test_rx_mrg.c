@@ -187,6 +187,106 @@ test_headers_are_left_alone(void **state)
 	env_close(e);
 }
 
+/*
+ * DPDK's vhost library up to 22.11.0 leaves num_buffers 0 where a packet fits a buffer. All packets come, those of several
+ * buffers among them, and what was read is counted: every header, or those that the guard and full buffers ask for.
+ */
+static void
+test_zero_num_buffers(void **state)
+{
+	static const uint32_t lens[] = { 60, 60, 1514, 60, 60, 60, 60, 2036, 2048, 5000, 60, 60 };
+	struct env_conf *conf = *state;
+	unsigned int i, round, nb_one = 0, nb_full = 0, nb_sampled;
+	struct env *e;
+
+	conf->order = FAKE_ONE_BY_ONE;
+	e = env_open(conf);
+	e->dev.leaves_num_buffers_0 = true;
+	for (round = 0; round < 300; round++)
+		for (i = 0; i < RTE_DIM(lens); i++) {
+			uint32_t used = SLUICE_NET_HDR_LEN + lens[i];
+
+			assert_true(env_deliver(e, lens[i]));
+			env_expect(e, lens[i], e->nb_packets - 1);
+			nb_one += used <= env_post_len(e);
+			nb_full += used == env_post_len(e);
+		}
+	assert_false(env_has_failed(e));
+	nb_sampled = e->rxq.nb_zero_num_buffers - nb_full;
+	if (env_has_csum(conf))
+		assert_int_equal(e->rxq.nb_zero_num_buffers, nb_one);
+	else
+		fake_assert(nb_sampled >= 1 && nb_sampled <= 1 + nb_one / (SLUICE_RX_SAMPLE - 1),
+				"%u headers were read for nothing", nb_sampled);
+	assert_int_equal(e->q.stats.errors, 0);
+	env_close(e);
+}
+
+/* A device that does not fill buffers is found out although the second halves look like headers that say 0. */
+static void
+test_zero_halves(void **state)
+{
+	static const uint8_t zeros[100];
+	struct env_conf *conf = *state;
+	struct env *e = env_open(conf);
+	unsigned int i, half, nb_whole = 0;
+	struct rte_mbuf *m;
+
+	assert_true(env_deliver(e, 60));
+	env_expect(e, 60, 0);
+	for (i = 0; i < 2 * SLUICE_RX_SAMPLE; i++) {
+		for (half = 0; half < 2; half++) {
+			struct fake_buf *b;
+
+			fake_dev_poll(&e->dev);
+			b = fake_dev_held(&e->dev, 0);
+			if (half == 0)
+				fake_dev_write_header(&e->dev, b, 2);
+			fake_dev_write(&e->dev, b, half == 0 ? 12 : 0, zeros, 100);
+			fake_dev_use(&e->dev, 0, half == 0 ? 112 : 100);
+		}
+		while (env_rx(e, &m, 1) == 1) {
+			nb_whole += m->pkt_len == 200;
+			rte_pktmbuf_free(m);
+		}
+	}
+	assert_false(env_has_failed(e));
+	fake_assert(nb_whole > SLUICE_RX_SAMPLE / 2, "%u packets were whole", nb_whole);
+	env_close(e);
+}
+
+/* Packets of several buffers for an application that did not ask for them: dropped, counted, and nothing else is. */
+static void
+test_nobody_asked_for_chains(void **state)
+{
+	static const uint32_t lens[] = { 60, 4000, 1514, 9000, 2037 + SLUICE_NET_HDR_LEN, 60 };
+	struct env_conf *conf = *state;
+	unsigned int i, round, nb_good = 0;
+	uint64_t nb_bytes = 0;
+	struct env *e;
+
+	conf->order = FAKE_ONE_BY_ONE;
+	e = env_open(conf);
+	e->rxq.may_scatter = false;
+	for (round = 0; round < 50; round++)
+		for (i = 0; i < RTE_DIM(lens); i++) {
+			assert_true(env_deliver(e, lens[i]));
+			if (SLUICE_NET_HDR_LEN + lens[i] > env_post_len(e)) {
+				env_expect_burst(e, 0, 0, 0);
+				continue;
+			}
+			env_expect(e, lens[i], e->nb_packets - 1);
+			nb_good++;
+			nb_bytes += lens[i];
+		}
+	assert_false(env_has_failed(e));
+	assert_int_equal(e->rxq.nb_scattered, 50 * RTE_DIM(lens) - nb_good);
+	assert_int_equal(e->q.stats.errors, e->rxq.nb_scattered);
+	assert_int_equal(e->q.stats.packets, nb_good);
+	assert_int_equal(e->q.stats.bytes, nb_bytes);
+	env_close(e);
+}
+
 static bool
 is_unread(const struct env_conf *conf)
 {
@@ -206,6 +306,9 @@ main(void)
 	suite_add_rx(test_buffers_exactly_full, "buffers exactly full");
 	suite_add_rx_if(env_has_mrg, test_packet_in_pieces, "packet in pieces");
 	suite_add_rx_if(is_sampled, test_header_sampling, "header sampling");
+	suite_add_rx_if(env_has_mrg, test_zero_num_buffers, "num_buffers left 0");
+	suite_add_rx_if(is_sampled, test_zero_halves, "halves without a header");
+	suite_add_rx_if(env_has_mrg, test_nobody_asked_for_chains, "nobody asked for chains");
 	suite_add_rx_if(is_unread, test_headers_are_left_alone, "headers are left alone");
 	return suite_run("rx_mrg");
 }

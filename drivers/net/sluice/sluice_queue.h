@@ -55,7 +55,7 @@ enum sluice_fail {
 	SLUICE_FAIL_USED_IDX, /* more completions than buffers given */
 	SLUICE_FAIL_BAD_ID,   /* an id out of range, or of a buffer that the device does not have */
 	SLUICE_FAIL_BAD_LEN,  /* shorter than the header or longer than the buffer */
-	SLUICE_FAIL_NUM_BUFFERS, /* zero, more than the ring holds, or a packet beyond 64 KiB */
+	SLUICE_FAIL_NUM_BUFFERS, /* more than the ring holds, or a packet beyond 64 KiB */
 	/* of the device as a whole */
 	SLUICE_FAIL_NEEDS_RESET, /* it says so (2.1.1) */
 	SLUICE_FAIL_GONE,        /* its registers do not answer */
@@ -144,6 +144,10 @@ struct sluice_ring {
 	uint32_t in_kick; /* atomic: a kick is being written, which a back end may make block */
 };
 
+/* Counters of a queue, or of a port, that can be read and reset: at least as many as sluice_stats.c lists. */
+#define SLUICE_COUNTERS_MAX 16
+
+/* Only the polling core writes them, and nothing sets them back: others read at any time. */
 struct sluice_queue_stats {
 	uint64_t packets;
 	uint64_t bytes;
@@ -198,7 +202,9 @@ struct sluice_rxq {
 	uint64_t nb_alloc_failed;
 	uint64_t nb_runts;
 	uint64_t nb_bad_hdr;           /* dropped: headers that cannot be */
+	uint64_t nb_scattered;         /* dropped: several buffers, and nobody asked for them */
 	uint64_t nb_multi;             /* packets of more than one buffer */
+	uint64_t nb_zero_num_buffers;  /* headers that say 0 buffers, and mean one */
 	struct sluice_net_hdr seg_hdr; /* of seg_first, a copy; if headers are read */
 	/* constant after setup */
 	uint64_t rearm;    /* the eight bytes at rearm_data of a fresh mbuf */
@@ -209,8 +215,11 @@ struct sluice_rxq {
 	uint16_t free_thresh; /* refill when this many slots are free */
 	uint16_t free_thresh_asked;
 	uint16_t nb_desc; /* asked for by the application */
+	bool may_scatter; /* the application takes packets of several buffers; set at start */
 	uint16_t *avail_shadow;
 	struct rte_mempool *pool;
+	/* control side: what the counters said when they were reset (sluice_stats.c) */
+	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };
 
 /* Mbufs on their way back to one pool. */
@@ -258,6 +267,8 @@ struct sluice_txq {
 	bool has_indirect;
 	struct sluice_tx_extra *dv_extra; /* one per slot */
 	struct dmap_addr extra_da;
+	/* control side: what the counters said when they were reset (sluice_stats.c) */
+	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };
 
 /* Most segments of a packet: as many as ip fragments of a 64 KiB packet in small buffers make. */

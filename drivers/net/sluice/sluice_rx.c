@@ -71,21 +71,30 @@ sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	rxq->q.stats.errors++;
 }
 
-void
+bool
 sluice_rx_begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb)
 {
-	if (nb == 0 || nb > rxq->q.ring.size) {
+	/*
+	 * It should be 1 (5.1.6.4.1). But DPDK's vhost library, up to 22.11.0, leaves the field as it was with packets
+	 * that fit a buffer of a packed ring. The length was checked, and nothing else hangs on it.
+	 */
+	if (nb == 0) {
+		rxq->nb_zero_num_buffers++;
+		return true;
+	}
+	if (nb > rxq->q.ring.size) {
 		put_back(rxq, m);
 		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
-		return;
+		return false;
 	}
 	rxq->seg_first = m;
 	rxq->seg_last = m;
 	rxq->nb_segs_left = nb - 1;
+	return false;
 }
 
-uint16_t
-sluice_rx_num_buffers(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+bool
+sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
 	const struct sluice_net_hdr *dv_hdr;
 	uint16_t nb;
@@ -95,11 +104,16 @@ sluice_rx_num_buffers(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	/* Once: the device may change it while we look. */
 	nb = __atomic_load_n(&dv_hdr->num_buffers, __ATOMIC_RELAXED);
 	if (nb == 1)
-		return nb;
-	if (len != rxq->post_len)
+		return true;
+	/*
+	 * What says nothing may be no header, but the second half of a packet, and with an even distance the next
+	 * one that is read would be a second half, too.
+	 */
+	if (nb == 0)
+		rxq->sample--;
+	else if (len != rxq->post_len)
 		rxq->must_read_header = true;
-	sluice_rx_begin_packet(rxq, m, nb);
-	return nb;
+	return sluice_rx_begin_packet(rxq, m, nb);
 }
 
 void
@@ -157,7 +171,13 @@ sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	rxq->seg_first = NULL;
 	rxq->seg_last = NULL;
 	rxq->nb_multi++;
-	return first;
+	if (likely(rxq->may_scatter))
+		return first;
+	/* An application that did not ask for chains may take the first segment for the packet. */
+	rte_pktmbuf_free(first);
+	rxq->nb_scattered++;
+	rxq->q.stats.errors++;
+	return NULL;
 }
 
 uint16_t

@@ -37,10 +37,13 @@ struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
 bool sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
 /* After the oldest slot became free: free the slots behind it that the device gave back before. */
 void sluice_rx_skip_holes(struct sluice_rxq *rxq);
-/* m is the first of nb buffers of a packet, which are not one; or the queue failed. */
-void sluice_rx_begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb);
-/* Buffers of the packet whose first one is m (len bytes were used), read from its header. If not one: as above. */
-uint16_t sluice_rx_num_buffers(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
+/*
+ * m is the first of nb buffers of a packet, which are not one. True: it is the only one all the same. False: more are to
+ * come, or the queue failed.
+ */
+bool sluice_rx_begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb);
+/* m (len bytes were used) is the first buffer of a packet, its header says of how many. True, false: as above. */
+bool sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /* One more buffer of a packet; the packet when it is complete. */
 struct rte_mbuf *sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /* A length that is no packet: the mbuf goes back to its pool; the queue fails unless it is just a runt. */
@@ -259,8 +262,8 @@ sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct s
 
 	if (cfg.has_mrg && unlikely(hdr.num_buffers != 1)) {
 		rxq->seg_hdr = hdr;
-		sluice_rx_begin_packet(rxq, m, hdr.num_buffers);
-		return NULL;
+		if (!sluice_rx_begin_packet(rxq, m, hdr.num_buffers))
+			return NULL;
 	}
 	return sluice_rx_offload(rxq, m, &hdr);
 }
@@ -273,8 +276,6 @@ static __rte_always_inline struct rte_mbuf *
 sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
 		const struct sluice_path_cfg cfg)
 {
-	uint16_t nb_buffers;
-
 	if (cfg.has_mrg && unlikely(rxq->nb_segs_left != 0)) {
 		m = sluice_rx_add_segment(rxq, m, len);
 		return cfg.has_csum && m != NULL ? sluice_rx_offload(rxq, m, &rxq->seg_hdr) : m;
@@ -289,11 +290,9 @@ sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
 		return sluice_rx_read_header(rxq, m, cfg);
 	if (cfg.has_mrg &&
 			unlikely(len == rxq->post_len || rxq->must_read_header ||
-					--rxq->sample == 0)) {
-		nb_buffers = sluice_rx_num_buffers(rxq, m, len);
-		if (nb_buffers != 1)
-			return NULL;
-	}
+					--rxq->sample == 0) &&
+			!sluice_rx_is_whole(rxq, m, len))
+		return NULL;
 	return m;
 }
 
