@@ -98,6 +98,7 @@ struct sluice_port {
 	/* Queues whose core did not leave: they keep their buffers until it does, and the port waits. */
 	bool is_stuck;
 	int stuck_eof_fd;
+	uint64_t reset_at[SLUICE_COUNTERS_MAX]; /* what they said when they were reset */
 	struct sluice_intr intr;
 	/* When the control thread tries to connect again (sluice_clock_ms()), and how long it waited for that. */
 	int64_t retry_at;

@@ -221,6 +221,7 @@ reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool i
 {
 	struct sluice_ring_layout l = sluice_ring_layout(conf->layout, conf->size, is_tx);
 	uint64_t nb_kicks = q->ring.nb_kicks, nb_suppressed = q->ring.nb_suppressed;
+	uint64_t nb_misses = q->stream.nb_misses;
 
 	memset(conf->va, 0, l.len);
 	q->layout = conf->layout;
@@ -232,6 +233,7 @@ reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool i
 	q->ring.nb_suppressed = nb_suppressed;
 	q->fail = SLUICE_FAIL_NONE;
 	dmap_stream_init(&q->stream, conf->domain);
+	q->stream.nb_misses = nb_misses;
 	if (conf->layout == SLUICE_PACKED)
 		sluice_packed_disable_interrupts(&q->ring);
 	else

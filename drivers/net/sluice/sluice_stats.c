@@ -4,21 +4,25 @@
 
 /*
  * Statistics: basic and per-queue ones, extended ones, the private dump. All are counters that the
- * polling cores own; reading them while they run gives values of about now.
+ * polling cores own; reading them while they run gives values of about now. A reset writes none of them.
  */
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 
+/* Named ones are extended statistics; the others come first, in the order of enum basic. */
 struct counter {
 	const char *name;
 	size_t offset;
 };
+
+enum basic { PACKETS, BYTES, ERRORS, NB_BASIC };
 
 #define RXQ_COUNTER(name, field) \
 	{ \
@@ -32,19 +36,32 @@ struct counter {
 	{ \
 		name, offsetof(struct sluice_port, field) \
 	}
+#define BASIC_COUNTER(field) \
+	{ \
+		NULL, offsetof(struct sluice_queue, stats.field) \
+	}
 
 /* Names: direction_qN_detail_unit. Packets and bytes of queues come from the basic statistics. */
 static const struct counter rxq_counters[] = {
+	BASIC_COUNTER(packets),
+	BASIC_COUNTER(bytes),
+	BASIC_COUNTER(errors),
+#define ALLOC_ERRORS NB_BASIC
+	RXQ_COUNTER("mbuf_alloc_errors", nb_alloc_failed),
 	RXQ_COUNTER("runt_errors", nb_runts),
 	RXQ_COUNTER("bad_header_errors", nb_bad_hdr),
+	RXQ_COUNTER("scatter_errors", nb_scattered),
 	RXQ_COUNTER("multi_buffer_packets", nb_multi),
-	RXQ_COUNTER("mbuf_alloc_errors", nb_alloc_failed),
+	RXQ_COUNTER("zero_num_buffers", nb_zero_num_buffers),
 	RXQ_COUNTER("kicks", q.ring.nb_kicks),
 	RXQ_COUNTER("suppressed_kicks", q.ring.nb_suppressed),
 	RXQ_COUNTER("dma_map_misses", q.stream.nb_misses),
 };
 
 static const struct counter txq_counters[] = {
+	BASIC_COUNTER(packets),
+	BASIC_COUNTER(bytes),
+	BASIC_COUNTER(errors),
 	TXQ_COUNTER("unmapped_errors", nb_unmapped),
 	TXQ_COUNTER("oversize_errors", nb_oversize),
 	TXQ_COUNTER("indirect_packets", nb_indirect),
@@ -63,60 +80,94 @@ static const struct counter port_counters[] = {
 	PORT_COUNTER("unacked_buffers", park.nb_unacked),
 };
 
-/* Not counters but sizes: dma_maps, dma_bytes. */
-#define NB_DMA 2
+static_assert(RTE_DIM(rxq_counters) <= SLUICE_COUNTERS_MAX &&
+				RTE_DIM(txq_counters) <= SLUICE_COUNTERS_MAX &&
+				RTE_DIM(port_counters) <= SLUICE_COUNTERS_MAX,
+		"room to remember each");
 
-static uint64_t *
-counter_of(void *base, const struct counter *c)
+static uint64_t
+now(const void *base, const struct counter *c)
 {
-	return (uint64_t *)((char *)base + c->offset);
+	return __atomic_load_n(
+			(const uint64_t *)((const char *)base + c->offset), __ATOMIC_RELAXED);
+}
+
+/*
+ * Since the last reset. The counters belong to the polling cores, which neither lock nor see a reset: what they said then
+ * is subtracted here. Who reads while another resets has an old value and a new base; so no difference below 0.
+ */
+static uint64_t
+value_of(const void *base, const uint64_t *reset_at, const struct counter *c)
+{
+	uint64_t value = now(base, c), then = __atomic_load_n(reset_at, __ATOMIC_RELAXED);
+
+	return value > then ? value - then : 0;
+}
+
+/* A queue that is configured and not set up has counted nothing. */
+static uint64_t
+rxq_value(const struct sluice_rxq *rxq, unsigned int i)
+{
+	return rxq == NULL ? 0 : value_of(rxq, &rxq->reset_at[i], &rxq_counters[i]);
+}
+
+static uint64_t
+txq_value(const struct sluice_txq *txq, unsigned int i)
+{
+	return txq == NULL ? 0 : value_of(txq, &txq->reset_at[i], &txq_counters[i]);
+}
+
+static void
+add_rxq(struct rte_eth_stats *stats, const struct sluice_rxq *rxq, uint16_t i)
+{
+	uint64_t packets = rxq_value(rxq, PACKETS), bytes = rxq_value(rxq, BYTES);
+	uint64_t errors = rxq_value(rxq, ERRORS);
+
+	stats->ipackets += packets;
+	stats->ibytes += bytes;
+	stats->ierrors += errors;
+	stats->rx_nombuf += rxq_value(rxq, ALLOC_ERRORS);
+	if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		return;
+	stats->q_ipackets[i] = packets;
+	stats->q_ibytes[i] = bytes;
+	stats->q_errors[i] = errors;
+}
+
+static void
+add_txq(struct rte_eth_stats *stats, const struct sluice_txq *txq, uint16_t i)
+{
+	uint64_t packets = txq_value(txq, PACKETS), bytes = txq_value(txq, BYTES);
+
+	stats->opackets += packets;
+	stats->obytes += bytes;
+	stats->oerrors += txq_value(txq, ERRORS);
+	if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+		return;
+	stats->q_opackets[i] = packets;
+	stats->q_obytes[i] = bytes;
 }
 
 int
 sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 {
-	uint64_t nombuf = 0;
 	uint16_t i;
 
-	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		const struct sluice_rxq *rxq = dev->data->rx_queues[i];
-
-		if (rxq == NULL)
-			continue;
-		stats->ipackets += rxq->q.stats.packets;
-		stats->ibytes += rxq->q.stats.bytes;
-		stats->ierrors += rxq->q.stats.errors;
-		nombuf += rxq->nb_alloc_failed;
-		if (i < RTE_ETHDEV_QUEUE_STAT_CNTRS) {
-			stats->q_ipackets[i] = rxq->q.stats.packets;
-			stats->q_ibytes[i] = rxq->q.stats.bytes;
-			stats->q_errors[i] = rxq->q.stats.errors;
-		}
-	}
-	for (i = 0; i < dev->data->nb_tx_queues; i++) {
-		const struct sluice_txq *txq = dev->data->tx_queues[i];
-
-		if (txq == NULL)
-			continue;
-		stats->opackets += txq->q.stats.packets;
-		stats->obytes += txq->q.stats.bytes;
-		stats->oerrors += txq->q.stats.errors;
-		if (i < RTE_ETHDEV_QUEUE_STAT_CNTRS) {
-			stats->q_opackets[i] = txq->q.stats.packets;
-			stats->q_obytes[i] = txq->q.stats.bytes;
-		}
-	}
-	stats->rx_nombuf = nombuf;
+	stats->rx_nombuf = 0;
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		add_rxq(stats, dev->data->rx_queues[i], i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		add_txq(stats, dev->data->tx_queues[i], i);
 	return 0;
 }
 
 static void
-reset_counters(void *base, const struct counter *c, unsigned int nb)
+remember(const void *base, uint64_t *reset_at, const struct counter *c, unsigned int nb)
 {
 	unsigned int i;
 
 	for (i = 0; i < nb; i++)
-		*counter_of(base, &c[i]) = 0;
+		__atomic_store_n(&reset_at[i], now(base, &c[i]), __ATOMIC_RELAXED);
 }
 
 int
@@ -128,86 +179,104 @@ sluice_stats_reset(struct rte_eth_dev *dev)
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		struct sluice_rxq *rxq = dev->data->rx_queues[i];
 
-		if (rxq == NULL)
-			continue;
-		memset(&rxq->q.stats, 0, sizeof(rxq->q.stats));
-		reset_counters(rxq, rxq_counters, RTE_DIM(rxq_counters));
+		if (rxq != NULL)
+			remember(rxq, rxq->reset_at, rxq_counters, RTE_DIM(rxq_counters));
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		struct sluice_txq *txq = dev->data->tx_queues[i];
 
-		if (txq == NULL)
-			continue;
-		memset(&txq->q.stats, 0, sizeof(txq->q.stats));
-		reset_counters(txq, txq_counters, RTE_DIM(txq_counters));
+		if (txq != NULL)
+			remember(txq, txq->reset_at, txq_counters, RTE_DIM(txq_counters));
 	}
-	reset_counters(port, port_counters, RTE_DIM(port_counters));
+	remember(port, port->reset_at, port_counters, RTE_DIM(port_counters));
 	return 0;
 }
 
-static unsigned int
-nb_xstats(const struct rte_eth_dev *dev)
+/* Where extended statistics go: one of the two, or none to count them. */
+struct sheet {
+	struct rte_eth_xstat_name *names;
+	struct rte_eth_xstat *values;
+	unsigned int nb;
+};
+
+static void __attribute__((format(printf, 3, 4)))
+write_entry(struct sheet *s, uint64_t value, const char *fmt, ...)
 {
-	return dev->data->nb_rx_queues * RTE_DIM(rxq_counters) +
-			dev->data->nb_tx_queues * RTE_DIM(txq_counters) + RTE_DIM(port_counters) +
-			NB_DMA;
+	va_list args;
+
+	if (s->names != NULL) {
+		va_start(args, fmt);
+		vsnprintf(s->names[s->nb].name, sizeof(s->names[0].name), fmt, args);
+		va_end(args);
+	}
+	if (s->values != NULL)
+		s->values[s->nb] = (struct rte_eth_xstat){ .id = s->nb, .value = value };
+	s->nb++;
+}
+
+static bool
+is_error(const char *name)
+{
+	static const char end[] = "_errors";
+	size_t len = strlen(name);
+
+	return len >= sizeof(end) - 1 && strcmp(name + len - (sizeof(end) - 1), end) == 0;
+}
+
+static void
+write_queues(struct sheet *s, const struct rte_eth_dev_data *data, bool errors)
+{
+	unsigned int i, c;
+
+	for (i = 0; i < data->nb_rx_queues; i++)
+		for (c = NB_BASIC; c < RTE_DIM(rxq_counters); c++)
+			if (is_error(rxq_counters[c].name) == errors)
+				write_entry(s, rxq_value(data->rx_queues[i], c), "rx_q%u_%s", i,
+						rxq_counters[c].name);
+	for (i = 0; i < data->nb_tx_queues; i++)
+		for (c = NB_BASIC; c < RTE_DIM(txq_counters); c++)
+			if (is_error(txq_counters[c].name) == errors)
+				write_entry(s, txq_value(data->tx_queues[i], c), "tx_q%u_%s", i,
+						txq_counters[c].name);
+}
+
+/* The most important first: what shows them may have room for some only, as DPDK's telemetry has for 256. */
+static void
+write_sheet(struct sheet *s, const struct rte_eth_dev *dev)
+{
+	const struct sluice_port *port = sluice_port_of(dev);
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(port_counters); i++)
+		write_entry(s, value_of(port, &port->reset_at[i], &port_counters[i]), "%s",
+				port_counters[i].name);
+	/* Not counters but sizes. */
+	write_entry(s, dmap_nb_maps(port->domain), "dma_maps");
+	write_entry(s, dmap_bytes(port->domain), "dma_bytes");
+	write_queues(s, dev->data, true);
+	write_queues(s, dev->data, false);
 }
 
 int
 sluice_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
 {
-	static const char *const dma_names[NB_DMA] = { "dma_maps", "dma_bytes" };
-	unsigned int at = 0, i, c;
+	struct sheet all = { 0 }, s = { .names = names };
 
-	if (names == NULL || n < nb_xstats(dev))
-		return nb_xstats(dev);
-	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		for (c = 0; c < RTE_DIM(rxq_counters); c++)
-			snprintf(names[at++].name, sizeof(names[0].name), "rx_q%u_%s", i,
-					rxq_counters[c].name);
-	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		for (c = 0; c < RTE_DIM(txq_counters); c++)
-			snprintf(names[at++].name, sizeof(names[0].name), "tx_q%u_%s", i,
-					txq_counters[c].name);
-	for (c = 0; c < RTE_DIM(port_counters); c++)
-		strlcpy(names[at++].name, port_counters[c].name, sizeof(names[0].name));
-	for (c = 0; c < NB_DMA; c++)
-		strlcpy(names[at++].name, dma_names[c], sizeof(names[0].name));
-	return at;
-}
-
-/* Values of one object's counters, behind those that are there already. */
-static unsigned int
-add_values(struct rte_eth_xstat *xstats, unsigned int at, void *base, const struct counter *c,
-		unsigned int nb)
-{
-	unsigned int i;
-
-	for (i = 0; i < nb; i++, at++)
-		xstats[at] = (struct rte_eth_xstat){ .id = at,
-			.value = base == NULL ? 0 : *counter_of(base, &c[i]) };
-	return at;
+	write_sheet(&all, dev);
+	if (names != NULL && n >= all.nb)
+		write_sheet(&s, dev);
+	return all.nb;
 }
 
 int
 sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
 {
-	struct sluice_port *port = sluice_port_of(dev);
-	unsigned int at = 0, i;
+	struct sheet all = { 0 }, s = { .values = xstats };
 
-	if (xstats == NULL || n < nb_xstats(dev))
-		return nb_xstats(dev);
-	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		at = add_values(xstats, at, dev->data->rx_queues[i], rxq_counters,
-				RTE_DIM(rxq_counters));
-	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		at = add_values(xstats, at, dev->data->tx_queues[i], txq_counters,
-				RTE_DIM(txq_counters));
-	at = add_values(xstats, at, port, port_counters, RTE_DIM(port_counters));
-	xstats[at] = (struct rte_eth_xstat){ .id = at, .value = dmap_nb_maps(port->domain) };
-	at++;
-	xstats[at] = (struct rte_eth_xstat){ .id = at, .value = dmap_bytes(port->domain) };
-	return at + 1;
+	write_sheet(&all, dev);
+	if (xstats != NULL && n >= all.nb)
+		write_sheet(&s, dev);
+	return all.nb;
 }
 
 static void
