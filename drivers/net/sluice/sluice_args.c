@@ -78,6 +78,7 @@ set_queues(struct sluice_args *args, const char *value)
 static int
 set_queue_size(struct sluice_args *args, const char *value)
 {
+	args->has_queue_size = true;
 	return parse_number16(value, QUEUE_SIZE_MIN, SLUICE_QUEUE_SIZE_MAX, &args->queue_size);
 }
 
@@ -269,7 +270,7 @@ parse(const char *params, struct parse_state *state)
 
 static const struct sluice_args defaults = {
 	.nb_pairs = 1,
-	.queue_size = 256,
+	.queue_size = SLUICE_QUEUE_SIZE_DEFAULT,
 	.is_packed = true,
 	.has_mrg = true,
 	.is_in_order = true,

@@ -16,13 +16,18 @@
 /* Virtqueue numbers are 8 bits in vhost-user. */
 #define SLUICE_PAIRS_MAX 127
 
+/* As net_virtio_user. */
+#define SLUICE_QUEUE_SIZE_DEFAULT 256
+
 enum sluice_isolation { SLUICE_ISOLATION_SCOPED, SLUICE_ISOLATION_NONE };
 
 struct sluice_args {
 	char path[108]; /* as long as a socket address can hold */
 	uint16_t nb_pairs;
 	bool has_pairs; /* asked for; otherwise nb_pairs is what the device may have at most */
+	/* Rings are made for so many slots; what is not asked for grows with what the application sets up. */
 	uint16_t queue_size;
+	bool has_queue_size; /* asked for */
 	bool has_mac;
 	uint8_t mac[6];
 	bool is_server;

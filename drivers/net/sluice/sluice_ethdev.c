@@ -14,17 +14,49 @@
 #include "sluice_log.h"
 #include "sluice_probe.h"
 
+/* Rings of the device's size, unless it is enormous: buffers that wait there are missing elsewhere. */
+#define DEVICE_RING_MAX 1024
+
+/* Modes that would change where packets go, or come from, and that nothing here does. */
+static int
+check_modes(const struct sluice_port *port, const struct rte_eth_conf *conf)
+{
+	uint32_t rx_mode = conf->rxmode.mq_mode, tx_mode = conf->txmode.mq_mode;
+
+	if (rx_mode & (RTE_ETH_MQ_RX_DCB_FLAG | RTE_ETH_MQ_RX_VMDQ_FLAG)) {
+		SLUICE_LOG(ERR,
+				"port %u: rxmode.mq_mode=0x%x: neither DCB nor VMDq, use "
+				"RTE_ETH_MQ_RX_NONE or RTE_ETH_MQ_RX_RSS",
+				port->port_id, rx_mode);
+		return -ENOTSUP;
+	}
+	if (tx_mode != RTE_ETH_MQ_TX_NONE) {
+		SLUICE_LOG(ERR,
+				"port %u: txmode.mq_mode=0x%x: neither DCB nor VMDq, use "
+				"RTE_ETH_MQ_TX_NONE",
+				port->port_id, tx_mode);
+		return -ENOTSUP;
+	}
+	if (conf->lpbk_mode != 0) {
+		SLUICE_LOG(ERR, "port %u: lpbk_mode=%u: there is no loopback, use 0", port->port_id,
+				conf->lpbk_mode);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
 static int
 dev_configure(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
+	int ret = check_modes(port, &dev->data->dev_conf);
 
+	if (ret != 0)
+		return ret;
 	if (dev->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG)
 		SLUICE_LOG(NOTICE,
 				"port %u: the %s chooses the receive queue, RSS settings have no effect",
 				port->port_id, port->transport->ops->peer);
-	/* A device with mergeable buffers splits what does not fit one, asked or not. */
-	dev->data->scattered_rx = port->args.has_mrg;
 	return sluice_intr_configure(dev);
 }
 
@@ -33,7 +65,8 @@ link_update(struct rte_eth_dev *dev, int wait_to_complete)
 {
 	struct sluice_port *port = sluice_port_of(dev);
 	struct rte_eth_link link = {
-		.link_speed = RTE_ETH_SPEED_NUM_UNKNOWN,
+		/* Applications compute with it, and "unknown" is a very large number. As net_vhost. */
+		.link_speed = RTE_ETH_SPEED_NUM_10G,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 		.link_status = RTE_ETH_LINK_DOWN,
@@ -123,42 +156,61 @@ dev_close(struct rte_eth_dev *dev)
 	return 0;
 }
 
-static int
-dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+/* What an application that says 0 gets: all that a device has, within reason; see SLUICE_QUEUE_SIZE_DEFAULT. */
+static uint16_t
+default_ring(const struct sluice_port *port, uint16_t nb_max)
 {
-	struct sluice_port *port = sluice_port_of(dev);
+	if (port->args.has_queue_size)
+		return nb_max;
+	return RTE_MIN(nb_max,
+			port->transport->ops->vq_size_max != NULL ? DEVICE_RING_MAX :
+								    SLUICE_QUEUE_SIZE_DEFAULT);
+}
+
+/* What depends on the device, and so may change when another one comes. */
+static void
+get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
+{
 	uint16_t nb_pairs = port->args.nb_pairs;
 	struct sluice_device_info device;
 	bool has_device = sluice_dev_info(port, &device);
 
-	info->rx_offload_capa = port->args.has_mrg ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
-	/* Of a device that is still to come the best is expected. */
-	if (!has_device || (device.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
+	pthread_mutex_lock(&port->lock);
+	/* Of a device that is still to come the best is hoped. */
+	if (!port->has_info || (port->info.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
 		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
-	if (has_device)
-		nb_pairs = RTE_MIN(nb_pairs, device.nb_pairs_max);
-	info->max_mtu = device.mtu != 0 ? device.mtu : SLUICE_MAX_FRAME - SLUICE_FRAME_OVERHEAD;
-	/* A failure is told by a RESET event, and dev_reset() is the way out. */
-	info->err_handle_mode = RTE_ETH_ERROR_HANDLE_MODE_PASSIVE;
+	if (sluice_negotiable(port) & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
+	if (port->has_info)
+		nb_pairs = RTE_MIN(nb_pairs, port->info.nb_pairs_max);
+	info->max_mtu = sluice_max_mtu(port);
+	info->rx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_RX(0));
+	info->tx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_TX(0));
+	pthread_mutex_unlock(&port->lock);
 	info->max_rx_queues = nb_pairs;
 	info->max_tx_queues = nb_pairs;
+}
+
+static int
+dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+
+	info->rx_desc_lim = (struct rte_eth_desc_lim){ .nb_min = 4, .nb_align = 1 };
+	info->tx_desc_lim = info->rx_desc_lim;
+	info->tx_desc_lim.nb_seg_max = SLUICE_TX_SEGS_MAX;
+	info->tx_desc_lim.nb_mtu_seg_max = SLUICE_TX_SEGS_MAX;
+	get_device_info(port, info);
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_rx_pktlen = info->max_mtu + SLUICE_FRAME_OVERHEAD;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	info->max_mac_addrs = 1;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-	info->rx_desc_lim = (struct rte_eth_desc_lim){
-		.nb_max = SLUICE_QUEUE_SIZE_MAX,
-		.nb_min = 4,
-		.nb_align = 1,
-	};
-	info->tx_desc_lim = info->rx_desc_lim;
-	info->tx_desc_lim.nb_seg_max = SLUICE_TX_SEGS_MAX;
-	info->tx_desc_lim.nb_mtu_seg_max = SLUICE_TX_SEGS_MAX;
-	info->default_rxportconf = (struct rte_eth_dev_portconf){
-		.burst_size = 32, .ring_size = port->args.queue_size, .nb_queues = 1
-	};
+	info->default_rxportconf =
+			(struct rte_eth_dev_portconf){ .burst_size = 32, .nb_queues = 1 };
 	info->default_txportconf = info->default_rxportconf;
+	info->default_rxportconf.ring_size = default_ring(port, info->rx_desc_lim.nb_max);
+	info->default_txportconf.ring_size = default_ring(port, info->tx_desc_lim.nb_max);
 	return 0;
 }
 
@@ -206,10 +258,15 @@ mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 	uint16_t i;
 	int ret = 0;
 
-	/* The device is told at start (5.1.4.2); while it runs the MTU only bounds what fits our buffers. */
+	/*
+	 * The device is told at start (5.1.4.2); while it runs the MTU only bounds what fits our buffers. What is above
+	 * the device's own was refused by ethdev.
+	 */
+	pthread_mutex_lock(&port->lock);
 	for (i = 0; i < dev->data->nb_rx_queues && ret == 0; i++)
 		if (dev->data->rx_queues[i] != NULL)
 			ret = sluice_check_frame(port, dev->data->rx_queues[i], mtu);
+	pthread_mutex_unlock(&port->lock);
 	return ret;
 }
 
@@ -222,7 +279,10 @@ mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
 	return 0;
 }
 
-/* A vhost-user back end filters nothing: the port always receives all, and cannot be told otherwise. */
+/*
+ * Without a control queue for it nothing is filtered (5.1.6.5.1): the port receives all, whatever it was told. More
+ * than asked for harms no application, and some end when a driver refuses to be told less.
+ */
 static int
 receive_all(struct rte_eth_dev *dev)
 {
@@ -230,10 +290,16 @@ receive_all(struct rte_eth_dev *dev)
 	return 0;
 }
 
+/* The statistics of queues are where ethdev has them by default, and nowhere else. */
 static int
-receive_less(struct rte_eth_dev *dev)
+queue_stats_mapping_set(struct rte_eth_dev *dev, uint16_t queue, uint8_t index, uint8_t is_rx)
 {
-	RTE_SET_USED(dev);
+	if (queue == index)
+		return 0;
+	SLUICE_LOG(ERR,
+			"port %u: statistics of %s queue %u are number %u, and cannot be number %u: map it "
+			"to its own number",
+			dev->data->port_id, is_rx ? "receive" : "transmit", queue, queue, index);
 	return -ENOTSUP;
 }
 
@@ -282,9 +348,9 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.mtu_set = mtu_set,
 	.mac_addr_set = mac_addr_set,
 	.promiscuous_enable = receive_all,
-	.promiscuous_disable = receive_less,
+	.promiscuous_disable = receive_all,
 	.allmulticast_enable = receive_all,
-	.allmulticast_disable = receive_less,
+	.allmulticast_disable = receive_all,
 	.rx_queue_setup = sluice_rx_queue_setup,
 	.rx_queue_release = sluice_rx_queue_release,
 	.tx_queue_setup = sluice_tx_queue_setup,
@@ -298,6 +364,7 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.tx_done_cleanup = sluice_tx_done_cleanup,
 	.stats_get = sluice_stats_get,
 	.stats_reset = sluice_stats_reset,
+	.queue_stats_mapping_set = queue_stats_mapping_set,
 	.xstats_get = sluice_xstats_get,
 	.xstats_get_names = sluice_xstats_get_names,
 	.xstats_reset = sluice_stats_reset,

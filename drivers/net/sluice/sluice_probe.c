@@ -41,8 +41,7 @@ wake_for_memory(void *ctx)
 }
 
 int
-sluice_port_create_memory(struct sluice_port *port, const char *name,
-		const struct dmap_backend *backend, void *ctx)
+sluice_port_create_rings(struct sluice_port *port)
 {
 	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
 
@@ -51,6 +50,19 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 	else
 		dmap_set_waker(port->domain, wake_for_memory, port);
 	return ret;
+}
+
+int
+sluice_port_create_memory(struct sluice_port *port, const char *name,
+		const struct dmap_backend *backend, void *ctx)
+{
+	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
+
+	if (ret != 0) {
+		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
+		return ret;
+	}
+	return sluice_port_create_rings(port);
 }
 
 static int
@@ -152,6 +164,9 @@ sluice_port_finish(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	dev->dev_ops = &sluice_eth_dev_ops;
+	/* As net_virtio does it; rte_eth_dev_configure() chooses anew. */
+	if (sluice_has_mtu(dev->data->dev_private))
+		dev->data->mtu = sluice_max_mtu(dev->data->dev_private);
 	dev->rx_queue_count = sluice_rx_queue_count;
 	dev->rx_descriptor_status = sluice_rx_descriptor_status;
 	dev->tx_descriptor_status = sluice_tx_descriptor_status;
