@@ -71,8 +71,9 @@ sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	rxq->q.stats.errors++;
 }
 
-bool
-sluice_rx_begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb)
+/* m is the first of nb buffers, and nb is not 1. True: it is the only one all the same. False: more to come, or failed. */
+static bool
+begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb)
 {
 	/*
 	 * It should be 1 (5.1.6.4.1). But DPDK's vhost library, up to 22.11.0, leaves the field as it was with packets
@@ -113,7 +114,15 @@ sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 		rxq->sample--;
 	else if (len != rxq->post_len)
 		rxq->must_read_header = true;
-	return sluice_rx_begin_packet(rxq, m, nb);
+	return begin_packet(rxq, m, nb);
+}
+
+struct rte_mbuf *
+sluice_rx_begin_read(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	if (!begin_packet(rxq, m, rxq->seg_hdr.num_buffers))
+		return NULL;
+	return sluice_rx_offload(rxq, m, &rxq->seg_hdr);
 }
 
 void

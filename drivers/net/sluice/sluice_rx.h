@@ -37,12 +37,12 @@ struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
 bool sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
 /* After the oldest slot became free: free the slots behind it that the device gave back before. */
 void sluice_rx_skip_holes(struct sluice_rxq *rxq);
+/* m is the first buffer of a packet, seg_hdr its header, which does not say 1. The packet, or NULL: more to come, failed. */
+struct rte_mbuf *sluice_rx_begin_read(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /*
- * m is the first of nb buffers of a packet, which are not one. True: it is the only one all the same. False: more are to
+ * m (len bytes were used) is the first buffer of a packet, its header says of how many. False: not of one; more are to
  * come, or the queue failed.
  */
-bool sluice_rx_begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb);
-/* m (len bytes were used) is the first buffer of a packet, its header says of how many. True, false: as above. */
 bool sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /* One more buffer of a packet; the packet when it is complete. */
 struct rte_mbuf *sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
@@ -262,8 +262,7 @@ sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct s
 
 	if (cfg.has_mrg && unlikely(hdr.num_buffers != 1)) {
 		rxq->seg_hdr = hdr;
-		if (!sluice_rx_begin_packet(rxq, m, hdr.num_buffers))
-			return NULL;
+		return sluice_rx_begin_read(rxq, m);
 	}
 	return sluice_rx_offload(rxq, m, &hdr);
 }
