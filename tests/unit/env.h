@@ -77,6 +77,8 @@ const char *env_name(const struct env_conf *conf);
 unsigned int env_nb_rows(bool is_tx);
 /* Does this CPU have the instructions of the row? */
 bool env_can_run(const struct env_conf *conf);
+/* Any row of which that is true. */
+void env_pick_row(struct env_conf *conf);
 
 /* The queue is running, receive queues are filled. */
 struct env *env_open(const struct env_conf *conf);

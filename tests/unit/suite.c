@@ -185,6 +185,14 @@ env_can_run(const struct env_conf *conf)
 	return bits <= sluice_path_cpu_bits();
 }
 
+void
+env_pick_row(struct env_conf *conf)
+{
+	conf->row = 0;
+	while (!env_can_run(conf))
+		conf->row++;
+}
+
 /* Rows that this CPU cannot run are left out, and said. */
 static bool
 is_wanted(const struct env_conf *conf, suite_filter filter)

@@ -210,8 +210,7 @@ main(void)
 {
 	struct env_conf conf = { .is_tx = true, .size = 64 };
 
-	while (!env_can_run(&conf))
-		conf.row++;
+	env_pick_row(&conf);
 	suite_add(test_reset_by_another_thread, &conf, "reset by another thread");
 	suite_add(test_reset_of_all, &conf, "reset of all");
 	suite_add(test_order, &conf, "order");

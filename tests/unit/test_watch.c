@@ -36,6 +36,7 @@ rig_open(struct rig *g)
 {
 	struct env_conf conf = { .is_tx = true, .size = SIZE };
 
+	env_pick_row(&conf);
 	memset(g, 0, sizeof(*g));
 	memset(&fake_numa, 0, sizeof(fake_numa));
 	fake_numa.nb_nodes = 2;
