@@ -96,7 +96,10 @@ struct fake_dev {
 	uint32_t nb_sent, room_sent;
 	uint64_t random;
 	struct sluice_net_hdr offload; /* what headers of received packets say; num_buffers aside */
-	/* As DPDK's vhost library up to 22.11.0 does on packed rings: num_buffers of a packet of one buffer is not 1. */
+	/*
+	 * As DPDK's vhost library up to 22.11.0 does on packed rings: num_buffers of a packet of
+	 * one buffer is not 1.
+	 */
 	bool leaves_num_buffers_0;
 	uint32_t window; /* shuffled: how far from the oldest held buffer the device picks */
 	uint64_t nb_indirect, nb_chained, nb_fetched;

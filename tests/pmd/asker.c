@@ -3,8 +3,9 @@
  */
 
 /*
- * An application that asks port 0 for what testpmd never asks for: queues that are not set up, deferred start, modes of
- * other devices. Prints "asker: WHAT=RESULT" for each, 0 or -errno, and goes on: nothing of it may end the process.
+ * An application that asks port 0 for what testpmd never asks for: queues that are not set up,
+ * deferred start, modes of other devices. Prints "asker: WHAT=RESULT" for each, 0 or -errno, and
+ * goes on: nothing of it may end the process.
  *
  *     asker EAL-OPTIONS
  *

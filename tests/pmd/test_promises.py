@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from fake_backend import F_IN_ORDER, F_MRG_RXBUF, FEATURES, PROTOCOL_FEATURES, FakeBackend, bits
-from frames import compare, make
+from frames import compare, make, read_pcap
 from l3fwd import Other
 from pair import Config
 from refusal import has_port, one_line_says, run_front
@@ -106,7 +106,6 @@ def test_frames_above_a_buffer_without_scatter(new_pair, packed):
     wait_for(lambda: pair.back.stats(1)["TX-packets"] - before >= len(fitting), 10, "what fits")
     pair.back.stop()
     front.stop()
-    from frames import read_pcap
     compare(read_pcap(pair.pcap("out", 0)), fitting)
     stats, xstats = front.stats(), front.xstats()
     assert stats["RX-errors"] == xstats["rx_q0_scatter_errors"] == len(frames) - len(fitting) > 0
@@ -203,6 +202,21 @@ def test_mtu_of_the_device(telling, testpmds, told, largest, first):
     assert "fail" not in text.lower() and front.info()["MTU"] == str(largest), text
     text = front.cmd("port config mtu 0 %d" % (largest + 1))
     assert front.info()["MTU"] == str(largest), text
+    front.quit()
+
+
+def test_device_that_takes_less_than_the_one_before(telling, testpmds):
+    """What it drops is not sent into the void: the port does not start with such an MTU."""
+    backend = telling(1500)
+    front = testpmds(["%s0,path=%s" % (VDEV, backend.path)], front=True)
+    backend.close()
+    telling(1400)
+    front.wait_log("%s: connected" % backend.path)
+    front.cmd("port stop 0")
+    one_line_says(front.cmd("port start 0"), "port 0", "MTU 1500", "back end drops", "larger than 1400")
+    front.cmd("port config mtu 0 1400")
+    front.cmd("port start 0")
+    assert front.info()["MTU"] == "1400" and front.link_up()
     front.quit()
 
 

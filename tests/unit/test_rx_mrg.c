@@ -188,8 +188,9 @@ test_headers_are_left_alone(void **state)
 }
 
 /*
- * DPDK's vhost library up to 22.11.0 leaves num_buffers 0 where a packet fits a buffer. All packets come, those of several
- * buffers among them, and what was read is counted: every header, or those that the guard and full buffers ask for.
+ * DPDK's vhost library up to 22.11.0 leaves num_buffers 0 where a packet fits a buffer. All packets
+ * come, those of several buffers among them, and what was read is counted: every header, or those
+ * that the guard and full buffers ask for.
  */
 static void
 test_zero_num_buffers(void **state)
@@ -222,7 +223,10 @@ test_zero_num_buffers(void **state)
 	env_close(e);
 }
 
-/* A device that does not fill buffers is found out although the second halves look like headers that say 0. */
+/*
+ * A device that does not fill buffers is found out although the second halves look like headers
+ * that say 0.
+ */
 static void
 test_zero_halves(void **state)
 {
@@ -255,7 +259,10 @@ test_zero_halves(void **state)
 	env_close(e);
 }
 
-/* Packets of several buffers for an application that did not ask for them: dropped, counted, and nothing else is. */
+/*
+ * Packets of several buffers for an application that did not ask for them: dropped, counted, and
+ * nothing else is.
+ */
 static void
 test_nobody_asked_for_chains(void **state)
 {

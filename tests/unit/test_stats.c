@@ -3,8 +3,8 @@
  */
 
 /*
- * Statistics of a port whose queues are those of the other tests: reset by one thread while another counts, queues that
- * are not set up, and the order of the extended ones.
+ * Statistics of a port whose queues are those of the other tests: reset by one thread while another
+ * counts, queues that are not set up, and the order of the extended ones.
  */
 
 #include <pthread.h>
@@ -172,7 +172,10 @@ test_reset_of_all(void **state)
 	env_close(e);
 }
 
-/* Port-wide ones, then errors, then the rest: a list that is cut after 256 entries has what matters. */
+/*
+ * Port-wide ones, then errors, then the rest: a list that is cut after 256 entries has what
+ * matters.
+ */
 static void
 test_order(void **state)
 {

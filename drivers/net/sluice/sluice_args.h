@@ -25,7 +25,10 @@ struct sluice_args {
 	char path[108]; /* as long as a socket address can hold */
 	uint16_t nb_pairs;
 	bool has_pairs; /* asked for; otherwise nb_pairs is what the device may have at most */
-	/* Rings are made for so many slots; what is not asked for grows with what the application sets up. */
+	/*
+	 * Rings are made for so many slots; what is not asked for grows with what the application
+	 * sets up.
+	 */
 	uint16_t queue_size;
 	bool has_queue_size; /* asked for */
 	bool has_mac;

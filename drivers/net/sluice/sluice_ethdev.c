@@ -14,7 +14,9 @@
 #include "sluice_log.h"
 #include "sluice_probe.h"
 
-/* Rings of the device's size, unless it is enormous: buffers that wait there are missing elsewhere. */
+/*
+ * Rings of the device's size, unless it is enormous: buffers that wait there are missing elsewhere.
+ */
 #define DEVICE_RING_MAX 1024
 
 /* Modes that would change where packets go, or come from, and that nothing here does. */
@@ -65,7 +67,9 @@ link_update(struct rte_eth_dev *dev, int wait_to_complete)
 {
 	struct sluice_port *port = sluice_port_of(dev);
 	struct rte_eth_link link = {
-		/* Applications compute with it, and "unknown" is a very large number. As net_vhost. */
+		/*
+		 * Applications compute with it, and "unknown" is a very large number. As net_vhost.
+		 */
 		.link_speed = RTE_ETH_SPEED_NUM_10G,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
@@ -156,7 +160,10 @@ dev_close(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* What an application that says 0 gets: all that a device has, within reason; see SLUICE_QUEUE_SIZE_DEFAULT. */
+/*
+ * What an application that says 0 gets: all that a device has, within reason; see
+ * SLUICE_QUEUE_SIZE_DEFAULT.
+ */
 static uint16_t
 default_ring(const struct sluice_port *port, uint16_t nb_max)
 {
@@ -259,8 +266,8 @@ mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 	int ret = 0;
 
 	/*
-	 * The device is told at start (5.1.4.2); while it runs the MTU only bounds what fits our buffers. What is above
-	 * the device's own was refused by ethdev.
+	 * The device is told at start (5.1.4.2); while it runs the MTU only bounds what fits our
+	 * buffers. What is above the device's own was refused by ethdev.
 	 */
 	pthread_mutex_lock(&port->lock);
 	for (i = 0; i < dev->data->nb_rx_queues && ret == 0; i++)
@@ -280,8 +287,9 @@ mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
 }
 
 /*
- * Without a control queue for it nothing is filtered (5.1.6.5.1): the port receives all, whatever it was told. More
- * than asked for harms no application, and some end when a driver refuses to be told less.
+ * Without a control queue for it nothing is filtered (5.1.6.5.1): the port receives all, whatever
+ * it was told. More than asked for harms no application, and some end when a driver refuses to be
+ * told less.
  */
 static int
 receive_all(struct rte_eth_dev *dev)

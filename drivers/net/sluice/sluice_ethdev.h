@@ -57,8 +57,8 @@ int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
 int sluice_tx_descriptor_status(void *txq, uint16_t offset);
 int sluice_tx_done_cleanup(void *txq, uint32_t nb_max);
 /*
- * What a start negotiates, or has negotiated: what is wanted and the device offers. A device still to come is hoped to
- * have all. With port->lock held, as the next ones.
+ * What a start negotiates, or has negotiated: what is wanted and the device offers. A device still
+ * to come is hoped to have all. With port->lock held, as the next ones.
  */
 uint64_t sluice_negotiable(const struct sluice_port *port);
 /* Are packets of several buffers asked for, and does the device make them? */
@@ -67,7 +67,10 @@ bool sluice_may_scatter(const struct sluice_port *port);
 int sluice_check_frame(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu);
 /* The most descriptors that a virtqueue can have. */
 uint16_t sluice_desc_max(const struct sluice_port *port, uint16_t vq);
-/* The port's queues before a start: all set up, and frames fit. Tells them whether chains are wanted. */
+/*
+ * The port's queues before a start: all set up, and frames fit. Tells them whether chains are
+ * wanted.
+ */
 int sluice_check_queues(struct rte_eth_dev *dev);
 
 /*

@@ -87,8 +87,8 @@ sluice_desc_max(const struct sluice_port *port, uint16_t vq)
 }
 
 /*
- * Rings as large as this queue needs, unless queue_size says how large they are. What is too large for all queues was
- * refused by ethdev; a device may have queues of different sizes.
+ * Rings as large as this queue needs, unless queue_size says how large they are. What is too large
+ * for all queues was refused by ethdev; a device may have queues of different sizes.
  */
 static int
 make_room(struct sluice_port *port, const char *direction, uint16_t id, uint16_t vq,
@@ -205,6 +205,9 @@ sluice_check_queues(struct rte_eth_dev *dev)
 				sluice_max_mtu(port));
 		ret = -EINVAL;
 	}
+	/* Those of another size could not be made, and the old ones not again. */
+	if (ret == 0 && port->rings.va == NULL)
+		ret = sluice_port_create_rings(port);
 	data->scattered_rx = sluice_may_scatter(port);
 	for (i = 0; ret == 0 && i < data->nb_rx_queues; i++) {
 		struct sluice_rxq *rxq = data->rx_queues[i];

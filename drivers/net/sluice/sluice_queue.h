@@ -144,7 +144,10 @@ struct sluice_ring {
 	uint32_t in_kick; /* atomic: a kick is being written, which a back end may make block */
 };
 
-/* Counters of a queue, or of a port, that can be read and reset: at least as many as sluice_stats.c lists. */
+/*
+ * Counters of a queue, or of a port, that can be read and reset: at least as many as sluice_stats.c
+ * lists.
+ */
 #define SLUICE_COUNTERS_MAX 16
 
 /* Only the polling core writes them, and nothing sets them back: others read at any time. */

@@ -71,13 +71,17 @@ sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	rxq->q.stats.errors++;
 }
 
-/* m is the first of nb buffers, and nb is not 1. True: it is the only one all the same. False: more to come, or failed. */
+/*
+ * m is the first of nb buffers, and nb is not 1. True: it is the only one all the same. False: more
+ * to come, or failed.
+ */
 static bool
 begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb)
 {
 	/*
-	 * It should be 1 (5.1.6.4.1). But DPDK's vhost library, up to 22.11.0, leaves the field as it was with packets
-	 * that fit a buffer of a packed ring. The length was checked, and nothing else hangs on it.
+	 * It should be 1 (5.1.6.4.1). But DPDK's vhost library, up to 22.11.0, leaves the field as
+	 * it was with packets that fit a buffer of a packed ring. The length was checked, and
+	 * nothing else hangs on it.
 	 */
 	if (nb == 0) {
 		rxq->nb_zero_num_buffers++;
@@ -107,8 +111,8 @@ sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	if (nb == 1)
 		return true;
 	/*
-	 * What says nothing may be no header, but the second half of a packet, and with an even distance the next
-	 * one that is read would be a second half, too.
+	 * What says nothing may be no header, but the second half of a packet, and with an even
+	 * distance the next one that is read would be a second half, too.
 	 */
 	if (nb == 0)
 		rxq->sample--;

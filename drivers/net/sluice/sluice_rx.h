@@ -37,11 +37,14 @@ struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
 bool sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
 /* After the oldest slot became free: free the slots behind it that the device gave back before. */
 void sluice_rx_skip_holes(struct sluice_rxq *rxq);
-/* m is the first buffer of a packet, seg_hdr its header, which does not say 1. The packet, or NULL: more to come, failed. */
+/*
+ * m is the first buffer of a packet, seg_hdr its header, which does not say 1. The packet, or NULL:
+ * more to come, failed.
+ */
 struct rte_mbuf *sluice_rx_begin_read(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /*
- * m (len bytes were used) is the first buffer of a packet, its header says of how many. False: not of one; more are to
- * come, or the queue failed.
+ * m (len bytes were used) is the first buffer of a packet, its header says of how many. False: not
+ * of one; more are to come, or the queue failed.
  */
 bool sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /* One more buffer of a packet; the packet when it is complete. */

@@ -4,7 +4,8 @@
 
 /*
  * Statistics: basic and per-queue ones, extended ones, the private dump. All are counters that the
- * polling cores own; reading them while they run gives values of about now. A reset writes none of them.
+ * polling cores own; reading them while they run gives values of about now. A reset writes none of
+ * them.
  */
 
 #include <errno.h>
@@ -93,8 +94,9 @@ now(const void *base, const struct counter *c)
 }
 
 /*
- * Since the last reset. The counters belong to the polling cores, which neither lock nor see a reset: what they said then
- * is subtracted here. Who reads while another resets has an old value and a new base; so no difference below 0.
+ * Since the last reset. The counters belong to the polling cores, which neither lock nor see a
+ * reset: what they said then is subtracted here. Who reads while another resets has an old value
+ * and a new base; so no difference below 0.
  */
 static uint64_t
 value_of(const void *base, const uint64_t *reset_at, const struct counter *c)
@@ -240,7 +242,10 @@ write_queues(struct sheet *s, const struct rte_eth_dev_data *data, bool errors)
 						txq_counters[c].name);
 }
 
-/* The most important first: what shows them may have room for some only, as DPDK's telemetry has for 256. */
+/*
+ * The most important first: what shows them may have room for some only, as DPDK's telemetry has
+ * for 256.
+ */
 static void
 write_sheet(struct sheet *s, const struct rte_eth_dev *dev)
 {
