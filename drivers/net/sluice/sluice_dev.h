@@ -41,6 +41,10 @@ struct sluice_intr {
 	struct rte_intr_handle *own; /* what ethdev and EAL know of them, where the bus has none */
 };
 
+/* Largest frame, and the part of it that is no MTU: Ethernet header and checksum. */
+#define SLUICE_MAX_FRAME 65535
+#define SLUICE_FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN)
+
 /* What the application asks for to have checksums of received packets told. */
 #define SLUICE_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 
@@ -61,6 +65,7 @@ enum sluice_refusal {
 	SLUICE_REFUSED_SIZE,    /* split rings, and a queue_size that is no power of two */
 	SLUICE_REFUSED_OFFLOAD, /* an enabled offload needs what it has not */
 	SLUICE_REFUSED_PAIRS,   /* fewer queue pairs than the port runs with */
+	SLUICE_REFUSED_FRAMES,  /* frames of the port's MTU are too large for it */
 };
 
 struct sluice_port {
@@ -124,6 +129,29 @@ int sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info 
  * is expected. -ENOTSUP: an offload that is enabled needs what the device has not; logged.
  */
 int sluice_dev_choose(struct sluice_port *port);
+/*
+ * Limits (sluice_limits.c). Any thread, and none waits for a device; what depends on one may change when the next comes.
+ *
+ * What a start negotiates: what is wanted and the device offers. Of one that is still to come the best is expected.
+ */
+uint64_t sluice_negotiable(struct sluice_port *port);
+/* Does the device say which MTU it has? */
+bool sluice_has_mtu(struct sluice_port *port);
+/* The largest MTU: what the device has, as far as its frames can be received. */
+uint16_t sluice_max_mtu(struct sluice_port *port);
+/* The most descriptors that a virtqueue can have. */
+uint16_t sluice_desc_max(struct sluice_port *port, uint16_t vq);
+/* Are packets of several buffers asked for, and does the device make them? */
+bool sluice_may_scatter(struct sluice_port *port);
+/* Does a frame of this MTU fit what the receive queue takes? Logs why not, and what to do. */
+int sluice_check_frame(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu);
+/* Would all frames of the port's MTU fit with this device? The queues are set up. */
+bool sluice_frames_fit(const struct sluice_port *port, const struct sluice_device_info *info);
+/* Tell ethdev and the queues whether chains may come; the features are chosen. */
+void sluice_set_scatter(struct sluice_port *port);
+/* Before a start: are all queues set up, and do frames fit? Logs why not. */
+int sluice_check_queues(struct sluice_port *port);
+
 /* A copy of what is known of the device; false: nothing yet. Any thread, never waits for a device. */
 bool sluice_dev_info(struct sluice_port *port, struct sluice_device_info *info);
 

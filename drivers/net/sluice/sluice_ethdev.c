@@ -182,18 +182,16 @@ get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
 	struct sluice_device_info device;
 	bool has_device = sluice_dev_info(port, &device);
 
-	pthread_mutex_lock(&port->lock);
-	/* Of a device that is still to come the best is hoped. */
-	if (!port->has_info || (port->info.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
+	/* Of a device that is still to come the best is expected. */
+	if (!has_device || (device.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
 		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
 	if (sluice_negotiable(port) & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
-	if (port->has_info)
-		nb_pairs = RTE_MIN(nb_pairs, port->info.nb_pairs_max);
+	if (has_device)
+		nb_pairs = RTE_MIN(nb_pairs, device.nb_pairs_max);
 	info->max_mtu = sluice_max_mtu(port);
 	info->rx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_RX(0));
 	info->tx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_TX(0));
-	pthread_mutex_unlock(&port->lock);
 	info->max_rx_queues = nb_pairs;
 	info->max_tx_queues = nb_pairs;
 }
@@ -208,6 +206,8 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_desc_lim.nb_seg_max = SLUICE_TX_SEGS_MAX;
 	info->tx_desc_lim.nb_mtu_seg_max = SLUICE_TX_SEGS_MAX;
 	get_device_info(port, info);
+	/* A failure is told by a RESET event, and dev_reset() is the way out. */
+	info->err_handle_mode = RTE_ETH_ERROR_HANDLE_MODE_PASSIVE;
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_rx_pktlen = info->max_mtu + SLUICE_FRAME_OVERHEAD;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
@@ -269,11 +269,9 @@ mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 	 * The device is told at start (5.1.4.2); while it runs the MTU only bounds what fits our
 	 * buffers. What is above the device's own was refused by ethdev.
 	 */
-	pthread_mutex_lock(&port->lock);
 	for (i = 0; i < dev->data->nb_rx_queues && ret == 0; i++)
 		if (dev->data->rx_queues[i] != NULL)
 			ret = sluice_check_frame(port, dev->data->rx_queues[i], mtu);
-	pthread_mutex_unlock(&port->lock);
 	return ret;
 }
 

@@ -15,32 +15,12 @@
 
 #include "sluice_dev.h"
 
-/* Largest frame, and the part of it that is no MTU: Ethernet header and checksum. */
-#define SLUICE_MAX_FRAME 65535
-#define SLUICE_FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN)
-
 extern const struct eth_dev_ops sluice_eth_dev_ops;
 
 static inline struct sluice_port *
 sluice_port_of(const struct rte_eth_dev *dev)
 {
 	return dev->data->dev_private;
-}
-
-/* Does the device say which MTU it has? One that cannot be says nothing. */
-static inline bool
-sluice_has_mtu(const struct sluice_port *port)
-{
-	return port->info.mtu >= RTE_ETHER_MIN_MTU;
-}
-
-/* The largest MTU: what the device has, as far as its frames can be received. */
-static inline uint16_t
-sluice_max_mtu(const struct sluice_port *port)
-{
-	const uint16_t max = SLUICE_MAX_FRAME - SLUICE_FRAME_OVERHEAD;
-
-	return sluice_has_mtu(port) ? RTE_MIN(port->info.mtu, max) : max;
 }
 
 /* Queues (sluice_ethdev_queue.c). */
@@ -56,23 +36,6 @@ uint32_t sluice_rx_queue_count(void *rxq);
 int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
 int sluice_tx_descriptor_status(void *txq, uint16_t offset);
 int sluice_tx_done_cleanup(void *txq, uint32_t nb_max);
-/*
- * What a start negotiates, or has negotiated: what is wanted and the device offers. A device still
- * to come is hoped to have all. With port->lock held, as the next ones.
- */
-uint64_t sluice_negotiable(const struct sluice_port *port);
-/* Are packets of several buffers asked for, and does the device make them? */
-bool sluice_may_scatter(const struct sluice_port *port);
-/* Does a frame of this MTU fit what the receive queue takes? Logs why not, and what to do. */
-int sluice_check_frame(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu);
-/* The most descriptors that a virtqueue can have. */
-uint16_t sluice_desc_max(const struct sluice_port *port, uint16_t vq);
-/*
- * The port's queues before a start: all set up, and frames fit. Tells them whether chains are
- * wanted.
- */
-int sluice_check_queues(struct rte_eth_dev *dev);
-
 /*
  * Receive interrupts (sluice_intr.c), as dev_conf.intr_conf.rxq asks for. configure is for a port that does not run; on
  * error there are none. enable and disable are for the thread that polls the queue.

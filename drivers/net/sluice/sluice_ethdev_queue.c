@@ -14,8 +14,8 @@
 #include <rte_malloc.h>
 
 #include "sluice_ethdev.h"
+#include "sluice_life.h"
 #include "sluice_log.h"
-#include "sluice_probe.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 
@@ -46,56 +46,20 @@ init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16
 	q->kick_fd = -1; /* each connection brings its own */
 	q->wake_fd = port->wake_fd;
 	rte_spinlock_init(&q->look_lock);
-	q->sw_ring = rte_zmalloc_socket("sluice sw_ring",
-			port->args.queue_size * sizeof(q->sw_ring[0]), RTE_CACHE_LINE_SIZE, socket);
-	q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (q->kick_fd < 0) {
-		SLUICE_LOG(ERR, "port %u: no eventfd for queue %u: %s", port->port_id, id,
-				strerror(errno));
-		return -errno;
-	}
 	q->sw_ring = rte_zmalloc_socket("sluice sw_ring", nb_slots * sizeof(q->sw_ring[0]),
 			RTE_CACHE_LINE_SIZE, socket);
 	return q->sw_ring == NULL ? -ENOMEM : 0;
-}
-
-uint64_t
-sluice_negotiable(const struct sluice_port *port)
-{
-	uint64_t wanted = sluice_dev_wanted_features(port);
-
-	if (port->is_started)
-		return port->features;
-	return port->has_info ? wanted & port->info.features : wanted;
-}
-
-uint16_t
-sluice_desc_max(const struct sluice_port *port, uint16_t vq)
-{
-	const struct sluice_transport_ops *ops = port->transport->ops;
-	uint16_t max = port->args.has_queue_size ? port->args.queue_size : SLUICE_QUEUE_SIZE_MAX;
-	uint16_t of_device = 0;
-
-	if (ops->vq_size_max != NULL)
-		of_device = ops->vq_size_max(port->transport, vq);
-	if (of_device != 0)
-		max = RTE_MIN(max, of_device);
-	/* Split rings have a power of two (2.7). */
-	if ((sluice_negotiable(port) & SLUICE_BIT(SLUICE_F_RING_PACKED)) == 0)
-		max = rte_align32prevpow2(max);
-	return max;
 }
 
 /*
  * Rings as large as this queue needs, unless queue_size says how large they are. What is too large
  * for all queues was refused by ethdev; a device may have queues of different sizes.
  */
-static int
+static void
 make_room(struct sluice_port *port, const char *direction, uint16_t id, uint16_t vq,
 		uint16_t nb_desc)
 {
-	uint16_t max = sluice_desc_max(port, vq), before = port->args.queue_size;
-	int ret;
+	uint16_t max = sluice_desc_max(port, vq);
 
 	if (nb_desc > max)
 		SLUICE_LOG(NOTICE,
@@ -103,16 +67,9 @@ make_room(struct sluice_port *port, const char *direction, uint16_t id, uint16_t
 				port->port_id, direction, id, nb_desc, port->transport->ops->peer,
 				max);
 	nb_desc = RTE_MIN(nb_desc, max);
-	if (nb_desc <= before || port->args.has_queue_size)
-		return 0;
 	/* Whatever layout the device will have. */
-	port->args.queue_size = rte_align32pow2(nb_desc);
-	ret = sluice_port_create_rings(port);
-	if (ret == 0)
-		return 0;
-	port->args.queue_size = before;
-	sluice_port_create_rings(port);
-	return ret;
+	if (nb_desc > port->args.queue_size && !port->args.has_queue_size)
+		port->args.queue_size = rte_align32pow2(nb_desc);
 }
 
 /* What both directions refuse. */
@@ -120,8 +77,6 @@ static int
 check_setup(struct sluice_port *port, const char *direction, uint16_t id, uint16_t vq,
 		uint16_t nb_desc, bool is_deferred)
 {
-	int ret;
-
 	if (is_deferred) {
 		SLUICE_LOG(ERR,
 				"port %u %s queue %u: deferred start is not supported: queues start with "
@@ -134,88 +89,10 @@ check_setup(struct sluice_port *port, const char *direction, uint16_t id, uint16
 				port->port_id, direction, id, nb_desc, MIN_DESC);
 		return -EINVAL;
 	}
-	pthread_mutex_lock(&port->lock);
-	ret = make_room(port, direction, id, vq, nb_desc);
+	sluice_life_lock(port, SLUICE_LOCK_MS);
+	make_room(port, direction, id, vq, nb_desc);
 	pthread_mutex_unlock(&port->lock);
-	return ret;
-}
-
-bool
-sluice_may_scatter(const struct sluice_port *port)
-{
-	const struct rte_eth_rxmode *mode = &port->dev->data->dev_conf.rxmode;
-
-	return (mode->offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0 &&
-			(sluice_negotiable(port) & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF)) != 0;
-}
-
-int
-sluice_check_frame(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
-{
-	uint64_t features = sluice_negotiable(port);
-	uint32_t frame = mtu + RTE_ETHER_HDR_LEN, room = rxq->room;
-	const char *cure = "or RTE_ETH_RX_OFFLOAD_SCATTER (testpmd: --enable-scatter)";
-
-	if (features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM))
-		room -= SLUICE_NET_HDR_LEN;
-	/* What is spread over buffers needs no room in one. */
-	if (frame <= room || sluice_may_scatter(port))
-		return 0;
-	if (!port->args.has_mrg)
-		cure = "or mrg_rxbuf=1 and RTE_ETH_RX_OFFLOAD_SCATTER";
-	else if ((features & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF)) == 0)
-		cure = "or a device with MRG_RXBUF";
-	SLUICE_LOG(ERR,
-			"port %u receive queue %u: MTU %u makes frames of %u bytes, mempool %s has buffers "
-			"of %u bytes: a smaller MTU, larger buffers, %s",
-			port->port_id, rxq->q.id, mtu, frame, rxq->pool->name, room, cure);
-	return -EINVAL;
-}
-
-static int
-check_set_up(const struct sluice_port *port, void *const *queues, uint16_t nb,
-		const char *direction)
-{
-	uint16_t i;
-
-	for (i = 0; i < nb; i++)
-		if (queues[i] == NULL) {
-			SLUICE_LOG(ERR,
-					"port %u: %s queue %u is configured and not set up: call "
-					"rte_eth_%cx_queue_setup(), or configure %u",
-					port->port_id, direction, i, direction[0], i);
-			return -EINVAL;
-		}
 	return 0;
-}
-
-int
-sluice_check_queues(struct rte_eth_dev *dev)
-{
-	struct sluice_port *port = sluice_port_of(dev);
-	struct rte_eth_dev_data *data = dev->data;
-	uint16_t i;
-	int ret = check_set_up(port, data->rx_queues, data->nb_rx_queues, "receive");
-
-	if (ret == 0)
-		ret = check_set_up(port, data->tx_queues, data->nb_tx_queues, "transmit");
-	if (ret == 0 && data->mtu > sluice_max_mtu(port)) {
-		SLUICE_LOG(ERR, "port %u: MTU %u, and the %s drops what is larger than %u: set that",
-				port->port_id, data->mtu, port->transport->ops->peer,
-				sluice_max_mtu(port));
-		ret = -EINVAL;
-	}
-	/* Those of another size could not be made, and the old ones not again. */
-	if (ret == 0 && port->rings.va == NULL)
-		ret = sluice_port_create_rings(port);
-	data->scattered_rx = sluice_may_scatter(port);
-	for (i = 0; ret == 0 && i < data->nb_rx_queues; i++) {
-		struct sluice_rxq *rxq = data->rx_queues[i];
-
-		rxq->may_scatter = data->scattered_rx;
-		ret = sluice_check_frame(port, rxq, data->mtu);
-	}
-	return ret;
 }
 
 /* Clears the offset that opaque points to if the buffer of a direct mbuf lies elsewhere. */
@@ -309,11 +186,8 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	ret = init_queue(port, &rxq->q, id, SLUICE_VQ_RX(id), slots, socket);
 	if (ret == 0)
 		ret = init_rx_pool(port, rxq, mp);
-	if (ret == 0) {
-		pthread_mutex_lock(&port->lock);
+	if (ret == 0)
 		ret = sluice_check_frame(port, rxq, dev->data->mtu);
-		pthread_mutex_unlock(&port->lock);
-	}
 	if (ret == 0) {
 		rxq->avail_shadow = rte_zmalloc_socket("sluice avail", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);

@@ -178,6 +178,7 @@ live(struct sluice_port *port)
 		ret = start_device(port);
 	if (ret != 0)
 		return ret;
+	sluice_set_scatter(port);
 	sluice_ethdev_set_bursts(port);
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	run_queue(port, q);
@@ -337,6 +338,17 @@ retry_now(struct sluice_port *port)
 	port->retry_at = sluice_clock_ms();
 }
 
+static void
+tell_sizes(const struct sluice_port *port, struct sluice_device_info *info)
+{
+	const struct sluice_transport *t = port->transport;
+
+	if (!sluice_transport_can(t, SLUICE_TRANSPORT_HAS_REGISTERS))
+		return;
+	info->size_max[0] = t->ops->vq_size_max(t, SLUICE_VQ_RX(0));
+	info->size_max[1] = t->ops->vq_size_max(t, SLUICE_VQ_TX(0));
+}
+
 /* A device is reached, judged, and taken. On error it is let go. */
 static int
 connect_device(struct sluice_port *port)
@@ -346,8 +358,10 @@ connect_device(struct sluice_port *port)
 
 	sluice_transport_begin(port->transport, SLUICE_HANDSHAKE_MS);
 	ret = port->transport->ops->connect(port->transport, &info);
-	if (ret == 0)
+	if (ret == 0) {
+		tell_sizes(port, &info);
 		ret = sluice_dev_accept(port, &info);
+	}
 	if (ret == 0)
 		step(port, SLUICE_ON_CONNECT);
 	else if (is_connected(port))
@@ -407,34 +421,10 @@ sluice_life_probe(struct sluice_port *port)
 }
 
 static int
-check_queues(const struct sluice_port *port)
-{
-	const struct rte_eth_dev_data *data = port->dev->data;
-	unsigned int i;
-
-	/* Queues come in pairs (5.1.2); a ring that is not set up would keep the back end waiting. */
-	if (data->nb_rx_queues != data->nb_tx_queues) {
-		SLUICE_LOG(ERR,
-				"port %u: %u receive and %u transmit queues; virtio-net has pairs, "
-				"configure as many of each",
-				port->port_id, data->nb_rx_queues, data->nb_tx_queues);
-		return -EINVAL;
-	}
-	for (i = 0; i < sluice_dev_nb_queues(port); i++)
-		if (sluice_dev_queue(port, i) == NULL) {
-			SLUICE_LOG(ERR, "port %u: %s queue %u is not set up", port->port_id,
-					i < data->nb_rx_queues ? "receive" : "transmit",
-					i % data->nb_rx_queues);
-			return -EINVAL;
-		}
-	return 0;
-}
-
-static int
 start_locked(struct sluice_port *port)
 {
 	struct sluice_device_state state;
-	int ret = check_queues(port);
+	int ret = sluice_check_queues(port);
 
 	if (ret != 0)
 		return ret;

@@ -110,6 +110,8 @@ judge(const struct sluice_port *port, const struct sluice_device_info *info)
 		return SLUICE_REFUSED_OFFLOAD;
 	if (RTE_MAX(data->nb_rx_queues, data->nb_tx_queues) > info->nb_pairs_max)
 		return SLUICE_REFUSED_PAIRS;
+	if (!sluice_frames_fit(port, info))
+		return SLUICE_REFUSED_FRAMES;
 	return SLUICE_TAKEN;
 }
 
@@ -126,6 +128,12 @@ log_refusal(const struct sluice_port *port, enum sluice_refusal why,
 		log_missing(port, missing_offloads(port, info->features),
 				"an enabled receive offload needs it, so the port waits for one that does; "
 				"or configure the port without");
+	else if (why == SLUICE_REFUSED_FRAMES)
+		SLUICE_LOG(ERR,
+				"%s: frames of the port's MTU %u are too large for the %s, or for the mempool's "
+				"buffers without MRG_RXBUF, so the port waits for another; or give it a "
+				"smaller MTU",
+				port->label, port->dev->data->mtu, peer);
 	else
 		SLUICE_LOG(ERR,
 				"%s: the %s has %u queue pairs, the port runs with more: it waits for one "

@@ -41,7 +41,8 @@ wake_for_memory(void *ctx)
 }
 
 int
-sluice_port_create_rings(struct sluice_port *port)
+sluice_port_create_memory(struct sluice_port *port, const char *name,
+		const struct dmap_backend *backend, void *ctx)
 {
 	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
 
@@ -50,19 +51,6 @@ sluice_port_create_rings(struct sluice_port *port)
 	else
 		dmap_set_waker(port->domain, wake_for_memory, port);
 	return ret;
-}
-
-int
-sluice_port_create_memory(struct sluice_port *port, const char *name,
-		const struct dmap_backend *backend, void *ctx)
-{
-	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
-
-	if (ret != 0) {
-		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
-		return ret;
-	}
-	return sluice_port_create_rings(port);
 }
 
 static int
