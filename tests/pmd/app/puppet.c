@@ -106,6 +106,13 @@ do_close(struct command *c)
 	return rte_eth_dev_close(c->port->id);
 }
 
+/* The device, of a closed port. */
+static int
+do_remove(struct command *c)
+{
+	return rte_eal_hotplug_remove("vdev", c->port->name);
+}
+
 static int
 do_reset(struct command *c)
 {
@@ -225,6 +232,7 @@ static const struct verb verbs[] = {
 	{ "start", do_start },
 	{ "stop", do_stop },
 	{ "close", do_close },
+	{ "remove", do_remove },
 	{ "reset", do_reset },
 	{ "info", do_info },
 	{ "stats", do_stats },
