@@ -197,7 +197,9 @@ sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
 	 * Pairs with the order of in_burst and state in sluice_queue_enter(). Where seccomp forbids the call, a
 	 * millisecond is more than any store buffer needs.
 	 */
-	if (!has_membarrier ||
+	if (SLUICE_HAS_TSAN)
+		__atomic_fetch_or(&q->state, 0, __ATOMIC_SEQ_CST); /* as an exchange with itself */
+	else if (!has_membarrier ||
 			syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
 		usleep(1000);
 	while (__atomic_load_n(&q->in_burst, SLUICE_QUIESCE_ORDER) != 0) {

@@ -404,23 +404,30 @@ void sluice_queue_take_returns(struct sluice_queue *q);
 /* Bottom half of sluice_queue_refresh(). */
 void sluice_queue_take_news(struct sluice_queue *q);
 
-/*
- * The handshake with sluice_queue_quiesce(). ThreadSanitizer knows nothing of membarrier(2), so builds for it pay for the
- * order that others get for nothing.
- */
-#ifdef __SANITIZE_THREAD__
-#define SLUICE_ENTER_ORDER __ATOMIC_SEQ_CST
-#else
-#define SLUICE_ENTER_ORDER __ATOMIC_RELAXED
+/* Whether ThreadSanitizer watches, which does not know membarrier(2). */
+#if defined(__SANITIZE_THREAD__)
+#define SLUICE_HAS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SLUICE_HAS_TSAN 1
+#endif
+#endif
+#ifndef SLUICE_HAS_TSAN
+#define SLUICE_HAS_TSAN 0
 #endif
 
 /* run: sluice_path_run() of the function's path. */
 static __rte_always_inline bool
 sluice_queue_enter(struct sluice_queue *q, uint32_t run)
 {
-	__atomic_store_n(&q->in_burst, 1, SLUICE_ENTER_ORDER);
-	/* Pairs with membarrier() in sluice_queue_quiesce(): here the compiler's order is enough. */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (SLUICE_HAS_TSAN) {
+		/* Pairs with the exchange in sluice_queue_quiesce(). */
+		__atomic_exchange_n(&q->in_burst, 1, __ATOMIC_SEQ_CST);
+	} else {
+		__atomic_store_n(&q->in_burst, 1, __ATOMIC_RELAXED);
+		/* Pairs with membarrier() in sluice_queue_quiesce(): here the compiler's order is enough. */
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	}
 	if (likely(__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) == run))
 		return true;
 	if (unlikely(__atomic_load_n(&q->returns, __ATOMIC_RELAXED) != NULL))
