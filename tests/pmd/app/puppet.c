@@ -28,6 +28,7 @@
 #include "puppet.h"
 
 #define OUT_LEN 65536
+#define RISE_US 5000000
 
 struct command {
 	char *line; /* what the other pointers point into */
@@ -45,6 +46,15 @@ struct verb {
 };
 
 static uint32_t is_over;
+
+static int64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
 
 static void
 say(struct command *c, const char *name, uint64_t value)
@@ -92,6 +102,22 @@ static int
 do_start(struct command *c)
 {
 	return rte_eth_dev_start(c->port->id);
+}
+
+/* Started, and until the link is up. */
+static int
+do_rise(struct command *c)
+{
+	struct rte_eth_link link = { 0 };
+	int64_t end = now_us() + RISE_US;
+	int ret = rte_eth_dev_start(c->port->id);
+
+	while (ret == 0 && !link.link_status) {
+		ret = rte_eth_link_get_nowait(c->port->id, &link);
+		if (now_us() > end)
+			return -ETIMEDOUT;
+	}
+	return ret;
 }
 
 static int
@@ -230,6 +256,7 @@ static const struct verb verbs[] = {
 	{ "probe", do_probe },
 	{ "setup", do_setup },
 	{ "start", do_start },
+	{ "rise", do_rise },
 	{ "stop", do_stop },
 	{ "close", do_close },
 	{ "remove", do_remove },
@@ -246,15 +273,6 @@ static const struct verb verbs[] = {
 	{ "free", do_free },
 	{ "cleanup", do_cleanup },
 };
-
-static int64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
-}
 
 static void *
 run(void *arg)
