@@ -5,6 +5,7 @@ them. The application takes all buffers that there are, fills them with a patter
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -27,113 +28,147 @@ def front():
     puppet.kill()
 
 
-@pytest.fixture
-def port(front, folder):
-    """A port that has a back end, set up; closed and removed at the end."""
-    backends = []
+class Port:
+    """A port with a scripted back end, set up."""
 
-    def start(packed, **how):
+    def __init__(self, front, number, folder, packed, **how):
         features = FEATURES if packed else FEATURES & ~bits(F_RING_PACKED)
-        backends.append(FakeBackend(os.path.join(folder, "f.sock"), features=features, **how))
-        front.do("probe", 0, "path=%s,packed_vq=%d" % (backends[0].path, packed))
-        front.do("setup", 0, MBUFS, DESCRIPTORS)
-        return backends[0]
-    yield start
-    for backend in backends:
-        backend.close()
+        self.front, self.number = front, number
+        self.backend = FakeBackend(os.path.join(folder, "%d.sock" % number), features=features, **how)
+        self.do("probe", "path=%s,packed_vq=%d" % (self.backend.path, packed))
+        self.do("setup", MBUFS, DESCRIPTORS)
+
+    def do(self, verb, *args):
+        return self.front.do(verb, self.number, *args)
+
+    def call(self, verb):
+        return self.front.call(verb, self.number)
+
+    def stop(self):
+        """How long that took, in microseconds"""
+        self.do("idle")
+        return self.call("stop")["us"]
+
+    def fill(self):
+        """The application uses all buffers that it can get; how many."""
+        owned = self.call("fill")["ret"]
+        assert owned > 0
+        return owned
+
+    def look(self):
+        """Into what it uses."""
+        damaged = self.call("check")["ret"]
+        self.do("free")
+        assert damaged == 0, "%d buffers of the application are damaged" % damaged
+
+    def watch(self, seconds):
+        self.fill()
+        time.sleep(seconds)
+        self.look()
+
+    def flowing(self):
+        self.do("start")
+        self.do("poll", -1)
+        wait_for(lambda: self.backend.now.traffic is not None and self.backend.now.traffic.moved > 4, 5, "packets")
+
+    def end(self):
+        self.backend.close()
         for verb in ("stop", "close", "remove"):
-            front.call(verb, 0)
+            self.call(verb)
 
 
-def timed_stop(front):
-    answer = front.call("stop", 0)
-    assert answer["us"] < 1e6 * (BOUNDS["stop"] + SLACK), "stop took %g s" % (answer["us"] / 1e6)
+@pytest.fixture
+def ports(front, folder):
+    """Runs a test with several ports at once, since most of it is waiting: on split rings the even ones, on packed ones the
+    odd ones."""
+    running = []
+
+    def life(item):
+        test, number, args, how = item
+        running.append(Port(front, number, folder, number % 2, **how))
+        test(running[-1], *args)
+        assert running[-1].backend.error is None, running[-1].backend.error
+
+    def run(test, *cases):
+        """cases: (arguments of the test, those of the back end)"""
+        items = [(test, 2 * i + packed) + case for i, case in enumerate(cases) for packed in (0, 1)]
+        with ThreadPoolExecutor(len(items)) as pool:
+            futures = [pool.submit(life, item) for item in items]
+        bad = ["port %d (%s) %s: %s" % (item[1], "packed" if item[1] % 2 else "split", item[2], future.exception())
+            for item, future in zip(items, futures) if future.exception()]
+        assert not bad, "\n".join(bad)
+    yield run
+    for port in running:
+        port.end()
 
 
-def watch(front, seconds):
-    """The application uses all that it can get, for some seconds; how many buffers it had."""
-    owned = front.call("fill", 0)["ret"]
-    assert owned > 0
-    time.sleep(seconds)
-    damaged = front.call("check", 0)["ret"]
-    front.do("free", 0)
-    assert damaged == 0, "%d of %d buffers of the application are damaged" % (damaged, owned)
-    return owned
+def in_time(us):
+    assert us < 1e6 * (BOUNDS["stop"] + SLACK), "stop took %g s" % (us / 1e6)
 
 
-def flowing(backend):
-    wait_for(lambda: backend.now.traffic is not None and backend.now.traffic.moved > 4, 5, "packets")
-
-
-@LAYOUTS
-def test_control(front, port, packed):
+def test_control(ports):
     """A good back end moves packets, stops when it is told, and the pattern stays."""
-    backend = port(packed, traffic="echo")
-    front.do("start", 0)
-    front.wait_up(0)
-    front.do("poll", 0, 64)
-    flowing(backend)
-    front.do("poll", 0, -1)
-    wait_for(lambda: front.do("counts", 0)["sent"] == front.do("counts", 0)["received"], 5, "all packets back")
-    front.do("idle", 0)
-    assert front.do("counts", 0)["bad"] == 0
-    timed_stop(front)
-    assert watch(front, 0.3) == MBUFS
-    assert backend.error is None, backend.error
+    def life(port):
+        port.do("start")
+        port.front.wait_up(port.number)
+        port.do("poll", 64)
+        wait_for(lambda: port.do("counts")["received"] > 1000, 10, "packets")
+        port.do("poll", -1)
+        wait_for(lambda: port.do("counts")["sent"] == port.do("counts")["received"], 5, "all packets back")
+        us = port.stop()
+        assert port.do("counts")["bad"] == 0
+        assert port.fill() == MBUFS
+        time.sleep(0.3)
+        port.look()
+        in_time(us)
+    ports(life, ((), dict(traffic="echo")))
 
 
-@LAYOUTS
-@pytest.mark.parametrize("how", ["refuse", "late"])
-def test_failed_start(front, port, packed, how):
+def test_failed_start(ports):
     """The receive ring was already in use when the start failed at another one."""
-    backend = port(packed, traffic="drip", is_eager=True, faults=[Fault("SET_VRING_ENABLE", how, ring=1, seconds=8)])
-    assert front.call("start", 0)["ret"] < 0
-    watch(front, 1 if how == "refuse" else 4)
-    assert backend.error is None, backend.error
-    wait_for(lambda: backend.connections[0].is_over, 10, "end of file for the back end")
-    front.check_pool(0, PARKED)
+    def life(port, seconds):
+        assert port.call("start")["ret"] < 0
+        port.watch(seconds)
+        wait_for(lambda: port.backend.connections[0].is_over, 5, "end of file for the back end")
+        port.front.check_pool(port.number, PARKED)
+    ports(life, *[((seconds,), dict(traffic="drip", is_eager=True,
+        faults=[Fault("SET_VRING_ENABLE", how, ring=1, seconds=7)])) for how, seconds in (("refuse", 1), ("late", 3))])
 
 
-@LAYOUTS
-@pytest.mark.parametrize("how", ["silent", "late", "stubborn"])
-def test_stop(front, port, packed, how):
+def test_stop(ports):
     """Silent or late: the port cuts the connection, and the back end does not look. Stubborn: it has said that it
     stopped, and goes on."""
-    backend = port(packed, traffic="drip", is_stubborn=how == "stubborn")
-    front.do("start", 0)
-    front.do("poll", 0, -1)
-    flowing(backend)
-    if how != "stubborn":
-        backend.faults = [Fault("GET_VRING_BASE", how, seconds=4), Fault("SET_VRING_ENABLE", how, seconds=4)]
-    front.do("idle", 0)
-    timed_stop(front)
-    watch(front, 3)
-    assert backend.error is None, backend.error
+    def life(port, how):
+        port.flowing()
+        if how != "stubborn":
+            port.backend.faults = [Fault(step, how, seconds=4) for step in ("GET_VRING_BASE", "SET_VRING_ENABLE")]
+        us = port.stop()
+        port.watch(3)
+        in_time(us)
+    ports(life, *[((how,), dict(traffic="drip", is_stubborn=how == "stubborn"))
+        for how in ("silent", "late", "stubborn")])
 
 
-@LAYOUTS
-@pytest.mark.parametrize("ends", [True, False], ids=["closes", "stays"])
-def test_holding(front, port, packed, ends):
+def test_holding(ports):
     """The back end has taken all buffers, is late, writes, and closes its connection: what it holds is kept back until then; or
     for a time, if it does not even close."""
-    backend = port(packed, traffic="hold")
-    front.do("start", 0)
-    wait_for(lambda: backend.now.traffic and len(backend.now.traffic.held) == DESCRIPTORS, 5, "buffers")
-    traffic = backend.now.traffic
-    backend.faults = [Fault("GET_VRING_BASE", "silent"), Fault("SET_VRING_ENABLE", "silent")]
-    timed_stop(front)
-    owned = front.call("fill", 0)["ret"]
-    time.sleep(0.5)
-    assert traffic.scribble() >= DESCRIPTORS
-    damaged = front.call("check", 0)["ret"]
-    front.do("free", 0)
-    assert damaged == 0, "%d of %d buffers of the application are damaged" % (damaged, owned)
-    before = front.do("pool", 0)["available"]
-    if ends:
-        backend.hang_up()
-    front.check_pool(0, 3 if ends else PARKED)
-    print("%d buffers were kept back" % (MBUFS - before))
-    assert front.do("xstats", 0)["unacked_buffers"] >= (0 if ends else DESCRIPTORS)
+    def life(port, ends):
+        backend = port.backend
+        port.do("start")
+        wait_for(lambda: backend.now.traffic is not None and len(backend.now.traffic.held) == DESCRIPTORS, 5, "buffers")
+        traffic = backend.now.traffic
+        backend.faults = [Fault(step, "silent") for step in ("GET_VRING_BASE", "SET_VRING_ENABLE")]
+        us = port.stop()
+        port.fill()
+        time.sleep(0.5)
+        assert traffic.scribble() >= DESCRIPTORS
+        port.look()
+        if ends:
+            backend.hang_up()
+        port.front.check_pool(port.number, 3 if ends else PARKED)
+        assert ends or port.do("xstats")["unacked_buffers"] >= DESCRIPTORS
+        in_time(us)
+    ports(life, *[((ends,), dict(traffic="hold")) for ends in (True, False)])
 
 
 def stopped_peer(folder, packed):
@@ -148,7 +183,7 @@ def stopped_peer(folder, packed):
     wait_for(lambda: front.do("counts", 0)["received"] + front.do("counts", 0)["bad"] > 1000, 5, "packets")
     back.process.send_signal(signal.SIGSTOP)
     front.do("idle", 0)
-    timed_stop(front)
+    in_time(front.call("stop", 0)["us"])
     return front, back
 
 
