@@ -65,12 +65,12 @@ part_scripts()
 	return $bad
 }
 
-# unit_tests DIR: what `meson test` has in a build folder.
+# unit_tests DIR [OPTION...]: what `meson test` has in a build folder.
 unit_tests()
 {
 	local rc
 	rm -f "$1/meson-logs/testlog.junit.xml"
-	meson test -C "$1" --no-rebuild --print-errorlogs --timeout-multiplier 2 </dev/null
+	meson test -C "$@" --no-rebuild --print-errorlogs --timeout-multiplier 2 </dev/null
 	rc=$?
 	if [ -f "$1/meson-logs/testlog.junit.xml" ]; then
 		JUNIT=$1/meson-logs/testlog.junit.xml
@@ -98,6 +98,31 @@ sanitized_pytest_part()
 	LD_PRELOAD=$("$GCC" -print-file-name=libasan.so)
 	export LD_PRELOAD ASAN_OPTIONS=detect_leaks=0
 	pytest_part "$@"
+}
+
+# tsan_part FUNCTION [ARGS...]: programs go on after a report, so the reports count, not only the tests.
+tsan_part()
+{
+	local rc reports
+	rm -f "$LOGS"/tsan-report.*
+	export TSAN_OPTIONS=log_path=$LOGS/tsan-report:suppressions=$SLUICE_ROOT/tests/tsan.supp:history_size=7
+	"$@"
+	rc=$?
+	for reports in "$LOGS"/tsan-report.*; do
+		[ -f "$reports" ] || continue
+		cat "$reports"
+		[ $rc != 0 ] || rc=1
+	done
+	return $rc
+}
+
+tsan_unit_tests() { tsan_part unit_tests "$1" --suite threads; }
+
+# The sanitizer makes everything slow: times are not what is tested.
+tsan_pytest_part()
+{
+	export SLUICE_TEST_TOOLS=$SLUICE_BUILD SLUICE_TEST_NOISE=1000 SLUICE_TEST_SLACK=8 SLUICE_TEST_RESTARTS=12
+	tsan_part pytest_part "$@"
 }
 
 # Building for aarch64 and running it by QEMU; devtools/lib/sysroot.py made what it takes.

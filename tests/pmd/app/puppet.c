@@ -46,6 +46,8 @@ struct verb {
 };
 
 static uint32_t is_over;
+/* Who tells us waits for an answer before the next command; this says so to whoever looks for races. */
+static uint32_t nb_answers;
 
 static int64_t
 now_us(void)
@@ -208,10 +210,10 @@ do_counts(struct command *c)
 {
 	const struct port *p = c->port;
 
-	say(c, "sent", p->nb_sent);
-	say(c, "received", p->received.nb);
-	say(c, "missing", p->received.nb_missing);
-	say(c, "bad", p->received.nb_bad);
+	say(c, "sent", sequence_read(&p->nb_sent));
+	say(c, "received", sequence_read(&p->received.nb));
+	say(c, "missing", sequence_read(&p->received.nb_missing));
+	say(c, "bad", sequence_read(&p->received.nb_bad));
 	return 0;
 }
 
@@ -281,6 +283,7 @@ run(void *arg)
 	int64_t begin = now_us();
 	int ret = c->verb->run(c);
 
+	__atomic_fetch_add(&nb_answers, 1, __ATOMIC_RELEASE);
 	printf("=%s ret=%d us=%" PRId64 "%s\n", c->tag, ret, now_us() - begin, c->out);
 	fflush(stdout);
 	free(c->out);
@@ -332,6 +335,7 @@ main(int argc, char **argv)
 		pthread_t thread;
 
 		line = NULL;
+		__atomic_load_n(&nb_answers, __ATOMIC_ACQUIRE);
 		if (pthread_create(&thread, NULL, run, c) != 0)
 			rte_exit(EXIT_FAILURE, "puppet: no thread\n");
 		pthread_detach(thread);

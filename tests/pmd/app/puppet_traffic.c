@@ -46,7 +46,7 @@ send_more(struct port *p)
 	for (i = 0; i < nb; i++)
 		sequence_make(pkts[i], p->nb_sent + i);
 	nb_sent = rte_eth_tx_burst(p->id, 0, pkts, nb);
-	p->nb_sent += nb_sent;
+	sequence_add(&p->nb_sent, nb_sent);
 	rte_pktmbuf_free_bulk(&pkts[nb_sent], nb - nb_sent);
 }
 

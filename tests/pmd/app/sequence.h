@@ -21,7 +21,7 @@
 #define SEQUENCE_HEAD "\x02\0\0\0\0\xbb\x02\0\0\0\0\xaa\x88\xb5"
 #define SEQUENCE_AT (sizeof(SEQUENCE_HEAD) - 1)
 
-/* What came on one way; written by one thread. */
+/* What came on one way; written by one thread, read by any that wants to know about how much. */
 struct sequence {
 	uint64_t next; /* number of the next packet, if none is missing */
 	uint64_t nb;
@@ -44,6 +44,18 @@ sequence_make(struct rte_mbuf *m, uint64_t nr)
 }
 
 static inline void
+sequence_add(uint64_t *counter, uint64_t nb)
+{
+	__atomic_store_n(counter, *counter + nb, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t
+sequence_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static inline void
 sequence_take(struct sequence *s, const struct rte_mbuf *m)
 {
 	const char *data = rte_pktmbuf_mtod(m, const char *);
@@ -53,12 +65,12 @@ sequence_take(struct sequence *s, const struct rte_mbuf *m)
 	if (m->pkt_len != SEQUENCE_LEN || m->nb_segs != 1 ||
 			memcmp(data, SEQUENCE_HEAD, SEQUENCE_AT) != 0 ||
 			numbers[0] != ~numbers[1] || numbers[0] < s->next) {
-		s->nb_bad++;
+		sequence_add(&s->nb_bad, 1);
 		return;
 	}
-	s->nb_missing += numbers[0] - s->next;
+	sequence_add(&s->nb_missing, numbers[0] - s->next);
 	s->next = numbers[0] + 1;
-	s->nb++;
+	sequence_add(&s->nb, 1);
 }
 
 #endif /* SEQUENCE_H */

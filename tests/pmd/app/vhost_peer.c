@@ -147,8 +147,8 @@ echo(struct sock *s)
 	for (i = 0; i < nb; i++)
 		sequence_take(&s->came, pkts[i]);
 	nb_back = rte_vhost_enqueue_burst(s->vid, VQ_TO_FRONT, pkts, nb);
-	s->nb_back += nb_back;
-	s->nb_full += nb - nb_back;
+	sequence_add(&s->nb_back, nb_back);
+	sequence_add(&s->nb_full, nb - nb_back);
 	rte_pktmbuf_free_bulk(pkts, nb);
 }
 
@@ -271,8 +271,10 @@ say_counts(void)
 	for (i = 0; i < nb_socks; i++)
 		printf("counts socket=%u came=%" PRIu64 " missing=%" PRIu64 " bad=%" PRIu64
 		       " back=%" PRIu64 " full=%" PRIu64 "\n",
-				i, socks[i].came.nb, socks[i].came.nb_missing, socks[i].came.nb_bad,
-				socks[i].nb_back, socks[i].nb_full);
+				i, sequence_read(&socks[i].came.nb),
+				sequence_read(&socks[i].came.nb_missing),
+				sequence_read(&socks[i].came.nb_bad),
+				sequence_read(&socks[i].nb_back), sequence_read(&socks[i].nb_full));
 }
 
 static void
