@@ -101,12 +101,14 @@ class Connection(threading.Thread):
         self.vring_addr = {}
         self.vring_base = {}
         self.calls = {}        # eventfd to interrupt by, or None
+        self.kicks = {}        # eventfd by which the driver wakes this side
         self.vring_num = {}
         self.enabled = set()
         self.acked_features = self.acked_protocol = 0
         self.status = 0
         self.fds = []
         self.is_over = False   # the driver has ended it, or this script
+        self.is_silent = False # for ever
         self.traffic = self.last_traffic = None
         self.moving = threading.Lock()  # held during a step of traffic
         sock.settimeout(0.1)
@@ -161,6 +163,7 @@ class Connection(threading.Thread):
             if how == "close":
                 return
             if how == "silent":
+                self.is_silent = True
                 self.backend.over.wait()
                 return
             if how == "late":
@@ -246,6 +249,10 @@ class Connection(threading.Thread):
         assert bool(index & 0x100) != bool(fds), "%#x with %d descriptors" % (index, len(fds))
         self.calls[index & 0xff] = fds[0] if fds else None
 
+    def on_set_vring_kick(self, payload, fds):
+        index = struct.unpack("<Q", payload)[0]
+        self.kicks[index & 0xff] = fds[0] if fds else None
+
     def on_set_mem_table(self, payload, fds):
         count = struct.unpack_from("<I", payload)[0]
         assert count == len(fds), "%d regions with %d fds" % (count, len(fds))
@@ -301,6 +308,11 @@ class Connection(threading.Thread):
         except OSError:
             pass  # it is closed
 
+    def forget(self):
+        """Closes what came with it, if it is over: there may be many."""
+        while self.is_over and self.fds:
+            os.close(self.fds.pop())
+
 
 class FakeBackend(threading.Thread):
     """close_at, silent_at, nack: short for faults: steps at which the connection is closed, or never served again,
@@ -341,9 +353,11 @@ class FakeBackend(threading.Thread):
                 continue
             connection = Connection(self, sock)
             self.connections.append(connection)
+            for old in self.connections[:-2]:
+                old.forget()
             connection.start()
-            if self.is_client:
-                connection.join()
+            while self.is_client and connection.is_alive() and not connection.is_silent:
+                connection.join(0.02)
 
     def accept(self):
         try:
@@ -399,8 +413,7 @@ class FakeBackend(threading.Thread):
         for connection in self.connections:
             connection.end()
             connection.join(5)
-            while connection.fds:
-                os.close(connection.fds.pop())
+            connection.forget()
 
 
 STEPS = "|".join(re.escape(name) for name in REQUESTS.values())

@@ -165,7 +165,7 @@ def test_holding(ports):
         port.look()
         if ends:
             backend.hang_up()
-        port.front.check_pool(port.number, 3 if ends else PARKED)
+        port.front.check_pool(port.number, 5 if ends else PARKED)
         assert ends or port.do("xstats").get("unacked_buffers", 0) >= DESCRIPTORS
         in_time(us)
     ports(life, *[((ends,), dict(traffic="hold")) for ends in (True, False)])

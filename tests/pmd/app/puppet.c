@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -92,6 +93,7 @@ do_setup(struct command *c)
 				name, nb_mbufs, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (p->pool == NULL)
 		return -rte_errno;
+	p->tx_pool = p->pool;
 	ret = rte_eth_dev_configure(p->id, 1, 1, &conf);
 	if (ret == 0)
 		ret = rte_eth_rx_queue_setup(p->id, 0, nb_desc, SOCKET_ID_ANY, NULL, p->pool);
@@ -132,6 +134,23 @@ static int
 do_close(struct command *c)
 {
 	return rte_eth_dev_close(c->port->id);
+}
+
+/* From now on packets come from a pool that the port does not know. */
+static int
+do_foreign(struct command *c)
+{
+	struct port *p = c->port;
+	struct rte_mempool *pool;
+	char name[32];
+
+	snprintf(name, sizeof(name), "foreign%td", p - ports);
+	pool = rte_pktmbuf_pool_create(
+			name, p->pool->size, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (pool == NULL)
+		return -rte_errno;
+	p->tx_pool = pool;
+	return 0;
 }
 
 /* The device, of a closed port. */
@@ -214,6 +233,7 @@ do_counts(struct command *c)
 	say(c, "received", sequence_read(&p->received.nb));
 	say(c, "missing", sequence_read(&p->received.nb_missing));
 	say(c, "bad", sequence_read(&p->received.nb_bad));
+	say(c, "slowest_us", sequence_read(&p->slowest) / (rte_get_timer_hz() / 1000000));
 	return 0;
 }
 
@@ -261,6 +281,7 @@ static const struct verb verbs[] = {
 	{ "rise", do_rise },
 	{ "stop", do_stop },
 	{ "close", do_close },
+	{ "foreign", do_foreign },
 	{ "remove", do_remove },
 	{ "reset", do_reset },
 	{ "info", do_info },

@@ -21,12 +21,15 @@ struct port {
 	char name[32];
 	uint16_t id;
 	struct rte_mempool *pool;
-	struct rte_mbuf **canaries; /* all that could be had of the pool, filled */
+	struct rte_mempool *tx_pool; /* what is sent comes from here */
+	struct rte_mbuf **canaries;  /* all that could be had of the pool, filled */
 	unsigned int nb_canaries;
 	uint32_t is_polled; /* written by commands, read by the worker */
 	uint32_t is_inside; /* written by the worker: bursts are being called */
 	int64_t window;     /* of packets on their way, or an enum window */
-	uint64_t nb_sent;   /* the worker's */
+	/* of the worker */
+	uint64_t nb_sent;
+	uint64_t slowest; /* burst, in cycles */
 	struct sequence received;
 };
 

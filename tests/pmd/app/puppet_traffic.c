@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_pause.h>
 
@@ -21,11 +22,22 @@
 struct port ports[PORTS_MAX];
 
 static void
+note_time(struct port *p, uint64_t begin)
+{
+	uint64_t took = rte_get_timer_cycles() - begin;
+
+	if (took > p->slowest)
+		__atomic_store_n(&p->slowest, took, __ATOMIC_RELAXED);
+}
+
+static void
 receive(struct port *p)
 {
 	struct rte_mbuf *pkts[BURST];
+	uint64_t begin = rte_get_timer_cycles();
 	uint16_t nb = rte_eth_rx_burst(p->id, 0, pkts, BURST), i;
 
+	note_time(p, begin);
 	for (i = 0; i < nb; i++)
 		sequence_take(&p->received, pkts[i]);
 	rte_pktmbuf_free_bulk(pkts, nb);
@@ -37,15 +49,18 @@ send_more(struct port *p)
 	struct rte_mbuf *pkts[BURST];
 	uint64_t on_way = p->nb_sent - p->received.nb - p->received.nb_missing;
 	uint16_t nb = BURST, nb_sent, i;
+	uint64_t begin;
 
 	if (p->window != WINDOW_NONE)
 		nb = (uint64_t)p->window > on_way ? RTE_MIN(p->window - on_way, (uint64_t)BURST) :
 						    0;
-	if (nb == 0 || rte_pktmbuf_alloc_bulk(p->pool, pkts, nb) != 0)
+	if (nb == 0 || rte_pktmbuf_alloc_bulk(p->tx_pool, pkts, nb) != 0)
 		return;
 	for (i = 0; i < nb; i++)
 		sequence_make(pkts[i], p->nb_sent + i);
+	begin = rte_get_timer_cycles();
 	nb_sent = rte_eth_tx_burst(p->id, 0, pkts, nb);
+	note_time(p, begin);
 	sequence_add(&p->nb_sent, nb_sent);
 	rte_pktmbuf_free_bulk(&pkts[nb_sent], nb - nb_sent);
 }
