@@ -340,6 +340,22 @@ attach_device(struct bench_port *port, const struct bench_opts *opts)
 	return ret;
 }
 
+/* By its device, which has one port: the port may have a name of its own. */
+static int
+find_port(const char *device, uint16_t *port_id)
+{
+	struct rte_dev_iterator it;
+	int ret = -ENODEV;
+	uint16_t id;
+
+	RTE_ETH_FOREACH_MATCHING_DEV(id, device, &it)
+	{
+		*port_id = id;
+		ret = 0;
+	}
+	return ret;
+}
+
 int
 bench_port_start(struct bench_port *port, const struct bench_opts *opts)
 {
@@ -351,7 +367,7 @@ bench_port_start(struct bench_port *port, const struct bench_opts *opts)
 	ret = port->is_pci ? 0 : rte_eal_hotplug_add("vdev", port->name, port->devargs);
 	if (ret == 0) {
 		port->is_probed = true;
-		ret = rte_eth_dev_get_port_by_name(port->name, &port->port_id);
+		ret = find_port(port->name, &port->port_id);
 	}
 	if (ret == 0)
 		ret = configure(port, opts);

@@ -198,13 +198,15 @@ probe(struct rte_vdev_device *vdev)
 	return ret;
 }
 
-/* The device is taken away, or EAL ends, whether the application has stopped the port or not. */
 int
 sluice_port_remove(struct rte_eth_dev *dev)
 {
+	uint16_t port_id = dev->data->port_id;
+
+	/* ethdev closes no port that is started, and rte_eal_cleanup() asks nobody whether one is. */
 	if (dev->data->dev_started)
-		rte_eth_dev_stop(dev->data->port_id);
-	return rte_eth_dev_close(dev->data->port_id);
+		rte_eth_dev_stop(port_id);
+	return rte_eth_dev_close(port_id);
 }
 
 static int

@@ -8,11 +8,13 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <bus_pci_driver.h>
 #include <ethdev_pci.h>
 #include <rte_errno.h>
+#include <rte_malloc.h>
 
 #include "pci_hw.h"
 #include "sluice_ethdev.h"
@@ -21,6 +23,8 @@
 #include "sluice_probe.h"
 
 #define DRIVER_NAME net_sluice_pci
+/* Of the name of a port, behind the PCI address. */
+#define PORT_SUFFIX "_sluice"
 
 static int
 init_port(struct sluice_port *port, struct rte_pci_device *pci)
@@ -51,6 +55,43 @@ init_port(struct sluice_port *port, struct rte_pci_device *pci)
 	return ret == 0 ? sluice_conn_start(port) : ret;
 }
 
+/*
+ * Other processes share ethdev's table of ports, and their drivers look a device up in it by its PCI address: the
+ * in-tree driver of a process that does not know us would take our private data for its own. So the port has a name
+ * that only we know, and is found by its device.
+ */
+static struct rte_eth_dev *
+allocate_port(struct rte_pci_device *pci)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	struct rte_eth_dev *dev;
+
+	snprintf(name, sizeof(name), "%s" PORT_SUFFIX, pci->device.name);
+	dev = rte_eth_dev_allocate(name);
+	if (dev == NULL)
+		return NULL;
+	dev->data->dev_private = rte_zmalloc_socket(name, sizeof(struct sluice_port),
+			RTE_CACHE_LINE_SIZE, pci->device.numa_node);
+	if (dev->data->dev_private == NULL)
+		dev->data->dev_private = rte_zmalloc(
+				name, sizeof(struct sluice_port), RTE_CACHE_LINE_SIZE);
+	if (dev->data->dev_private == NULL) {
+		rte_eth_dev_release_port(dev);
+		return NULL;
+	}
+	dev->device = &pci->device;
+	rte_eth_copy_pci_info(dev, pci);
+	return dev;
+}
+
+static struct rte_eth_dev *
+find_dev(const struct rte_pci_device *pci)
+{
+	uint16_t port_id = rte_eth_find_next_of(0, &pci->device);
+
+	return port_id < RTE_MAX_ETHPORTS ? &rte_eth_devices[port_id] : NULL;
+}
+
 /* Positive: the device is not ours, and EAL asks the next driver. */
 static int
 pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
@@ -72,9 +113,12 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 		SLUICE_INIT_LOG(ERR, "%s: secondary processes are not supported", pci->name);
 		return -ENOTSUP;
 	}
-	dev = rte_eth_dev_pci_allocate(pci, sizeof(*port));
+	dev = allocate_port(pci);
 	if (dev == NULL) {
-		SLUICE_INIT_LOG(ERR, "%s: no ethdev port", pci->name);
+		SLUICE_INIT_LOG(ERR,
+				"%s: no ethdev port: there are %u already, or no %zu bytes are left of "
+				"EAL's memory",
+				pci->name, rte_eth_dev_count_total(), sizeof(*port));
 		return -ENOMEM;
 	}
 	port = dev->data->dev_private;
@@ -94,7 +138,7 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 static int
 pci_remove(struct rte_pci_device *pci)
 {
-	struct rte_eth_dev *dev = rte_eth_dev_allocated(pci->device.name);
+	struct rte_eth_dev *dev = find_dev(pci);
 
 	return dev == NULL ? 0 : sluice_port_remove(dev);
 }
@@ -102,7 +146,7 @@ pci_remove(struct rte_pci_device *pci)
 static struct sluice_port *
 find_port(const struct rte_pci_device *pci)
 {
-	struct rte_eth_dev *dev = rte_eth_dev_allocated(pci->device.name);
+	struct rte_eth_dev *dev = find_dev(pci);
 
 	return dev == NULL ? NULL : dev->data->dev_private;
 }
