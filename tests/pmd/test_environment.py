@@ -11,7 +11,7 @@ import pytest
 from frames import SMALL
 from pair import Config
 from refusal import has_port, one_line_says, run_front
-from testpmd import IS_SLUICE, PLUGIN, REPO, VDEV
+from testpmd import IS_SLUICE, PLUGIN, REPO, VDEV, environment
 
 NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 # What a program opens or looks at that uses a device of the machine.
@@ -112,3 +112,18 @@ def test_no_device_of_the_machine_is_opened(new_pair, folder):
         assert "librte_net_sluice.so" in text, "positive control: the trace has what was opened"
     assert re.search(r'"/sys/devices/system/node[^"]*"', text), "positive control: and looked at"
     assert not DEVICES.search(text), DEVICES.search(text).group(0)
+
+
+@pytest.mark.sluice
+def test_a_program_that_opens_dpdk_at_run_time(fake, folder):
+    """librte_eal's thread-local variables are then where only slow accesses find them."""
+    program, backend = os.path.join(folder, "late_eal"), fake()
+    subprocess.run(["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program,
+        os.path.join(REPO, "tests", "pmd", "app", "late_eal.c")], check=True)
+    eal = re.search(r"librte_eal\.so\S*", subprocess.run(["readelf", "-d", PLUGIN], check=True,
+        capture_output=True, text=True).stdout).group(0).rstrip("]")
+    run = subprocess.run([program, eal, "--no-pci", "--iova-mode=va", "--in-memory", "--no-telemetry", "-m", "64",
+        "-l", "0", "-d", os.path.basename(PLUGIN), "--vdev=net_sluice0,path=" + backend.path], env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    assert run.returncode == 0 and "started" in run.stdout, run.stdout
+    assert "GET_FEATURES" in backend.messages, run.stdout

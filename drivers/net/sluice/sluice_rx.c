@@ -56,7 +56,7 @@ sluice_rx_skip_holes(struct sluice_rxq *rxq)
 static void
 put_back(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
-	rte_mempool_put(rxq->pool, m);
+	sluice_pool_put(rxq->pool, (void **)&m, 1);
 }
 
 void
@@ -201,8 +201,7 @@ sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 	/* Halves instead of all or nothing: a block of 32 takes the 20 that the pool has. */
 	while (n != 0 && nb_got < nb) {
 		n = RTE_MIN(n, (uint16_t)(nb - nb_got));
-		if (rte_mempool_get_bulk(rxq->pool, (void **)&rxq->q.sw_ring[slot + nb_got], n) ==
-				0)
+		if (sluice_pool_get(rxq->pool, (void **)&rxq->q.sw_ring[slot + nb_got], n) == 0)
 			nb_got += n;
 		else
 			n /= 2;
@@ -220,7 +219,7 @@ sluice_rx_keep(struct sluice_rxq *rxq, uint16_t slot, struct rte_mbuf *const *mb
 void
 sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 {
-	rte_mempool_put_bulk(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb);
+	sluice_pool_put(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb);
 	rxq->nb_alloc_failed += nb;
 }
 

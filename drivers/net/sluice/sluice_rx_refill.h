@@ -10,6 +10,7 @@
 #ifndef SLUICE_RX_REFILL_H
 #define SLUICE_RX_REFILL_H
 
+#include "sluice_pool.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 #include "sluice_vec.h"
@@ -88,7 +89,7 @@ sluice_rx_give_rest(struct sluice_rxq *rxq, uint32_t slot, uint16_t nb,
 static __rte_always_inline struct rte_mbuf *const *
 sluice_rx_borrow(const struct sluice_rxq *rxq)
 {
-	struct rte_mempool_cache *cache = rte_mempool_default_cache(rxq->pool, rte_lcore_id());
+	struct rte_mempool_cache *cache = sluice_pool_cache(rxq->pool);
 	void **objs;
 
 	if (unlikely(cache == NULL || cache->len < SLUICE_RX_REFILL))
@@ -116,7 +117,7 @@ sluice_rx_fill(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 		if (likely(i == SLUICE_RX_REFILL))
 			return i;
 		sluice_rx_keep(rxq, head + i, &mbufs[i], nb - i);
-	} else if (unlikely(rte_mempool_get_bulk(rxq->pool, (void **)sw, nb) != 0)) {
+	} else if (unlikely(sluice_pool_get(rxq->pool, (void **)sw, nb) != 0)) {
 		nb = sluice_rx_alloc_some(rxq, head, nb);
 	}
 	i += sluice_rx_give_rest(rxq, head + i, nb - i, cfg);

@@ -22,6 +22,7 @@
 #include <rte_atomic.h>
 #include <rte_prefetch.h>
 
+#include "sluice_pool.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 #include "sluice_vec.h"
@@ -81,13 +82,15 @@ static __rte_always_inline void
 sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t first = RTE_MIN(nb, (uint16_t)(r->size - r->tail));
+	unsigned int first = RTE_MIN((unsigned int)nb, (unsigned int)r->size - r->tail);
+	struct rte_mempool_cache *cache;
 
 	if (nb == 0)
 		return;
-	rte_mempool_put_bulk(txq->pool, (void **)&txq->q.sw_ring[r->tail], first);
+	cache = sluice_pool_cache(txq->pool);
+	rte_mempool_generic_put(txq->pool, (void **)&txq->q.sw_ring[r->tail], first, cache);
 	if (unlikely(first < nb))
-		rte_mempool_put_bulk(txq->pool, (void **)txq->q.sw_ring, nb - first);
+		rte_mempool_generic_put(txq->pool, (void **)txq->q.sw_ring, nb - first, cache);
 	sluice_ring_free_slots(r, nb);
 	dmap_take_back(&txq->q.stream, nb);
 }

@@ -24,7 +24,7 @@ static inline void
 flush_freed(struct sluice_tx_freed *f)
 {
 	if (f->nb != 0)
-		rte_mempool_put_bulk(f->pool, (void **)f->m, f->nb);
+		sluice_pool_put(f->pool, (void **)f->m, f->nb);
 	f->nb = 0;
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include <rte_lcore.h>
+
+#include "sluice_pool.h"
+
+static const unsigned int no_lcore = LCORE_ID_ANY;
+
+__thread const unsigned int *sluice_pool_lcore_at = &no_lcore;
+
+struct rte_mempool_cache *
+sluice_pool_find_cache(struct rte_mempool *pool)
+{
+	/* The place stays for the life of the thread, whatever is written there. */
+	sluice_pool_lcore_at = &RTE_PER_LCORE(_lcore_id);
+	return rte_mempool_default_cache(pool, *sluice_pool_lcore_at);
+}
