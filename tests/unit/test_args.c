@@ -223,7 +223,8 @@ static void
 test_string_is_true(void **state)
 {
 	static const char *const keys[] = { "path", "queues", "queue_size", "mac", "server",
-		"packed_vq", "mrg_rxbuf", "in_order", "vectorized", "speed", "isolation" };
+		"socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order", "vectorized",
+		"speed", "isolation" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 
@@ -264,6 +265,75 @@ test_ro_rings(void **state)
 	assert_non_null(strstr(fake_log_end(), "'ro_rings=2'; allowed: 0 or 1"));
 }
 
+static void
+test_socket_access(void **state)
+{
+	static const char *const bad_modes[] = { "", "8", "0o660", "rw", "-1", "01000", "777777",
+		"660x" };
+	static const char *const bad_groups[] = { "", "-1", "no-such-group-here", "99999999999" };
+	struct sluice_args a = must_parse("path=/x,server=1,socket_mode=0660,socket_group=root");
+	char params[128], value[64];
+	unsigned int i;
+
+	(void)state;
+	assert_true(a.has_socket_mode && a.socket_mode == 0660);
+	assert_true(a.has_socket_group && a.socket_group == 0);
+	a = must_parse("socket_group=1234,socket_mode=7,path=/x,server=1");
+	assert_true(a.socket_mode == 7 && a.socket_group == 1234);
+	a = must_parse("path=/x,server=1");
+	assert_false(a.has_socket_mode || a.has_socket_group);
+	for (i = 0; i < RTE_DIM(bad_modes); i++) {
+		snprintf(value, sizeof(value), "'socket_mode=%s'", bad_modes[i]);
+		snprintf(params, sizeof(params), "path=/x,server=1,socket_mode=%s", bad_modes[i]);
+		must_refuse(params, "socket_mode", value, "octal");
+	}
+	for (i = 0; i < RTE_DIM(bad_groups); i++) {
+		snprintf(value, sizeof(value), "'socket_group=%s'", bad_groups[i]);
+		snprintf(params, sizeof(params), "path=/x,server=1,socket_group=%s", bad_groups[i]);
+		must_refuse(params, "socket_group", value, "name or number");
+	}
+	/* Of a client's socket the back end is the owner. */
+	assert_int_equal(parse("path=/x,socket_mode=0660", &a), -EINVAL);
+	assert_non_null(strstr(logged, "'socket_mode=0660'"));
+	assert_non_null(strstr(logged, "give server=1"));
+	assert_int_equal(parse("path=/x,server=0,socket_group=root", &a), -EINVAL);
+	assert_non_null(strstr(logged, "'socket_group=0'"));
+}
+
+/* A device is ours, another driver's, or nobody's with a reason: never another's where we were meant. */
+static void
+test_claim(void **state)
+{
+	static const char *const others[] = { NULL, "", "queues=3", "sluice=0", "vdpa=1,sluice=0",
+		"[" };
+	static const char *const bad[] = { "sluice", "sluice=", "sluice=yes", "sluice=true",
+		"sluice=2", "sluice=01x", "Sluice=1", "SLUICE=0", "queues=1,sluice",
+		"sluice=1,queues=[1" };
+	struct sluice_args a = { 0 };
+	const char *log;
+	bool is_ours;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(others); i++) {
+		is_ours = true;
+		fake_log_begin();
+		assert_int_equal(sluice_args_parse_pci(others[i], &a, &is_ours), 0);
+		assert_false(is_ours);
+		assert_string_equal(fake_log_end(), "");
+	}
+	for (i = 0; i < RTE_DIM(bad); i++) {
+		is_ours = false;
+		fake_log_begin();
+		assert_int_equal(sluice_args_parse_pci(bad[i], &a, &is_ours), -EINVAL);
+		log = fake_log_end();
+		assert_true(is_ours);
+		if (strstr(log, "device argument") == NULL || strstr(log, "allowed") == NULL ||
+				strchr(log, '\n') != log + strlen(log) - 1)
+			fail_msg("%s: %s", bad[i], log);
+	}
+}
+
 int
 main(void)
 {
@@ -277,5 +347,7 @@ main(void)
 	suite_add(test_combinations, NULL, "combinations");
 	suite_add(test_string_is_true, NULL, "the list of keys is true");
 	suite_add(test_ro_rings, NULL, "ro_rings");
+	suite_add(test_socket_access, NULL, "socket_mode and socket_group");
+	suite_add(test_claim, NULL, "whose device it is");
 	return suite_run("args");
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -392,6 +393,45 @@ test_send_to_the_deaf(void **state)
 	disconnect_pair();
 }
 
+static const struct sluice_socket_access anybody;
+
+/* Permissions are those asked for, whatever the umask is; without a wish it decides. */
+static void
+test_access(void **state)
+{
+	static const struct {
+		struct sluice_socket_access access;
+		mode_t mode;
+		gid_t group;
+	} cases[] = {
+		{ { .has_mode = true, .mode = 0660 }, 0660, 0 },
+		{ { .has_mode = true, .mode = 0 }, 0, 0 },
+		{ { .has_mode = true, .mode = 0777 }, 0777, 0 },
+		{ { .has_group = true, .group = 65534 }, 0660, 65534 },
+		{ { .has_group = true, .group = 65534, .has_mode = true, .mode = 0620 }, 0620,
+				65534 },
+		{ { .has_mode = false }, 0705, 0 },
+	};
+	char path[] = "/tmp/sluice-msg-access";
+	mode_t old = umask(0072);
+	struct stat st;
+	unsigned int i;
+	int l;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]) && geteuid() == 0; i++) {
+		unlink(path);
+		l = sluice_vu_listen(path, &cases[i].access);
+		assert_true(l >= 0);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, cases[i].mode);
+		assert_int_equal(st.st_gid, cases[i].group);
+		close(l);
+	}
+	unlink(path);
+	umask(old);
+}
+
 static void
 test_sockets(void **state)
 {
@@ -406,15 +446,15 @@ test_sockets(void **state)
 	longest[199] = '\0';
 	assert_int_equal(sluice_vu_connect(path), -ENOENT);
 	assert_int_equal(sluice_vu_connect(longest), -ENAMETOOLONG);
-	assert_int_equal(sluice_vu_listen(longest), -ENAMETOOLONG);
+	assert_int_equal(sluice_vu_listen(longest, &anybody), -ENAMETOOLONG);
 	f = fopen(path, "w");
 	fclose(f);
 	assert_int_equal(sluice_vu_connect(path), -ENOTSOCK);
 	/* Not ours to remove. */
-	assert_int_equal(sluice_vu_listen(path), -ENOTSOCK);
+	assert_int_equal(sluice_vu_listen(path, &anybody), -ENOTSOCK);
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
-	l = sluice_vu_listen(path);
+	l = sluice_vu_listen(path, &anybody);
 	assert_true(l >= 0);
 	assert_int_equal(sluice_vu_accept(l), -EAGAIN);
 	c = sluice_vu_connect(path);
@@ -425,11 +465,11 @@ test_sockets(void **state)
 	assert_true(fcntl(a, F_GETFL) & fcntl(c, F_GETFL) & fcntl(l, F_GETFL) & O_NONBLOCK);
 	close(a);
 	close(c);
-	assert_int_equal(sluice_vu_listen(path), -EADDRINUSE);
+	assert_int_equal(sluice_vu_listen(path, &anybody), -EADDRINUSE);
 	close(l);
 	/* Left over: nobody answers. */
 	assert_int_equal(sluice_vu_connect(path), -ECONNREFUSED);
-	l = sluice_vu_listen(path);
+	l = sluice_vu_listen(path, &anybody);
 	assert_true(l >= 0);
 	close(l);
 	unlink(path);
@@ -451,5 +491,6 @@ main(void)
 	suite_add(test_send, NULL, "send");
 	suite_add(test_send_to_the_deaf, NULL, "send to the deaf");
 	suite_add(test_sockets, NULL, "sockets");
+	suite_add(test_access, NULL, "permissions of a socket");
 	return suite_run("msg");
 }

@@ -3,8 +3,10 @@
  */
 
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <rte_common.h>
 #include <rte_ether.h>
@@ -100,6 +102,39 @@ set_server(struct sluice_args *args, const char *value)
 	return parse_flag(value, &args->is_server);
 }
 
+/* Octal, as chmod has it. */
+static int
+set_socket_mode(struct sluice_args *args, const char *value)
+{
+	size_t len = strlen(value);
+	unsigned long mode = strtoul(value, NULL, 8);
+
+	if (len == 0 || len > 5 || strspn(value, "01234567") != len || mode > 0777)
+		return -EINVAL;
+	args->has_socket_mode = true;
+	args->socket_mode = mode;
+	return 0;
+}
+
+static int
+set_socket_group(struct sluice_args *args, const char *value)
+{
+	char buf[4096];
+	struct group group, *found = NULL;
+	uint32_t gid;
+
+	if (parse_number(value, 0, INT32_MAX, &gid) == 0) {
+		args->socket_group = gid;
+	} else {
+		if (value[0] == '\0' || getgrnam_r(value, &group, buf, sizeof(buf), &found) != 0 ||
+				found == NULL)
+			return -EINVAL;
+		args->socket_group = found->gr_gid;
+	}
+	args->has_socket_group = true;
+	return 0;
+}
+
 static int
 set_packed_vq(struct sluice_args *args, const char *value)
 {
@@ -180,6 +215,8 @@ static const struct arg_key vdev_keys[] = {
 	{ "queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1" },
 	{ "mac", set_mac, "a unicast address such as 02:00:00:00:00:01" },
 	{ "server", set_server, "0 or 1" },
+	{ "socket_mode", set_socket_mode, "permissions in octal, 0 to 0777, such as 0660" },
+	{ "socket_group", set_socket_group, "a group of this machine, by name or number" },
 	{ "packed_vq", set_packed_vq, "0 or 1" },
 	{ "mrg_rxbuf", set_mrg_rxbuf, "0 or 1" },
 	{ "in_order", set_in_order, "0 or 1" },
@@ -278,6 +315,24 @@ static const struct sluice_args defaults = {
 	.speed = UINT32_MAX,
 };
 
+/* The socket of a client is the back end's. */
+static int
+check_socket_access(const struct sluice_args *args)
+{
+	static const char hint[] =
+			"is for the socket that a server makes: give server=1, or leave it away";
+
+	if (args->is_server || (!args->has_socket_mode && !args->has_socket_group))
+		return 0;
+	if (args->has_socket_mode)
+		SLUICE_INIT_LOG(ERR, "device argument 'socket_mode=%04o' %s", args->socket_mode,
+				hint);
+	else
+		SLUICE_INIT_LOG(ERR, "device argument 'socket_group=%u' %s", args->socket_group,
+				hint);
+	return -EINVAL;
+}
+
 int
 sluice_args_parse(const char *params, struct sluice_args *out)
 {
@@ -296,17 +351,36 @@ sluice_args_parse(const char *params, struct sluice_args *out)
 				"device argument 'path' is missing; allowed: path=<Unix socket>");
 		return -EINVAL;
 	}
+	ret = check_socket_access(&args);
+	if (ret != 0)
+		return ret;
 	*out = args;
 	return 0;
 }
 
+struct claim {
+	bool is_ours;
+	bool is_bad;
+};
+
+/* Called for each pair: a key in other letters means us, too. */
 static int
 on_claim(const char *key, const char *value, void *opaque)
 {
-	bool *is_ours = opaque;
+	struct claim *claim = opaque;
+	bool is_one = false;
 
-	RTE_SET_USED(key);
-	*is_ours = value != NULL && strcmp(value, "1") == 0;
+	if (strcasecmp(key, "sluice") != 0)
+		return 0;
+	if (strcmp(key, "sluice") == 0 && parse_flag(value, &is_one) == 0) {
+		claim->is_ours |= is_one;
+		return 0;
+	}
+	claim->is_bad = true;
+	SLUICE_INIT_LOG(ERR,
+			"bad device argument '%s%s%s'; allowed: sluice=1 for this driver, sluice=0 or none "
+			"for another",
+			key, value == NULL ? "" : "=", value == NULL ? "" : value);
 	return 0;
 }
 
@@ -317,15 +391,22 @@ sluice_args_parse_pci(const char *params, struct sluice_args *out, bool *is_ours
 	struct parse_state state = {
 		.args = &args, .keys = pci_keys, .allowed = SLUICE_PCI_ARGS_STRING
 	};
+	struct claim claim = { 0 };
 	struct rte_kvargs *kvargs;
 	int ret;
 
 	*is_ours = false;
 	kvargs = rte_kvargs_parse(params == NULL ? "" : params, NULL);
-	if (kvargs == NULL)
-		return 0;
-	rte_kvargs_process(kvargs, "sluice", on_claim, is_ours);
+	if (kvargs == NULL) {
+		/* What cannot be read is not given away if it speaks of us. */
+		*is_ours = strcasestr(params, "sluice") != NULL;
+		return *is_ours ? parse(params, &state) : 0;
+	}
+	rte_kvargs_process(kvargs, NULL, on_claim, &claim);
 	rte_kvargs_free(kvargs);
+	*is_ours = claim.is_ours || claim.is_bad;
+	if (claim.is_bad)
+		return -EINVAL;
 	if (!*is_ours)
 		return 0;
 	args.nb_pairs = QUEUES_PCI;

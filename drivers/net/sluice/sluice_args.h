@@ -34,6 +34,10 @@ struct sluice_args {
 	bool has_mac;
 	uint8_t mac[6];
 	bool is_server;
+	bool has_socket_mode;
+	uint16_t socket_mode; /* permissions of the socket that a server makes */
+	bool has_socket_group;
+	uint32_t socket_group; /* group id that owns it */
 	bool is_packed;
 	bool has_mrg;
 	bool is_in_order;
@@ -46,8 +50,8 @@ struct sluice_args {
 
 /* For the PMD information: what the parser takes. */
 #define SLUICE_ARGS_STRING \
-	"path=<path> queues=<int> queue_size=<int> mac=<mac> server=<0|1> packed_vq=<0|1> " \
-	"mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped|none>"
+	"path=<path> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
+	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped|none>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
@@ -61,8 +65,9 @@ struct sluice_args {
 int sluice_args_parse(const char *params, struct sluice_args *out);
 
 /*
- * The same for a PCI device. *is_ours tells whether it was given to this driver with sluice=1; if not, the
- * arguments are another driver's, nothing is checked or logged, and the result is 0.
+ * The same for a PCI device. *is_ours tells whether it was given to this driver with sluice=1. Without the key, and
+ * with sluice=0, the arguments are another driver's: nothing is checked or logged, and the result is 0. A key that
+ * means us with another value, or in other letters, is an error of ours: no other driver shall take such a device.
  */
 int sluice_args_parse_pci(const char *params, struct sluice_args *out, bool *is_ours);
 

@@ -99,7 +99,9 @@ static int
 init_port(struct sluice_port *port, const char *name)
 {
 	struct sluice_vhost_user_conf conf = { .path = port->args.path,
-		.is_server = port->args.is_server };
+		.is_server = port->args.is_server,
+		.access = { port->args.has_socket_mode, port->args.socket_mode,
+				port->args.has_socket_group, port->args.socket_group } };
 	int ret;
 
 	ret = sluice_vhost_user_create(&conf, &port->transport);
