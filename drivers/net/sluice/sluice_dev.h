@@ -152,6 +152,8 @@ void sluice_set_scatter(struct sluice_port *port);
 /* Before a start: are all queues set up, and do frames fit? Logs why not. */
 int sluice_check_queues(struct sluice_port *port);
 
+/* The device has another MTU than it said when it connected. */
+void sluice_dev_mtu_changed(struct sluice_port *port, uint16_t mtu);
 /* A copy of what is known of the device; false: nothing yet. Any thread, never waits for a device. */
 bool sluice_dev_info(struct sluice_port *port, struct sluice_device_info *info);
 

@@ -598,14 +598,13 @@ look(struct sluice_port *port, struct sluice_device_state *state, struct sluice_
 		out->has_failed = true;
 		return;
 	}
+	sluice_transport_begin(port->transport, SLUICE_HANDSHAKE_MS);
 	ret = port->transport->ops->check(port->transport);
 	if (ret == 0 && state->is_gone)
 		ret = -ECONNRESET;
 	/* Memory that cores met, or that came or left; before it is shown nobody waits for it. */
-	if (ret == 0 && port->life == SLUICE_LIVE) {
-		sluice_transport_begin(port->transport, SLUICE_HANDSHAKE_MS);
+	if (ret == 0 && port->life == SLUICE_LIVE)
 		ret = dmap_serve(port->domain);
-	}
 	if (ret != 0)
 		let_go(port, ret);
 }
@@ -687,6 +686,8 @@ sluice_life_turn(struct sluice_port *port, enum sluice_news news, struct sluice_
 		tick(port);
 	if (port->life == SLUICE_LIVE)
 		sluice_dev_state(port, &state);
+	if (state.mtu != 0)
+		sluice_dev_mtu_changed(port, state.mtu);
 	port->is_link_up = port->life == SLUICE_LIVE && state.is_link_up;
 	out->has_link_changed = was_up != port->is_link_up;
 	pthread_mutex_unlock(&port->lock);

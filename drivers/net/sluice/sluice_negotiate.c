@@ -190,6 +190,14 @@ sluice_dev_info(struct sluice_port *port, struct sluice_device_info *info)
 	return has_info;
 }
 
+void
+sluice_dev_mtu_changed(struct sluice_port *port, uint16_t mtu)
+{
+	rte_spinlock_lock(&port->info_lock);
+	port->info.mtu = mtu;
+	rte_spinlock_unlock(&port->info_lock);
+}
+
 int
 sluice_dev_choose(struct sluice_port *port)
 {

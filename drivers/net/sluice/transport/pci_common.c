@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net_config.h"
 #include "pci_common.h"
 #include "sluice_log.h"
 
 #define POLL_US 200
 /* A configuration that changes this often while it is read never comes to rest (2.5.1). */
 #define CONFIG_TRIES 8
-#define MTU_MIN 68 /* 5.1.4.1 */
 
 static bool
 has(uint64_t features, unsigned int bit)
@@ -115,14 +115,6 @@ read_config(const struct pci_device *dev, struct sluice_net_config *config)
 	return -EPROTO;
 }
 
-static bool
-is_usable_mac(const uint8_t *mac)
-{
-	static const uint8_t zero[6];
-
-	return !(mac[0] & 1) && memcmp(mac, zero, sizeof(zero)) != 0;
-}
-
 /* Pairs that the device's queues suffice for. */
 static int
 check_pairs(const struct pci_device *dev, const struct sluice_net_config *config,
@@ -151,26 +143,7 @@ sluice_pci_read_info(const struct pci_device *dev, struct sluice_device_info *in
 
 	if (ret == 0)
 		ret = check_pairs(dev, &config, info);
-	if (ret != 0)
-		return ret;
-	if (has(info->features, SLUICE_NET_F_MAC)) {
-		if (!is_usable_mac(config.mac)) {
-			SLUICE_LOG(ERR, "%s: the device's MAC address is no unicast address",
-					dev->name);
-			return -EPROTO;
-		}
-		memcpy(info->mac, config.mac, sizeof(info->mac));
-		info->has_mac = true;
-	}
-	if (has(info->features, SLUICE_NET_F_MTU)) {
-		if (config.mtu < MTU_MIN) {
-			SLUICE_LOG(ERR, "%s: the device's MTU of %u is below %u", dev->name,
-					config.mtu, MTU_MIN);
-			return -EPROTO;
-		}
-		info->mtu = config.mtu;
-	}
-	return 0;
+	return ret == 0 ? sluice_net_config_check(dev->name, "device", &config, info) : ret;
 }
 
 void

@@ -39,13 +39,14 @@ struct sluice_device_info {
 	bool has_ats; /* PCI: translates addresses by itself, and keeps what the IOMMU said */
 };
 
-/* What a device that has registers says of itself while it runs. */
+/* What a device says of itself while it runs. */
 struct sluice_device_state {
 	bool is_gone;     /* not there any more */
 	bool needs_reset; /* it met an error that it cannot recover from (2.1.1) */
 	bool is_link_up;  /* true if the device does not tell */
 	uint32_t speed;   /* Mbit/s; UINT32_MAX: not told */
 	bool is_half_duplex;
+	uint16_t mtu; /* 0: not told, or as it was told at connect */
 };
 
 /* How to notify the device of one virtqueue, where it is not an eventfd. */
@@ -192,10 +193,18 @@ sluice_transport_left(const struct sluice_transport *t)
 
 	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
+/* Who may connect to the socket of a server, beside its owner. */
+struct sluice_socket_access {
+	bool has_mode;
+	uint16_t mode; /* permissions */
+	bool has_group;
+	uint32_t group;
+};
 
 struct sluice_vhost_user_conf {
 	const char *path;
 	bool is_server;
+	struct sluice_socket_access access;
 };
 
 /* Make a vhost-user front end. A server listens from here on; a client does nothing yet. */

@@ -18,6 +18,7 @@
 
 #include <rte_common.h>
 
+#include "net_config.h"
 #include "sluice_log.h"
 #include "vhost_user.h"
 
@@ -25,6 +26,7 @@
 	(SLUICE_BIT(SLUICE_VU_PROTOCOL_F_MQ) | SLUICE_BIT(SLUICE_VU_PROTOCOL_F_REPLY_ACK) | \
 			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_NET_MTU) | \
 			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_CONFIG) | \
+			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_BACKEND_REQ) | \
 			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | \
 			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_STATUS))
 
@@ -77,6 +79,9 @@ vhost_user_disconnect(struct sluice_transport *t)
 	free(vu->shown);
 	vu->shown = NULL;
 	vu->nb_shown = 0;
+	sluice_vu_backend_close(&vu->backend);
+	__atomic_store_n(&vu->is_link_down, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&vu->mtu, 0, __ATOMIC_RELAXED);
 	if (sock >= 0)
 		shutdown(sock, SHUT_WR);
 	return sock;
@@ -86,16 +91,6 @@ static bool
 vhost_user_is_connected(const struct sluice_transport *t)
 {
 	return sluice_vu_of(t)->sock >= 0;
-}
-
-static int
-vhost_user_check(struct sluice_transport *t)
-{
-	struct vhost_user *vu = sluice_vu_of(t);
-
-	if (vu->sock < 0)
-		return 0;
-	return vu->is_broken ? -EPROTO : sluice_vu_check_quiet(vu->sock);
 }
 
 /* Protocol features, and the limits that hang on them. */
@@ -132,13 +127,14 @@ negotiate_protocol(struct vhost_user *vu, struct sluice_device_info *info)
 	return 0;
 }
 
-/* MAC address and MTU from the device's configuration space (5.1.4). */
+/* The device's configuration space (5.1.4). A back end may have none. */
 static int
 read_config(struct vhost_user *vu, struct sluice_device_info *info)
 {
 	struct sluice_vu_msg msg = { .request = SLUICE_VU_GET_CONFIG };
 	const uint32_t len = sizeof(struct sluice_net_config);
 	struct sluice_net_config config;
+	char who[128];
 	int ret;
 
 	msg.config.size = len;
@@ -148,13 +144,31 @@ read_config(struct vhost_user *vu, struct sluice_device_info *info)
 	if (ret != 0 || msg.size == 0)
 		return ret;
 	memcpy(&config, msg.config.data, sizeof(config));
-	if (info->features & SLUICE_BIT(SLUICE_NET_F_MAC)) {
-		memcpy(info->mac, config.mac, sizeof(info->mac));
-		info->has_mac = true;
-	}
-	if (info->features & SLUICE_BIT(SLUICE_NET_F_MTU))
-		info->mtu = config.mtu;
-	return 0;
+	/* Only of one that tells when it changes: otherwise a link that is down would stay so for ever. */
+	if (vu->backend.sock >= 0 && (info->features & SLUICE_BIT(SLUICE_NET_F_STATUS)))
+		__atomic_store_n(&vu->is_link_down, !(config.status & SLUICE_NET_S_LINK_UP),
+				__ATOMIC_RELAXED);
+	snprintf(who, sizeof(who), "path=%s", vu->path);
+	return sluice_net_config_check(who, "back end", &config, info);
+}
+
+/* The channel on which the back end tells of changes. */
+static int
+offer_backend_channel(struct vhost_user *vu)
+{
+	struct sluice_vu_msg msg = { .request = SLUICE_VU_SET_BACKEND_REQ_FD };
+	int peer, ret;
+
+	if (!sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_BACKEND_REQ) ||
+			!sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_CONFIG))
+		return 0;
+	ret = sluice_vu_backend_open(
+			&vu->backend, sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_REPLY_ACK), &peer);
+	if (ret != 0)
+		return sluice_vu_fail(vu, "socketpair", ret);
+	ret = sluice_vu_request(vu, &msg, &peer, 1);
+	close(peer);
+	return ret;
 }
 
 static int
@@ -182,9 +196,42 @@ handshake(struct vhost_user *vu, struct sluice_device_info *info)
 	}
 	info->features &= ~SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES);
 	ret = sluice_vu_request(vu, &owner, NULL, 0);
+	if (ret == 0)
+		ret = offer_backend_channel(vu);
 	if (ret == 0 && sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_CONFIG))
 		ret = read_config(vu, info);
+	vu->info = *info;
 	return ret;
+}
+
+/* The back end says something by itself, about the link or the MTU. An error is one of the connection. */
+static int
+hear_backend(struct vhost_user *vu)
+{
+	int ret = sluice_vu_backend_read(&vu->backend, sluice_clock_ms());
+
+	if (ret < 0)
+		SLUICE_LOG(NOTICE,
+				"path=%s: the back end's channel for changes of its configuration ended: %s",
+				vu->path, ret == -ECONNRESET ? "closed" : "not the protocol");
+	if (ret <= 0)
+		return 0;
+	ret = read_config(vu, &vu->info);
+	if (ret == 0)
+		__atomic_store_n(&vu->mtu, vu->info.mtu, __ATOMIC_RELAXED);
+	return ret;
+}
+
+static int
+vhost_user_check(struct sluice_transport *t)
+{
+	struct vhost_user *vu = sluice_vu_of(t);
+	int ret;
+
+	if (vu->sock < 0)
+		return 0;
+	ret = vu->is_broken ? -EPROTO : sluice_vu_check_quiet(vu->sock);
+	return ret == 0 && vu->backend.sock >= 0 ? hear_backend(vu) : ret;
 }
 
 /* Nobody there is what a port that tries again has to bear. */
@@ -367,14 +414,18 @@ static unsigned int
 vhost_user_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
-	int fd = vu->is_server ? vu->listen_fd : vu->inotify_fd;
+	int fd = vu->is_server ? vu->listen_fd : vu->inotify_fd, pause_ms = -1;
 
-	if (vu->sock >= 0)
+	if (vu->sock >= 0) {
 		pfds[0] = (struct pollfd){ .fd = vu->sock, .events = POLLIN | POLLRDHUP };
-	else if (wants_peer && fd >= 0)
-		pfds[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
-	else
+		pfds[1] = (struct pollfd){ .events = POLLIN };
+		/* One that floods us is heard with a later look. */
+		pfds[1].fd = sluice_vu_backend_poll(&vu->backend, sluice_clock_ms(), &pause_ms);
+		return 2;
+	}
+	if (!wants_peer || fd < 0)
 		return 0;
+	pfds[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	return 1;
 }
 
@@ -383,13 +434,21 @@ vhost_user_polled(struct sluice_transport *t, const struct pollfd *pfds, unsigne
 {
 	struct vhost_user *vu = sluice_vu_of(t);
 
-	if (nb == 0 || pfds[0].revents == 0)
+	if (nb == 2 && (pfds[0].revents | pfds[1].revents) != 0)
+		return SLUICE_NEWS_DEVICE;
+	if (nb != 1 || pfds[0].revents == 0)
 		return SLUICE_NEWS_NONE;
-	if (pfds[0].fd == vu->listen_fd)
+	if (vu->is_server)
 		return SLUICE_NEWS_PEER;
-	if (pfds[0].fd == vu->inotify_fd)
-		return sluice_vu_find_read(vu) ? SLUICE_NEWS_PEER : SLUICE_NEWS_NONE;
-	return SLUICE_NEWS_DEVICE;
+	return sluice_vu_find_read(vu) ? SLUICE_NEWS_PEER : SLUICE_NEWS_NONE;
+}
+
+static void
+vhost_user_state(struct sluice_transport *t, struct sluice_device_state *state)
+{
+	*state = (struct sluice_device_state){ .speed = UINT32_MAX };
+	state->mtu = __atomic_load_n(&sluice_vu_of(t)->mtu, __ATOMIC_RELAXED);
+	state->is_link_up = !__atomic_load_n(&sluice_vu_of(t)->is_link_down, __ATOMIC_RELAXED);
 }
 
 static void
@@ -418,6 +477,7 @@ vhost_user_destroy(struct sluice_transport *t)
 static const struct sluice_transport_ops vhost_user_ops = {
 	.name = "vhost-user",
 	.peer = "back end",
+	.flags = SLUICE_TRANSPORT_HAS_STATUS,
 	.connect = vhost_user_connect,
 	.disconnect = vhost_user_disconnect,
 	.is_connected = vhost_user_is_connected,
@@ -431,11 +491,12 @@ static const struct sluice_transport_ops vhost_user_ops = {
 	.reset = vhost_user_reset,
 	.poll_fds = vhost_user_poll_fds,
 	.polled = vhost_user_polled,
+	.state = vhost_user_state,
 	.destroy = vhost_user_destroy,
 };
 
 static int
-init(struct vhost_user *vu)
+init(struct vhost_user *vu, const struct sluice_socket_access *access)
 {
 	int ret;
 
@@ -448,7 +509,7 @@ init(struct vhost_user *vu)
 		sluice_vu_find_open(vu);
 		return 0;
 	}
-	ret = sluice_vu_listen(vu->path);
+	ret = sluice_vu_listen(vu->path, access);
 	if (ret < 0)
 		return sluice_vu_fail(vu, "listen", ret);
 	vu->listen_fd = ret;
@@ -469,10 +530,11 @@ sluice_vhost_user_create(const struct sluice_vhost_user_conf *conf, struct sluic
 	vu->listen_fd = -1;
 	vu->inotify_fd = -1;
 	vu->cut_fd = -1;
+	vu->backend.sock = -1;
 	vu->regions_max = SLUICE_VU_TABLE_MAX;
 	rte_spinlock_init(&vu->sock_lock);
 	vu->path = strdup(conf->path);
-	ret = init(vu);
+	ret = init(vu, &conf->access);
 	if (ret != 0) {
 		vhost_user_destroy(&vu->base);
 		return ret;

@@ -15,6 +15,7 @@
 #include <rte_spinlock.h>
 
 #include "sluice_transport.h"
+#include "vhost_user_backend_req.h"
 #include "vhost_user_msg.h"
 
 /* What a back end may claim to take; bounds what is kept here. */
@@ -40,6 +41,10 @@ struct vhost_user {
 	uint64_t protocol; /* negotiated protocol features */
 	unsigned int regions_max;
 	struct vu_slot *shown; /* what the back end has accepted, with CONFIGURE_MEM_SLOTS */
+	struct sluice_vu_backend backend; /* of the thread that connects */
+	struct sluice_device_info info;   /* the same */
+	uint32_t mtu;              /* atomic: the back end changed it to this; 0: it did not */
+	uint32_t is_link_down;     /* atomic: the back end said so; one that cannot is up */
 	unsigned int nb_shown;
 	bool is_running; /* from DRIVER_OK on the rings may use all that is shown */
 	/* What was said of the back end last, since it last ran the rings. */

@@ -22,6 +22,9 @@
 /* Descriptors that one recvmsg may bring; the kernel's limit is 253, what does not fit is closed by it. */
 #define UNWANTED_FDS 253
 
+/* Of a socket for a group, where no mode was given. */
+#define GROUP_MODE 0660
+
 const char *
 sluice_vu_request_name(uint32_t request)
 {
@@ -182,6 +185,13 @@ recv_exactly(const struct sluice_vu_stream *s, void *buf, size_t len)
 	return 0;
 }
 
+/* A back end that has no configuration space, or cannot read it, says so with an empty payload [GET_CONFIG]. */
+static bool
+is_length(const struct sluice_vu_msg *msg, uint32_t payload_len)
+{
+	return msg->size == payload_len || (msg->request == SLUICE_VU_GET_CONFIG && msg->size == 0);
+}
+
 int
 sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request, struct sluice_vu_msg *msg,
 		uint32_t payload_min, uint32_t payload_len)
@@ -258,8 +268,34 @@ sluice_vu_connect(const char *path)
 	return sock;
 }
 
+/*
+ * Bind and listen, and have the permissions that were asked for from the first moment on: the mode that a socket has before is what
+ * its file gets, less the umask; then the group, and only then the rest of the mode.
+ */
+static int
+listen_for(int sock, const struct sockaddr_un *sun, const struct sluice_socket_access *access)
+{
+	bool is_limited = access->has_mode || access->has_group;
+	int ret = 0;
+
+	if (is_limited && fchmod(sock, S_IRUSR | S_IWUSR) < 0)
+		return -errno;
+	if (bind(sock, (const struct sockaddr *)sun, sizeof(*sun)) < 0)
+		return -errno;
+	if (access->has_group && lchown(sun->sun_path, -1, access->group) < 0)
+		ret = -errno;
+	else if (is_limited &&
+			chmod(sun->sun_path, access->has_mode ? access->mode : GROUP_MODE) < 0)
+		ret = -errno;
+	else if (listen(sock, 1) < 0)
+		ret = -errno;
+	if (ret != 0)
+		unlink(sun->sun_path);
+	return ret;
+}
+
 int
-sluice_vu_listen(const char *path)
+sluice_vu_listen(const char *path, const struct sluice_socket_access *access)
 {
 	struct sockaddr_un sun;
 	struct stat st;
@@ -283,12 +319,11 @@ sluice_vu_listen(const char *path)
 	sock = make_socket();
 	if (sock < 0)
 		return sock;
-	if (bind(sock, (struct sockaddr *)&sun, sizeof(sun)) < 0 || listen(sock, 1) < 0) {
-		ret = -errno;
-		close(sock);
-		return ret;
-	}
-	return sock;
+	ret = listen_for(sock, &sun, access);
+	if (ret == 0)
+		return sock;
+	close(sock);
+	return ret;
 }
 
 int

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sluice_transport.h"
+
 enum sluice_vu_request {
 	SLUICE_VU_GET_FEATURES = 1,
 	SLUICE_VU_SET_FEATURES = 2,
@@ -137,7 +139,7 @@ int sluice_vu_check_quiet(int sock);
 
 /* Sockets, all non-blocking and close-on-exec. A descriptor or a negative errno. */
 int sluice_vu_connect(const char *path);
-int sluice_vu_listen(const char *path);
+int sluice_vu_listen(const char *path, const struct sluice_socket_access *access);
 int sluice_vu_accept(int listen_fd);
 
 #endif /* VHOST_USER_MSG_H */
