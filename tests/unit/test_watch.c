@@ -19,6 +19,8 @@
 
 #define SIZE 64
 
+static volatile uint16_t doorbell;
+
 /* A port with one transmit queue, which is that of an environment. */
 struct rig {
 	struct env *e;
@@ -32,16 +34,19 @@ struct rig {
 
 /* On node 0 of two nodes; all lcores are there. */
 static void
-rig_open(struct rig *g)
+rig_open_as(struct rig *g, enum sluice_layout layout, bool is_in_order)
 {
-	struct env_conf conf = { .is_tx = true, .size = SIZE };
+	struct env_conf conf = { .is_tx = true, .size = SIZE, .is_in_order = is_in_order };
+	const struct sluice_tx_path *path;
 
 	env_pick_row(&conf);
 	memset(g, 0, sizeof(*g));
 	memset(&fake_numa, 0, sizeof(fake_numa));
 	fake_numa.nb_nodes = 2;
-	/* The first row that this CPU can run. */
-	while (sluice_tx_path_at(conf.row)->simd_bits > sluice_path_cpu_bits())
+	/* A path that every CPU has. */
+	while (path = sluice_tx_path_at(conf.row),
+			path->cfg.layout != layout || path->cfg.is_in_order != is_in_order ||
+					strstr(path->name, "Scalar") == NULL)
 		conf.row++;
 	g->e = env_open(&conf);
 	g->e->q.vq = 1;
@@ -57,6 +62,15 @@ rig_open(struct rig *g)
 	g->ops.flags = SLUICE_TRANSPORT_CAN_REVOKE;
 	g->transport.ops = &g->ops;
 	g->port->transport = &g->transport;
+	g->port->is_link_up = true;
+	g->e->txq.q.ring.doorbell.dv_reg = &doorbell;
+	g->e->txq.q.ring.doorbell.vq = 7;
+}
+
+static void
+rig_open(struct rig *g)
+{
+	rig_open_as(g, SLUICE_SPLIT, false);
 }
 
 static void
@@ -181,23 +195,86 @@ test_start(void **state)
 	rig_close(&g);
 }
 
-/* A device that took one packet works, whatever comes after. */
+/* Was it rung since the last time? */
+static bool
+rung(void)
+{
+	bool was = doorbell == 7;
+
+	doorbell = 0;
+	return was;
+}
+
 static void
-test_works(void **state)
+take(struct rig *g, unsigned int nb)
+{
+	assert_int_equal(fake_dev_poll(&g->e->dev), nb);
+	fake_dev_complete(&g->e->dev, nb, g->e->conf.is_in_order ? FAKE_BATCHES : FAKE_ONE_BY_ONE);
+}
+
+/* It took packets and takes no more: notified once more, then a word, once. What was taken and not seen is no wait. */
+static void
+test_stops(void **state)
+{
+	struct rig g;
+	uint64_t nb_kicks;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		rig_open_as(&g, i % 2 == 0 ? SLUICE_SPLIT : SLUICE_PACKED, i >= 2);
+		send_one(&g);
+		send_one(&g);
+		assert_string_equal(watch(&g), "");
+		take(&g, 2);
+		g.port->watch[1].since -= 5;
+		rung();
+		assert_string_equal(watch(&g), "");
+		assert_true(g.port->watch[1].since == 0 && g.port->watch[1].is_running);
+		/* Taken, and nobody looked: the core reclaims when it has to. */
+		assert_int_equal(g.e->txq.q.ring.tail, 0);
+		assert_string_equal(watch(&g), "");
+		assert_false(rung());
+		send_one(&g);
+		rung();
+		assert_string_equal(watch(&g), "");
+		nb_kicks = g.e->txq.q.ring.nb_kicks;
+		g.port->watch[1].since -= 2;
+		assert_string_equal(watch(&g), "");
+		assert_true(rung());
+		assert_int_equal(g.e->txq.q.ring.nb_kicks, nb_kicks);
+		g.port->watch[1].since -= 3;
+		assert_string_equal(watch(&g),
+				"sluice: port 5: transmit queue 0: the device has taken nothing for 5 s\n");
+		assert_false(rung());
+		assert_string_equal(watch(&g), "");
+		/* It goes on; another stop is notified again, and not spoken of. */
+		take(&g, 1);
+		assert_string_equal(watch(&g), "");
+		send_one(&g);
+		rung();
+		assert_string_equal(watch(&g), "");
+		g.port->watch[1].since -= 9;
+		assert_string_equal(watch(&g), "");
+		assert_true(rung());
+		rig_close(&g);
+	}
+}
+
+static void
+test_link(void **state)
 {
 	struct rig g;
 
 	(void)state;
 	rig_open(&g);
 	send_one(&g);
+	g.port->is_link_up = false;
 	assert_string_equal(watch(&g), "");
-	assert_int_equal(fake_dev_poll(&g.e->dev), 1);
-	fake_dev_complete(&g.e->dev, 1, FAKE_ONE_BY_ONE);
-	wait_long(&g);
-	assert_string_equal(watch(&g), "");
-	send_one(&g);
-	assert_string_equal(watch(&g), "");
-	assert_true(g.port->watch[1].is_running);
+	assert_true(g.port->watch[1].since == 0);
+	rung();
+	sluice_watch_link_up(g.port);
+	assert_true(rung());
 	rig_close(&g);
 }
 
@@ -230,7 +307,8 @@ main(void)
 	suite_add(test_core, NULL, "core");
 	suite_add(test_no_nodes, NULL, "no nodes");
 	suite_add(test_start, NULL, "start");
-	suite_add(test_works, NULL, "works");
+	suite_add(test_stops, NULL, "stops");
+	suite_add(test_link, NULL, "link");
 	suite_add(test_ro_rings, NULL, "ro_rings");
 	return suite_run("watch");
 }

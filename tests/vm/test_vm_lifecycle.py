@@ -52,3 +52,23 @@ def test_ring_sizes(boot, nic, rxd, txd):
     assert (testpmd.ring_size("rxq", 0), testpmd.ring_size("txq", 0)) == (rxd, txd)
     exchange(testpmd, guest.nics[nic], "mac", 5 * max(rxd, txd), SMALL, window=min(rxd, txd, 48) // 2)
     guest.close(testpmd, nic)
+
+
+@kinds
+def test_link_change_under_traffic(boot, nic):
+    """What is sent while the link is off may be lost; when it is on again the port goes on by itself."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic])
+    testpmd.cmds("set fwd txonly", "start")
+    for _ in range(3):
+        guest.vm.qmp("set_link", name=guest.nics[nic].id, up=False)
+        wait_for(lambda: not testpmd.link_up(), 20, "link down")
+        guest.vm.qmp("set_link", name=guest.nics[nic].id, up=True)
+        wait_for(testpmd.link_up, 20, "link up")
+        before = testpmd.stats()["TX-packets"]
+        wait_for(lambda b=before: testpmd.stats()["TX-packets"] > b + 2000, 20, "packets leave again")
+    testpmd.stop()
+    assert "has taken nothing" not in testpmd.log()
+    testpmd.cmds("port stop 0", "port start 0")
+    exchange(testpmd, guest.nics[nic], count=50)
+    guest.close(testpmd, nic)

@@ -81,15 +81,16 @@ sluice_conn_start(struct sluice_port *port)
 	port->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (port->wake_fd < 0) {
 		ret = -errno;
-		SLUICE_LOG(ERR, "%s: eventfd for the control thread: %s", port->label,
-				strerror(-ret));
+		SLUICE_LOG(ERR, "%s: no eventfd for the control thread: %s (ulimit -n)",
+				port->label, strerror(-ret));
 		return ret;
 	}
 	snprintf(name, sizeof(name), "sluice-%u", port->port_id);
 	ret = rte_ctrl_thread_create(&port->thread, name, NULL, conn_thread, port);
 	if (ret != 0) {
 		ret = ret < 0 ? ret : -ret;
-		SLUICE_LOG(ERR, "%s: no control thread: %s", port->label, strerror(-ret));
+		SLUICE_LOG(ERR, "%s: no control thread: %s (ulimit -u, or -v)", port->label,
+				strerror(-ret));
 		close(port->wake_fd);
 		port->wake_fd = -1;
 		return ret;

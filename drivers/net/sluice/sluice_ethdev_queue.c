@@ -37,6 +37,16 @@ free_queue(struct sluice_queue *q)
 }
 
 static int
+no_memory(const struct sluice_port *port, const char *direction, uint16_t id)
+{
+	SLUICE_LOG(ERR,
+			"port %u: EAL has no memory left for %s queue %u: give it more (-m, --socket-mem), or a "
+			"smaller queue_size",
+			port->port_id, direction, id);
+	return -ENOMEM;
+}
+
+static int
 init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16_t vq,
 		size_t nb_slots, unsigned int socket)
 {
@@ -48,7 +58,7 @@ init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16
 	rte_spinlock_init(&q->look_lock);
 	q->sw_ring = rte_zmalloc_socket("sluice sw_ring", nb_slots * sizeof(q->sw_ring[0]),
 			RTE_CACHE_LINE_SIZE, socket);
-	return q->sw_ring == NULL ? -ENOMEM : 0;
+	return q->sw_ring == NULL ? no_memory(port, vq % 2 == 0 ? "receive" : "transmit", id) : 0;
 }
 
 /*
@@ -180,7 +190,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		return ret;
 	rxq = rte_zmalloc_socket("sluice rxq", sizeof(*rxq), RTE_CACHE_LINE_SIZE, socket);
 	if (rxq == NULL)
-		return -ENOMEM;
+		return no_memory(port, "receive", id);
 	rxq->nb_desc = nb_desc;
 	rxq->free_thresh_asked = conf->rx_free_thresh != 0 ? conf->rx_free_thresh : DEFAULT_THRESH;
 	ret = init_queue(port, &rxq->q, id, SLUICE_VQ_RX(id), slots, socket);
@@ -191,7 +201,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	if (ret == 0) {
 		rxq->avail_shadow = rte_zmalloc_socket("sluice avail", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);
-		ret = rxq->avail_shadow == NULL ? -ENOMEM : 0;
+		ret = rxq->avail_shadow == NULL ? no_memory(port, "receive", id) : 0;
 	}
 	if (ret != 0) {
 		free_queue(&rxq->q);
@@ -217,7 +227,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		return ret;
 	txq = rte_zmalloc_socket("sluice txq", sizeof(*txq), RTE_CACHE_LINE_SIZE, socket);
 	if (txq == NULL)
-		return -ENOMEM;
+		return no_memory(port, "transmit", id);
 	txq->nb_desc = nb_desc;
 	/* tx_free_thresh counts free descriptors, reclaim_at counts those that are not. */
 	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc ?
@@ -229,7 +239,8 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 				RTE_CACHE_LINE_SIZE, socket);
 		txq->avail_shadow = rte_zmalloc_socket("sluice avail", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);
-		ret = txq->extent == NULL || txq->avail_shadow == NULL ? -ENOMEM : 0;
+		if (txq->extent == NULL || txq->avail_shadow == NULL)
+			ret = no_memory(port, "transmit", id);
 	}
 	if (ret != 0) {
 		rte_free(txq->extent);

@@ -689,6 +689,8 @@ sluice_life_turn(struct sluice_port *port, enum sluice_news news, struct sluice_
 	if (state.mtu != 0)
 		sluice_dev_mtu_changed(port, state.mtu);
 	port->is_link_up = port->life == SLUICE_LIVE && state.is_link_up;
+	if (port->is_link_up && !was_up)
+		sluice_watch_link_up(port);
 	out->has_link_changed = was_up != port->is_link_up;
 	pthread_mutex_unlock(&port->lock);
 }

@@ -119,8 +119,10 @@ init_mac(struct rte_eth_dev *dev, const struct sluice_port *port)
 {
 	struct rte_ether_addr *mac = rte_zmalloc("sluice mac", sizeof(*mac), 0);
 
-	if (mac == NULL)
+	if (mac == NULL) {
+		SLUICE_LOG(ERR, "%s: EAL has no memory left for the MAC address", port->label);
 		return -ENOMEM;
+	}
 	if (port->args.has_mac)
 		memcpy(mac->addr_bytes, port->args.mac, sizeof(mac->addr_bytes));
 	else if (port->info.has_mac)
@@ -193,7 +195,7 @@ probe(struct rte_vdev_device *vdev)
 	if (ret == 0)
 		ret = sluice_port_finish(dev);
 	if (ret != 0) {
-		SLUICE_INIT_LOG(ERR, "%s: probe failed", name);
+		SLUICE_INIT_LOG(ERR, "%s: probe failed: %s", name, strerror(-ret));
 		sluice_port_destroy(port);
 		rte_eth_dev_release_port(dev);
 	}

@@ -128,7 +128,7 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 	if (ret == 0)
 		ret = sluice_port_finish(dev);
 	if (ret != 0) {
-		SLUICE_INIT_LOG(ERR, "%s: probe failed", pci->name);
+		SLUICE_INIT_LOG(ERR, "%s: probe failed: %s", pci->name, strerror(-ret));
 		sluice_port_destroy(port);
 		rte_eth_dev_release_port(dev);
 	}

@@ -452,8 +452,12 @@ init(struct pci *p)
 	if (ret != 0)
 		return ret;
 	p->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->event_fd < 0)
-		return -errno;
+	if (p->event_fd < 0) {
+		ret = -errno;
+		SLUICE_LOG(ERR, "%s: no eventfd for interrupts: %s (ulimit -n)", p->name,
+				strerror(-ret));
+		return ret;
+	}
 	/* Quiet before anybody listens: firmware or an earlier driver may have left it running. */
 	sluice_transport_begin(&p->base, RESET_MS);
 	ret = sluice_pci_reset(&p->dev, &p->base);
