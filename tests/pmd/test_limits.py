@@ -12,10 +12,9 @@ pytestmark = pytest.mark.sluice
 OURS = re.compile(r"^(?:sluice|dmap): .*$", re.M)
 
 
-def run_limited(path, nb_files):
-    """(log, whether it came to its end). EAL panics where it has too few."""
-    front = Testpmd(["%s0,path=%s" % (VDEV, path)], front=True, interactive=False,
-        wrap=["prlimit", "--nofile=%d" % nb_files])
+def run_limited(path, limit, eal=()):
+    """(log, whether it came to its end). EAL panics where it has too little."""
+    front = Testpmd(["%s0,path=%s" % (VDEV, path)], front=True, interactive=False, wrap=["prlimit", limit], eal=eal)
     try:
         status = front.wait_end(30)
         return front.log(), status == 0
@@ -23,28 +22,27 @@ def run_limited(path, nb_files):
         front.kill()
 
 
-def test_too_few_files(fake):
-    """With room for one more file each time: every step of ours that opens one fails once."""
-    backend, failures = fake(), 0
-    for limit in range(12, 80):
-        log, is_good = run_limited(backend.path, limit)
+def reasons(limits, reason, *how):
+    """How many of the runs failed by us. Each of them must say why, and the last one must not fail."""
+    failures = 0
+    for limit in limits:
+        log, is_good = run_limited(how[0].path, limit, *how[1:])
         lines = OURS.findall(log)
         if is_good and has_port(log) and not lines:
-            break
+            return failures
         if not lines:
-            continue    # EAL, or the dynamic linker, had too few before it came to us
+            continue    # EAL, or the dynamic linker, had too little before it came to us
         failures += 1
-        assert any("Too many open files" in line and "probe failed" not in line for line in lines), (limit, lines)
-    assert is_good and failures >= 3, (failures, log[-2000:])
+        assert any(re.search(reason, line) and "probe failed" not in line for line in lines), (limit, lines)
+    raise AssertionError(log[-2000:])
 
 
-@pytest.mark.parametrize("vdev_args", ["queue_size=32768,queues=8", "queue_size=32768"])
-def test_too_little_memory(fake, vdev_args):
-    """EAL may not grow: rings or queues do not fit."""
-    for megabytes in (16, 18, 20, 24):
-        log, status = run_front("path=%s,%s" % (fake().path, vdev_args), memory=megabytes,
-            args=["--total-num-mbufs=600"], eal=["--legacy-mem"])
-        lines = OURS.findall(log)
-        if "Cannot allocate" in log or "no memory" in log or status != 0:
-            assert lines and any(re.search("Cannot allocate memory|no memory left", line) for line in lines) \
-                or "mbuf pool" in log, (megabytes, log[-1500:])
+def test_too_few_files(fake):
+    """With room for one more file each time: every step of ours that opens one fails once."""
+    assert reasons(["--nofile=%d" % nb for nb in range(12, 80)], "Too many open files", fake()) >= 3
+
+
+def test_too_little_address_space(fake):
+    """With a little more of it each time"""
+    reasons(["--as=%d" % (megabytes << 20) for megabytes in range(200, 600, 5)],
+        "Cannot allocate memory|Resource temporarily unavailable|no memory left", fake(), ["--no-huge"])

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -319,17 +320,18 @@ static const struct sluice_args defaults = {
 static int
 check_socket_access(const struct sluice_args *args)
 {
-	static const char hint[] =
-			"is for the socket that a server makes: give server=1, or leave it away";
+	char value[16];
 
 	if (args->is_server || (!args->has_socket_mode && !args->has_socket_group))
 		return 0;
 	if (args->has_socket_mode)
-		SLUICE_INIT_LOG(ERR, "device argument 'socket_mode=%04o' %s", args->socket_mode,
-				hint);
+		snprintf(value, sizeof(value), "mode=%04o", args->socket_mode);
 	else
-		SLUICE_INIT_LOG(ERR, "device argument 'socket_group=%u' %s", args->socket_group,
-				hint);
+		snprintf(value, sizeof(value), "group=%u", args->socket_group);
+	SLUICE_INIT_LOG(ERR,
+			"device argument 'socket_%s' is for the socket that a server makes: give server=1, or "
+			"leave it away",
+			value);
 	return -EINVAL;
 }
 
