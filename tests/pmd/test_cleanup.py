@@ -11,7 +11,7 @@ from pair import Config
 from testpmd import BUILD, PLUGIN, VDEV, die_with_parent, environment, wait_for
 
 pytestmark = pytest.mark.sluice
-PROGRAM = os.path.join(BUILD, "tests", "cleanup_started")
+PROGRAM, FORK = [os.path.join(BUILD, "tests", name) for name in ("cleanup_started", "fork_stop")]
 
 
 def eal(vdev, *more):
@@ -38,6 +38,14 @@ def test_cleanup_with_a_started_port(fake, memory, backend_ends):
             assert "SET_VRING_KICK" in backend.messages, backend.messages
         finally:
             app.kill()
+
+
+def test_a_child_cannot_stop_its_parents_port(fake):
+    backend = fake()
+    app = subprocess.run([FORK] + eal("net_sluice0,path=" + backend.path, "--in-memory", "-m", "64"), env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    assert app.returncode == 0 and "a child of fork() cannot control it" in app.stdout, (app.returncode, app.stdout)
+    assert backend.messages.count("GET_VRING_BASE") == 2, "the parent's stop"
 
 
 def test_hot_unplug_of_a_started_port(fake, testpmds):

@@ -72,6 +72,7 @@ struct sluice_port {
 	/* constant after probe */
 	struct rte_eth_dev *dev;
 	uint16_t port_id;
+	pid_t pid; /* of the process that has the control thread and the device */
 	int socket;
 	struct sluice_args args;
 	char label[128]; /* names the device in messages: path=... or its PCI address */

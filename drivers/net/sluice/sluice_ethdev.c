@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
@@ -47,11 +48,28 @@ check_modes(const struct sluice_port *port, const struct rte_eth_conf *conf)
 	return 0;
 }
 
+/*
+ * A child of fork() has the port in memory that it shares with its parent, but neither the control thread nor the
+ * rings. What it did to the port it would do to that of its parent.
+ */
+static int
+check_process(const struct sluice_port *port)
+{
+	if (port->pid == getpid())
+		return 0;
+	SLUICE_LOG(ERR, "port %u: belongs to process %d, this is %d: a child of fork() cannot control it",
+			port->port_id, port->pid, getpid());
+	return -EPERM;
+}
+
 static int
 dev_configure(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	int ret = check_modes(port, &dev->data->dev_conf);
+	int ret = check_process(port);
+
+	if (ret == 0)
+		ret = check_modes(port, &dev->data->dev_conf);
 
 	if (ret != 0)
 		return ret;
@@ -104,8 +122,11 @@ static int
 dev_start(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	int ret = sluice_life_start(port);
+	int ret = check_process(port);
 
+	if (ret != 0)
+		return ret;
+	ret = sluice_life_start(port);
 	if (ret == 0)
 		set_queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
 	link_update(dev, 0);
@@ -118,7 +139,10 @@ static int
 dev_stop(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
+	int ret = check_process(port);
 
+	if (ret != 0)
+		return ret;
 	sluice_life_stop(port);
 	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
 	link_update(dev, 0);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
@@ -140,6 +141,7 @@ sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int
 
 	port->dev = dev;
 	port->port_id = dev->data->port_id;
+	port->pid = getpid();
 	port->socket = socket;
 	port->args = *args;
 	sluice_life_init(port);

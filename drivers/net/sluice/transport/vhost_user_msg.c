@@ -185,13 +185,6 @@ recv_exactly(const struct sluice_vu_stream *s, void *buf, size_t len)
 	return 0;
 }
 
-/* A back end that has no configuration space, or cannot read it, says so with an empty payload [GET_CONFIG]. */
-static bool
-is_length(const struct sluice_vu_msg *msg, uint32_t payload_len)
-{
-	return msg->size == payload_len || (msg->request == SLUICE_VU_GET_CONFIG && msg->size == 0);
-}
-
 int
 sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request, struct sluice_vu_msg *msg,
 		uint32_t payload_min, uint32_t payload_len)
