@@ -23,7 +23,7 @@ REQUESTS = {
     8: "SET_VRING_NUM", 9: "SET_VRING_ADDR", 10: "SET_VRING_BASE", 11: "GET_VRING_BASE",
     12: "SET_VRING_KICK", 13: "SET_VRING_CALL", 14: "SET_VRING_ERR",
     15: "GET_PROTOCOL_FEATURES", 16: "SET_PROTOCOL_FEATURES", 17: "GET_QUEUE_NUM",
-    18: "SET_VRING_ENABLE", 20: "NET_SET_MTU", 21: "SET_BACKEND_REQ_FD", 24: "GET_CONFIG", 25: "SET_CONFIG",
+    18: "SET_VRING_ENABLE", 20: "NET_SET_MTU", 24: "GET_CONFIG", 25: "SET_CONFIG",
     34: "RESET_DEVICE", 36: "GET_MAX_MEM_SLOTS", 37: "ADD_MEM_REG", 38: "REM_MEM_REG",
     39: "SET_STATUS", 40: "GET_STATUS",
 }
@@ -108,7 +108,8 @@ class Connection(threading.Thread):
         self.status = 0
         self.fds = []
         self.is_over = False   # the driver has ended it, or this script
-        self.is_silent = False # for ever
+        self.is_silent = False # until this script ends it
+        self.is_ended = False
         self.traffic = self.last_traffic = None
         self.moving = threading.Lock()  # held during a step of traffic
         sock.settimeout(0.1)
@@ -164,13 +165,16 @@ class Connection(threading.Thread):
                 return
             if how == "silent":
                 self.is_silent = True
-                self.backend.over.wait()
+                while not self.is_ended and not self.backend.over.wait(0.02):
+                    pass
                 return
             if how == "late":
                 self.backend.over.wait(seconds)
             answer = getattr(self, "on_" + name.lower(), lambda *_: None)(payload, fds)
             if answer is None and flags & NEED_REPLY and self.acked_protocol & bits(P_REPLY_ACK):
                 answer = struct.pack("<Q", int(how == "refuse"))
+            while name in self.backend.withheld and not self.backend.over.wait(0.01):
+                pass
             if answer is not None:
                 self.reply(number, answer, how, self.backend.reply_size.get(name, len(answer)))
             self.move()
@@ -257,10 +261,12 @@ class Connection(threading.Thread):
         count = struct.unpack_from("<I", payload)[0]
         assert count == len(fds), "%d regions with %d fds" % (count, len(fds))
         self.regions = [Region(payload[8 + 32 * i:40 + 32 * i], fd) for i, fd in enumerate(fds)]
+        self.remap()
 
     def on_add_mem_reg(self, payload, fds):
         assert len(fds) == 1
         self.regions.append(Region(payload[8:40], fds[0]))
+        self.remap()
 
     def on_rem_mem_reg(self, payload, _fds):
         gone = struct.unpack_from("<QQQ", payload, 8)
@@ -295,6 +301,12 @@ class Connection(threading.Thread):
                     return
             time.sleep(pause)
 
+    def remap(self):
+        """Rings that are in use find what was shown since."""
+        with self.moving:
+            if self.traffic is not None:
+                self.traffic.to_front.memory = self.traffic.from_front.memory = Memory(self.regions)
+
     def halt(self):
         """On return the rings are not used any more, unless this back end is one that does not care."""
         with self.moving:
@@ -302,7 +314,8 @@ class Connection(threading.Thread):
                 self.traffic = None
 
     def end(self):
-        """Closes the connection, whoever waits for it, and forgets its memory."""
+        """Closes the connection, whoever waits for it."""
+        self.is_ended = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -316,7 +329,8 @@ class Connection(threading.Thread):
 
 class FakeBackend(threading.Thread):
     """close_at, silent_at, nack: short for faults: steps at which the connection is closed, or never served again,
-    and requests answered by an error. faults can be replaced at any time. traffic: a mode of fake_rings.Traffic.
+    and requests answered by an error. faults can be replaced at any time. withheld: names of requests that are not
+    answered as long as they are in here. traffic: a mode of fake_rings.Traffic.
     is_client: connects, and does so again as soon as a connection is over. is_eager: uses the receive ring before the
     others are ready. is_stubborn: goes on using rings after it was told to stop, or cut off."""
 
@@ -328,9 +342,11 @@ class FakeBackend(threading.Thread):
         self.features = features
         self.protocol_features = protocol_features
         self.queue_num = queue_num
-        self.faults = list(faults) + [Fault(name, "refuse") for name in nack]
+        self.nack = set(nack)
+        self.faults = list(faults)
         self.faults += [Fault(step, how) for step, how in ((close_at, "close"), (silent_at, "silent"))
             if step is not None]
+        self.withheld = set()
         self.reply_size = dict(reply_size or {})
         self.traffic = traffic
         self.is_client, self.is_eager, self.is_stubborn = is_client, is_eager, is_stubborn
@@ -380,7 +396,7 @@ class FakeBackend(threading.Thread):
         for fault in self.faults:
             if fault.concerns(*where):
                 return fault.how, fault.seconds
-        return None, 0
+        return "refuse" if where[0] in self.nack else None, 0
 
     @property
     def now(self):

@@ -56,14 +56,15 @@ class Ring:
             chain.add(piece, size, self.flags_of(a, b))
 
     def data(self, chain):
-        return b"".join(self.memory.read(*piece) for piece in chain.pieces)
+        return b"".join(self.memory.read(*piece) for piece in chain.pieces if piece[1])
 
     def fill(self, chain, data):
         """Writes into a buffer as much as there is room for; how much."""
         done = 0
         for address, length in chain.pieces:
             part = data[done:done + length]
-            self.memory.write(address, part)
+            if part:  # an empty piece may lie anywhere
+                self.memory.write(address, part)
             done += len(part)
         return done
 
@@ -181,7 +182,7 @@ class Traffic:
         return 0.05 if self.mode == "drip" else 0 if packets else 0.001
 
     def scribble(self, new=True):
-        """Writes into what it holds, and into what the rings say is available; how many buffers."""
+        """Writes into what it holds, and into what the rings say is available; how many buffers had room."""
         chains = self.held + (self.to_front.take_all() if new else [])
         return sum(self.to_front.fill(chain, SCRIBBLE) > 0 for chain in chains)
 

@@ -94,7 +94,8 @@ def ports(front, folder):
         items = [(test, 2 * i + packed) + case for i, case in enumerate(cases) for packed in (0, 1)]
         with ThreadPoolExecutor(len(items)) as pool:
             futures = [pool.submit(life, item) for item in items]
-        bad = ["port %d (%s) %s: %s" % (item[1], "packed" if item[1] % 2 else "split", item[2], future.exception())
+        bad = ["port %d (%s) %s: %s" % (item[1], "packed" if item[1] % 2 else "split", item[2],
+            str(future.exception()).splitlines()[0])
             for item, future in zip(items, futures) if future.exception()]
         assert not bad, "\n".join(bad)
     yield run
@@ -156,7 +157,7 @@ def test_holding(ports):
         backend = port.backend
         port.do("start")
         wait_for(lambda: backend.now.traffic is not None and len(backend.now.traffic.held) == DESCRIPTORS, 5, "buffers")
-        traffic = backend.now.traffic
+        connection, traffic = backend.now, backend.now.traffic
         backend.faults = [Fault(step, "silent") for step in ("GET_VRING_BASE", "SET_VRING_ENABLE")]
         us = port.stop()
         port.fill()
@@ -164,7 +165,7 @@ def test_holding(ports):
         assert traffic.scribble() >= DESCRIPTORS
         port.look()
         if ends:
-            backend.hang_up()
+            connection.end()  # meanwhile the port may have a new one
         port.front.check_pool(port.number, 5 if ends else PARKED)
         assert ends or port.do("xstats").get("unacked_buffers", 0) >= DESCRIPTORS
         in_time(us)
