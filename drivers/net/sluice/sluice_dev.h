@@ -100,6 +100,7 @@ struct sluice_port {
 	uint64_t nb_failures;
 	uint64_t nb_connects;
 	uint64_t nb_tx_lost; /* packets that a device had when it went away */
+	uint64_t nb_rx_lost; /* buffers that it had filled, and that no core had taken, when the rings ended */
 	struct sluice_park park;
 	/* Queues whose core did not leave: they keep their buffers until it does, and the port waits. */
 	bool is_stuck;

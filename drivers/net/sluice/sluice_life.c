@@ -260,6 +260,18 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 	}
 }
 
+/* What the device has delivered and no core has taken goes with the rings. */
+static void
+count_lost(struct sluice_port *port)
+{
+	const struct sluice_queue *q;
+	unsigned int i;
+
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	if (!sluice_queue_is_tx(q) && q->fail == SLUICE_FAIL_NONE)
+		port->nb_rx_lost += sluice_rxq_nb_waiting((const struct sluice_rxq *)q);
+}
+
 /*
  * The device stops, and mbufs go back. It is connected no more, unless it was told, and said that it stopped.
  * Nothing here waits longer than the deadlines in sluice_life.h.
@@ -277,8 +289,11 @@ end(struct sluice_port *port, enum how how)
 	sluice_transport_begin(port->transport, SLUICE_END_MS);
 	if (how == TELL && has_rings)
 		is_stopped = tell_device(port);
+	if (has_rings)
+		count_lost(port);
+	/* Also from a device that says that it stopped, and goes on. */
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (!is_stopped && !can_revoke)
+	if (has_rings && !can_revoke)
 		sluice_queue_retract(q, sluice_queue_is_tx(q));
 	if (!is_stopped || how == CUT)
 		eof_fd = port->transport->ops->disconnect(port->transport);

@@ -370,6 +370,9 @@ struct sluice_queue_conf {
 void sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf);
 void sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf);
 
+/* Buffers that the device says it has filled, and that no burst has taken. The queue is STOPPED. */
+uint32_t sluice_rxq_nb_waiting(const struct sluice_rxq *rxq);
+
 /*
  * Take back in place what the ring offers: nothing is available any more, and no descriptor has a length. What the
  * device read before, it may still use. The control side, of a queue that is STOPPED.

@@ -236,6 +236,18 @@ sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers)
 }
 
 uint32_t
+sluice_rxq_nb_waiting(const struct sluice_rxq *rxq)
+{
+	const struct sluice_ring *r = &rxq->q.ring;
+	uint32_t nb = rxq->nb_batch;
+
+	nb += rxq->q.layout == SLUICE_SPLIT ? sluice_split_count_used(r) :
+					      sluice_packed_count_used(r);
+	/* Not more than it can have. */
+	return RTE_MIN(nb, (uint32_t)sluice_ring_nb_busy(r) - r->nb_holes);
+}
+
+uint32_t
 sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
 {
 	struct sluice_ring *r = &rxq->q.ring;

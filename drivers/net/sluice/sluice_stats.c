@@ -78,6 +78,7 @@ static const struct counter port_counters[] = {
 	PORT_COUNTER("device_failures", nb_failures),
 	PORT_COUNTER("device_connects", nb_connects),
 	PORT_COUNTER("tx_lost_packets", nb_tx_lost),
+	PORT_COUNTER("rx_lost_packets", nb_rx_lost),
 	PORT_COUNTER("unacked_buffers", park.nb_unacked),
 };
 
