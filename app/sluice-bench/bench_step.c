@@ -23,6 +23,7 @@
 #define TRAIN_POLLS 16
 #define STEP_US 1000
 #define SLOW_US 20000
+#define PATIENCE_S 2
 
 static inline uint64_t
 tsc_fenced(void)
@@ -132,24 +133,31 @@ step_device(struct bench_port *port, const struct bench_opts *opts, uint16_t pai
 	return 0;
 }
 
+static int
+step(struct bench_port *port, const struct bench_opts *opts, bench_meter tx_meter,
+		bench_meter rx_meter, struct bench_cost *sum)
+{
+	const uint16_t pair = bench_app_turn(port);
+	int ret = bench_app_tx(port, opts, pair, tx_meter, sum);
+
+	if (ret == 0 && port->dev != NULL)
+		ret = step_device(port, opts, pair);
+	else if (port->is_pci)
+		wait_for_device(port, opts);
+	if (ret == 0)
+		ret = bench_app_rx(port, opts, pair, rx_meter, sum);
+	port->bursts++;
+	return ret;
+}
+
 int
 bench_step_many(struct bench_port *port, const struct bench_opts *opts, unsigned int nb,
 		bench_meter meter, struct bench_cost *sum)
 {
 	int ret = 0;
 
-	for (; nb > 0 && ret == 0; nb--) {
-		const uint16_t pair = bench_app_turn(port);
-
-		ret = bench_app_tx(port, opts, pair, meter, sum);
-		if (ret == 0 && port->dev != NULL)
-			ret = step_device(port, opts, pair);
-		else if (port->is_pci)
-			wait_for_device(port, opts);
-		if (ret == 0)
-			ret = bench_app_rx(port, opts, pair, meter, sum);
-		port->bursts++;
-	}
+	for (; nb > 0 && ret == 0; nb--)
+		ret = step(port, opts, meter, meter, sum);
 	return ret;
 }
 
@@ -235,6 +243,36 @@ send_ahead(struct bench_port *port, const struct bench_opts *opts)
 	return ret;
 }
 
+/* Comes again until all are taken, for a while. */
+static uint16_t
+meter_patient(bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t nb, uint64_t *cost)
+{
+	const uint64_t end = rte_get_timer_cycles() + PATIENCE_S * rte_get_timer_hz();
+	uint16_t done = 0;
+
+	RTE_SET_USED(cost);
+	do {
+		done += fn(queue, pkts + done, nb - done);
+	} while (done < nb && rte_get_timer_cycles() < end);
+	return done;
+}
+
+/*
+ * One burst for each queue pair. A driver may leave packets to the caller until the device sees their pool; and bursts
+ * are to keep their places in the ring from the first one on.
+ */
+static int
+show_pools(struct bench_port *port, const struct bench_opts *opts)
+{
+	struct bench_cost none = { 0 };
+	unsigned int nb;
+	int ret = 0;
+
+	for (nb = opts->pairs.v[0]; nb > 0 && ret == 0; nb--)
+		ret = step(port, opts, meter_patient, bench_meter_none, &none);
+	return ret;
+}
+
 int
 bench_warm_up(struct bench_port *port, const struct bench_opts *opts)
 {
@@ -242,16 +280,16 @@ bench_warm_up(struct bench_port *port, const struct bench_opts *opts)
 	struct bench_cost cost = { 0 };
 	int ret;
 
-	if (port->is_pci) {
-		nb = WARM_LAPS * bench_lap_bursts(opts); /* each takes milliseconds */
-		ret = send_ahead(port, opts);
-		if (ret != 0)
-			return ret;
-	}
-
 	if (port->dev != NULL && port->dev->model == NULL_N0)
 		port->dev->model = NULL_N1;
-	ret = bench_step_many(port, opts, nb, meter_tsc, &cost);
+	ret = show_pools(port, opts);
+	if (port->is_pci) {
+		nb = WARM_LAPS * bench_lap_bursts(opts); /* each takes milliseconds */
+		if (ret == 0)
+			ret = send_ahead(port, opts);
+	}
+	if (ret == 0)
+		ret = bench_step_many(port, opts, nb, meter_tsc, &cost);
 	if (port->dev != NULL)
 		port->dev->model = opts->models.v[0];
 	return ret;
