@@ -96,11 +96,9 @@ add_pages_locked(char *addr, size_t len, struct dmap_region_list *out)
 
 	for (; va < end && ret == 0; va += FAKE_PAGE) {
 		/* One file, in which no page lies behind the one before it: as good as a file for each. */
-		struct dmap_region r = { .va = va,
-			.len = FAKE_PAGE,
-			.da.v = va,
-			.fd = file,
-			.fd_off = 2 * va };
+		struct dmap_region r = {
+			.va = va, .len = FAKE_PAGE, .da.v = va, .fd = file, .fd_off = 2 * va
+		};
 
 		if (find((char *)va) == NULL)
 			return -ENOTSUP;

@@ -31,7 +31,7 @@ struct peer {
 	unsigned int nb;
 	unsigned int nb_tables, nb_adds, nb_rems;
 	unsigned int refuse_after; /* so many additions are accepted, the next one is refused */
-	uint64_t watched; /* an address that must have a slot at any time; 0: none */
+	uint64_t watched;          /* an address that must have a slot at any time; 0: none */
 };
 
 struct rig {

@@ -193,7 +193,8 @@ int dmap_domain_rebuild(struct dmap_domain *d, bool is_removal);
 /* Have the control thread call dmap_serve(). */
 void dmap_domain_wake(struct dmap_domain *d);
 /* The owners' pages as the back end wants them; change_lock is held. */
-int dmap_domain_table(struct dmap_domain *d, dmap_owner_filter filter, struct dmap_region_list *out);
+int dmap_domain_table(
+		struct dmap_domain *d, dmap_owner_filter filter, struct dmap_region_list *out);
 
 /* An owner of the pages of a buffer's memory, not in the domain yet (dmap_domain.c); NULL with 0: it needs none. */
 int dmap_domain_look(struct dmap_domain *d, const struct dmap_buffer *buf, struct dmap_owner **out);

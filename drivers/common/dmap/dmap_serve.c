@@ -21,11 +21,7 @@
 #define TABLE_MAX 512
 
 /* Which owners that are not shown yet a table has beside those that are. */
-enum offer {
-	OFFER_ALL,
-	OFFER_ONE,
-	OFFER_NONE
-};
+enum offer { OFFER_ALL, OFFER_ONE, OFFER_NONE };
 
 int
 dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
@@ -277,8 +273,9 @@ drop_lazy(struct dmap_domain *d)
 	}
 	note_refused(d);
 	if (has_dropped) {
-		DMAP_LOG(WARNING, "%s: the device cannot reach all that packets came from: it is shown "
-				  "again when packets come\n",
+		DMAP_LOG(WARNING,
+				"%s: the device cannot reach all that packets came from: it is shown "
+				"again when packets come\n",
 				d->name);
 		dmap_domain_rebuild(d, true);
 	}

@@ -32,7 +32,7 @@ struct dmap_stream {
 	const uint32_t *domain_generation;
 	struct dmap_window near[DMAP_STREAM_NEAR]; /* other windows, most recent first */
 	uint64_t nb_misses;                        /* lookups that left this header */
-	bool may_come; /* the last buffer that could not be lent is going to be shown */
+	bool may_come;      /* the last buffer that could not be lent is going to be shown */
 	unsigned int lcore; /* that flushed the stream last; LCORE_ID_ANY: none did, or no lcore */
 	/* constant after setup */
 	struct dmap_domain *domain;

@@ -50,8 +50,8 @@ make_pool_apart(const char *name)
 
 	mem.buf_iova = (uintptr_t)mem.buf_ptr;
 	pool = mem.buf_ptr == NULL ? NULL :
-				     rte_pktmbuf_pool_create_extbuf(name, NB_MBUFS, 0, 0, mem.elt_size,
-						     SOCKET_ID_ANY, &mem, 1);
+				     rte_pktmbuf_pool_create_extbuf(name, NB_MBUFS, 0, 0,
+						     mem.elt_size, SOCKET_ID_ANY, &mem, 1);
 	if (pool == NULL)
 		rte_exit(2, "no pool %s\n", name);
 	return pool;

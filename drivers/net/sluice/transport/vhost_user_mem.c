@@ -28,12 +28,13 @@ wire_region(const struct dmap_region *r)
 }
 
 static int
-refuse(const struct vhost_user *vu, unsigned int nb, const char *pieces)
+refuse(const struct vhost_user *vu, unsigned int nb)
 {
 	SLUICE_LOG(ERR,
-			"path=%s: rings and mempools lie in %u files (memory regions)%s, the back end takes "
-			"%u: use the EAL option --single-file-segments, larger huge pages or smaller mempools",
-			vu->path, nb, pieces, vu->regions_max);
+			"path=%s: rings and mempools lie in %u files (memory regions), the back end "
+			"takes %u: use the EAL option --single-file-segments, larger huge pages or "
+			"smaller mempools",
+			vu->path, nb, vu->regions_max);
 	return -ENOSPC;
 }
 
@@ -198,7 +199,7 @@ send_slots(struct vhost_user *vu, const struct vu_slot *wanted, unsigned int nb)
 		for (at = wanted[i].r.va; next_gap(vu, &wanted[i], &at, &gap);)
 			nb_after++;
 	if (nb_after > vu->regions_max)
-		return refuse(vu, nb_after, " as they grew");
+		return refuse(vu, nb_after);
 	grown = realloc(vu->shown, (vu->nb_shown + nb_after) * sizeof(*grown));
 	if (grown != NULL)
 		vu->shown = grown;
@@ -235,7 +236,7 @@ sluice_vu_publish(struct sluice_transport *t, const struct dmap_region *regions,
 	if (vu->sock < 0)
 		ret = -ENOTCONN;
 	else if (nb > vu->regions_max)
-		ret = refuse(vu, nb, "");
+		ret = refuse(vu, nb);
 	else if (sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_CONFIGURE_MEM_SLOTS))
 		ret = show_slots(vu, regions, nb);
 	else if (nb != 0)
