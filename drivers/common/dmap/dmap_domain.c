@@ -239,7 +239,7 @@ dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsigned int max)
 
 	rte_spinlock_lock(&d->table_lock);
 	nb = d->regions.nb;
-	if (nb != 0)
+	if (nb != 0 && max != 0)
 		memcpy(out, d->regions.r, RTE_MIN(nb, max) * sizeof(*out));
 	rte_spinlock_unlock(&d->table_lock);
 	return nb;
