@@ -261,7 +261,7 @@ struct sluice_txq {
 	uint64_t nb_chained;
 	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */
 	uint64_t nb_waiting; /* packets left to the caller until the device sees their memory, or those before them */
-	bool is_waiting; /* for this the burst under way stops */
+	uint64_t *left; /* which of the two counts what this burst leaves */
 	/* constant after setup */
 	uint16_t nb_desc; /* asked for by the application */
 	uint16_t *avail_shadow;

@@ -58,9 +58,6 @@ uint16_t sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts
 uint16_t sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b);
 
-/* In sluice_tx_odd.c: count nb packets that are left to the caller. */
-void sluice_tx_left(struct sluice_txq *txq, uint16_t nb);
-
 /*
  * In sluice_tx_complete.c. The nb_slots oldest slots are done, not only plain ones, and none is a hole: frees the
  * packets that they were given to.
@@ -446,9 +443,8 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			txq->is_mostly_unfit = 2 * b.nb_unfit >= b.nb_slots;
 			txq->nb_extra = b.nb_slots - b.nb_bufs;
 		}
+		*txq->left += nb_pkts - nb_tx;
 		txq->is_short = nb_tx < nb_pkts;
-		if (unlikely(nb_tx < nb_pkts))
-			sluice_tx_left(txq, nb_pkts - nb_tx);
 	}
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);

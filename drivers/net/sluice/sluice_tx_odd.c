@@ -159,18 +159,8 @@ refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb)
 {
 	if (nb == TX_PARTS_MAX || !dmap_may_come(&txq->q.stream))
 		return drop(m, &txq->nb_unmapped);
-	txq->is_waiting = true;
+	txq->left = &txq->nb_waiting;
 	return NOT_YET;
-}
-
-void
-sluice_tx_left(struct sluice_txq *txq, uint16_t nb)
-{
-	if (txq->is_waiting)
-		txq->nb_waiting += nb;
-	else
-		txq->nb_ring_full += nb;
-	txq->is_waiting = false;
 }
 
 static __rte_always_inline enum verdict
@@ -248,6 +238,7 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 	uint16_t n, nb_run;
 	uint32_t len;
 
+	txq->left = &txq->nb_ring_full;
 	/* One by itself does without the loop, and what the loop takes. */
 	if (nb == 1 && pkts[0]->nb_segs == 1 &&
 			sluice_tx_give_singles(txq, pkts, 1, b, layout) == 1)
