@@ -23,8 +23,8 @@ REQUESTS = {
     8: "SET_VRING_NUM", 9: "SET_VRING_ADDR", 10: "SET_VRING_BASE", 11: "GET_VRING_BASE",
     12: "SET_VRING_KICK", 13: "SET_VRING_CALL", 14: "SET_VRING_ERR",
     15: "GET_PROTOCOL_FEATURES", 16: "SET_PROTOCOL_FEATURES", 17: "GET_QUEUE_NUM",
-    18: "SET_VRING_ENABLE", 20: "NET_SET_MTU", 24: "GET_CONFIG", 25: "SET_CONFIG",
-    34: "RESET_DEVICE", 36: "GET_MAX_MEM_SLOTS", 37: "ADD_MEM_REG", 38: "REM_MEM_REG",
+    18: "SET_VRING_ENABLE", 20: "NET_SET_MTU", 21: "SET_BACKEND_REQ_FD", 24: "GET_CONFIG",
+    25: "SET_CONFIG", 34: "RESET_DEVICE", 36: "GET_MAX_MEM_SLOTS", 37: "ADD_MEM_REG", 38: "REM_MEM_REG",
     39: "SET_STATUS", 40: "GET_STATUS",
 }
 
@@ -333,6 +333,7 @@ class FakeBackend(threading.Thread):
     answered as long as they are in here. traffic: a mode of fake_rings.Traffic.
     is_client: connects, and does so again as soon as a connection is over. is_eager: uses the receive ring before the
     others are ready. is_stubborn: goes on using rings after it was told to stop, or cut off."""
+    kind = Connection
 
     def __init__(self, path, features=FEATURES, protocol_features=PROTOCOL_FEATURES, queue_num=8,
             close_at=None, silent_at=None, nack=(), reply_size=None, faults=(), traffic=None, is_client=False,
@@ -367,7 +368,7 @@ class FakeBackend(threading.Thread):
             sock = self.reach() if self.is_client else self.accept()
             if sock is None:
                 continue
-            connection = Connection(self, sock)
+            connection = self.kind(self, sock)
             self.connections.append(connection)
             for old in self.connections[:-2]:
                 old.forget()

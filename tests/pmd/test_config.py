@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fake_backend import FEATURES, HEADER, PROTOCOL_FEATURES, VERSION, FakeBackend, bits
+from fake_backend import FEATURES, HEADER, PROTOCOL_FEATURES, VERSION, Connection, FakeBackend, bits
 from refusal import has_port, one_line_says, run_front
 from testpmd import VDEV, wait_for
 
@@ -19,22 +19,26 @@ CHANGED = HEADER.pack(2, VERSION, 0)
 MAC = "02:11:22:33:44:55"
 
 
+class ConfigConnection(Connection):
+    def on_get_config(self, payload, _fds):
+        of = self.backend
+        config = struct.pack("<6sHHH", bytes.fromhex(of.mac.replace(":", "")), int(of.link), 1, of.mtu)
+        return payload[:12] + config if of.size is None else (payload[:12] + config)[:of.size]
+
+    def on_set_backend_req_fd(self, _payload, fds):
+        assert len(fds) == 1
+        self.backend.requests = socket.socket(fileno=os.dup(fds[0]))
+
+
 class WithConfig(FakeBackend):
     """Has a configuration space, and tells of its changes; size: of what it answers"""
+    kind = ConfigConnection
 
     def __init__(self, path, mac=MAC, mtu=1500, link=True, size=None, **how):
         self.mac, self.mtu, self.link, self.size = mac, mtu, link, size
         self.requests = None    # the socket for requests of the back end
         super().__init__(path, features=FEATURES | bits(F_MAC, F_MTU, F_STATUS),
             protocol_features=PROTOCOL_FEATURES | bits(P_CONFIG, P_BACKEND_REQ), **how)
-
-    def on_get_config(self, payload, _fds):
-        config = struct.pack("<6sHHH", bytes.fromhex(self.mac.replace(":", "")), int(self.link), 1, self.mtu)
-        return payload[:12] + config if self.size is None else (payload[:12] + config)[:self.size]
-
-    def on_set_backend_req_fd(self, _payload, fds):
-        assert len(fds) == 1
-        self.requests = socket.socket(fileno=os.dup(fds[0]))
 
 
 @pytest.fixture

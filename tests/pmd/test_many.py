@@ -12,7 +12,7 @@ from testpmd import wait_for
 
 pytestmark = pytest.mark.sluice
 PORTS, SECONDS = 20, 6
-WINDOW = 64
+WINDOW = 32  # half of a ring, so that the back end always finds room for what it sends back
 # Of a bad port in that time: a line or two for each try, and tries become rare.
 LINES_MAX = 30
 BAD = [

@@ -18,9 +18,6 @@
 
 #include "vhost_user_msg.h"
 
-/* A request of ours [SET_BACKEND_REQ_FD], and the protocol feature that it needs. */
-#define SLUICE_VU_SET_BACKEND_REQ_FD 21
-#define SLUICE_VU_PROTOCOL_F_BACKEND_REQ 5
 /* A request of the back end [VHOST_USER_BACKEND_CONFIG_CHANGE_MSG]. */
 #define SLUICE_VU_BACKEND_CONFIG_CHANGE 2
 
