@@ -2,12 +2,24 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
+#include <poll.h>
+#include <stdbool.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fake_clock.h"
 
+void (*fake_clock_on_sleep)(void);
+
 static unsigned int speed = 1; /* 0: it stands */
-static int64_t standing;
+static int64_t standing;       /* milliseconds */
+static int64_t part_us;        /* what was slept of the next one */
+
+/* The linker has them called in place of those of the C library (--wrap). */
+int __real_usleep(useconds_t us);
+int __wrap_usleep(useconds_t us);
+int __real_poll(struct pollfd *pfds, nfds_t nb, int timeout_ms);
+int __wrap_poll(struct pollfd *pfds, nfds_t nb, int timeout_ms);
 
 void
 fake_clock_run(unsigned int factor)
@@ -26,6 +38,47 @@ void
 fake_clock_add(int64_t ms)
 {
 	__atomic_add_fetch(&standing, ms, __ATOMIC_RELAXED);
+}
+
+static bool
+stands(void)
+{
+	return __atomic_load_n(&speed, __ATOMIC_RELAXED) == 0;
+}
+
+static void
+slept(int64_t us)
+{
+	int64_t sum = __atomic_add_fetch(&part_us, us, __ATOMIC_RELAXED);
+
+	if (sum >= 1000) {
+		__atomic_sub_fetch(&part_us, sum / 1000 * 1000, __ATOMIC_RELAXED);
+		fake_clock_add(sum / 1000);
+	}
+	if (fake_clock_on_sleep != NULL)
+		fake_clock_on_sleep();
+}
+
+int
+__wrap_usleep(useconds_t us)
+{
+	if (!stands())
+		return __real_usleep(us);
+	slept(us);
+	return 0;
+}
+
+int
+__wrap_poll(struct pollfd *pfds, nfds_t nb, int timeout_ms)
+{
+	int ret;
+
+	if (!stands() || timeout_ms <= 0)
+		return __real_poll(pfds, nb, timeout_ms);
+	ret = __real_poll(pfds, nb, 0);
+	if (ret == 0)
+		slept(1000LL * timeout_ms);
+	return ret;
 }
 
 int64_t

@@ -13,8 +13,13 @@
 
 /* Real time, times factor; deadlines of seconds pass in milliseconds. */
 void fake_clock_run(unsigned int factor);
-/* Stands at this time. */
+/*
+ * Stands at this time. Who sleeps, or waits in poll(2) for what does not come, does not wait: the clock goes on by that
+ * time instead.
+ */
 void fake_clock_set(int64_t ms);
 void fake_clock_add(int64_t ms);
+/* Called with each such sleep, if the clock stands; NULL: nothing is. */
+extern void (*fake_clock_on_sleep)(void);
 
 #endif /* FAKE_CLOCK_H */

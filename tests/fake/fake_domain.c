@@ -11,6 +11,7 @@
 
 #include "fake_domain.h"
 #include "fake_error.h"
+#include "fake_fault.h"
 
 #define PAGE 4096
 
@@ -29,6 +30,8 @@ fake_domain_fini(struct fake_domain *f)
 {
 	if (f->nb_coherent != 0)
 		fake_error("%u pieces of coherent memory were not freed", f->nb_coherent);
+	while (f->nb_kept != 0)
+		free(f->kept[--f->nb_kept]);
 	free(f->regions);
 	free(f->given);
 	memset(f, 0, sizeof(*f));
@@ -78,7 +81,7 @@ fake_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct 
 	RTE_SET_USED(what);
 	RTE_SET_USED(socket);
 	len = RTE_ALIGN_CEIL(len, (size_t)PAGE);
-	va = aligned_alloc(PAGE, len);
+	va = fake_fault_hits() ? NULL : aligned_alloc(PAGE, len);
 	if (va == NULL)
 		return -ENOMEM;
 	memset(va, 0, len);
@@ -105,7 +108,7 @@ fake_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 	free(handle);
 }
 
-/* The device hears of it later, or is cut off. */
+/* The device hears of it later, or is cut off; it keeps what it has mapped. */
 static void
 fake_remote_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 {
@@ -113,7 +116,10 @@ fake_remote_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 
 	RTE_SET_USED(r);
 	f->nb_coherent--;
-	free(handle);
+	if (f->keeps_coherent && f->nb_kept < RTE_DIM(f->kept))
+		f->kept[f->nb_kept++] = handle;
+	else
+		free(handle);
 }
 
 static int
@@ -175,7 +181,9 @@ fake_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 	f->last = 0;
 	f->nb = nb;
 	if (nb != 0) {
+		fake_fault_hold(true);
 		f->regions = calloc(nb, sizeof(*regions));
+		fake_fault_hold(false);
 		memcpy(f->regions, regions, nb * sizeof(*regions));
 	}
 	return 0;

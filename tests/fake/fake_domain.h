@@ -33,6 +33,9 @@ struct fake_domain {
 	unsigned int last; /* region of the last hit */
 	unsigned int nb_publishes;
 	unsigned int nb_coherent; /* pieces alive */
+	bool keeps_coherent;      /* remote: what was freed stays for the test to look at */
+	void *kept[64];
+	unsigned int nb_kept;
 	struct fake_given *given;
 	unsigned int nb_given, room_given;
 	uint64_t random;

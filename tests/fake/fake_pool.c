@@ -121,6 +121,8 @@ pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
 		p->stack[p->nb_free++] = objs[k];
 		poison(p, i);
 	}
+	if (p->on_put != NULL)
+		p->on_put(p->on_put_ctx);
 	return 0;
 }
 

@@ -41,6 +41,8 @@ struct fake_pool {
 	uint8_t *is_free; /* per object */
 	uint32_t limit;   /* how many objects may still be taken */
 	uint64_t nb_refused;
+	void (*on_put)(void *ctx); /* called when objects came back; NULL: nothing is */
+	void *on_put_ctx;
 };
 
 #define FAKE_NO_LIMIT UINT32_MAX
