@@ -66,7 +66,8 @@ int
 sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct sluice_queue *q,
 		bool is_tx)
 {
-	uint16_t nb = sluice_ring_nb_busy(&q->ring);
+	/* One for each slot, and a packet whose end never came. */
+	uint32_t nb = sluice_ring_nb_busy(&q->ring) + 1;
 	struct sluice_batch *b = malloc(sizeof(*b) + nb * sizeof(b->m[0]));
 	int ret;
 

@@ -383,8 +383,8 @@ void sluice_queue_retract(struct sluice_queue *q, bool is_tx);
 void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
 
 /*
- * Take all mbufs that the queue holds, at most as many as it has slots: to the end of out, or with NULL back to their
- * pools. Then the device must not reach them any more. Returns how many buffers (receive) or packets (transmit)
+ * Take all mbufs that the queue holds, at most as many as it has slots, and an unfinished packet: to the end of out, or
+ * with NULL back to their pools. Then the device must not reach them any more. Returns how many buffers (receive) or packets (transmit)
  * those are.
  */
 uint32_t sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out);

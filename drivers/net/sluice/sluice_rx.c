@@ -266,8 +266,11 @@ sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
 	}
 	dmap_take_back(&rxq->q.stream, nb);
 	r->nb_holes = 0;
-	/* A packet whose end never came: the device was done with its buffers. */
-	rte_pktmbuf_free(rxq->seg_first);
+	/* A packet whose end never came: the device was done with its buffers, but not every thread may free them. */
+	if (out != NULL && rxq->seg_first != NULL)
+		out->m[out->nb++] = rxq->seg_first;
+	else
+		rte_pktmbuf_free(rxq->seg_first);
 	rxq->seg_first = NULL;
 	rxq->seg_last = NULL;
 	rxq->nb_segs_left = 0;
