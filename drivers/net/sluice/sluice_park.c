@@ -218,14 +218,43 @@ sluice_park_is_full(struct sluice_park *park)
 	return is_full;
 }
 
+/* Would freeing this segment touch the pool? */
+static bool
+leads_to(struct rte_mbuf *seg, const struct rte_mempool *mp)
+{
+	return seg->pool == mp || (RTE_MBUF_CLONED(seg) && rte_mbuf_from_indirect(seg)->pool == mp);
+}
+
+/* The segments of a packet that stay; NULL: none. */
+static struct rte_mbuf *
+forget_segments(struct rte_mbuf *m, const struct rte_mempool *mp)
+{
+	struct rte_mbuf *first = NULL, **last = &first, *seg;
+
+	for (seg = m; seg != NULL; seg = seg->next)
+		if (leads_to(seg, mp))
+			break;
+	if (seg == NULL)
+		return m; /* which others may look at: it is left as it is */
+	for (seg = m; seg != NULL; seg = seg->next)
+		if (!leads_to(seg, mp)) {
+			*last = seg;
+			last = &seg->next;
+		}
+	*last = NULL;
+	return first;
+}
+
 static void
 forget_batch(struct sluice_batch *b, const struct rte_mempool *mp)
 {
 	uint32_t i, nb = 0;
 
-	for (i = 0; i < b->nb; i++)
-		if (b->m[i]->pool != mp)
-			b->m[nb++] = b->m[i];
+	for (i = 0; i < b->nb; i++) {
+		b->m[nb] = forget_segments(b->m[i], mp);
+		if (b->m[nb] != NULL)
+			nb++;
+	}
 	b->nb = nb;
 }
 
