@@ -538,6 +538,10 @@ sluice_life_close(struct sluice_port *port)
 	leave_locked(port);
 	if (port->is_stuck)
 		serve_stuck(port);
+	/* A core that is still inside has lost its buffers to nobody: they stay where they are. */
+	if (port->stuck_eof_fd >= 0)
+		close(port->stuck_eof_fd);
+	port->stuck_eof_fd = -1;
 	step(port, SLUICE_ON_CLOSE);
 	pthread_mutex_unlock(&port->lock);
 	sluice_park_close(&port->park, SLUICE_CLOSE_MS);
