@@ -15,7 +15,7 @@
 void fake_clock_run(unsigned int factor);
 /*
  * Stands at this time. Who sleeps, or waits in poll(2) for what does not come, does not wait: the clock goes on by that
- * time instead.
+ * time instead; and so it does when somebody looks at it all the time.
  */
 void fake_clock_set(int64_t ms);
 void fake_clock_add(int64_t ms);

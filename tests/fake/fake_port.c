@@ -97,6 +97,19 @@ init_pair(struct fake_port *f, uint16_t i)
 	f->tx_queues[i] = txq;
 }
 
+static uint32_t
+nb_posted(const struct fake_transport *ft)
+{
+	const struct fake_port *f =
+			(const void *)((const char *)ft - offsetof(struct fake_port, ft));
+	uint32_t nb = 0;
+	uint16_t i;
+
+	for (i = 0; i < f->conf.nb_pairs; i++)
+		nb += sluice_ring_nb_busy(&f->rxq[i].q.ring);
+	return nb;
+}
+
 struct fake_port *
 fake_port_open(const struct fake_port_conf *conf)
 {
@@ -148,6 +161,7 @@ fake_port_open(const struct fake_port_conf *conf)
 	/* Before the first connection it is noted only. */
 	assert_int_equal(dmap_add_pool(f->port->domain, f->pool->mp), 0);
 	fake_transport_watch(&f->ft, f->pool);
+	f->ft.nb_posted = nb_posted;
 	fake_transport_forget(&f->ft);
 	return f;
 }

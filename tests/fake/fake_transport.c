@@ -50,15 +50,11 @@ check_put(void *ctx)
 		fake_error("%u buffers are out of the pool, devices may reach %u", nb_missing, nb);
 }
 
-/* The device may reach all that is out of the pool and not another's. */
+/* The device may reach what is in the rings. */
 static void
 hold_all(struct fake_transport *ft)
 {
-	struct fake_link *l = last_link(ft);
-	uint32_t nb_missing = ft->pool == NULL ? 0 : ft->pool->conf.nb - ft->pool->nb_free;
-
-	l->nb_held = 0;
-	l->nb_held = nb_missing - RTE_MIN(nb_missing, nb_owed(ft));
+	last_link(ft)->nb_held = ft->nb_posted == NULL ? 0 : ft->nb_posted(ft);
 }
 
 static void

@@ -67,6 +67,8 @@ struct fake_transport {
 	int64_t delay_ms; /* each exchange takes that long */
 	/* Called within each exchange, before its answer; NULL: nothing is. */
 	void (*on_talk)(struct fake_transport *ft, enum fake_op op);
+	/* Buffers in the rings, of whoever has them; NULL: nobody. */
+	uint32_t (*nb_posted)(const struct fake_transport *ft);
 	bool is_given_up; /* the port may be closed: buffers may go back whatever the device does */
 	/* What was seen. */
 	bool is_connected, is_broken;

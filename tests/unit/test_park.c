@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Buffers of back ends that were cut off, and of cores that do not leave: when they go back, and by whose hand; and what the
+ * rings that such a back end keeps have to offer.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "env.h"
+#include "fake_clock.h"
+#include "fake_port.h"
+
+static struct fake_port *
+open_live(const struct fake_port_conf *conf)
+{
+	struct fake_port *f = fake_port_open(conf);
+
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	assert_int_equal(f->port->life, SLUICE_LIVE);
+	return f;
+}
+
+static uint32_t
+nb_out(const struct fake_port *f)
+{
+	return f->pool->conf.nb - f->pool->nb_free;
+}
+
+/* The back end lies, and is cut off; it does not hang up before it is told. */
+static void
+cut_off(struct fake_port *f)
+{
+	sluice_queue_break(&f->rxq[0].q, SLUICE_FAIL_BAD_ID);
+	fake_port_turn(f, SLUICE_NEWS_NONE);
+	assert_int_equal(f->port->life, SLUICE_FAILED);
+	assert_false(f->ft.is_connected);
+}
+
+static void
+serve_after(struct fake_port *f, int64_t ms, uint32_t nb_left)
+{
+	fake_clock_add(ms);
+	fake_port_turn(f, SLUICE_NEWS_NONE);
+	fake_assert(nb_out(f) == nb_left, "%u are out of the pool, not %u", nb_out(f), nb_left);
+}
+
+static void
+test_end_of_file(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_live(&conf);
+	struct pollfd pfd[2];
+	uint32_t nb;
+
+	(void)state;
+	assert_true(fake_port_send(f));
+	nb = nb_out(f);
+	assert_true(nb > 32);
+	cut_off(f);
+	assert_int_equal(nb_out(f), nb);
+	assert_int_equal(f->port->nb_tx_lost, 1);
+	/* The control thread waits for its end, which has not come. */
+	assert_int_equal(sluice_park_poll_fds(&f->port->park, pfd, 2), 1);
+	assert_int_equal(poll(pfd, 1, 0), 0);
+	serve_after(f, 3000, nb);
+	/* What it still has to say is no end. */
+	assert_int_equal(write(f->ft.links[0].theirs, "late", 4), 4);
+	serve_after(f, 1000, nb);
+	fake_transport_hang_up(&f->ft, 0);
+	assert_int_equal(poll(pfd, 1, 0), 1);
+	serve_after(f, 0, nb);
+	assert_int_equal(sluice_park_poll_fds(&f->port->park, pfd, 2), 0);
+	assert_int_equal(
+			sluice_park_next(&f->port->park), sluice_clock_ms() + SLUICE_PARK_GRACE_MS);
+	serve_after(f, SLUICE_PARK_GRACE_MS - 1, nb);
+	serve_after(f, 1, 0);
+	assert_int_equal(f->port->park.nb_unacked, 0);
+	fake_port_close(f);
+}
+
+static void
+test_deadline(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_live(&conf);
+	uint32_t nb = nb_out(f);
+
+	(void)state;
+	cut_off(f);
+	serve_after(f, SLUICE_PARK_DEADLINE_MS - 1, nb);
+	serve_after(f, 1, 0);
+	assert_int_equal(f->port->park.nb_unacked, nb);
+	assert_int_equal(sluice_park_next(&f->port->park), INT64_MAX);
+	fake_port_close(f);
+}
+
+/* A close gives the back end a moment, and no more. */
+static void
+test_close(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_live(&conf);
+	uint32_t nb = nb_out(f);
+	int64_t begin;
+
+	(void)state;
+	cut_off(f);
+	begin = sluice_clock_ms();
+	f->ft.is_given_up = true;
+	sluice_life_close(f->port);
+	assert_in_range(sluice_clock_ms() - begin, SLUICE_CLOSE_MS, SLUICE_CLOSE_MS + 10);
+	assert_int_equal(nb_out(f), 0);
+	assert_int_equal(f->port->park.nb_unacked, nb);
+	fake_port_close(f);
+}
+
+/* Back ends come and go, and none hangs up: in the end the port waits for the first of them. */
+static void
+test_many(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_live(&conf);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < SLUICE_PARK_MAX; i++) {
+		assert_false(sluice_park_is_full(&f->port->park));
+		f->ft.check_answer = -ECONNRESET;
+		fake_port_turn(f, SLUICE_NEWS_DEVICE);
+		assert_int_equal(f->port->park.nb, i + 1);
+		if (i + 1 < SLUICE_PARK_MAX)
+			fake_port_await(f, SLUICE_LIVE, 20);
+	}
+	assert_true(sluice_park_is_full(&f->port->park));
+	for (i = 0; i < 100; i++) {
+		fake_clock_add(10);
+		fake_port_turn(f, SLUICE_NEWS_PEER);
+		assert_int_equal(f->port->life, SLUICE_WAITING);
+	}
+	fake_transport_hang_up(&f->ft, 3);
+	fake_port_await(f, SLUICE_LIVE, SLUICE_PARK_GRACE_MS + 2);
+	assert_int_equal(f->port->park.nb, SLUICE_PARK_MAX - 1);
+	fake_port_close(f);
+}
+
+/* A packet of two segments, the first from one pool, the second from another. */
+static bool
+send_mixed(struct fake_port *f, struct fake_pool *first, struct fake_pool *second)
+{
+	struct rte_mbuf *m = fake_mbuf(first, RTE_PKTMBUF_HEADROOM, 60);
+
+	m->next = fake_mbuf(second, RTE_PKTMBUF_HEADROOM, 60);
+	m->nb_segs = 2;
+	m->pkt_len = 120;
+	if (f->dev.tx_pkt_burst(&f->txq[0], &m, 1) == 1)
+		return true;
+	rte_pktmbuf_free(m);
+	return false;
+}
+
+/* The application frees a pool of which a back end still has buffers. */
+static void
+test_forget(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_pool_conf other = { .name = "other", .nb = 100 };
+	struct fake_port *f = open_live(&conf);
+	struct fake_pool *p = fake_pool_create(&other);
+	struct rte_mbuf *m = fake_mbuf(p, RTE_PKTMBUF_HEADROOM, 60);
+
+	(void)state;
+	assert_int_equal(dmap_add_pool(f->port->domain, p->mp), 0);
+	assert_int_equal(dmap_serve(f->port->domain), 0);
+	assert_int_equal(f->dev.tx_pkt_burst(&f->txq[0], &m, 1), 1);
+	assert_true(send_mixed(f, p, f->pool));
+	assert_true(send_mixed(f, f->pool, p));
+	cut_off(f);
+	assert_int_equal(p->nb_free, other.nb - 3);
+	fake_event_pool_destroyed(p->mp);
+	sluice_park_forget(&f->port->park, p->mp);
+	fake_check();
+	fake_pool_destroy(p); /* which misses three */
+	fake_errors_clear();
+	fake_port_unpark(f);
+	fake_pool_assert_full(f->pool);
+	fake_port_close(f);
+}
+
+/* Half of a packet, and the rest never comes. */
+static void
+deliver_half(struct fake_port *f)
+{
+	struct rte_mbuf *pkts[4];
+	struct fake_dev dev;
+
+	fake_port_device(f, 0, &dev);
+	assert_true(fake_dev_poll(&dev) > 2);
+	fake_dev_write_header(&dev, fake_dev_held(&dev, 0), 2);
+	fake_dev_use(&dev, 0, fake_dev_room(fake_dev_held(&dev, 0)));
+	assert_int_equal(fake_port_receive(f, pkts, 4), 0);
+	assert_non_null(f->rxq[0].seg_first);
+	fake_dev_fini(&dev);
+}
+
+/* Into some pools only one core may put: the control thread never does, the queue's core finds them. */
+static void
+test_own_core(void **state)
+{
+	struct fake_port_conf conf = { .pool_flags = RTE_MEMPOOL_F_SP_PUT };
+	struct fake_port *f = open_live(&conf);
+	struct rte_mbuf *pkts[4];
+	uint32_t nb;
+
+	(void)state;
+	assert_true(fake_port_send(f));
+	deliver_half(f);
+	nb = nb_out(f);
+	cut_off(f);
+	fake_port_unpark(f);
+	fake_assert(nb_out(f) == nb, "%u came back by the control thread's hand", nb - nb_out(f));
+	/* A core that polls a queue which does not run. */
+	assert_int_equal(fake_port_receive(f, pkts, 4), 0);
+	assert_int_equal(nb_out(f), 1);
+	assert_int_equal(f->dev.tx_pkt_burst(&f->txq[0], pkts, 0), 0);
+	assert_int_equal(nb_out(f), 0);
+
+	/* One that runs again when they are due. */
+	sluice_life_stop(f->port);
+	fake_port_await(f, SLUICE_READY, 20);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	nb = nb_out(f);
+	fake_transport_hang_up(&f->ft, f->ft.nb_links - 1);
+	f->ft.check_answer = -ECONNRESET;
+	fake_port_turn(f, SLUICE_NEWS_DEVICE);
+	fake_port_await(f, SLUICE_LIVE, 20);
+	fake_port_unpark(f);
+	assert_int_equal(nb_out(f), 2 * nb);
+	assert_int_equal(fake_port_receive(f, pkts, 4), 0);
+	assert_int_equal(nb_out(f), nb);
+	/* dev_stop is called by a thread that may put. */
+	cut_off(f);
+	fake_port_unpark(f);
+	assert_int_equal(nb_out(f), nb);
+	sluice_life_stop(f->port);
+	assert_int_equal(nb_out(f), 0);
+	fake_port_close(f);
+}
+
+/* A core that stays in a burst: its queue keeps its buffers until it leaves, the others do not. */
+static void
+test_stuck(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f;
+	unsigned int i;
+	uint32_t nb_rx;
+	int64_t begin;
+
+	(void)state;
+	/* A back end that says that it stopped, one that says nothing, a PCI device. */
+	for (i = 0; i < 3; i++) {
+		conf.is_pci = i == 2;
+		f = open_live(&conf);
+		fake_context("%u", i);
+		nb_rx = nb_out(f);
+		assert_true(fake_port_send(f));
+		f->rxq[0].q.in_burst = 1;
+		if (i == 1)
+			fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
+		begin = sluice_clock_ms();
+		sluice_life_stop(f->port);
+		fake_assert(sluice_clock_ms() - begin <= SLUICE_QUIESCE_MS + SLUICE_END_MS + 10,
+				"stop takes %d ms", (int)(sluice_clock_ms() - begin));
+		assert_true(f->port->is_stuck);
+		if (i == 1)
+			fake_port_unpark(f);
+		assert_int_equal(nb_out(f), nb_rx);
+		/* The port cannot run meanwhile, and says so. */
+		assert_int_equal(sluice_life_start(f->port), i == 1 ? 0 : -EBUSY);
+		for (begin = 0; begin < 50; begin++)
+			fake_port_turn(f, SLUICE_NEWS_PEER);
+		assert_int_not_equal(f->port->life, SLUICE_LIVE);
+		assert_int_equal(nb_out(f), nb_rx);
+		f->rxq[0].q.in_burst = 0;
+		fake_port_turn(f, SLUICE_NEWS_NONE);
+		assert_false(f->port->is_stuck);
+		fake_port_unpark(f);
+		sluice_life_stop(f->port);
+		fake_port_await(f, SLUICE_READY, 1100);
+		assert_int_equal(sluice_life_start(f->port), 0);
+		assert_int_equal(f->port->life, SLUICE_LIVE);
+		assert_int_equal(nb_out(f), nb_rx);
+		fake_port_close(f);
+	}
+}
+
+/* The back end hangs up while a core is inside, which leaves with the last look, or later. */
+static void
+test_stuck_close(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f;
+	unsigned int leaves;
+
+	(void)state;
+	for (leaves = 0; leaves < 2; leaves++) {
+		f = open_live(&conf);
+		f->rxq[0].q.in_burst = 1;
+		f->ft.check_answer = -ECONNRESET;
+		f->ft.is_there = false;
+		fake_port_turn(f, SLUICE_NEWS_DEVICE);
+		assert_true(f->port->is_stuck);
+		f->ft.is_given_up = true;
+		f->rxq[0].q.in_burst = !leaves;
+		sluice_life_close(f->port);
+		assert_int_equal(nb_out(f) == 0, leaves);
+		/* Nobody may take them as long as the core is inside; the test does, so that all is counted. */
+		if (!leaves)
+			sluice_rxq_drain(&f->rxq[0], NULL);
+		f->rxq[0].q.in_burst = 0;
+		sluice_rings_drop(f->port);
+		fake_port_close(f);
+	}
+}
+
+static void
+expect_nothing_offered(const struct sluice_vq_setup *vq)
+{
+	const struct sluice_split_desc *split = vq->dv_desc;
+	const struct sluice_packed_desc *packed = vq->dv_desc;
+	const struct sluice_split_avail *avail = vq->dv_driver;
+	const struct sluice_split_used *used = vq->dv_device;
+	const uint16_t bits = SLUICE_DESC_F_AVAIL | SLUICE_DESC_F_USED;
+	unsigned int i;
+
+	for (i = 0; i < vq->size; i++)
+		if (vq->is_packed) {
+			/* Neither available in a lap with wrap counter 1, nor in one with 0 (2.8.1). */
+			assert_true((packed[i].flags & bits) == 0 ||
+					(packed[i].flags & bits) == bits);
+			assert_int_equal(packed[i].len, 0);
+		} else {
+			assert_int_equal(split[i].len, 0);
+		}
+	if (!vq->is_packed)
+		assert_int_equal(avail->idx, used->idx);
+}
+
+/* A back end goes on reading the rings that it has mapped, and finds nothing. */
+static void
+test_retract(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_dev rx, tx;
+	struct fake_port *f;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		conf.is_split = i % 2;
+		f = open_live(&conf);
+		fake_context("%s, %s", i % 2 ? "split" : "packed", i / 2 ? "stop" : "failure");
+		assert_true(fake_port_send(f));
+		fake_port_device(f, 0, &rx);
+		fake_port_device(f, 1, &tx);
+		if (!conf.is_split)
+			assert_true(fake_dev_poll(&rx) > 32);
+		if (i / 2 == 0) {
+			cut_off(f);
+		} else {
+			fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
+			sluice_life_stop(f->port);
+		}
+		expect_nothing_offered(&f->ft.vqs[0]);
+		expect_nothing_offered(&f->ft.vqs[1]);
+		assert_int_equal(fake_dev_poll(&rx), 0);
+		assert_int_equal(fake_dev_poll(&tx), 0);
+		/* And the next connection has memory of its own. */
+		sluice_life_stop(f->port);
+		fake_port_await(f, SLUICE_READY, 1100);
+		assert_int_equal(sluice_life_start(f->port), 0);
+		assert_int_equal(f->port->life, SLUICE_LIVE);
+		expect_nothing_offered(&(struct sluice_vq_setup){ .is_packed = true,
+				.dv_desc = (void *)rx.packed.desc,
+				.size = conf.is_split ? 0 : rx.conf.size });
+		assert_int_equal(fake_dev_poll(&tx), 0);
+		fake_dev_fini(&rx);
+		fake_dev_fini(&tx);
+		fake_port_close(f);
+	}
+}
+
+int
+main(void)
+{
+	suite_add(test_end_of_file, NULL, "end of file");
+	suite_add(test_deadline, NULL, "deadline");
+	suite_add(test_close, NULL, "close");
+	suite_add(test_many, NULL, "many");
+	suite_add(test_forget, NULL, "forget");
+	suite_add(test_own_core, NULL, "own core");
+	suite_add(test_stuck, NULL, "stuck");
+	suite_add(test_stuck_close, NULL, "stuck, close");
+	suite_add(test_retract, NULL, "retract");
+	return suite_run("park");
+}
