@@ -53,6 +53,11 @@ part_layers()
 	"$SLUICE_ROOT/devtools/check-layers"
 }
 
+part_states()
+{
+	"$SLUICE_ROOT/devtools/check-states"
+}
+
 part_scripts()
 {
 	local f bad=0
@@ -205,5 +210,6 @@ run_static_parts()
 	run_part format 60 part_format
 	run_part spdx 60 part_spdx
 	run_part layers 60 part_layers
+	run_part states 30 part_states
 	run_part scripts 30 part_scripts
 }
