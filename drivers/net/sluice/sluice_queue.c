@@ -28,11 +28,6 @@
 #define KICK_MS 5
 #define USED_SHIFT (sizeof(struct sluice_split_used_elem) - sizeof(struct sluice_split_used))
 
-#ifdef __SANITIZE_THREAD__
-#define SLUICE_QUIESCE_ORDER __ATOMIC_SEQ_CST
-#else
-#define SLUICE_QUIESCE_ORDER __ATOMIC_ACQUIRE
-#endif
 static bool has_membarrier;
 
 static size_t
@@ -202,7 +197,7 @@ sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
 	else if (!has_membarrier ||
 			syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
 		usleep(1000);
-	while (__atomic_load_n(&q->in_burst, SLUICE_QUIESCE_ORDER) != 0) {
+	while (__atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0) {
 		int64_t now = sluice_clock_ms();
 
 		if (now - begin >= KICK_MS)
