@@ -25,7 +25,7 @@
 #include "fake_error.h"
 #include "fake_pool.h"
 #include "sluice_path.h"
-#include "sluice_queue.h"
+#include "sluice_queue_ctl.h"
 
 #define ENV_BURST_MAX 512
 

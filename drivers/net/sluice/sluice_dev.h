@@ -24,7 +24,7 @@
 #include "sluice_limit.h"
 #include "sluice_park.h"
 #include "sluice_path.h"
-#include "sluice_queue.h"
+#include "sluice_queue_ctl.h"
 #include "sluice_transport.h"
 #include "sluice_watch.h"
 

@@ -11,7 +11,7 @@
 
 #include "sluice_clock.h"
 #include "sluice_park.h"
-#include "sluice_queue.h"
+#include "sluice_queue_ctl.h"
 
 #define CLOSE_POLL_MS 5
 

@@ -20,7 +20,7 @@
 
 #include "sluice_clock.h"
 #include "sluice_park.h"
-#include "sluice_queue.h"
+#include "sluice_queue_ctl.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 

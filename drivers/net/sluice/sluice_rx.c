@@ -8,6 +8,7 @@
  */
 
 #include "sluice_park.h"
+#include "sluice_queue_ctl.h"
 #include "sluice_rx.h"
 
 /* Longest packet: what a 16-bit length in an IP header allows, and a net header. */

@@ -8,6 +8,7 @@
  */
 
 #include "sluice_park.h"
+#include "sluice_queue_ctl.h"
 #include "sluice_tx.h"
 
 /*

@@ -35,7 +35,8 @@ struct sluice_device_info {
 	bool has_mac;
 	uint8_t mac[6];
 	uint16_t mtu; /* 0: not told */
-	uint16_t size_max[2]; /* slots of receive and transmit rings; 0: no limit of the device's own */
+	uint16_t size_max
+			[2]; /* slots of receive and transmit rings; 0: no limit of the device's own */
 	bool has_ats; /* PCI: translates addresses by itself, and keeps what the IOMMU said */
 };
 

@@ -43,8 +43,8 @@ struct vhost_user {
 	struct vu_slot *shown; /* what the back end has accepted, with CONFIGURE_MEM_SLOTS */
 	struct sluice_vu_backend backend; /* of the thread that connects */
 	struct sluice_device_info info;   /* the same */
-	uint32_t mtu;              /* atomic: the back end changed it to this; 0: it did not */
-	uint32_t is_link_down;     /* atomic: the back end said so; one that cannot is up */
+	uint32_t mtu;          /* atomic: the back end changed it to this; 0: it did not */
+	uint32_t is_link_down; /* atomic: the back end said so; one that cannot is up */
 	unsigned int nb_shown;
 	bool is_running; /* from DRIVER_OK on the rings may use all that is shown */
 	/* What was said of the back end last, since it last ran the rings. */
@@ -80,6 +80,11 @@ int sluice_vu_query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t r
 		uint32_t reply_len);
 int sluice_vu_get_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t *value);
 int sluice_vu_set_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t value);
+
+/* From the first message on, of a connection that is there (vhost_user_handshake.c). Both log what went wrong. */
+int sluice_vu_handshake(struct vhost_user *vu, struct sluice_device_info *info);
+/* The device's configuration space, where there is one: MAC address, MTU, link. */
+int sluice_vu_read_config(struct vhost_user *vu, struct sluice_device_info *info);
 
 /*
  * How a client notices that its back end may be there (vhost_user_find.c): the folder of its socket is watched.
