@@ -60,10 +60,15 @@ look_for_failure(struct sluice_port *port, const struct sluice_device_state *sta
 static void
 let_go(struct sluice_port *port, int why)
 {
-	if (sluice_limit_passes(&port->limit))
-		SLUICE_LOG(NOTICE, "%s: the %s %s", port->label, port->transport->ops->peer,
-				why == -ECONNRESET ? "went away" :
-						     "does not talk as it should; it is cut off");
+	const char *peer = port->transport->ops->peer;
+
+	if (sluice_limit_passes(&port->limit)) {
+		if (why == -ECONNRESET)
+			SLUICE_LOG(NOTICE, "%s: the %s went away", port->label, peer);
+		else
+			SLUICE_LOG(NOTICE, "%s: the %s does not talk as it should; it is cut off",
+					port->label, peer);
+	}
 	sluice_life_end(port, SLUICE_END_CUT);
 	sluice_life_step(port, SLUICE_ON_GONE);
 	sluice_life_retry_now(port);
