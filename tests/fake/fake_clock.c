@@ -51,7 +51,7 @@ stands(void)
 }
 
 static void
-slept(int64_t us)
+pass(int64_t us)
 {
 	int64_t sum = __atomic_add_fetch(&part_us, us, __ATOMIC_RELAXED);
 
@@ -59,8 +59,6 @@ slept(int64_t us)
 		__atomic_sub_fetch(&part_us, sum / 1000 * 1000, __ATOMIC_RELAXED);
 		fake_clock_add(sum / 1000);
 	}
-	if (fake_clock_on_sleep != NULL)
-		fake_clock_on_sleep();
 }
 
 int
@@ -68,7 +66,9 @@ __wrap_usleep(useconds_t us)
 {
 	if (!stands())
 		return __real_usleep(us);
-	slept(us);
+	pass(us);
+	if (fake_clock_on_sleep != NULL)
+		fake_clock_on_sleep();
 	return 0;
 }
 
@@ -80,8 +80,12 @@ __wrap_poll(struct pollfd *pfds, nfds_t nb, int timeout_ms)
 	if (!stands() || timeout_ms <= 0)
 		return __real_poll(pfds, nb, timeout_ms);
 	ret = __real_poll(pfds, nb, 0);
+	if (ret == 0 && fake_clock_on_sleep != NULL) {
+		fake_clock_on_sleep();
+		ret = __real_poll(pfds, nb, 0);
+	}
 	if (ret == 0)
-		slept(1000LL * timeout_ms);
+		pass(1000LL * timeout_ms);
 	return ret;
 }
 

@@ -19,7 +19,7 @@ void fake_clock_run(unsigned int factor);
  */
 void fake_clock_set(int64_t ms);
 void fake_clock_add(int64_t ms);
-/* Called with each such sleep, if the clock stands; NULL: nothing is. */
+/* Called by each such sleep, and by poll(2) before time passes: what is waited for may come. NULL: nothing is. */
 extern void (*fake_clock_on_sleep)(void);
 
 #endif /* FAKE_CLOCK_H */

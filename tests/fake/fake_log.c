@@ -33,6 +33,7 @@ fake_log_end(void)
 {
 	rte_openlog_stream(NULL);
 	fclose(stream);
+	rte_log_set_global_level(RTE_LOG_CRIT);
 	return text;
 }
 
