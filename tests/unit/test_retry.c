@@ -49,8 +49,10 @@ expect_tries(struct fake_port *f, const int64_t *pauses, unsigned int nb)
 		for (i = 0; i < f->ft.nb_calls; i++) {
 			if (f->ft.calls[i].op != FAKE_CONNECT)
 				continue;
-			fake_assert(f->ft.calls[i].at - last == pauses[k], "try %u comes after %d ms, "
-					"not %d", k, (int)(f->ft.calls[i].at - last), (int)pauses[k]);
+			fake_assert(f->ft.calls[i].at - last == pauses[k],
+					"try %u comes after %d ms, "
+					"not %d",
+					k, (int)(f->ft.calls[i].at - last), (int)pauses[k]);
 			last = f->ft.calls[i].at;
 			k++;
 		}
@@ -153,8 +155,10 @@ test_refused(void **state)
 		log = fake_log_end();
 		nb = nb_lines(log, "\n");
 		fake_assert(nb == 1, "%u lines: %s", nb, log);
-		fake_assert(strstr(log, i < 2 ? "does not offer GUEST_CSUM" : "has 1 queue pairs") !=
-						NULL, "%s", log);
+		fake_assert(strstr(log,
+					    i < 2 ? "does not offer GUEST_CSUM" :
+						    "has 1 queue pairs") != NULL,
+				"%s", log);
 		assert_int_equal(f->port->life, SLUICE_WAITING);
 		/* One that has it is taken. */
 		f->ft.info.features = UINT64_MAX;
@@ -231,7 +235,8 @@ test_less(void **state)
 		/* What is missing is said once since the start. */
 		assert_int_equal(nb_lines(log, "going on without"), i == 0);
 		if (i == 0)
-			assert_non_null(strstr(log, "does not offer MRG_RXBUF RING_PACKED IN_ORDER"));
+			assert_non_null(strstr(
+					log, "does not offer MRG_RXBUF RING_PACKED IN_ORDER"));
 		assert_int_not_equal(f->rxq[0].q.run, rx_run);
 		assert_int_not_equal(f->txq[0].q.run, tx_run);
 		assert_int_equal(f->ft.vqs[0].is_packed, i % 2);
