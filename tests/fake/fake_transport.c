@@ -269,7 +269,9 @@ fake_polled(struct sluice_transport *t, const struct pollfd *pfds, unsigned int 
 static uint16_t
 fake_vq_size_max(const struct sluice_transport *t, uint32_t vq)
 {
-	return vq <= SLUICE_VQ_CTRL(ft_of(t)->info.nb_pairs_max) ? 256 : 0;
+	uint32_t ctrl = SLUICE_VQ_CTRL(ft_of(t)->info.nb_pairs_max);
+
+	return vq < ctrl ? 256 : vq == ctrl ? ft_of(t)->ctrl_size : 0;
 }
 
 static struct sluice_notify
@@ -328,6 +330,7 @@ fake_transport_init(struct fake_transport *ft, bool is_pci)
 	ft->info = (struct sluice_device_info){ .features = UINT64_MAX, .nb_pairs_max = 1 };
 	ft->state = (struct sluice_device_state){ .is_link_up = true, .speed = UINT32_MAX };
 	ft->is_there = true;
+	ft->ctrl_size = 64;
 	ft->fail_at = FAKE_NEVER;
 	ft->sock = -1;
 	fake_domain_init(&ft->dom, is_pci);

@@ -59,8 +59,9 @@ struct fake_transport {
 	/* The script. */
 	struct sluice_device_info info;
 	struct sluice_device_state state;
-	bool is_there;    /* there is a device to connect to */
-	int check_answer; /* of check() */
+	bool is_there;      /* there is a device to connect to */
+	int check_answer;   /* of check() */
+	uint16_t ctrl_size; /* slots of the control queue */
 	/* Exchange number fail_at from now on is answered with fail_ret; FAKE_NEVER: all are well. */
 	uint32_t fail_at;
 	int fail_ret;

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The control thread of a port, in real time: it notices what happens, and ends when it is told to.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "env.h"
+#include "fake_clock.h"
+#include "fake_fault.h"
+#include "fake_port.h"
+
+#define WAIT_MS 10000
+
+static struct fake_port *
+open_running(const struct fake_port_conf *conf, bool is_there)
+{
+	struct fake_port *f = fake_port_open(conf);
+
+	fake_clock_run(1);
+	f->ft.is_there = is_there;
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	assert_int_equal(sluice_conn_start(f->port), 0);
+	return f;
+}
+
+static void
+await(struct fake_port *f, enum sluice_life life)
+{
+	int64_t end = sluice_clock_ms() + WAIT_MS;
+
+	while (__atomic_load_n(&f->port->life, __ATOMIC_ACQUIRE) != life && sluice_clock_ms() < end)
+		usleep(1000);
+	fake_assert(__atomic_load_n(&f->port->life, __ATOMIC_ACQUIRE) == life, "the port is not %s",
+			sluice_life_name(life));
+}
+
+static void
+set_there(struct fake_port *f, bool is_there)
+{
+	pthread_mutex_lock(&f->port->lock);
+	f->ft.is_there = is_there;
+	pthread_mutex_unlock(&f->port->lock);
+}
+
+static void
+hang_up(struct fake_port *f)
+{
+	pthread_mutex_lock(&f->port->lock);
+	f->ft.check_answer = -ECONNRESET;
+	fake_transport_hang_up(&f->ft, f->ft.nb_links - 1);
+	pthread_mutex_unlock(&f->port->lock);
+}
+
+/* Back ends come and go; buffers go back without anybody's call. */
+static void
+test_news(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_running(&conf, false);
+	unsigned int i, nb_out;
+
+	(void)state;
+	assert_int_equal(sluice_life_start(f->port), 0);
+	for (i = 0; i < 3; i++) {
+		set_there(f, true);
+		sluice_conn_wake(f->port);
+		await(f, SLUICE_LIVE);
+		set_there(f, false);
+		hang_up(f);
+		await(f, SLUICE_WAITING);
+	}
+	for (i = 0, nb_out = 1; i < WAIT_MS && nb_out != 0; i++) {
+		usleep(1000);
+		pthread_mutex_lock(&f->port->lock);
+		pthread_mutex_lock(&f->port->park.lock);
+		nb_out = f->pool->conf.nb - f->pool->nb_free;
+		pthread_mutex_unlock(&f->port->park.lock);
+		pthread_mutex_unlock(&f->port->lock);
+	}
+	assert_int_equal(nb_out, 0);
+	sluice_conn_stop(f->port);
+	assert_int_equal(f->nb_link_changed, 6);
+	assert_int_equal(f->port->nb_connects, 3);
+	fake_port_close(f);
+}
+
+static void
+hold_until_cut(struct fake_transport *ft, enum fake_op op)
+{
+	if (op != FAKE_BEGIN)
+		return;
+	while (!sluice_transport_is_cut(&ft->base))
+		sched_yield();
+}
+
+/* The end of a port does not wait for a device that says nothing. */
+static void
+test_stop(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_running(&conf, false);
+	int64_t begin;
+
+	(void)state;
+	f->ft.on_talk = hold_until_cut;
+	assert_int_equal(sluice_life_start(f->port), 0);
+	set_there(f, true);
+	sluice_conn_wake(f->port);
+	usleep(20000);
+	begin = sluice_clock_ms();
+	sluice_conn_stop(f->port);
+	fake_assert(sluice_clock_ms() - begin < SLUICE_LOCK_MS + 1000, "it takes %d ms",
+			(int)(sluice_clock_ms() - begin));
+	assert_int_equal(f->port->wake_fd, -1);
+	assert_false(f->ft.is_connected);
+	/* Again is fine. */
+	sluice_conn_stop(f->port);
+	fake_port_close(f);
+}
+
+static uint32_t was_closed;
+
+/* As an application that closes the port in its RESET callback. */
+static void
+close_in_callback(struct fake_port *f)
+{
+	sluice_conn_stop(f->port);
+	f->ft.is_given_up = true;
+	sluice_life_close(f->port);
+	__atomic_store_n(&was_closed, 1, __ATOMIC_RELEASE);
+}
+
+static void
+test_callback(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_running(&conf, true);
+	unsigned int i;
+
+	(void)state;
+	was_closed = 0;
+	f->on_failed = close_in_callback;
+	f->rxq[0].q.wake_fd = f->port->wake_fd;
+	assert_int_equal(sluice_life_start(f->port), 0);
+	sluice_queue_break(&f->rxq[0].q, SLUICE_FAIL_BAD_LEN);
+	for (i = 0; i < WAIT_MS && !__atomic_load_n(&was_closed, __ATOMIC_ACQUIRE); i++)
+		usleep(1000);
+	assert_int_equal(f->port->life, SLUICE_CLOSED);
+	assert_false(f->port->has_thread);
+	assert_int_equal(f->nb_failed, 1);
+	/* The thread does not look at the port any more, which the sanitizers would see. */
+	fake_port_close(f);
+	usleep(10000);
+}
+
+/* Without a descriptor, or a thread: an error, and nothing left. */
+static void
+test_fail(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = fake_port_open(&conf);
+	static const int errors[] = { -EMFILE, -EAGAIN };
+	unsigned int i, nb_fds = fake_count_fds();
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(errors); i++) {
+		fake_fault_arm(i);
+		assert_int_equal(sluice_conn_start(f->port), errors[i]);
+		fake_fault_disarm();
+		assert_int_equal(f->port->wake_fd, -1);
+		assert_false(f->port->has_thread);
+		assert_int_equal(fake_count_fds(), nb_fds);
+	}
+	fake_port_close(f);
+}
+
+int
+main(void)
+{
+	suite_add(test_news, NULL, "news");
+	suite_add(test_stop, NULL, "stop");
+	suite_add(test_callback, NULL, "callback");
+	suite_add(test_fail, NULL, "fail");
+	return suite_run("conn");
+}
