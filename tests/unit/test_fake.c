@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "env.h"
+#include "fake_port.h"
 
 #define SIZE 8
 #define DATA 2048 /* where packet bytes begin in the memory */
@@ -388,6 +389,36 @@ test_lying_domain_translates(void **state)
 	fake_check();
 }
 
+/* The fake transport: buffers that are back while a device may reach them, a second connection. */
+static void
+test_transport(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct sluice_device_info info;
+	struct fake_port *f;
+	unsigned int i;
+	void *obj;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		conf.is_pci = i;
+		f = fake_port_open(&conf);
+		assert_int_equal(sluice_life_probe(f->port), 0);
+		assert_int_equal(sluice_life_start(f->port), 0);
+		assert_int_equal(fake_nb_errors(), 0);
+		rte_mempool_put(f->pool->mp, f->rxq[0].q.sw_ring[3]);
+		assert_non_null(strstr(fake_first_error(), "devices may reach"));
+		fake_errors_clear();
+		assert_int_equal(rte_mempool_get(f->pool->mp, &obj), 0);
+		assert_ptr_equal(obj, f->rxq[0].q.sw_ring[3]);
+		f->ft.is_there = false;
+		f->ft.base.ops->connect(&f->ft.base, &info);
+		assert_non_null(strstr(fake_first_error(), "while connected"));
+		fake_errors_clear();
+		fake_port_close(f);
+	}
+}
+
 int
 main(void)
 {
@@ -398,6 +429,7 @@ main(void)
 		cmocka_unit_test(test_changes_while_held),
 		cmocka_unit_test(test_pool_sees_what_comes_back),
 		cmocka_unit_test(test_lying_domain_translates),
+		cmocka_unit_test(test_transport),
 	};
 
 	return cmocka_run_group_tests_name("fake", tests, NULL, NULL) != 0;
