@@ -164,7 +164,7 @@ open_transport(enum fault fault, uint32_t fault_at)
 	strcpy(peer.dir, "/tmp/sluice-unit-XXXXXX");
 	assert_non_null(mkdtemp(peer.dir));
 	snprintf(peer.path, sizeof(peer.path), "%s/s", peer.dir);
-	peer.listen_fd = sluice_vu_listen(peer.path);
+	peer.listen_fd = sluice_vu_listen(peer.path, &(struct sluice_socket_access){ 0 });
 	assert_true(peer.listen_fd >= 0);
 	peer.sock = -1;
 	peer.fault = fault;
