@@ -162,9 +162,9 @@ def no_huge_pages():
 
 @pytest.mark.sluice
 def test_huge_pages_that_are_not_allowed(fake, testpmds, no_huge_pages):
-    """Rings of 4 MiB, for which the kernel has huge pages and the group may have none: small ones do."""
+    """Rings of more than a MiB, for which the kernel has huge pages and the group may have none: small ones do."""
     backend = fake()
-    front = testpmds(["%s0,path=%s,queue_size=2048" % (VDEV, backend.path)], front=True,
+    front = testpmds(["%s0,path=%s" % (VDEV, backend.path)], front=True, args=["--txd=4096"],
         eal=["--no-huge"], own_files=True, wrap=no_huge_pages)
     wait_for(backend.ready, 5, "negotiation")
     assert sum(region.size for region in ring_regions(backend)) > MIB

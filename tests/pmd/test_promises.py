@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from fake_backend import F_IN_ORDER, F_MRG_RXBUF, FEATURES, PROTOCOL_FEATURES, FakeBackend, bits
+from fake_backend import F_IN_ORDER, F_MRG_RXBUF, FEATURES, PROTOCOL_FEATURES, Connection, FakeBackend, bits
 from frames import compare, make, read_pcap
 from l3fwd import Other
 from pair import Config
@@ -22,12 +22,16 @@ layouts = pytest.mark.parametrize("packed", [0, 1], ids=["split", "packed"])
 NO_MRG = FEATURES & ~bits(F_MRG_RXBUF)
 
 
+class TellingConnection(Connection):
+    def on_get_config(self, payload, _fds):
+        config = struct.pack("<6sHHH", bytes(6), 1, 1, self.backend.mtu)
+        return payload[:12] + config.ljust(len(payload) - 12, b"\0")
+
+
 class Telling(FakeBackend):
     """Has a configuration space with an MTU."""
+    kind = TellingConnection
     mtu = 1500
-
-    def on_get_config(self, payload, _fds):
-        return payload[:12] + struct.pack("<6sHHH", bytes(6), 1, 1, self.mtu).ljust(len(payload) - 12, b"\0")
 
 
 @pytest.fixture
@@ -206,13 +210,15 @@ def test_mtu_of_the_device(telling, testpmds, told, largest, first):
 
 
 def test_device_that_takes_less_than_the_one_before(telling, testpmds):
-    """What it drops is not sent into the void: the port does not start with such an MTU."""
+    """What it drops is not sent into the void: a port that runs waits, and none starts with such an MTU."""
     backend = telling(1500)
     front = testpmds(["%s0,path=%s" % (VDEV, backend.path)], front=True)
     backend.close()
     telling(1400)
-    front.wait_log("%s: connected" % backend.path)
+    front.wait_log("MTU 1500 are too large for the back end")
+    assert not front.link_up()
     front.cmd("port stop 0")
+    front.wait_log("%s: connected" % backend.path)
     one_line_says(front.cmd("port start 0"), "port 0", "MTU 1500", "back end drops", "larger than 1400")
     front.cmd("port config mtu 0 1400")
     front.cmd("port start 0")
@@ -251,7 +257,8 @@ def test_order_of_statistics(fake, testpmds):
         args=["--rxq=4", "--txq=4"])
     names = list(front.xstats())
     ours = names[names.index("device_failures"):]
-    assert ours[:5] == ["device_failures", "device_connects", "tx_lost_packets", "dma_maps", "dma_bytes"]
-    are_errors = [name.endswith("_errors") for name in ours[5:]]
+    assert ours[:7] == ["device_failures", "device_connects", "tx_lost_packets", "rx_lost_packets",
+        "unacked_buffers", "dma_maps", "dma_bytes"]
+    are_errors = [name.endswith("_errors") for name in ours[7:]]
     assert are_errors == sorted(are_errors, reverse=True) and True in are_errors and False in are_errors
     front.quit()

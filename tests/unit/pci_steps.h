@@ -41,10 +41,9 @@ count_fds(void)
 static inline int
 create(struct sluice_transport **t)
 {
-	struct sluice_pci_conf conf = { .name = "0000:00:04.0",
-		.ops = &fake_pci_ops,
-		.ctx = &dev,
-		.nb_pairs_max = 16 };
+	struct sluice_pci_conf conf = {
+		.name = "0000:00:04.0", .ops = &fake_pci_ops, .ctx = &dev, .nb_pairs_max = 16
+	};
 
 	fake_clock_run(CLOCK_SPEED);
 	return sluice_pci_create(&conf, t);
