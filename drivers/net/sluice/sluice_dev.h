@@ -215,6 +215,8 @@ struct sluice_doorbell sluice_dev_doorbell(
  * again. Any thread.
  */
 void sluice_intr_wake(const struct sluice_port *port);
+/* A thread that hangs in sluice_intr_wake() goes on. Any other thread, no lock needed. */
+void sluice_intr_unblock(const struct sluice_port *port);
 
 /* Control thread (sluice_conn.c); no lock held. */
 int sluice_conn_start(struct sluice_port *port);

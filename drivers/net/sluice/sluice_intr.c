@@ -51,6 +51,15 @@ sluice_intr_wake(const struct sluice_port *port)
 		signal_fd(port->intr.fds[i]);
 }
 
+void
+sluice_intr_unblock(const struct sluice_port *port)
+{
+	uint16_t i;
+
+	for (i = 0; i < port->intr.nb_fds; i++)
+		sluice_eventfd_unblock(port->intr.fds[i]);
+}
+
 static void
 close_fds(struct sluice_intr *intr)
 {

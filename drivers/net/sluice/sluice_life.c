@@ -320,10 +320,10 @@ sluice_life_lock(struct sluice_port *port, unsigned int ms)
 	int64_t end = sluice_clock_ms() + ms;
 
 	while (pthread_mutex_trylock(&port->lock) != 0) {
+		/* Who holds the lock waits for the device, or hangs where a back end made it hang. */
 		if (sluice_clock_ms() >= end) {
 			port->transport->ops->cut(port->transport);
-			pthread_mutex_lock(&port->lock);
-			return;
+			sluice_intr_unblock(port);
 		}
 		usleep(100);
 	}

@@ -166,21 +166,26 @@ sluice_queue_quiesce_init(void)
 }
 
 void
-sluice_queue_unblock_kick(struct sluice_queue *q)
+sluice_eventfd_unblock(int fd)
 {
-	struct pollfd pfd = { .fd = q->kick_fd, .events = POLLOUT };
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 	uint64_t count;
 	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
 
-	if (q->kick_fd < 0 || !__atomic_load_n(&q->ring.in_kick, __ATOMIC_ACQUIRE))
-		return;
-	fcntl(q->kick_fd, F_SETFL, O_NONBLOCK);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
 	/*
 	 * A counter that takes no more is emptied, and the write that hangs goes on, which leaves the notification. The
 	 * flag of the file is no promise, so this read must not need it.
 	 */
-	if (poll(&pfd, 1, 0) == 0 && preadv2(q->kick_fd, &iov, 1, -1, RWF_NOWAIT) < 0)
+	if (poll(&pfd, 1, 0) == 0 && preadv2(fd, &iov, 1, -1, RWF_NOWAIT) < 0)
 		return; /* the back end was faster */
+}
+
+void
+sluice_queue_unblock_kick(struct sluice_queue *q)
+{
+	if (q->kick_fd >= 0 && __atomic_load_n(&q->ring.in_kick, __ATOMIC_ACQUIRE))
+		sluice_eventfd_unblock(q->kick_fd);
 }
 
 int

@@ -28,9 +28,11 @@ sluice_queue_is_in_burst(const struct sluice_queue *q)
 }
 
 /*
- * If the polling core hangs in a kick, end that: a back end that shares the eventfd has made it block, and
- * filled it. Any thread but that core's.
+ * A back end that shares an eventfd can make writes to it block, and fill it. A thread that hangs in one goes on after
+ * this, called by any other thread; the notification stays.
  */
+void sluice_eventfd_unblock(int fd);
+/* The same, if the polling core hangs in a kick. */
 void sluice_queue_unblock_kick(struct sluice_queue *q);
 
 /* How a queue is to run next. */
