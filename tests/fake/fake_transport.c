@@ -67,11 +67,13 @@ release_all(struct fake_transport *ft)
 static int
 note(struct fake_transport *ft, enum fake_op op, uint16_t arg, int ret)
 {
+	pthread_mutex_lock(&ft->calls_lock);
 	if (ft->nb_calls < FAKE_CALLS_MAX)
 		ft->calls[ft->nb_calls++] = (struct fake_call){
 			.op = op, .arg = arg, .ret = ret, .at = sluice_clock_ms()
 		};
 	ft->nb_by_op[op]++;
+	pthread_mutex_unlock(&ft->calls_lock);
 	return ret;
 }
 
@@ -299,6 +301,7 @@ void
 fake_transport_init(struct fake_transport *ft, bool is_pci)
 {
 	memset(ft, 0, sizeof(*ft));
+	pthread_mutex_init(&ft->calls_lock, NULL);
 	ft->is_pci = is_pci;
 	ft->ops = (struct sluice_transport_ops){
 		.name = "fake",
@@ -346,6 +349,7 @@ fake_transport_fini(struct fake_transport *ft)
 		fake_transport_hang_up(ft, --ft->nb_links);
 	if (ft->pool != NULL)
 		ft->pool->on_put = NULL;
+	pthread_mutex_destroy(&ft->calls_lock);
 	fake_domain_fini(&ft->dom);
 }
 

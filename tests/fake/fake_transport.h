@@ -11,6 +11,8 @@
 #ifndef FAKE_TRANSPORT_H
 #define FAKE_TRANSPORT_H
 
+#include <pthread.h>
+
 #include "fake_domain.h"
 #include "fake_pool.h"
 #include "sluice_transport.h"
@@ -73,6 +75,7 @@ struct fake_transport {
 	bool is_given_up; /* the port may be closed: buffers may go back whatever the device does */
 	/* What was seen. */
 	bool is_connected, is_broken;
+	pthread_mutex_t calls_lock; /* of the calls: cut() comes from any thread */
 	struct fake_call calls[FAKE_CALLS_MAX];
 	uint32_t nb_calls;
 	uint32_t nb_by_op[FAKE_NB_OPS];

@@ -427,7 +427,7 @@ test_kick(void **state)
 		while (!__atomic_load_n(&f->txq[0].q.ring.in_kick, __ATOMIC_ACQUIRE))
 			sched_yield();
 		usleep(2000);
-		assert_int_equal(f->txq[0].q.in_burst, 1);
+		assert_true(sluice_queue_is_in_burst(&f->txq[0].q));
 		if (i == 0) {
 			f->port->tick_at = 0;
 			fake_port_turn(f, SLUICE_NEWS_NONE);
