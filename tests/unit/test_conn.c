@@ -161,6 +161,56 @@ test_callback(void **state)
 	usleep(10000);
 }
 
+static uint32_t is_over, nb_polls;
+
+/* A core that never stops polling, with the burst functions that ethdev copied. */
+static void *
+poll_thread(void *arg)
+{
+	struct fake_port *f = arg;
+	eth_rx_burst_t rx_burst = f->dev.rx_pkt_burst;
+	eth_tx_burst_t tx_burst = f->dev.tx_pkt_burst;
+	struct rte_mbuf *pkts[4];
+
+	while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
+		if (rx_burst(&f->rxq[0], pkts, RTE_DIM(pkts)) != 0)
+			fake_error("a packet that nobody sent");
+		tx_burst(&f->txq[0], pkts, 0);
+		__atomic_add_fetch(&nb_polls, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Rings are made anew and emptied under the eyes of a core that polls them. */
+static void
+test_polling(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = fake_port_open(&conf);
+	unsigned int i, before;
+	pthread_t thread;
+
+	(void)state;
+	fake_clock_run(1);
+	is_over = 0;
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	assert_int_equal(pthread_create(&thread, NULL, poll_thread, f), 0);
+	for (i = 0; i < 100; i++) {
+		before = __atomic_load_n(&nb_polls, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&nb_polls, __ATOMIC_RELAXED) - before < 3)
+			sched_yield();
+		sluice_life_stop(f->port);
+		fake_pool_assert_full(f->pool);
+		assert_int_equal(sluice_life_start(f->port), 0);
+	}
+	__atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_false(f->port->is_stuck);
+	sluice_life_stop(f->port);
+	fake_port_close(f);
+}
+
 /* Without a descriptor, or a thread: an error, and nothing left. */
 static void
 test_fail(void **state)
@@ -188,6 +238,7 @@ main(void)
 	suite_add(test_news, NULL, "news");
 	suite_add(test_stop, NULL, "stop");
 	suite_add(test_callback, NULL, "callback");
+	suite_add(test_polling, NULL, "polling");
 	suite_add(test_fail, NULL, "fail");
 	return suite_run("conn");
 }

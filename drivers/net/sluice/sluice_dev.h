@@ -104,6 +104,7 @@ struct sluice_port {
 	struct sluice_park park;
 	/* Queues whose core did not leave: they keep their buffers until it does, and the port waits. */
 	bool is_stuck;
+	bool is_core_in[2 * SLUICE_PAIRS_MAX]; /* which those are, by virtqueue */
 	int stuck_eof_fd;
 	uint64_t reset_at[SLUICE_COUNTERS_MAX]; /* what they said when they were reset */
 	struct sluice_intr intr;

@@ -122,7 +122,8 @@ stop_datapath(struct sluice_port *port)
 	__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	{
-		if (sluice_queue_quiesce(q, deadline) != 0) {
+		port->is_core_in[q->vq] = sluice_queue_quiesce(q, deadline) != 0;
+		if (port->is_core_in[q->vq]) {
 			port->is_stuck = true;
 			SLUICE_LOG(ERR,
 					"port %u: a core stays in a burst of virtqueue %u: its buffers are "
@@ -163,7 +164,8 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	{
-		if (sluice_queue_is_in_burst(q))
+		/* What in_burst says now is of no interest: a core that only looks in comes and goes. */
+		if (port->is_core_in[q->vq])
 			continue;
 		nb = p == NULL ? -ENOMEM :
 				 sluice_park_queue(&port->park, p, q, sluice_queue_is_tx(q));
@@ -232,15 +234,19 @@ void
 sluice_life_serve_stuck(struct sluice_port *port)
 {
 	bool can_revoke = sluice_transport_can(port->transport, SLUICE_TRANSPORT_CAN_REVOKE);
+	bool is_any_in = false;
 	struct sluice_queue *q;
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	{
 		sluice_queue_unblock_kick(q);
-		if (sluice_queue_is_in_burst(q))
-			return;
+		/* Out once is out: what it finds when it comes again is a queue that is STOPPED. */
+		port->is_core_in[q->vq] = port->is_core_in[q->vq] && sluice_queue_is_in_burst(q);
+		is_any_in |= port->is_core_in[q->vq];
 	}
+	if (is_any_in)
+		return;
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!can_revoke && port->rings.va != NULL)
 		sluice_queue_retract(q, sluice_queue_is_tx(q));
