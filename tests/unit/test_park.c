@@ -193,6 +193,35 @@ test_forget(void **state)
 	fake_port_close(f);
 }
 
+/* The same with what waits for the queue's own core. */
+static void
+test_forget_returns(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_pool_conf other = { .name = "other", .nb = 100 };
+	struct fake_port *f = open_live(&conf);
+	struct fake_pool *p = fake_pool_create(&other);
+	struct rte_mbuf *m = fake_mbuf(p, RTE_PKTMBUF_HEADROOM, 60);
+
+	(void)state;
+	p->mp->flags |= RTE_MEMPOOL_F_SP_PUT;
+	assert_int_equal(dmap_add_pool(f->port->domain, p->mp), 0);
+	assert_int_equal(dmap_serve(f->port->domain), 0);
+	assert_int_equal(f->dev.tx_pkt_burst(&f->txq[0], &m, 1), 1);
+	cut_off(f);
+	fake_port_unpark(f);
+	assert_non_null(f->txq[0].q.returns);
+	fake_event_pool_destroyed(p->mp);
+	sluice_park_forget(&f->port->park, p->mp);
+	sluice_park_forget_returns(&f->txq[0].q, p->mp);
+	fake_check();
+	fake_pool_destroy(p); /* which misses one */
+	fake_errors_clear();
+	sluice_queue_take_returns(&f->txq[0].q);
+	fake_pool_assert_full(f->pool);
+	fake_port_close(f);
+}
+
 /* Half of a packet, and the rest never comes. */
 static void
 deliver_half(struct fake_port *f)
@@ -405,6 +434,7 @@ main(void)
 	suite_add(test_close, NULL, "close");
 	suite_add(test_many, NULL, "many");
 	suite_add(test_forget, NULL, "forget");
+	suite_add(test_forget_returns, NULL, "forget returns");
 	suite_add(test_own_core, NULL, "own core");
 	suite_add(test_stuck, NULL, "stuck");
 	suite_add(test_stuck_close, NULL, "stuck, close");

@@ -111,6 +111,7 @@ struct sluice_port {
 	/* When the control thread tries to connect again (sluice_clock_ms()), and how long it waited for that. */
 	int64_t retry_at;
 	unsigned int retry_ms;
+	int64_t connected_at; /* by the control thread, last */
 	int64_t tick_at;
 	struct sluice_limit limit; /* of what is said of a device that comes and goes */
 	/* control thread */

@@ -70,7 +70,6 @@ dev_configure(struct rte_eth_dev *dev)
 
 	if (ret == 0)
 		ret = check_modes(port, &dev->data->dev_conf);
-
 	if (ret != 0)
 		return ret;
 	if (dev->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG)
@@ -155,7 +154,10 @@ static int
 dev_reset(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
+	int ret = check_process(port);
 
+	if (ret != 0)
+		return ret;
 	sluice_life_reset(port);
 	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
 	link_update(dev, 0);

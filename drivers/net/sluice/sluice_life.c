@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <ethdev_driver.h>
@@ -320,18 +321,31 @@ sluice_life_fini(struct sluice_port *port)
 	pthread_mutex_destroy(&port->lock);
 }
 
+/* How long a thread that was cut off from its device may take before it is looked whether it hangs. */
+#define UNBLOCK_NS 5000000
+
 void
 sluice_life_lock(struct sluice_port *port, unsigned int ms)
 {
 	int64_t end = sluice_clock_ms() + ms;
+	struct timespec soon;
 
 	while (pthread_mutex_trylock(&port->lock) != 0) {
-		/* Who holds the lock waits for the device, or hangs where a back end made it hang. */
-		if (sluice_clock_ms() >= end) {
-			port->transport->ops->cut(port->transport);
-			sluice_intr_unblock(port);
+		if (sluice_clock_ms() < end) {
+			usleep(100);
+			continue;
 		}
-		usleep(100);
+		/* Who holds the lock waits for the device, or hangs where a back end made it hang. */
+		port->transport->ops->cut(port->transport);
+		sluice_intr_unblock(port);
+		clock_gettime(CLOCK_REALTIME, &soon);
+		soon.tv_nsec += UNBLOCK_NS;
+		if (soon.tv_nsec >= 1000000000) {
+			soon.tv_nsec -= 1000000000;
+			soon.tv_sec++;
+		}
+		if (pthread_mutex_timedlock(&port->lock, &soon) == 0)
+			return;
 	}
 }
 

@@ -14,6 +14,8 @@
 /* Between tries to reach a device: the first pause, of one that is not there and of one that was refused. */
 #define SLUICE_RETRY_FIRST_MS 1
 #define SLUICE_RETRY_REFUSED_MS 10
+/* A connection that lasted so long was a good one. */
+#define SLUICE_STEADY_MS 1000
 /* How often a device that runs is looked at. */
 #define SLUICE_TICK_MS 1000
 /* How often it is looked whether a core left its burst. */

@@ -272,6 +272,18 @@ sluice_park_forget(struct sluice_park *park, const struct rte_mempool *mp)
 }
 
 void
+sluice_park_forget_returns(struct sluice_queue *q, const struct rte_mempool *mp)
+{
+	struct sluice_batch *b = __atomic_exchange_n(&q->returns, NULL, __ATOMIC_ACQUIRE), *next;
+
+	for (; b != NULL; b = next) {
+		next = b->next;
+		forget_batch(b, mp);
+		push_returns(q, b);
+	}
+}
+
+void
 sluice_park_close(struct sluice_park *park, unsigned int ms)
 {
 	int64_t end = sluice_clock_ms() + ms;

@@ -82,8 +82,9 @@ int64_t sluice_park_next(struct sluice_park *park);
 unsigned int sluice_park_poll_fds(struct sluice_park *park, struct pollfd *pfds, unsigned int max);
 bool sluice_park_is_full(struct sluice_park *park);
 
-/* A pool is about to be freed: its buffers are none any more. */
+/* A pool is about to be freed: its buffers are none any more; also those that wait for a queue's own core. */
 void sluice_park_forget(struct sluice_park *park, const struct rte_mempool *mp);
+void sluice_park_forget_returns(struct sluice_queue *q, const struct rte_mempool *mp);
 /*
  * The queues end: wait up to ms milliseconds for the other sides, then all goes back. The calling thread may put into
  * any pool.

@@ -75,8 +75,14 @@ on_pool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
 {
 	struct sluice_port *port = arg;
 
-	if (event == RTE_MEMPOOL_EVENT_DESTROY)
-		sluice_park_forget(&port->park, mp);
+	struct sluice_queue *q;
+	unsigned int i;
+
+	if (event != RTE_MEMPOOL_EVENT_DESTROY)
+		return;
+	sluice_park_forget(&port->park, mp);
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	sluice_park_forget_returns(q, mp);
 }
 
 void

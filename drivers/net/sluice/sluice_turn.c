@@ -71,8 +71,9 @@ let_go(struct sluice_port *port, int why)
 	}
 	sluice_life_end(port, SLUICE_END_CUT);
 	sluice_life_step(port, SLUICE_ON_GONE);
-	sluice_life_retry_now(port);
-	/* One that talks nonsense is as one that is refused. */
+	/* One that talks nonsense soon after it came is as one that is refused. */
+	if (why == -ECONNRESET || sluice_clock_ms() - port->connected_at >= SLUICE_STEADY_MS)
+		sluice_life_retry_now(port);
 	if (why != -ECONNRESET)
 		sluice_life_retry_later(port, SLUICE_RETRY_REFUSED_MS);
 }
@@ -127,7 +128,7 @@ try_connect(struct sluice_port *port)
 		sluice_life_retry_later(port, SLUICE_RETRY_REFUSED_MS);
 		return;
 	}
-	sluice_life_retry_now(port);
+	port->connected_at = sluice_clock_ms();
 	port->nb_connects++;
 	if (sluice_limit_passes(&port->limit))
 		SLUICE_LOG(NOTICE, "%s: connected", port->label);
