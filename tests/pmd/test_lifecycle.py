@@ -45,6 +45,25 @@ def test_100_stops_and_starts(new_pair):
     pair.close()
 
 
+@pytest.mark.sluice
+@LAYOUTS
+def test_reset(new_pair, packed):
+    """What a RESET event asks for: the connection is a new one, and the port is the same."""
+    pair = new_pair(Config("reset", packed_vq=packed))
+    front = pair.front
+    mac = pair.mac()
+    for _ in range(3):
+        connects = front.xstats()["device_connects"]
+        front.cmds("port stop 0", "port reset 0", "port start 0")
+        pair.wait_link()
+        assert front.xstats()["device_connects"] == connects + 1
+        assert pair.mac() == mac
+        pair.exchange("io", 300, SMALL)
+    front.cmds("port stop 0", "port close 0")
+    check_pool(front)
+    pair.close()
+
+
 @LAYOUTS
 def test_stop_under_traffic(new_pair, packed):
     """Both rings are full of mbufs when the port stops."""

@@ -18,8 +18,8 @@ LAYOUTS = pytest.mark.parametrize("packed", [0, 1], ids=["split", "packed"])
 def server(folder):
     pairs = []
 
-    def start(**devargs):
-        pairs.append(Pair(Config("server", server=1, **devargs), folder, backend_first=False))
+    def start(front_eal=(), **devargs):
+        pairs.append(Pair(Config("server", server=1, front_eal=front_eal, **devargs), folder, backend_first=False))
         pairs[0].start_front()
         return pairs[0]
     yield start
@@ -73,6 +73,26 @@ def test_back_end_killed_and_restarted(server, packed, traffic):
     pair.wait_link()
     pair.exchange("io", 300, SMALL)
     pair.close()
+
+
+@LAYOUTS
+def test_pool_of_one_core(server, packed):
+    """A pool that only one core may use: what a back end had when it went goes back by that core's hand."""
+    pair = server(front_eal=["--mbuf-pool-ops-name=ring_sp_sc"], packed_vq=packed)
+    front = pair.front
+    front.cmds("set fwd io", "start")
+    for _ in range(10):
+        pair.start_back(client=1)
+        pair.wait_link()
+        pair.back.cmds("set fwd txonly", "start")
+        time.sleep(0.1)
+        pair.back.kill()
+        wait_for(lambda: not front.link_up(), 5, "link down")
+    time.sleep(0.3)
+    front.stop()
+    front.cmds("port stop 0", "port close 0")
+    check_pool(front)
+    front.quit()
 
 
 def test_port_restarted_while_the_back_end_is_away(server):
