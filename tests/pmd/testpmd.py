@@ -30,6 +30,8 @@ PLUGIN = os.path.join(BUILD, "drivers", "librte_net_sluice.so")
 # Less than 10 MB of buffers: a 2 MiB page is a vhost memory region, and lib/vhost takes eight.
 MBUFS = 4096
 PROMPT = b"testpmd> "
+# What other threads print at any time, in the middle of the prompt, too.
+ASIDE = re.compile(rb"\n?Port \d+: [\w ]+ event\r?\n|(?:VHOST_[A-Z]+|sluice): [^\n]*\n")
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
 serial = iter(range(1 << 30))
@@ -160,7 +162,7 @@ class Testpmd:
     def wait_prompt(self, mark, timeout):
         end = time.monotonic() + timeout
         with self.changed:
-            while PROMPT not in self.text[mark:]:
+            while PROMPT not in self.text[mark:] and PROMPT not in ASIDE.sub(b"", self.text[mark:]):
                 left = end - time.monotonic()
                 if not self.reader.is_alive():
                     raise self.trouble(Died, "ended (%s)" % self.process.poll())

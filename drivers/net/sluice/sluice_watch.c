@@ -78,10 +78,12 @@ has_waiting(const struct sluice_txq *txq, uint16_t *at)
 static void
 ring_again(const struct sluice_queue *q)
 {
-	struct sluice_ring copy = q->ring;
+	struct sluice_ring copy;
 
-	if (copy.doorbell.dv_reg != NULL)
-		sluice_doorbell_ring(&copy);
+	if (q->ring.doorbell.dv_reg == NULL)
+		return;
+	copy = q->ring;
+	sluice_doorbell_ring(&copy);
 }
 
 static void
