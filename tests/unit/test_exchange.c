@@ -119,7 +119,7 @@ answer(struct sluice_vu_msg *msg)
 	if (fault == FAULT_CLOSE) {
 		close(peer.sock);
 		peer.sock = -1;
-	} else if (fault != FAULT_SILENT) {
+	} else if (peer.fault != FAULT_SILENT || peer.nb_answers <= peer.fault_at) {
 		send_answer(msg, len, fault == FAULT_DESCRIPTORS);
 		if (fault == FAULT_TRAILING)
 			send_answer(msg, 3, false);

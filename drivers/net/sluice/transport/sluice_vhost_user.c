@@ -174,23 +174,67 @@ check_features_ok(struct vhost_user *vu, uint64_t features)
 	return -EREMOTEIO;
 }
 
+/* Requests that go out together. */
+#define BATCH_MAX 16
+struct batch {
+	struct sluice_vu_msg msgs[BATCH_MAX];
+	int fds[BATCH_MAX];
+	unsigned int nb;
+};
+
+static struct sluice_vu_msg *
+add(struct batch *b, enum sluice_vu_request what, uint32_t size, int fd)
+{
+	struct sluice_vu_msg *msg = &b->msgs[b->nb];
+
+	*msg = (struct sluice_vu_msg){ .request = what, .size = size };
+	b->fds[b->nb++] = fd;
+	return msg;
+}
+
+static void
+add_u64(struct batch *b, enum sluice_vu_request what, uint64_t value, int fd)
+{
+	add(b, what, sizeof(value), fd)->u64 = value;
+}
+
+static void
+add_vring(struct batch *b, enum sluice_vu_request what, uint32_t index, uint32_t num)
+{
+	struct sluice_vu_msg *msg = add(b, what, sizeof(msg->vring), -1);
+
+	msg->vring.index = index;
+	msg->vring.num = num;
+}
+
+static int
+flush(struct vhost_user *vu, struct batch *b)
+{
+	unsigned int nb = b->nb;
+
+	b->nb = 0;
+	return nb == 0 ? 0 : sluice_vu_request_all(vu, b->msgs, b->fds, nb);
+}
+
 static int
 vhost_user_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
 	uint64_t protocol_bit = vu->protocol != 0 ? SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES) : 0;
+	bool has_status = sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_STATUS);
+	uint8_t status = SLUICE_STATUS_ACKNOWLEDGE;
+	struct batch b = { .nb = 0 };
 	int ret;
 
 	vu->is_running = false;
-	ret = set_status(vu, SLUICE_STATUS_ACKNOWLEDGE);
-	if (ret == 0)
-		ret = set_status(vu, SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER);
-	if (ret == 0)
-		ret = sluice_vu_set_u64(vu, SLUICE_VU_SET_FEATURES, features | protocol_bit);
-	if (ret == 0)
-		ret = set_status(vu,
-				SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |
-						SLUICE_STATUS_FEATURES_OK);
+	if (has_status) {
+		add_u64(&b, SLUICE_VU_SET_STATUS, status, -1);
+		add_u64(&b, SLUICE_VU_SET_STATUS, status |= SLUICE_STATUS_DRIVER, -1);
+	}
+	add_u64(&b, SLUICE_VU_SET_FEATURES, features | protocol_bit, -1);
+	if (has_status)
+		add_u64(&b, SLUICE_VU_SET_STATUS, status | SLUICE_STATUS_FEATURES_OK, -1);
+	ret = flush(vu, &b);
 	if (ret == 0)
 		ret = check_features_ok(vu, features);
 	if (ret == 0 && mtu != 0 && sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_NET_MTU))
@@ -198,64 +242,51 @@ vhost_user_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 	return ret;
 }
 
-static int
-set_vring_addr(struct vhost_user *vu, const struct sluice_vq_setup *vq)
+static void
+add_vring_addr(struct batch *b, const struct sluice_vq_setup *vq)
 {
-	struct sluice_vu_msg msg = { .request = SLUICE_VU_SET_VRING_ADDR,
-		.size = sizeof(msg.addr) };
+	struct sluice_vu_msg *msg = add(b, SLUICE_VU_SET_VRING_ADDR, sizeof(msg->addr), -1);
 
-	msg.addr.index = vq->vq;
-	msg.addr.desc = (uintptr_t)vq->dv_desc;
-	msg.addr.avail = (uintptr_t)vq->dv_driver;
-	msg.addr.used = (uintptr_t)vq->dv_device;
-	return sluice_vu_request(vu, &msg, NULL, 0);
-}
-
-/* A ring that is only polled has no descriptor to call us. */
-static int
-set_call(struct vhost_user *vu, const struct sluice_vq_setup *vq)
-{
-	struct sluice_vu_msg msg = { .request = SLUICE_VU_SET_VRING_CALL, .size = sizeof(msg.u64) };
-	bool has_fd = vq->call_fd >= 0;
-
-	msg.u64 = has_fd ? vq->vq : vq->vq | SLUICE_VU_NO_FD;
-	return sluice_vu_request(vu, &msg, &vq->call_fd, has_fd);
+	msg->addr.index = vq->vq;
+	msg->addr.desc = (uintptr_t)vq->dv_desc;
+	msg->addr.avail = (uintptr_t)vq->dv_driver;
+	msg->addr.used = (uintptr_t)vq->dv_device;
 }
 
 static int
 vhost_user_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
 {
-	struct vhost_user *vu = sluice_vu_of(t);
-	struct sluice_vu_msg kick = {
-		.request = SLUICE_VU_SET_VRING_KICK, .size = sizeof(kick.u64), .u64 = vq->vq
-	};
 	/* A fresh packed ring: both positions 0, both wrap counters 1 [Vring descriptor indices]. */
 	uint32_t base = vq->is_packed ? 0x80008000 : 0;
-	int ret;
+	/* A ring that is only polled has no descriptor to call us. */
+	uint64_t no_call = vq->call_fd >= 0 ? 0 : SLUICE_VU_NO_FD;
+	struct batch b = { .nb = 0 };
 
-	ret = set_vring(vu, SLUICE_VU_SET_VRING_NUM, vq->vq, vq->size);
-	if (ret == 0)
-		ret = set_vring(vu, SLUICE_VU_SET_VRING_BASE, vq->vq, base);
-	if (ret == 0)
-		ret = set_vring_addr(vu, vq);
-	if (ret == 0)
-		ret = set_call(vu, vq);
-	if (ret != 0)
-		return ret;
-	return sluice_vu_request(vu, &kick, &vq->kick_fd, 1);
+	add_vring(&b, SLUICE_VU_SET_VRING_NUM, vq->vq, vq->size);
+	add_vring(&b, SLUICE_VU_SET_VRING_BASE, vq->vq, base);
+	add_vring_addr(&b, vq);
+	add_u64(&b, SLUICE_VU_SET_VRING_CALL, vq->vq | no_call, vq->call_fd);
+	add_u64(&b, SLUICE_VU_SET_VRING_KICK, vq->vq, vq->kick_fd);
+	return flush(sluice_vu_of(t), &b);
 }
 
 static int
 vhost_user_commit(struct sluice_transport *t, uint16_t nb_vqs)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
+	struct batch b = { .nb = 0 };
 	uint16_t vq;
 	int ret = 0;
 
 	vu->is_running = true;
 	/* Without the protocol bit SET_FEATURES has enabled the rings, and the message is not legal. */
-	for (vq = 0; vq < nb_vqs && ret == 0 && vu->protocol != 0; vq++)
-		ret = set_vring(vu, SLUICE_VU_SET_VRING_ENABLE, vq, 1);
+	for (vq = 0; vq < nb_vqs && ret == 0 && vu->protocol != 0; vq++) {
+		add_vring(&b, SLUICE_VU_SET_VRING_ENABLE, vq, 1);
+		if (b.nb == BATCH_MAX)
+			ret = flush(vu, &b);
+	}
+	if (ret == 0)
+		ret = flush(vu, &b);
 	if (ret == 0)
 		ret = set_status(vu,
 				SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER |

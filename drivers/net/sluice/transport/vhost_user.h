@@ -75,6 +75,12 @@ int sluice_vu_fail(struct vhost_user *vu, const char *step, int err);
 /* Send a request, and with REPLY_ACK wait for the back end's verdict. Logs what went wrong. */
 int sluice_vu_request(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds,
 		unsigned int nb_fds);
+/*
+ * The same with nb requests at once, at least one, of which each has a descriptor or none (-1). The first refusal is
+ * returned; what follows it was asked for all the same.
+ */
+int sluice_vu_request_all(
+		struct vhost_user *vu, struct sluice_vu_msg *msgs, const int *fds, unsigned int nb);
 /* Send a request that has a reply of its own, of between reply_min and reply_len bytes; it lands in *msg. */
 int sluice_vu_query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t reply_min,
 		uint32_t reply_len);

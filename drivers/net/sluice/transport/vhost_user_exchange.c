@@ -3,7 +3,8 @@
  */
 
 /*
- * Requests of the vhost-user front end and their answers, one at a time.
+ * Requests of the vhost-user front end and their answers: one at a time, or several that follow each other, so that a
+ * start does not wait for the back end's thread with each.
  *
  * An exchange that does not end as it should breaks the connection for good: a late answer would be taken for
  * that of a later request. What follows fails at once, and the port connects anew.
@@ -59,50 +60,103 @@ break_connection(struct vhost_user *vu, uint32_t request, int err)
 	return sluice_vu_fail(vu, sluice_vu_request_name(request), err);
 }
 
-/* Send a request; then its answer, of between reply_min and reply_len bytes, lands in *msg, if there is one. */
-static int
-exchange(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds, unsigned int nb_fds,
-		uint32_t reply_min, uint32_t reply_len)
+static struct sluice_vu_stream
+stream_of(const struct vhost_user *vu)
 {
-	struct sluice_vu_stream stream = {
+	return (struct sluice_vu_stream){
 		.sock = vu->sock, .cut_fd = vu->cut_fd, .deadline = vu->base.deadline
 	};
-	uint32_t request = msg->request;
+}
+
+/* Nothing may be there to be read before something is asked: it would be the answer to something else. */
+static int
+begin_exchange(struct vhost_user *vu, uint32_t request)
+{
 	int ret;
 
 	if (vu->sock < 0 || vu->is_broken)
 		return -ENOTCONN;
-	/* An answer that nobody waits for any more is no answer to this. */
 	ret = sluice_vu_check_quiet(vu->sock);
-	if (ret == 0)
-		ret = sluice_vu_send(&stream, msg, fds, nb_fds);
-	if (ret == 0 && reply_len != 0)
-		ret = sluice_vu_recv_reply(&stream, request, msg, reply_min, reply_len);
 	return ret == 0 ? 0 : break_connection(vu, request, ret);
 }
 
-/* Without REPLY_ACK there is no verdict to wait for [Communication]. */
+/* A back end that has REPLY_ACK is asked for its verdict [Communication]; without, there is none to wait for. */
+static void
+set_flags(const struct vhost_user *vu, struct sluice_vu_msg *msg)
+{
+	bool wants_ack = sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_REPLY_ACK);
+
+	msg->flags = SLUICE_VU_VERSION | (wants_ack ? SLUICE_VU_NEED_REPLY : 0);
+}
+
+static int
+take_verdict(struct vhost_user *vu, uint32_t request)
+{
+	struct sluice_vu_stream stream = stream_of(vu);
+	struct sluice_vu_msg msg;
+	int ret;
+
+	if (!sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_REPLY_ACK))
+		return 0;
+	ret = sluice_vu_recv_reply(&stream, request, &msg, sizeof(msg.u64), sizeof(msg.u64));
+	if (ret != 0)
+		return break_connection(vu, request, ret);
+	return msg.u64 == 0 ? 0 : sluice_vu_fail(vu, sluice_vu_request_name(request), -EREMOTEIO);
+}
+
 int
 sluice_vu_request(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds,
 		unsigned int nb_fds)
 {
-	bool wants_ack = sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_REPLY_ACK);
-	uint32_t ack_len = wants_ack ? sizeof(msg->u64) : 0, request = msg->request;
-	int ret;
+	struct sluice_vu_stream stream = stream_of(vu);
+	int ret = begin_exchange(vu, msg->request);
 
-	msg->flags = SLUICE_VU_VERSION | (wants_ack ? SLUICE_VU_NEED_REPLY : 0);
-	ret = exchange(vu, msg, fds, nb_fds, ack_len, ack_len);
-	if (ret == 0 && wants_ack && msg->u64 != 0)
-		ret = sluice_vu_fail(vu, sluice_vu_request_name(request), -EREMOTEIO);
-	return ret;
+	if (ret != 0)
+		return ret;
+	set_flags(vu, msg);
+	ret = sluice_vu_send(&stream, msg, fds, nb_fds);
+	return ret == 0 ? take_verdict(vu, msg->request) : break_connection(vu, msg->request, ret);
+}
+
+int
+sluice_vu_request_all(
+		struct vhost_user *vu, struct sluice_vu_msg *msgs, const int *fds, unsigned int nb)
+{
+	struct sluice_vu_stream stream = stream_of(vu);
+	int ret = begin_exchange(vu, msgs[0].request), first = 0, sent = 0;
+	unsigned int i, nb_sent;
+
+	if (ret != 0)
+		return ret;
+	for (nb_sent = 0; nb_sent < nb && sent == 0; nb_sent += sent == 0) {
+		set_flags(vu, &msgs[nb_sent]);
+		sent = sluice_vu_send(&stream, &msgs[nb_sent], &fds[nb_sent], fds[nb_sent] >= 0);
+	}
+	/* If the back end closed the connection, the first verdict that is missing says with which request. */
+	for (i = 0; i < nb_sent; i++) {
+		ret = take_verdict(vu, msgs[i].request);
+		if (ret != 0 && ret != -EREMOTEIO)
+			return ret;
+		first = first == 0 ? ret : first;
+	}
+	return sent == 0 ? first : break_connection(vu, msgs[nb_sent].request, sent);
 }
 
 int
 sluice_vu_query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t reply_min,
 		uint32_t reply_len)
 {
+	struct sluice_vu_stream stream = stream_of(vu);
+	uint32_t request = msg->request;
+	int ret = begin_exchange(vu, request);
+
+	if (ret != 0)
+		return ret;
 	msg->flags = SLUICE_VU_VERSION;
-	return exchange(vu, msg, NULL, 0, reply_min, reply_len);
+	ret = sluice_vu_send(&stream, msg, NULL, 0);
+	if (ret == 0)
+		ret = sluice_vu_recv_reply(&stream, request, msg, reply_min, reply_len);
+	return ret == 0 ? 0 : break_connection(vu, request, ret);
 }
 
 int
