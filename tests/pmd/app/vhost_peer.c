@@ -253,8 +253,7 @@ restart(struct sock *s, int ms, const char *alarm)
 {
 	rte_vhost_driver_unregister(s->path);
 	/* The library's poll(2) holds what was closed meanwhile: its end of file comes when that returns. */
-	if (!is_client)
-		wake(alarm);
+	wake(alarm);
 	open_socket(s);
 	if (!is_client)
 		wait_connect(s, alarm);
