@@ -9,13 +9,13 @@
 #ifndef PCI_STEPS_H
 #define PCI_STEPS_H
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "env.h"
 #include "fake_clock.h"
+#include "fake_fault.h"
 #include "fake_pci.h"
 
 /* Deadlines of seconds that a device lets pass. */
@@ -25,18 +25,6 @@
 
 static struct fake_pci dev;
 static struct sluice_device_info info;
-
-static inline unsigned int
-count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int nb = 0;
-
-	while (readdir(dir) != NULL)
-		nb++;
-	closedir(dir);
-	return nb;
-}
 
 static inline int
 create(struct sluice_transport **t)

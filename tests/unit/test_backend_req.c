@@ -7,7 +7,6 @@
  * ends the channel; none blocks, none leaves a descriptor open.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "fake_fault.h"
 #include "vhost_user_backend_req.h"
 
 #define CHANGE SLUICE_VU_BACKEND_CONFIG_CHANGE
@@ -37,18 +37,6 @@ close_pair(void)
 	sluice_vu_backend_close(&b);
 	sluice_vu_backend_close(&b); /* and once more does no harm */
 	close(peer);
-}
-
-static unsigned int
-count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int nb = 0;
-
-	while (readdir(dir) != NULL)
-		nb++;
-	closedir(dir);
-	return nb;
 }
 
 static void
@@ -160,7 +148,7 @@ test_bad(void **state)
 	unsigned int i, before;
 
 	(void)state;
-	before = count_fds();
+	before = fake_count_fds();
 	for (i = 0; i < RTE_DIM(bad); i++) {
 		open_pair(true);
 		say(bad[i].request, bad[i].flags, bad[i].size, bad[i].nb_sent);
@@ -175,7 +163,7 @@ test_bad(void **state)
 	say(CHANGE, V, 8, 8);
 	assert_int_equal(sluice_vu_backend_read(&b, 0), -EPROTO);
 	close_pair();
-	assert_int_equal(count_fds(), before);
+	assert_int_equal(fake_count_fds(), before);
 }
 
 static void
@@ -186,12 +174,12 @@ test_descriptors(void **state)
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(nbs); i++) {
-		before = count_fds();
+		before = fake_count_fds();
 		open_pair(true);
 		say_with_fds(nbs[i]);
 		assert_int_equal(sluice_vu_backend_read(&b, 0), -EPROTO);
 		close_pair();
-		assert_int_equal(count_fds(), before);
+		assert_int_equal(fake_count_fds(), before);
 	}
 }
 

@@ -6,7 +6,6 @@
  * vhost-user messages over a socket pair whose other end misbehaves.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,24 +19,13 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "fake_fault.h"
 #include "sluice_clock.h"
 #include "vhost_user_msg.h"
 
 #define SHORT_MS 150
 
 static int ours, theirs, cut_fd = -1;
-
-static int
-count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int nb = 0;
-
-	while (readdir(dir) != NULL)
-		nb++;
-	closedir(dir);
-	return nb;
-}
 
 static void
 connect_pair(void)
@@ -185,7 +173,7 @@ test_unwanted_descriptors(void **state)
 {
 	static const int nbs[] = { 1, 2, 8, 100, 253 };
 	struct sluice_vu_msg reply = good_reply(), msg;
-	int before = count_fds();
+	int before = fake_count_fds();
 	unsigned int i, with;
 
 	(void)state;
@@ -197,7 +185,7 @@ test_unwanted_descriptors(void **state)
 			if (receive(&msg) != -EPROTO)
 				fail_msg("%d descriptors", nbs[i]);
 			disconnect_pair();
-			assert_int_equal(count_fds(), before);
+			assert_int_equal(fake_count_fds(), before);
 		}
 }
 
@@ -342,7 +330,7 @@ test_send(void **state)
 		.flags = SLUICE_VU_VERSION,
 		.size = 8 },
 			     got;
-	int fds[SLUICE_VU_TABLE_MAX + 1], i, before = count_fds();
+	int fds[SLUICE_VU_TABLE_MAX + 1], i, before = fake_count_fds();
 	char control[CMSG_SPACE(16 * sizeof(int))];
 	struct iovec iov = { .iov_base = &got, .iov_len = sizeof(got) };
 	struct msghdr mh = { .msg_iov = &iov,
@@ -365,7 +353,7 @@ test_send(void **state)
 		close(fds[0]);
 	}
 	disconnect_pair();
-	assert_int_equal(count_fds(), before);
+	assert_int_equal(fake_count_fds(), before);
 }
 
 /* A back end that reads nothing, and one that is gone. */
@@ -436,7 +424,7 @@ static void
 test_sockets(void **state)
 {
 	char dir[] = "/tmp/sluice-unit-XXXXXX", path[64], longest[200];
-	int before = count_fds(), l, c, a;
+	int before = fake_count_fds(), l, c, a;
 	FILE *f;
 
 	(void)state;
@@ -474,7 +462,7 @@ test_sockets(void **state)
 	close(l);
 	unlink(path);
 	rmdir(dir);
-	assert_int_equal(count_fds(), before);
+	assert_int_equal(fake_count_fds(), before);
 }
 
 int

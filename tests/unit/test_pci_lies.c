@@ -129,7 +129,7 @@ test_lies(void **state)
 	static const char *const names[] = { "create", "connect", "begin", "vq_start", "commit",
 		"nowhere" };
 	struct sluice_transport *t = NULL;
-	unsigned int i, nb_fds = count_fds();
+	unsigned int i, nb_fds = fake_count_fds();
 	enum step step;
 	int ret;
 
@@ -150,7 +150,7 @@ test_lies(void **state)
 		/* Until there is a transport the device is the caller's. */
 		fake_assert(dev.nb_closes == (l->step != CREATE), "closed %u times", dev.nb_closes);
 		fake_assert(!dev.has_irq, "interrupts stay on");
-		fake_assert(count_fds() == nb_fds, "a descriptor stays open");
+		fake_assert(fake_count_fds() == nb_fds, "a descriptor stays open");
 	}
 }
 

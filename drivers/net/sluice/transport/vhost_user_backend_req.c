@@ -45,28 +45,6 @@ sluice_vu_backend_poll(const struct sluice_vu_backend *b, int64_t now, int *time
 	return -1;
 }
 
-/* No request that we know brings any. */
-static bool
-close_descriptors(struct msghdr *mh)
-{
-	struct cmsghdr *cmsg;
-	bool had_any = (mh->msg_flags & MSG_CTRUNC) != 0;
-
-	for (cmsg = CMSG_FIRSTHDR(mh); cmsg != NULL; cmsg = CMSG_NXTHDR(mh, cmsg)) {
-		size_t at, len = cmsg->cmsg_len - CMSG_LEN(0);
-		int fd;
-
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (at = 0; at + sizeof(fd) <= len; at += sizeof(fd)) {
-			memcpy(&fd, CMSG_DATA(cmsg) + at, sizeof(fd));
-			close(fd);
-			had_any = true;
-		}
-	}
-	return had_any;
-}
-
 /* Go on with the message that is coming in, up to len bytes of it. 0: there; -EAGAIN: the rest is to come. */
 static int
 receive(struct sluice_vu_backend *b, uint32_t len)
@@ -89,7 +67,7 @@ receive(struct sluice_vu_backend *b, uint32_t len)
 			continue;
 		if (n <= 0)
 			return n == 0 ? -ECONNRESET : -errno;
-		if (close_descriptors(&mh))
+		if (sluice_vu_close_descriptors(&mh))
 			return -EPROTO;
 		b->nb_got += n;
 	}

@@ -131,12 +131,12 @@ sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg *msg
 	return 0;
 }
 
-/* Close whatever descriptors came with a message; true if there were any. */
-static bool
-close_descriptors(struct msghdr *mh)
+bool
+sluice_vu_close_descriptors(struct msghdr *mh)
 {
 	struct cmsghdr *cmsg;
-	bool had_any = false;
+	/* Some did not fit, and were closed by the kernel. */
+	bool had_any = (mh->msg_flags & MSG_CTRUNC) != 0;
 
 	for (cmsg = CMSG_FIRSTHDR(mh); cmsg != NULL; cmsg = CMSG_NXTHDR(mh, cmsg)) {
 		size_t at, len = cmsg->cmsg_len - CMSG_LEN(0);
@@ -179,7 +179,7 @@ recv_exactly(const struct sluice_vu_stream *s, void *buf, size_t len)
 			continue;
 		if (n <= 0)
 			return n == 0 ? -ECONNRESET : -errno;
-		if (close_descriptors(&mh))
+		if (sluice_vu_close_descriptors(&mh))
 			return -EPROTO;
 		got += n;
 	}

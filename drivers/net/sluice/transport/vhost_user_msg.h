@@ -11,6 +11,7 @@
 #define VHOST_USER_MSG_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -133,6 +134,10 @@ int sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg 
  */
 int sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request,
 		struct sluice_vu_msg *msg, uint32_t payload_min, uint32_t payload_len);
+
+/* Close whatever descriptors came with a message; true if there were any. */
+struct msghdr;
+bool sluice_vu_close_descriptors(struct msghdr *mh);
 
 /*
  * Is nothing there to be read? 0. -ECONNRESET: the end of file is. -EPROTO: something is, and nobody asked.
