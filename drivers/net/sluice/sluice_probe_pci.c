@@ -46,13 +46,14 @@ init_port(struct sluice_port *port, struct rte_pci_device *pci)
 		sluice_pci_hw_close(hw);
 		return ret;
 	}
-	ret = sluice_life_probe(port);
+	ret = sluice_port_create_memory(port, pci->name, &dmap_vfio_backend, memory);
+	if (ret == 0)
+		ret = sluice_life_probe(port);
 	if (ret != 0)
 		return ret;
-	/* No rings for queues that the device does not have. */
+	/* No more queues than the device has. */
 	port->args.nb_pairs = RTE_MIN(port->args.nb_pairs, port->info.nb_pairs_max);
-	ret = sluice_port_create_memory(port, pci->name, &dmap_vfio_backend, memory);
-	return ret == 0 ? sluice_conn_start(port) : ret;
+	return sluice_conn_start(port);
 }
 
 /*
