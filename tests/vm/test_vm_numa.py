@@ -100,14 +100,3 @@ def test_core_elsewhere(guest):
         "receive queue 0 is polled by lcore 0 on NUMA node 0",
         "transmit queue 0 is polled by lcore 0 on NUMA node 0"]
     close(guest, testpmd, "mb_pool_1")
-
-
-def test_rings_elsewhere(guest):
-    """Two megabytes are all that the node gives, too little for the rings."""
-    testpmd = guest.testpmd(["a"], args=ONE_POOL, devargs="queue_size=8192",
-        eal=["--socket-mem=64,2", "--socket-limit=64,2", ON_NODE_1])
-    assert nodes_of(guest, testpmd, BDF) == {0}
-    assert any(line.startswith(BDF + ": the rings lie on NUMA node 0, the device on node 1: ")
-        for line in warnings(testpmd)), warnings(testpmd)
-    exchange(testpmd, guest.nics["a"], count=200)
-    close(guest, testpmd, "mb_pool_0")
