@@ -171,12 +171,18 @@ recv_exactly(const struct sluice_vu_stream *s, void *buf, size_t len)
 			.msg_controllen = sizeof(control),
 		};
 
-		ret = wait_for(s, POLLIN);
-		if (ret != 0)
-			return ret;
+		/* What is there at once need not be waited for, but what comes late is not taken. */
+		if (sluice_clock_ms() >= s->deadline)
+			return -ETIMEDOUT;
 		n = recvmsg(s->sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN) {
+			ret = wait_for(s, POLLIN);
+			if (ret != 0)
+				return ret;
+			continue;
+		}
 		if (n <= 0)
 			return n == 0 ? -ECONNRESET : -errno;
 		if (sluice_vu_close_descriptors(&mh))
