@@ -157,10 +157,10 @@ def test_the_kernel_logs_the_fault(guest, attack):
     assert attacker.dmesg_says("Read", foreign)
 
 
-# Pages of a virtqueue's slice at 256 slots that the device may only read. Split: descriptors fill the first, the
+# Pages of the slices of a receive and a transmit queue of 256 slots, and those that the device may only read. Split: descriptors fill the first, the
 # available ring starts the second, a transmit queue's extras follow; the used ring comes last. Packed: descriptors
 # and the device's event structure come first, then the driver's, and the extras.
-SLICE = 23
+SLICES = (3, 23)
 READ_ONLY = {"a": (range(0, 2), range(0, 22)), "b": (range(2, 3), range(2, 23))}
 
 
@@ -173,10 +173,10 @@ def test_rings_that_the_device_only_reads_are_read_only(guest, attack, nic):
     attacker = attack(testpmd)
     attacker.load(middle(pool_pages(testpmd)))
     rings = [page * PAGE for page in sorted(zone_pages(testpmd, guest.nics[nic].bdf))]
-    assert len(rings) == 2 * SLICE
+    assert len(rings) == sum(SLICES)
     before = {page: attacker.peek(page) for page in rings}
     refused = {page for _, page in attacker.shoot(*(("write", page) for page in rings))}
-    assert {rings.index(page) for page in refused} == {queue * SLICE + n for queue in (0, 1)
+    assert {rings.index(page) for page in refused} == {queue * SLICES[0] + n for queue in (0, 1)
         for n in READ_ONLY[nic][queue]}
     for page in rings:
         now = attacker.peek(page)
