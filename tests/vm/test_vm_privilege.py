@@ -157,9 +157,9 @@ def test_the_kernel_logs_the_fault(guest, attack):
     assert attacker.dmesg_says("Read", foreign)
 
 
-# Pages of the slices of a receive and a transmit queue of 256 slots, and those that the device may only read. Split: descriptors fill the first, the
-# available ring starts the second, a transmit queue's extras follow; the used ring comes last. Packed: descriptors
-# and the device's event structure come first, then the driver's, and the extras.
+# Pages of the slices of a receive and a transmit queue of 256 slots, and those that the device may only read. Split:
+# descriptors fill the first, the available ring starts the second, a transmit queue's extras follow; the used ring
+# comes last. Packed: descriptors and the device's event structure come first, then the driver's, and the extras.
 SLICES = (3, 23)
 READ_ONLY = {"a": (range(0, 2), range(0, 22)), "b": (range(2, 3), range(2, 23))}
 
