@@ -93,6 +93,24 @@ find_dev(const struct rte_pci_device *pci)
 	return port_id < RTE_MAX_ETHPORTS ? &rte_eth_devices[port_id] : NULL;
 }
 
+/* Of callbacks, to EAL: whatever they were registered with. */
+#define ANY_ARG ((void *)-1)
+
+/*
+ * The machine wants the device back. Applications that watch devices look for a port of the device's name; ours has
+ * another, so the port says it, too.
+ */
+static void
+on_bus_event(const char *name, enum rte_dev_event_type event, void *arg)
+{
+	struct rte_eth_dev *dev = arg;
+
+	/* A port that was closed is none any more, and another device may have its place. */
+	if (event == RTE_DEV_EVENT_REMOVE && dev->device != NULL &&
+			strcmp(dev->device->name, name) == 0)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RMV, NULL);
+}
+
 /* Positive: the device is not ours, and EAL asks the next driver. */
 static int
 pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
@@ -128,6 +146,8 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 	ret = init_port(port, pci);
 	if (ret == 0)
 		ret = sluice_port_finish(dev);
+	if (ret == 0 && rte_dev_event_callback_register(pci->name, on_bus_event, dev) != 0)
+		SLUICE_LOG(WARNING, "%s: its removal will be no event of the port", pci->name);
 	if (ret != 0) {
 		SLUICE_INIT_LOG(ERR, "%s: probe failed: %s", pci->name, strerror(-ret));
 		sluice_port_destroy(port);
@@ -141,6 +161,7 @@ pci_remove(struct rte_pci_device *pci)
 {
 	struct rte_eth_dev *dev = find_dev(pci);
 
+	rte_dev_event_callback_unregister(pci->name, on_bus_event, ANY_ARG);
 	return dev == NULL ? 0 : sluice_port_remove(dev);
 }
 
