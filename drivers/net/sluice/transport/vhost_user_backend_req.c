@@ -9,9 +9,6 @@
 
 #include "vhost_user_backend_req.h"
 
-/* Of the kernel; what does not fit is closed by it. */
-#define UNWANTED_FDS 253
-
 int
 sluice_vu_backend_open(struct sluice_vu_backend *b, bool has_reply_ack, int *peer)
 {
@@ -49,26 +46,12 @@ sluice_vu_backend_poll(const struct sluice_vu_backend *b, int64_t now, int *time
 static int
 receive(struct sluice_vu_backend *b, uint32_t len)
 {
-	char control[CMSG_SPACE(UNWANTED_FDS * sizeof(int))];
 	ssize_t n;
 
 	while (b->nb_got < len) {
-		struct iovec iov = { .iov_base = (char *)&b->msg + b->nb_got,
-			.iov_len = len - b->nb_got };
-		struct msghdr mh = {
-			.msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = control,
-			.msg_controllen = sizeof(control),
-		};
-
-		n = recvmsg(b->sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? -ECONNRESET : -errno;
-		if (sluice_vu_close_descriptors(&mh))
-			return -EPROTO;
+		n = sluice_vu_recv_some(b->sock, (char *)&b->msg + b->nb_got, len - b->nb_got);
+		if (n < 0)
+			return n;
 		b->nb_got += n;
 	}
 	return 0;

@@ -131,8 +131,9 @@ sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg *msg
 	return 0;
 }
 
-bool
-sluice_vu_close_descriptors(struct msghdr *mh)
+/* Close whatever descriptors came with a message; true if there were any. */
+static bool
+close_descriptors(struct msghdr *mh)
 {
 	struct cmsghdr *cmsg;
 	/* Some did not fit, and were closed by the kernel. */
@@ -153,40 +154,49 @@ sluice_vu_close_descriptors(struct msghdr *mh)
 	return had_any;
 }
 
-/* Receive exactly len bytes. */
-static int
-recv_exactly(const struct sluice_vu_stream *s, void *buf, size_t len)
+ssize_t
+sluice_vu_recv_some(int sock, void *buf, size_t len)
 {
 	char control[CMSG_SPACE(UNWANTED_FDS * sizeof(int))];
-	size_t got = 0;
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+	struct msghdr mh = { 0 };
 	ssize_t n;
-	int ret;
 
-	while (got < len) {
-		struct iovec iov = { .iov_base = (char *)buf + got, .iov_len = len - got };
-		struct msghdr mh = {
+	do {
+		mh = (struct msghdr){
 			.msg_iov = &iov,
 			.msg_iovlen = 1,
 			.msg_control = control,
 			.msg_controllen = sizeof(control),
 		};
+		n = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n == 0 ? -ECONNRESET : -errno;
+	return close_descriptors(&mh) ? -EPROTO : n;
+}
 
+/* Receive exactly len bytes. */
+static int
+recv_exactly(const struct sluice_vu_stream *s, void *buf, size_t len)
+{
+	size_t got = 0;
+	ssize_t n;
+	int ret;
+
+	while (got < len) {
 		/* What is there at once need not be waited for, but what comes late is not taken. */
 		if (sluice_clock_ms() >= s->deadline)
 			return -ETIMEDOUT;
-		n = recvmsg(s->sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN) {
+		n = sluice_vu_recv_some(s->sock, (char *)buf + got, len - got);
+		if (n == -EAGAIN) {
 			ret = wait_for(s, POLLIN);
 			if (ret != 0)
 				return ret;
 			continue;
 		}
-		if (n <= 0)
-			return n == 0 ? -ECONNRESET : -errno;
-		if (sluice_vu_close_descriptors(&mh))
-			return -EPROTO;
+		if (n < 0)
+			return n;
 		got += n;
 	}
 	return 0;

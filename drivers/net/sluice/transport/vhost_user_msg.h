@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "sluice_transport.h"
 
@@ -135,9 +136,12 @@ int sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg 
 int sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request,
 		struct sluice_vu_msg *msg, uint32_t payload_min, uint32_t payload_len);
 
-/* Close whatever descriptors came with a message; true if there were any. */
-struct msghdr;
-bool sluice_vu_close_descriptors(struct msghdr *mh);
+/*
+ * What is there, at most len bytes and len is not 0. Does not wait. Returns how many; -EAGAIN: none
+ * yet; -ECONNRESET: closed; -EPROTO: descriptors came along, which nobody asked for and which are
+ * closed; or another error of recvmsg(2).
+ */
+ssize_t sluice_vu_recv_some(int sock, void *buf, size_t len);
 
 /*
  * Is nothing there to be read? 0. -ECONNRESET: the end of file is. -EPROTO: something is, and nobody asked.
