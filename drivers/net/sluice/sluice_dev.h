@@ -189,12 +189,6 @@ unsigned int sluice_dev_nb_queues(const struct sluice_port *port);
 /* NULL: it is not set up. */
 struct sluice_queue *sluice_dev_queue(const struct sluice_port *port, unsigned int i);
 
-static inline bool
-sluice_queue_is_tx(const struct sluice_queue *q)
-{
-	return q->vq % 2 != 0;
-}
-
 /*
  * Rings (sluice_rings.c). make: memory and kick descriptors of this connection, if it has none yet, and fresh rings in
  * it. drop: the next connection gets others. Both log what went wrong.

@@ -168,14 +168,11 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 		/* What in_burst says now is of no interest: a core that only looks in comes and goes. */
 		if (port->is_core_in[q->vq])
 			continue;
-		nb = p == NULL ? -ENOMEM :
-				 sluice_park_queue(&port->park, p, q, sluice_queue_is_tx(q));
+		nb = p == NULL ? -ENOMEM : sluice_park_queue(&port->park, p, q);
 		/* Without memory to park them there is only the time that a burst takes. */
 		if (nb == -ENOMEM) {
 			usleep(SLUICE_PARK_GRACE_MS * 1000);
-			nb = sluice_queue_is_tx(q) ?
-					(int)sluice_txq_drain((struct sluice_txq *)q, NULL) :
-					(int)sluice_rxq_drain((struct sluice_rxq *)q, NULL);
+			nb = sluice_queue_drain(q, NULL);
 		}
 		if (sluice_queue_is_tx(q))
 			port->nb_tx_lost += nb;
@@ -212,7 +209,7 @@ sluice_life_end(struct sluice_port *port, enum sluice_end how)
 	/* Also from a device that says that it stopped, and goes on. */
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (has_rings && !can_revoke)
-		sluice_queue_retract(q, sluice_queue_is_tx(q));
+		sluice_queue_retract(q);
 	if (!is_stopped || how == SLUICE_END_CUT)
 		eof_fd = port->transport->ops->disconnect(port->transport);
 	sluice_ctrl_stop(port);
@@ -250,7 +247,7 @@ sluice_life_serve_stuck(struct sluice_port *port)
 		return;
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!can_revoke && port->rings.va != NULL)
-		sluice_queue_retract(q, sluice_queue_is_tx(q));
+		sluice_queue_retract(q);
 	port->is_stuck = false;
 	give_back(port, sluice_park_open(&port->park, port->stuck_eof_fd));
 	port->stuck_eof_fd = -1;

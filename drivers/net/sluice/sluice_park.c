@@ -63,8 +63,7 @@ sluice_park_open(struct sluice_park *park, int eof_fd)
 }
 
 int
-sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct sluice_queue *q,
-		bool is_tx)
+sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct sluice_queue *q)
 {
 	/* One for each slot, and a packet whose end never came. */
 	uint32_t nb = sluice_ring_nb_busy(&q->ring) + 1;
@@ -75,8 +74,7 @@ sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct slui
 		return -ENOMEM;
 	b->q = q;
 	b->nb = 0;
-	ret = is_tx ? sluice_txq_drain((struct sluice_txq *)q, b) :
-		      sluice_rxq_drain((struct sluice_rxq *)q, b);
+	ret = sluice_queue_drain(q, b);
 	pthread_mutex_lock(&park->lock);
 	b->next = p->batches;
 	p->batches = b;

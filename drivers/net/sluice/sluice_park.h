@@ -69,10 +69,9 @@ void sluice_park_init(struct sluice_park *park);
 struct sluice_parked *sluice_park_open(struct sluice_park *park, int eof_fd);
 /*
  * Take the buffers of a queue, which is STOPPED and has no burst inside. Returns how many packets or buffers, as
- * sluice_rxq_drain(); -ENOMEM: they are still there.
+ * sluice_queue_drain(); -ENOMEM: they are still there.
  */
-int sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct sluice_queue *q,
-		bool is_tx);
+int sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct sluice_queue *q);
 
 /* Look at the other sides, and give back what is due. */
 void sluice_park_serve(struct sluice_park *park);

@@ -273,8 +273,9 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 }
 
 void
-sluice_queue_retract(struct sluice_queue *q, bool is_tx)
+sluice_queue_retract(struct sluice_queue *q)
 {
+	bool is_tx = sluice_queue_is_tx(q);
 	const struct sluice_ring *r = &q->ring;
 	struct sluice_ring_layout l = sluice_ring_layout(q->layout, r->size, is_tx);
 	char *base;
@@ -289,6 +290,13 @@ sluice_queue_retract(struct sluice_queue *q, bool is_tx)
 	/* Tables that indirect descriptors lead to. */
 	if (is_tx)
 		memset(base + l.extra, 0, r->size * sizeof(struct sluice_tx_extra));
+}
+
+uint32_t
+sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out)
+{
+	return sluice_queue_is_tx(q) ? sluice_txq_drain((struct sluice_txq *)q, out) :
+				       sluice_rxq_drain((struct sluice_rxq *)q, out);
 }
 
 void

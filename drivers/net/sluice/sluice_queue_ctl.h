@@ -12,6 +12,12 @@
 
 #include "sluice_queue.h"
 
+static inline bool
+sluice_queue_is_tx(const struct sluice_queue *q)
+{
+	return q->vq % 2 != 0;
+}
+
 /*
  * Wait until no burst function is inside the queue, which must not be RUNNING. Needs no fence on the polling
  * core: membarrier(2) puts one there. -ETIMEDOUT if the core does not leave before the deadline
@@ -63,7 +69,7 @@ uint32_t sluice_rxq_nb_waiting(const struct sluice_rxq *rxq);
  * Take back in place what the ring offers: nothing is available any more, and no descriptor has a length. What the
  * device read before, it may still use. The control side, of a queue that is STOPPED.
  */
-void sluice_queue_retract(struct sluice_queue *q, bool is_tx);
+void sluice_queue_retract(struct sluice_queue *q);
 
 /* Where header and data of received packets go; before the queue is filled for a path that reads headers or not. */
 void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
@@ -75,6 +81,8 @@ void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
  */
 uint32_t sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out);
 uint32_t sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out);
+/* The one of both that the queue needs. */
+uint32_t sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out);
 
 /*
  * Ask the device for an interrupt with the next packet. True: do not sleep, there is something to do already: packets that
