@@ -21,16 +21,6 @@
 #include "sluice_log.h"
 #include "vhost_user.h"
 
-static int
-set_vring(struct vhost_user *vu, enum sluice_vu_request what, uint32_t index, uint32_t num)
-{
-	struct sluice_vu_msg msg = { .request = what, .size = sizeof(msg.vring) };
-
-	msg.vring.index = index;
-	msg.vring.num = num;
-	return sluice_vu_request(vu, &msg, NULL, 0);
-}
-
 static void
 set_sock(struct vhost_user *vu, int sock)
 {
@@ -303,10 +293,12 @@ vhost_user_vq_stop(struct sluice_transport *t, uint16_t vq)
 	struct vhost_user *vu = sluice_vu_of(t);
 	struct sluice_vu_msg msg = { .request = SLUICE_VU_GET_VRING_BASE,
 		.size = sizeof(msg.vring) };
-	int ret = 0;
+	struct batch b = { .nb = 0 };
+	int ret;
 
 	if (vu->protocol != 0)
-		ret = set_vring(vu, SLUICE_VU_SET_VRING_ENABLE, vq, 0);
+		add_vring(&b, SLUICE_VU_SET_VRING_ENABLE, vq, 0);
+	ret = flush(vu, &b);
 	if (ret != 0)
 		return ret;
 	/* The reply says that the ring is stopped; the index in it is of no use to us [Ring states]. */
