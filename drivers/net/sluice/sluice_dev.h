@@ -166,6 +166,8 @@ bool sluice_dev_info(struct sluice_port *port, struct sluice_device_info *info);
  * well. A device that is in trouble is reported to the control thread.
  */
 void sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state);
+/* The same, and nothing is reported: the control thread asks. */
+void sluice_dev_look(const struct sluice_port *port, struct sluice_device_state *state);
 
 /*
  * Is what the device only reads of the rings out of its reach for writing? A device that translates addresses by

@@ -221,12 +221,17 @@ sluice_dev_choose(struct sluice_port *port)
 }
 
 void
-sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state)
+sluice_dev_look(const struct sluice_port *port, struct sluice_device_state *state)
 {
 	*state = (struct sluice_device_state){ .is_link_up = true, .speed = UINT32_MAX };
-	if (!sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_STATUS))
-		return;
-	port->transport->ops->state(port->transport, state);
+	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_STATUS))
+		port->transport->ops->state(port->transport, state);
+}
+
+void
+sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state)
+{
+	sluice_dev_look(port, state);
 	if (state->is_gone || state->needs_reset)
 		sluice_conn_wake(port);
 }

@@ -84,9 +84,7 @@ look(struct sluice_port *port, struct sluice_device_state *state, struct sluice_
 {
 	int ret;
 
-	*state = (struct sluice_device_state){ .is_link_up = true, .speed = UINT32_MAX };
-	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_STATUS))
-		port->transport->ops->state(port->transport, state);
+	sluice_dev_look(port, state);
 	if (port->life == SLUICE_LIVE && look_for_failure(port, state)) {
 		out->has_failed = true;
 		return;
