@@ -222,6 +222,15 @@ fake_domain_reach(struct fake_domain *f, uint64_t da, uint64_t len)
 	return (void *)(r->va + off);
 }
 
+int
+fake_no_device(void *ctx, const struct dmap_region *regions, unsigned int nb)
+{
+	(void)ctx;
+	(void)regions;
+	(void)nb;
+	return 0;
+}
+
 const struct dmap_backend fake_domain_backend = {
 	.name = "fake",
 	.coherent_alloc = fake_coherent_alloc,

@@ -58,6 +58,9 @@ void fake_domain_fini(struct fake_domain *f);
 void fake_domain_block(struct fake_domain *f, bool is_blocked);
 /* Until a thread waits for the device. */
 void fake_domain_await(struct fake_domain *f);
+/* For struct dmap_publisher: there is nobody to tell. */
+int fake_no_device(void *ctx, const struct dmap_region *regions, unsigned int nb);
+
 /* What the device finds at [da, da + len) through the published table; NULL if it may not go there. */
 void *fake_domain_reach(struct fake_domain *f, uint64_t da, uint64_t len);
 

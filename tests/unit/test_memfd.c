@@ -48,15 +48,6 @@ madvise(void *addr, size_t len, int advice)
 	return -1;
 }
 
-static int
-no_device(void *ctx, const struct dmap_region *regions, unsigned int nb)
-{
-	(void)ctx;
-	(void)regions;
-	(void)nb;
-	return 0;
-}
-
 struct rig {
 	struct dmap_publisher publisher;
 	struct dmap_domain *d;
@@ -68,7 +59,7 @@ rig_open(struct rig *g, int huge, int small)
 	huge_says = huge;
 	small_says = small;
 	nb_asked = 0;
-	g->publisher = (struct dmap_publisher){ .publish = no_device };
+	g->publisher = (struct dmap_publisher){ .publish = fake_no_device };
 	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_backend, &g->publisher, &g->d), 0);
 }
 

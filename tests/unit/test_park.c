@@ -165,24 +165,36 @@ send_mixed(struct fake_port *f, struct fake_pool *first, struct fake_pool *secon
 	return false;
 }
 
+#define NB_OTHER 100
+
+/* A second pool, which the device sees, and a packet of it on its way. */
+static struct fake_pool *
+send_of_other(struct fake_port *f, unsigned int flags)
+{
+	struct fake_pool_conf conf = { .name = "other", .nb = NB_OTHER };
+	struct fake_pool *p = fake_pool_create(&conf);
+	struct rte_mbuf *m = fake_mbuf(p, RTE_PKTMBUF_HEADROOM, 60);
+
+	p->mp->flags |= flags;
+	assert_int_equal(dmap_add_pool(f->port->domain, p->mp), 0);
+	assert_int_equal(dmap_serve(f->port->domain), 0);
+	assert_int_equal(f->dev.tx_pkt_burst(&f->txq[0], &m, 1), 1);
+	return p;
+}
+
 /* The application frees a pool of which a back end still has buffers. */
 static void
 test_forget(void **state)
 {
 	struct fake_port_conf conf = { .is_pci = false };
-	struct fake_pool_conf other = { .name = "other", .nb = 100 };
 	struct fake_port *f = open_live(&conf);
-	struct fake_pool *p = fake_pool_create(&other);
-	struct rte_mbuf *m = fake_mbuf(p, RTE_PKTMBUF_HEADROOM, 60);
+	struct fake_pool *p = send_of_other(f, 0);
 
 	(void)state;
-	assert_int_equal(dmap_add_pool(f->port->domain, p->mp), 0);
-	assert_int_equal(dmap_serve(f->port->domain), 0);
-	assert_int_equal(f->dev.tx_pkt_burst(&f->txq[0], &m, 1), 1);
 	assert_true(send_mixed(f, p, f->pool));
 	assert_true(send_mixed(f, f->pool, p));
 	cut_off(f);
-	assert_int_equal(p->nb_free, other.nb - 3);
+	assert_int_equal(p->nb_free, NB_OTHER - 3);
 	fake_event_pool_destroyed(p->mp);
 	sluice_park_forget(&f->port->park, p->mp);
 	fake_check();
@@ -198,16 +210,10 @@ static void
 test_forget_returns(void **state)
 {
 	struct fake_port_conf conf = { .is_pci = false };
-	struct fake_pool_conf other = { .name = "other", .nb = 100 };
 	struct fake_port *f = open_live(&conf);
-	struct fake_pool *p = fake_pool_create(&other);
-	struct rte_mbuf *m = fake_mbuf(p, RTE_PKTMBUF_HEADROOM, 60);
+	struct fake_pool *p = send_of_other(f, RTE_MEMPOOL_F_SP_PUT);
 
 	(void)state;
-	p->mp->flags |= RTE_MEMPOOL_F_SP_PUT;
-	assert_int_equal(dmap_add_pool(f->port->domain, p->mp), 0);
-	assert_int_equal(dmap_serve(f->port->domain), 0);
-	assert_int_equal(f->dev.tx_pkt_burst(&f->txq[0], &m, 1), 1);
 	cut_off(f);
 	fake_port_unpark(f);
 	assert_non_null(f->txq[0].q.returns);

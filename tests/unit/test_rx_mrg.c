@@ -96,11 +96,14 @@ test_packet_in_pieces(void **state)
 	env_close(e);
 }
 
-/* A packet in two halves of which neither fills its buffer. The second has no header, but looks like one. */
+/* What the second half of a packet is, which has no header: like one of many buffers, or like an empty one. */
+static const uint8_t ones[100] = { [0 ... 99] = 0xff };
+static const uint8_t zeros[100];
+
+/* A packet in two halves, of 100 bytes each, of which neither fills its buffer. */
 static void
-deliver_halves(struct env *e)
+deliver_halves(struct env *e, const uint8_t *bytes)
 {
-	static const uint8_t ones[100] = { [0 ... 99] = 0xff };
 	unsigned int half;
 
 	for (half = 0; half < 2; half++) {
@@ -110,7 +113,7 @@ deliver_halves(struct env *e)
 		b = fake_dev_held(&e->dev, 0);
 		if (half == 0)
 			fake_dev_write_header(&e->dev, b, 2);
-		fake_dev_write(&e->dev, b, half == 0 ? 12 : 0, ones, 100);
+		fake_dev_write(&e->dev, b, half == 0 ? 12 : 0, bytes, 100);
 		fake_dev_use(&e->dev, 0, half == 0 ? 112 : 100);
 	}
 }
@@ -132,7 +135,7 @@ check_sampling(struct env *e, unsigned int nb_honest)
 		env_expect(e, 60, e->nb_packets - 1);
 	}
 	for (i = 0; i < 2 * SLUICE_RX_SAMPLE && !env_has_failed(e); i++) {
-		deliver_halves(e);
+		deliver_halves(e, ones);
 		while (env_rx(e, &m, 1) == 1) {
 			fake_assert(m->pkt_len == 200 || nb_whole == 0, "cut again");
 			nb_cut += m->pkt_len != 200;
@@ -230,25 +233,15 @@ test_zero_num_buffers(void **state)
 static void
 test_zero_halves(void **state)
 {
-	static const uint8_t zeros[100];
 	struct env_conf *conf = *state;
 	struct env *e = env_open(conf);
-	unsigned int i, half, nb_whole = 0;
+	unsigned int i, nb_whole = 0;
 	struct rte_mbuf *m;
 
 	assert_true(env_deliver(e, 60));
 	env_expect(e, 60, 0);
 	for (i = 0; i < 2 * SLUICE_RX_SAMPLE; i++) {
-		for (half = 0; half < 2; half++) {
-			struct fake_buf *b;
-
-			fake_dev_poll(&e->dev);
-			b = fake_dev_held(&e->dev, 0);
-			if (half == 0)
-				fake_dev_write_header(&e->dev, b, 2);
-			fake_dev_write(&e->dev, b, half == 0 ? 12 : 0, zeros, 100);
-			fake_dev_use(&e->dev, 0, half == 0 ? 112 : 100);
-		}
+		deliver_halves(e, zeros);
 		while (env_rx(e, &m, 1) == 1) {
 			nb_whole += m->pkt_len == 200;
 			rte_pktmbuf_free(m);

@@ -202,20 +202,11 @@ test_addition_forgets_nothing(void **state)
 	fake_pool_destroy(second);
 }
 
-static int
-no_device(void *ctx, const struct dmap_region *regions, unsigned int nb)
-{
-	(void)ctx;
-	(void)regions;
-	(void)nb;
-	return 0;
-}
-
 /* Rings in memory files: zeroed, in whole pages, sealed against the other side, gone when freed. */
 static void
 test_memfd_is_sealed(void **state)
 {
-	struct dmap_publisher publisher = { .publish = no_device };
+	struct dmap_publisher publisher = { .publish = fake_no_device };
 	struct dmap_coherent a, b;
 	struct dmap_region r[4];
 	struct dmap_domain *d;

@@ -6,35 +6,12 @@
  * the port's thread ended with the port.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 
-static int
-start(void)
-{
-	struct rte_eth_conf conf = { .intr_conf.lsc = 0 };
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(
-			"pool", 1024, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-
-	return pool != NULL && rte_eth_dev_configure(0, 1, 1, &conf) == 0 &&
-					rte_eth_rx_queue_setup(0, 0, 64, 0, NULL, pool) == 0 &&
-					rte_eth_tx_queue_setup(0, 0, 64, 0, NULL) == 0 ?
-			rte_eth_dev_start(0) :
-			-1;
-}
-
-/* Whether a thread of this process has the name. */
-static int
-has_thread(const char *name)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "grep -qsx %s /proc/%d/task/*/comm", name, getpid());
-	return system(command) == 0;
-}
+#include "one_port.h"
 
 static void
 say(const char *what)
@@ -48,12 +25,13 @@ main(int argc, char **argv)
 {
 	unsigned int i;
 
-	if (rte_eal_init(argc, argv) < 0 || start() != 0 || !has_thread("sluice-0"))
+	if (rte_eal_init(argc, argv) < 0 || !one_port_set_up(false) || rte_eth_dev_start(0) != 0 ||
+			!one_port_has_thread("sluice-0"))
 		return 2;
 	say("up");
 	if (rte_eal_cleanup() != 0)
 		return 3;
-	if (has_thread("sluice-0"))
+	if (one_port_has_thread("sluice-0"))
 		return 4;
 	say("clean");
 	for (i = 0; i < 100; i++)

@@ -5,11 +5,12 @@
  * and waits for a link change. Ends with 0, and "closed", if the port and its thread are gone then.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_ethdev.h>
+
+#include "one_port.h"
 
 #define DEADLINE_MS 10000
 
@@ -29,34 +30,18 @@ on_link(uint16_t port_id, enum rte_eth_event_type event, void *arg, void *ret)
 static int
 start(void)
 {
-	struct rte_eth_conf conf = { .intr_conf.lsc = 1 };
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(
-			"pool", 1024, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-
-	return pool != NULL && rte_eth_dev_configure(0, 1, 1, &conf) == 0 &&
-					rte_eth_rx_queue_setup(0, 0, 64, 0, NULL, pool) == 0 &&
-					rte_eth_tx_queue_setup(0, 0, 64, 0, NULL) == 0 &&
+	return one_port_set_up(true) &&
 					rte_eth_dev_callback_register(0, RTE_ETH_EVENT_INTR_LSC,
 							on_link, NULL) == 0 ?
 			rte_eth_dev_start(0) :
 			-1;
 }
 
-/* Whether a thread of this process has the name. */
-static bool
-has_thread(const char *name)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "grep -qsx %s /proc/%d/task/*/comm", name, getpid());
-	return system(command) == 0;
-}
-
 static bool
 is_over(void)
 {
 	return __atomic_load_n(&is_closed, __ATOMIC_ACQUIRE) && !rte_eth_dev_is_valid_port(0) &&
-			!has_thread("sluice-0");
+			!one_port_has_thread("sluice-0");
 }
 
 int
@@ -64,7 +49,7 @@ main(int argc, char **argv)
 {
 	unsigned int ms;
 
-	if (rte_eal_init(argc, argv) < 0 || start() != 0 || !has_thread("sluice-0"))
+	if (rte_eal_init(argc, argv) < 0 || start() != 0 || !one_port_has_thread("sluice-0"))
 		return 2;
 	printf("up\n");
 	fflush(stdout);

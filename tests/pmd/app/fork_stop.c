@@ -12,19 +12,7 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 
-static int
-start(void)
-{
-	struct rte_eth_conf conf = { .intr_conf.lsc = 0 };
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(
-			"pool", 1024, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-
-	return pool != NULL && rte_eth_dev_configure(0, 1, 1, &conf) == 0 &&
-					rte_eth_rx_queue_setup(0, 0, 64, 0, NULL, pool) == 0 &&
-					rte_eth_tx_queue_setup(0, 0, 64, 0, NULL) == 0 ?
-			rte_eth_dev_start(0) :
-			-1;
-}
+#include "one_port.h"
 
 int
 main(int argc, char **argv)
@@ -33,7 +21,7 @@ main(int argc, char **argv)
 	int status;
 	pid_t child;
 
-	if (rte_eal_init(argc, argv) < 0 || start() != 0)
+	if (rte_eal_init(argc, argv) < 0 || !one_port_set_up(false) || rte_eth_dev_start(0) != 0)
 		return 2;
 	child = fork();
 	if (child == 0)

@@ -17,7 +17,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -26,6 +25,7 @@
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 
+#include "now.h"
 #include "puppet.h"
 
 #define OUT_LEN 65536
@@ -49,15 +49,6 @@ struct verb {
 static uint32_t is_over;
 /* Who tells us waits for an answer before the next command; this says so to whoever looks for races. */
 static uint32_t nb_answers;
-
-static int64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
-}
 
 static void
 say(struct command *c, const char *name, uint64_t value)

@@ -9,24 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 
+#include "now.h"
+
 #define NB_MBUFS 1023
 #define BURST 4
-
-static uint64_t
-now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000UL + t.tv_nsec / 1000;
-}
 
 static struct rte_mempool *
 make_pool(const char *name)

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -29,6 +28,7 @@
 #include <rte_spinlock.h>
 #include <rte_vhost.h>
 
+#include "now.h"
 #include "sequence.h"
 
 #define SOCKETS_MAX 32
@@ -56,15 +56,6 @@ static unsigned int nb_socks;
 static bool is_client;
 static struct rte_mempool *pool;
 static uint32_t is_over;
-
-static int64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
-}
 
 static int64_t
 stamp(const int64_t *when)
