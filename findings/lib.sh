@@ -37,6 +37,17 @@ unpack()
 	export LD_LIBRARY_PATH
 }
 
+# net_vhost SOCKET: testpmd with net_vhost, of one queue pair, as the server there; its commands are read from descriptor 3.
+net_vhost()
+{
+	mkfifo "$FOLDER/in"
+	dpdk-testpmd -d librte_net_vhost.so.23 --no-pci --no-huge -m 64 --no-telemetry --file-prefix="finding$$" \
+		--vdev "net_vhost0,iface=$1,queues=1" -- -i --no-mlockall --total-num-mbufs=2048 \
+		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
+	PIDS+=($!)
+	exec 3>"$FOLDER/in"
+}
+
 # verdict EXPECTED SEEN REMEMBERED
 verdict()
 {

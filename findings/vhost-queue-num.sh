@@ -8,12 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 unpack dpdk-dev librte-net-vhost23 librte-vhost23
 
-mkfifo "$FOLDER/in"
-dpdk-testpmd -d librte_net_vhost.so.23 --no-pci --no-huge -m 64 --no-telemetry --file-prefix="finding$$" \
-	--vdev "net_vhost0,iface=$FOLDER/s,queues=1" -- -i --no-mlockall --total-num-mbufs=2048 \
-	<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
-PIDS+=($!)
-exec 3>"$FOLDER/in"
+net_vhost "$FOLDER/s"
 for _ in $(seq 100); do [ -S "$FOLDER/s" ] && break; sleep 0.1; done
 
 seen=$(/usr/bin/python3 - "$FOLDER/s" <<'EOF'
