@@ -82,15 +82,14 @@ sock_of(int vid)
 	return NULL; /* that of wake() */
 }
 
+/* On return the worker is at what was said last. */
 static void
-set_vid(int vid, int value)
+set_vid(struct sock *s, int vid)
 {
-	struct sock *s = sock_of(vid);
-
 	if (s == NULL)
 		return;
 	rte_spinlock_lock(&s->lock);
-	s->vid = value;
+	s->vid = vid;
 	rte_spinlock_unlock(&s->lock);
 }
 
@@ -109,14 +108,14 @@ on_new(int vid)
 {
 	rte_vhost_enable_guest_notification(vid, VQ_TO_FRONT, 0);
 	rte_vhost_enable_guest_notification(vid, VQ_FROM_FRONT, 0);
-	set_vid(vid, vid);
+	set_vid(sock_of(vid), vid);
 	return 0;
 }
 
 static void
 on_destroy(int vid)
 {
-	set_vid(vid, -1);
+	set_vid(sock_of(vid), -1);
 }
 
 static const struct rte_vhost_device_ops ops = {
@@ -242,6 +241,11 @@ wait_connect(struct sock *s, const char *alarm)
 static void
 restart(struct sock *s, int ms, const char *alarm)
 {
+	/*
+	 * As net_vhost: first the worker leaves. The library closes the connection before it says that the device ends, and
+	 * what a burst writes after that nobody can count.
+	 */
+	set_vid(s, -1);
 	rte_vhost_driver_unregister(s->path);
 	/* The library's poll(2) holds what was closed meanwhile: its end of file comes when that returns. */
 	wake(alarm);
