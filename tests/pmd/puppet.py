@@ -114,18 +114,22 @@ class VhostPeer(Obedient):
         super().__init__(VHOST_PEER, ["-m", "64", "--log-level=lib.vhost*:error"], [role] + list(paths))
 
     def ask(self, line, timeout=30):
-        """The lines of an answer, each as a dict of integers."""
+        """The lines of an answer, each as a dict of integers. Sleeps meanwhile: what is measured needs the cores."""
+        end = time.monotonic() + timeout
+        lines = []
         with self.changed:
-            mark = len(self.text)
-        self.tell(line)
-
-        def answer():
-            with self.changed:
+            at = len(self.text)
+            self.tell(line)
+            while "done" not in lines:
+                self.changed.wait(0.2)
                 if not self.reader.is_alive():
                     raise self.trouble(Died, "ended in " + line)
-                text = bytes(self.text[mark:]).decode(errors="replace").replace("\r", "")
-            return re.search(r"(.*?)^done$", text, re.M | re.S)
-        lines = wait_for(answer, timeout, line).group(1).splitlines()
+                if time.monotonic() > end:
+                    raise self.trouble(Deadline, "%s: no answer in %g s" % (line, timeout))
+                whole = self.text.rfind(b"\n", at) + 1
+                if whole > at:
+                    lines += bytes(self.text[at:whole]).decode(errors="replace").replace("\r", "").split("\n")
+                    at = whole
         return [{key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", text)}
             for text in lines if re.match("(restart|counts) ", text)]
 

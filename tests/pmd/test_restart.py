@@ -22,7 +22,9 @@ CONNECT_MS, PACKET_MS = 5, 20
 NOISE = float(os.environ.get("SLUICE_TEST_NOISE", "3"))
 LAYOUTS = pytest.mark.parametrize("packed", [0, 1], ids=["split", "packed"])
 ROLES = pytest.mark.parametrize("role", ["client", "server"])  # the port's
-MBUFS, DESCRIPTORS = 2047, 256
+# Buffers of some ten back ends: those of one that went are parked for 100 ms.
+MBUFS, DESCRIPTORS = 8191, 256
+EAL = ["--single-file-segments"]  # so many lie in more files than a back end takes
 
 
 def percentile(values, share):
@@ -37,7 +39,7 @@ def life(folder):
 
     def start(role, packed):
         path = os.path.join(folder, "v.sock")
-        front = Puppet()
+        front = Puppet(EAL)
         running.append(front)
         devargs = "path=%s,packed_vq=%d" % (path, packed)
         if role == "client":
@@ -132,7 +134,7 @@ def test_killed(folder, role):
         back = Testpmd(["net_vhost0,iface=%s,client=%d" % (path, role == "server")])
         back.cmds("set fwd macswap retry", "start")
         return back
-    front = Puppet()
+    front = Puppet(EAL)
     back = None
     ups = []
     try:

@@ -383,7 +383,8 @@ test_lock(void **state)
 		fake_assert(sluice_clock_ms() - begin <= ms[i] + 10, "call %u takes %d ms", i,
 				(int)(sluice_clock_ms() - begin));
 		pthread_join(thread, NULL);
-		assert_int_equal(f->ft.nb_by_op[FAKE_CUT], 1);
+		/* On a busy machine the other thread may need to be told more than once. */
+		assert_true(f->ft.nb_by_op[FAKE_CUT] >= 1);
 		assert_false(f->ft.is_connected);
 		assert_int_equal(f->port->life, i == 2 ? SLUICE_CLOSED : SLUICE_ABSENT);
 		f->ft.on_talk = NULL;

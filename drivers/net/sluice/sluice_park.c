@@ -19,12 +19,14 @@ void
 sluice_batch_free_all(struct sluice_batch *b)
 {
 	struct sluice_batch *next;
-	uint32_t i;
 
 	for (; b != NULL; b = next) {
 		next = b->next;
-		for (i = 0; i < b->nb; i++)
-			rte_pktmbuf_free(b->m[i]);
+		/*
+		 * Few calls of the pools: this thread may share its CPU with a core that polls, and waits for as long
+		 * as that is off the CPU in the midst of a pool.
+		 */
+		rte_pktmbuf_free_bulk(b->m, b->nb);
 		free(b);
 	}
 }

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -25,7 +26,6 @@
 #include <rte_launch.h>
 #include <rte_mempool.h>
 #include <rte_pause.h>
-#include <rte_spinlock.h>
 #include <rte_vhost.h>
 
 #include "now.h"
@@ -42,8 +42,8 @@
 
 struct sock {
 	char path[108];
-	rte_spinlock_t lock; /* held during bursts, and to change vid */
-	int vid;             /* -1: there is no device */
+	int vid;          /* atomic; -1: there is no device */
+	uint32_t is_busy; /* atomic: the worker may be in a burst of vid */
 	struct sequence came;
 	uint64_t nb_back; /* packets given to the front end */
 	uint64_t nb_full; /* dropped, its ring was full */
@@ -82,15 +82,18 @@ sock_of(int vid)
 	return NULL; /* that of wake() */
 }
 
-/* On return the worker is at what was said last. */
+/*
+ * On return the worker is not in a burst of what was there before. No lock: the worker would take it again before
+ * anybody else, for seconds on a busy machine.
+ */
 static void
 set_vid(struct sock *s, int vid)
 {
 	if (s == NULL)
 		return;
-	rte_spinlock_lock(&s->lock);
-	s->vid = vid;
-	rte_spinlock_unlock(&s->lock);
+	__atomic_store_n(&s->vid, vid, __ATOMIC_SEQ_CST);
+	while (vid < 0 && __atomic_load_n(&s->is_busy, __ATOMIC_SEQ_CST))
+		sched_yield();
 }
 
 static int
@@ -125,10 +128,10 @@ static const struct rte_vhost_device_ops ops = {
 };
 
 static void
-echo(struct sock *s)
+echo(struct sock *s, int vid)
 {
 	struct rte_mbuf *pkts[BURST];
-	uint16_t nb = rte_vhost_dequeue_burst(s->vid, VQ_FROM_FRONT, pool, pkts, BURST), nb_back, i;
+	uint16_t nb = rte_vhost_dequeue_burst(vid, VQ_FROM_FRONT, pool, pkts, BURST), nb_back, i;
 
 	if (nb == 0)
 		return;
@@ -136,10 +139,24 @@ echo(struct sock *s)
 		set_stamp(&s->first);
 	for (i = 0; i < nb; i++)
 		sequence_take(&s->came, pkts[i]);
-	nb_back = rte_vhost_enqueue_burst(s->vid, VQ_TO_FRONT, pkts, nb);
+	nb_back = rte_vhost_enqueue_burst(vid, VQ_TO_FRONT, pkts, nb);
 	sequence_add(&s->nb_back, nb_back);
 	sequence_add(&s->nb_full, nb - nb_back);
 	rte_pktmbuf_free_bulk(pkts, nb);
+}
+
+static void
+serve(struct sock *s)
+{
+	int vid;
+
+	if (__atomic_load_n(&s->vid, __ATOMIC_ACQUIRE) < 0)
+		return;
+	__atomic_store_n(&s->is_busy, 1, __ATOMIC_SEQ_CST);
+	vid = __atomic_load_n(&s->vid, __ATOMIC_SEQ_CST);
+	if (vid >= 0)
+		echo(s, vid);
+	__atomic_store_n(&s->is_busy, 0, __ATOMIC_RELEASE);
 }
 
 static int
@@ -149,12 +166,8 @@ work(void *arg)
 
 	RTE_SET_USED(arg);
 	while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED))
-		for (i = 0; i < nb_socks; i++) {
-			rte_spinlock_lock(&socks[i].lock);
-			if (socks[i].vid >= 0)
-				echo(&socks[i]);
-			rte_spinlock_unlock(&socks[i].lock);
-		}
+		for (i = 0; i < nb_socks; i++)
+			serve(&socks[i]);
 	return 0;
 }
 
