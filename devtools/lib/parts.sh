@@ -156,6 +156,44 @@ cross_pytest_part()
 	pytest_part "$@"
 }
 
+# The folder of libdpdk.pc below a prefix; nothing when there is none.
+dpdk_pc()
+{
+	local pc
+	for pc in "$1"/lib*/pkgconfig/libdpdk.pc "$1"/lib/*/pkgconfig/libdpdk.pc; do
+		[ -f "$pc" ] && dirname "$pc" && return
+	done
+}
+
+# A program that is testpmd of the DPDK in a prefix.
+dpdk_wrapper()
+{
+	local lib
+	lib=$(dirname "$(dpdk_pc "$1")")
+	cat <<-END
+		#!/bin/sh
+		LD_LIBRARY_PATH=$lib:\$LD_LIBRARY_PATH exec $1/bin/dpdk-testpmd "\$@"
+	END
+}
+
+# dpdk_tree SOURCE PREFIX: what Sluice and its tests use of a DPDK, installed.
+dpdk_tree()
+{
+	[ -z "$(dpdk_pc "$2")" ] || return 0
+	# Debian's elftools belong to Debian's interpreter.
+	export PATH=/usr/bin:$PATH
+	meson setup "$2.build" "$1" --prefix="$2" --buildtype=release -Dplatform=generic -Dtests=false \
+		-Denable_docs=false -Denable_driver_sdk=true -Denable_apps=test-pmd \
+		-Denable_drivers=bus/pci,bus/vdev,mempool/ring,net/vhost,net/virtio,net/null,net/ring,net/pcap &&
+		ninja -C "$2.build" install
+}
+
+# exchange BUILD FRONT BACK: devtools/demo between two testpmds.
+exchange()
+{
+	SLUICE_BUILD=$1 SLUICE_TEST_FRONT=$2 SLUICE_TESTPMD=$3 "$PYTHON" "$SLUICE_ROOT/devtools/lib/demo.py" 3
+}
+
 # run_part NAME SECONDS FUNCTION [ARGS...]
 # One line per part; the log only when it failed. The part runs in a shell of its own below a
 # deadline, so that nothing can hang and no process of it stays behind.

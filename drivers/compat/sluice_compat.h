@@ -11,15 +11,41 @@
 #ifndef SLUICE_COMPAT_H
 #define SLUICE_COMPAT_H
 
-#include <string.h>
-
 #include <rte_version.h>
 
 #if RTE_VERSION < RTE_VERSION_NUM(22, 11, 0, 0)
 #error "Sluice needs DPDK 22.11 or later"
 #endif
-#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+#if RTE_VERSION >= RTE_VERSION_NUM(26, 11, 0, 0)
 #error "Sluice was not ported to this DPDK release yet: the private driver structs differ"
+#endif
+
+/* 23.03: control threads by rte_thread. */
+#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
+#include <rte_thread.h>
+#define SLUICE_COMPAT_THREAD
+int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_func fn, void *arg);
+#endif
+
+/* 24.11: rte_kvargs_process() refuses keys without a value, which used to be given to the handler. */
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
+#define rte_kvargs_process_opt rte_kvargs_process
+#endif
+
+/* 25.11: what counts descriptors can answer with an error; counters of queues have a struct of their own. */
+#if RTE_VERSION < RTE_VERSION_NUM(25, 11, 0, 0)
+typedef unsigned int sluice_compat_count;
+#define eth_queue_stats rte_eth_stats
+#define SLUICE_COMPAT_STATS_GET(fn) \
+	static int fn##_both(struct rte_eth_dev *dev, struct rte_eth_stats *stats) \
+	{ \
+		return fn(dev, stats, stats); \
+	}
+#define SLUICE_COMPAT_STATS_OP(fn) fn##_both
+#else
+typedef int sluice_compat_count;
+#define SLUICE_COMPAT_STATS_GET(fn)
+#define SLUICE_COMPAT_STATS_OP(fn) fn
 #endif
 
 /*

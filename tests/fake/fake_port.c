@@ -53,11 +53,10 @@ sluice_ethdev_set_bursts(struct sluice_port *port)
 
 /* In place of EAL's, which knows nothing of cores here. */
 int
-rte_ctrl_thread_create(pthread_t *thread, const char *name, const pthread_attr_t *attr,
-		void *(*start)(void *), void *arg)
+rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_func fn, void *arg)
 {
 	RTE_SET_USED(name);
-	return fake_fault_hits() ? -EAGAIN : pthread_create(thread, attr, start, arg);
+	return fake_fault_hits() ? -EAGAIN : rte_thread_create(id, NULL, fn, arg);
 }
 
 static void

@@ -40,7 +40,7 @@ def ring_regions(backend):
 
 def pool_bytes(front):
     """A lower bound of the pool's memory: its objects."""
-    text = front.cmd("dump_mempool mb_pool_0")
+    text = front.dump_pool("mb_pool_0")
     size = int(next(line for line in text.splitlines() if "total_obj_size" in line).split("=")[1])
     return MBUFS * size
 

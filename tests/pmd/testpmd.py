@@ -215,9 +215,14 @@ class Testpmd:
         found = re.search(r"Burst mode: (.*)", self.cmd("show %s info 0 0" % kind))
         return found.group(1).strip() if found else ""
 
+    def dump_pool(self, name):
+        """What testpmd prints of a mempool; the command lost its underscore in 25.11."""
+        text = self.cmd("dump_mempool " + name)
+        return text if "common_pool_count" in text else self.cmd("dump mempool " + name)
+
     def pool(self, name="mb_pool_0"):
         """(mbufs that are in the pool or in a lcore's cache, mbufs in all)"""
-        text = self.cmd("dump_mempool " + name)
+        text = self.dump_pool(name)
         number = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)\b(?!x)", text)}
         # Without a cache there is no count of it.
         return number.get("total_cache_count", 0) + number["common_pool_count"], number["size"]

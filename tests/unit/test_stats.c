@@ -55,7 +55,7 @@ reset_all_the_time(void *arg)
 
 		sluice_stats_reset(&d->dev);
 		sched_yield();
-		sluice_stats_get(&d->dev, &stats);
+		sluice_stats_get(&d->dev, &stats, NULL);
 		if (stats.opackets > d->most || stats.obytes > 60 * d->most ||
 				stats.oerrors > NB_BAD * d->most)
 			d->wrong = stats.opackets;
@@ -82,6 +82,7 @@ test_reset_by_another_thread(void **state)
 	struct env_conf *conf = *state;
 	struct rte_mbuf *pkts[1 + NB_BAD];
 	struct rte_eth_stats stats = { 0 };
+	struct eth_queue_stats queues = { 0 };
 	static struct desk d;
 	struct env *e;
 	pthread_t thread;
@@ -111,13 +112,15 @@ test_reset_by_another_thread(void **state)
 	assert_int_equal(e->txq.q.stats.errors, NB_BAD * NB_ROUNDS);
 	/* Exact when nobody counts meanwhile. */
 	sluice_stats_reset(&d.dev);
-	sluice_stats_get(&d.dev, &stats);
+	sluice_stats_get(&d.dev, &stats, NULL);
 	assert_int_equal(stats.opackets + stats.oerrors + stats.obytes, 0);
 	pkts[0] = fake_mbuf(e->pool, 128, 60);
 	assert_int_equal(env_tx(e, pkts, 1), 1);
-	sluice_stats_get(&d.dev, &stats);
+	sluice_stats_get(&d.dev, &stats, &queues);
 	assert_int_equal(stats.opackets, 1);
 	assert_int_equal(stats.obytes, 60);
+	assert_int_equal(queues.q_opackets[0], 1);
+	assert_int_equal(queues.q_obytes[0], 60);
 	env_close(e);
 }
 

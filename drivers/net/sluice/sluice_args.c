@@ -292,7 +292,7 @@ parse(const char *params, struct parse_state *state)
 				params, state->allowed);
 		return -EINVAL;
 	}
-	ret = rte_kvargs_process(kvargs, NULL, on_pair, state);
+	ret = rte_kvargs_process_opt(kvargs, NULL, on_pair, state);
 	rte_kvargs_free(kvargs);
 	if (ret != 0)
 		return -EINVAL;
@@ -404,7 +404,7 @@ sluice_args_parse_pci(const char *params, struct sluice_args *out, bool *is_ours
 		*is_ours = strcasestr(params, "sluice") != NULL;
 		return *is_ours ? parse(params, &state) : 0;
 	}
-	rte_kvargs_process(kvargs, NULL, on_claim, &claim);
+	rte_kvargs_process_opt(kvargs, NULL, on_claim, &claim);
 	rte_kvargs_free(kvargs);
 	*is_ours = claim.is_ours || claim.is_bad;
 	if (claim.is_bad)

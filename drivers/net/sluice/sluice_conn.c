@@ -43,7 +43,7 @@ wait_for_news(struct sluice_port *port)
 	return port->transport->ops->polled(port->transport, own, nb);
 }
 
-static void *
+static uint32_t
 conn_thread(void *arg)
 {
 	struct sluice_port *port = arg;
@@ -60,7 +60,7 @@ conn_thread(void *arg)
 		if (news.has_failed && !was_closed)
 			sluice_ethdev_failed(port);
 	}
-	return NULL;
+	return 0;
 }
 
 void
@@ -86,7 +86,7 @@ sluice_conn_start(struct sluice_port *port)
 		return ret;
 	}
 	snprintf(name, sizeof(name), "sluice-%u", port->port_id);
-	ret = rte_ctrl_thread_create(&port->thread, name, NULL, conn_thread, port);
+	ret = rte_thread_create_control(&port->thread, name, conn_thread, port);
 	if (ret != 0) {
 		ret = ret < 0 ? ret : -ret;
 		SLUICE_LOG(ERR, "%s: no control thread: %s (ulimit -u, or -v)", port->label,
@@ -103,10 +103,10 @@ void
 sluice_conn_stop(struct sluice_port *port)
 {
 	__atomic_store_n(&port->is_closing, 1, __ATOMIC_RELEASE);
-	if (port->has_thread && pthread_equal(port->thread, pthread_self())) {
+	if (port->has_thread && rte_thread_equal(port->thread, rte_thread_self())) {
 		/* The application closes the port in a callback of the port. */
 		was_closed = true;
-		pthread_detach(port->thread);
+		rte_thread_detach(port->thread);
 		port->has_thread = false;
 	}
 	if (port->has_thread) {
@@ -114,7 +114,7 @@ sluice_conn_stop(struct sluice_port *port)
 		/* A handshake that is under way is not waited for. */
 		sluice_life_lock(port, SLUICE_LOCK_MS);
 		pthread_mutex_unlock(&port->lock);
-		pthread_join(port->thread, NULL);
+		rte_thread_join(port->thread, NULL);
 		port->has_thread = false;
 	}
 	if (port->wake_fd >= 0)

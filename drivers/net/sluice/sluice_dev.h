@@ -115,7 +115,7 @@ struct sluice_port {
 	int64_t tick_at;
 	struct sluice_limit limit; /* of what is said of a device that comes and goes */
 	/* control thread */
-	pthread_t thread;
+	rte_thread_t thread;
 	bool has_thread;
 	int wake_fd;
 	uint32_t is_closing; /* atomic */

@@ -359,14 +359,7 @@ tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mod
 	return 0;
 }
 
-static const uint32_t *
-supported_ptypes_get(struct rte_eth_dev *dev)
-{
-	static const uint32_t none[] = { RTE_PTYPE_UNKNOWN };
-
-	RTE_SET_USED(dev);
-	return none;
-}
+SLUICE_COMPAT_STATS_GET(sluice_stats_get)
 
 const struct eth_dev_ops sluice_eth_dev_ops = {
 	.dev_configure = dev_configure,
@@ -375,7 +368,6 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.dev_close = dev_close,
 	.dev_reset = dev_reset,
 	.dev_infos_get = dev_infos_get,
-	.dev_supported_ptypes_get = supported_ptypes_get,
 	.link_update = link_update,
 	.mtu_set = mtu_set,
 	.mac_addr_set = mac_addr_set,
@@ -394,7 +386,7 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.rx_burst_mode_get = rx_burst_mode_get,
 	.tx_burst_mode_get = tx_burst_mode_get,
 	.tx_done_cleanup = sluice_tx_done_cleanup,
-	.stats_get = sluice_stats_get,
+	.stats_get = SLUICE_COMPAT_STATS_OP(sluice_stats_get),
 	.stats_reset = sluice_stats_reset,
 	.queue_stats_mapping_set = queue_stats_mapping_set,
 	.xstats_get = sluice_xstats_get,

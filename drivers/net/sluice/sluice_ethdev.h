@@ -32,7 +32,7 @@ void sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);
 void sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info);
-uint32_t sluice_rx_queue_count(void *rxq);
+sluice_compat_count sluice_rx_queue_count(void *rxq);
 int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
 int sluice_tx_descriptor_status(void *txq, uint16_t offset);
 int sluice_tx_done_cleanup(void *txq, uint32_t nb_max);
@@ -46,7 +46,9 @@ int sluice_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id);
 int sluice_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id);
 
 /* Statistics (sluice_stats.c). */
-int sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+/* queues: NULL, or where the counters of queues go. */
+int sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
+		struct eth_queue_stats *queues);
 int sluice_stats_reset(struct rte_eth_dev *dev);
 int sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
 int sluice_xstats_get_names(

@@ -322,7 +322,7 @@ count_used(struct sluice_queue *q)
 	return nb;
 }
 
-uint32_t
+sluice_compat_count
 sluice_rx_queue_count(void *rxq)
 {
 	return count_used(rxq);

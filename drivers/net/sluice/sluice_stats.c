@@ -121,7 +121,8 @@ txq_value(const struct sluice_txq *txq, unsigned int i)
 }
 
 static void
-add_rxq(struct rte_eth_stats *stats, const struct sluice_rxq *rxq, uint16_t i)
+add_rxq(struct rte_eth_stats *stats, struct eth_queue_stats *queues, const struct sluice_rxq *rxq,
+		uint16_t i)
 {
 	uint64_t packets = rxq_value(rxq, PACKETS), bytes = rxq_value(rxq, BYTES);
 	uint64_t errors = rxq_value(rxq, ERRORS);
@@ -130,37 +131,39 @@ add_rxq(struct rte_eth_stats *stats, const struct sluice_rxq *rxq, uint16_t i)
 	stats->ibytes += bytes;
 	stats->ierrors += errors;
 	stats->rx_nombuf += rxq_value(rxq, ALLOC_ERRORS);
-	if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+	if (queues == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 		return;
-	stats->q_ipackets[i] = packets;
-	stats->q_ibytes[i] = bytes;
-	stats->q_errors[i] = errors;
+	queues->q_ipackets[i] = packets;
+	queues->q_ibytes[i] = bytes;
+	queues->q_errors[i] = errors;
 }
 
 static void
-add_txq(struct rte_eth_stats *stats, const struct sluice_txq *txq, uint16_t i)
+add_txq(struct rte_eth_stats *stats, struct eth_queue_stats *queues, const struct sluice_txq *txq,
+		uint16_t i)
 {
 	uint64_t packets = txq_value(txq, PACKETS), bytes = txq_value(txq, BYTES);
 
 	stats->opackets += packets;
 	stats->obytes += bytes;
 	stats->oerrors += txq_value(txq, ERRORS);
-	if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+	if (queues == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 		return;
-	stats->q_opackets[i] = packets;
-	stats->q_obytes[i] = bytes;
+	queues->q_opackets[i] = packets;
+	queues->q_obytes[i] = bytes;
 }
 
 int
-sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
+		struct eth_queue_stats *queues)
 {
 	uint16_t i;
 
 	stats->rx_nombuf = 0;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		add_rxq(stats, dev->data->rx_queues[i], i);
+		add_rxq(stats, queues, dev->data->rx_queues[i], i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		add_txq(stats, dev->data->tx_queues[i], i);
+		add_txq(stats, queues, dev->data->tx_queues[i], i);
 	return 0;
 }
 
