@@ -52,6 +52,47 @@ def test_txonly_from_the_back_end_reaches_every_queue(shared_pair):
         front.stop()
 
 
+@pytest.fixture
+def uneven(shared_pair):
+    """Restarts the front end with other numbers of queues."""
+    def restart(nb_rx, nb_tx):
+        shared_pair.front.cmds("port stop 0", "port config all rxq %d" % nb_rx, "port config all txq %d" % nb_tx,
+            "port start 0")
+        shared_pair.wait_link()
+        return shared_pair
+    yield restart
+    count = shared_pair.config.queues
+    restart(count, count)
+    shared_pair.exchange("io", 200, SMALL)
+
+
+@pytest.mark.parametrize("shared_pair", [c for c in CONFIGS if c.queues > 1], indirect=True, ids=lambda c: c.name)
+@pytest.mark.parametrize("nb_rx,nb_tx", [(1, 2), (2, 1)])
+def test_more_queues_of_one_direction(uneven, shared_pair, nb_rx, nb_tx):
+    uneven(nb_rx, nb_tx)
+    frames = make(200, SMALL)
+    result = shared_pair.send([frames] + [[]] * (shared_pair.config.queues - 1))
+    compare(result[0], frames)
+    if nb_rx < nb_tx:
+        assert "1 receive queues for 2 queue pairs" in shared_pair.front.log()
+
+
+@over_all
+@pytest.mark.parametrize("nb_rx,nb_tx", [(1, 0), (0, 1)])
+def test_one_direction_only(uneven, shared_pair, nb_rx, nb_tx):
+    """What a capture, or a generator of packets, sets up."""
+    pair = uneven(nb_rx, nb_tx)
+    sender, receiver = (pair.back, pair.front) if nb_rx else (pair.front, pair.back)
+    before = receiver.stats()["RX-packets"]
+    receiver.cmds("set fwd rxonly", "start")
+    sender.cmds("set fwd txonly", "start")
+    try:
+        wait_for(lambda: receiver.stats()["RX-packets"] > before + 1000, 5, "1000 packets in one direction")
+    finally:
+        sender.stop()
+        receiver.stop()
+
+
 @over_all
 def test_fewer_queues_used_than_there_are(shared_pair):
     """A port with queues=4 whose application sets up one queue pair."""

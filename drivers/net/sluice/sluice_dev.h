@@ -85,8 +85,9 @@ struct sluice_port {
 	bool was_shown;             /* of the device that is connected: it was told of rings */
 	struct dmap_coherent rings; /* of this connection; a slice for each virtqueue */
 	size_t slices[2 * SLUICE_PAIRS_MAX]; /* where they start */
-	rte_spinlock_t info_lock;            /* of info and has_info; for copies only */
-	struct sluice_device_info info;      /* of the device that is, or was last, connected */
+	int idle_kick_fd; /* of virtqueues without a queue, as kick_fd of those that have one */
+	rte_spinlock_t info_lock;       /* of info and has_info; for copies only */
+	struct sluice_device_info info; /* of the device that is, or was last, connected */
 	bool has_info;
 	uint64_t features;     /* that the port runs with, or would with a device that has all */
 	uint64_t told_missing; /* features whose lack was said since the start */
@@ -188,6 +189,11 @@ sluice_dev_has_ro_rings(const struct sluice_port *port)
 		if ((q = sluice_dev_queue(port, i)) != NULL)
 
 unsigned int sluice_dev_nb_queues(const struct sluice_port *port);
+/*
+ * Virtqueues come in pairs (5.1.2), queues need not: there are as many pairs as the larger number asks for. A virtqueue
+ * without a queue has a ring in which nothing is ever available.
+ */
+uint16_t sluice_dev_nb_vqs(const struct sluice_port *port);
 /* NULL: it is not set up. */
 struct sluice_queue *sluice_dev_queue(const struct sluice_port *port, unsigned int i);
 
@@ -199,7 +205,8 @@ int sluice_rings_make(struct sluice_port *port);
 void sluice_rings_drop(struct sluice_port *port);
 /* What the device only reads of the rings it may not write either. */
 int sluice_rings_restrict(struct sluice_port *port);
-int sluice_rings_start(struct sluice_port *port, struct sluice_queue *q);
+/* Tell the device of all rings. */
+int sluice_rings_start(struct sluice_port *port);
 
 /* Slots of a virtqueue's ring for nb_desc asked descriptors, with these features and this device. */
 uint16_t sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_desc);

@@ -57,15 +57,12 @@ static int
 start_device(struct sluice_port *port)
 {
 	const struct sluice_transport_ops *ops = port->transport->ops;
-	const struct rte_eth_dev_data *data = port->dev->data;
-	uint16_t nb_pairs = RTE_MAX(data->nb_rx_queues, data->nb_tx_queues);
+	uint16_t nb_vqs = sluice_dev_nb_vqs(port);
 	bool has_mtu = (port->features & SLUICE_BIT(SLUICE_NET_F_MTU)) != 0;
 	bool has_ctrl = (port->features & SLUICE_BIT(SLUICE_NET_F_CTRL_VQ)) != 0;
-	struct sluice_queue *q;
-	unsigned int i;
 	int ret;
 
-	ret = ops->begin(port->transport, port->features, has_mtu ? data->mtu : 0);
+	ret = ops->begin(port->transport, port->features, has_mtu ? port->dev->data->mtu : 0);
 	if (ret == 0)
 		ret = sluice_rings_restrict(port);
 	if (ret == 0 && has_ctrl)
@@ -73,14 +70,14 @@ start_device(struct sluice_port *port)
 	port->was_shown = ret == 0;
 	if (ret == 0)
 		ret = dmap_publish(port->domain);
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	ret = ret == 0 ? sluice_rings_start(port, q) : ret;
+	if (ret == 0)
+		ret = sluice_rings_start(port);
 	if (ret == 0 && has_ctrl)
 		ret = sluice_ctrl_start(port);
 	if (ret == 0)
-		ret = ops->commit(port->transport, 2 * nb_pairs);
+		ret = ops->commit(port->transport, nb_vqs);
 	if (ret == 0 && has_ctrl)
-		ret = sluice_ctrl_set_pairs(port, nb_pairs);
+		ret = sluice_ctrl_set_pairs(port, nb_vqs / 2);
 	return ret;
 }
 
@@ -144,12 +141,11 @@ static bool
 tell_device(struct sluice_port *port)
 {
 	const struct sluice_transport_ops *ops = port->transport->ops;
-	struct sluice_queue *q;
-	unsigned int i;
+	uint16_t vq;
 	int ret = 0;
 
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	ret = ret == 0 ? ops->vq_stop(port->transport, q->vq) : ret;
+	for (vq = 0; ret == 0 && vq < sluice_dev_nb_vqs(port); vq++)
+		ret = ops->vq_stop(port->transport, vq);
 	if (ret == 0 || sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_REGISTERS))
 		ret = ops->reset(port->transport);
 	return ret == 0;
@@ -303,6 +299,7 @@ sluice_life_connect(struct sluice_port *port)
 void
 sluice_life_init(struct sluice_port *port)
 {
+	port->idle_kick_fd = -1;
 	port->wake_fd = -1;
 	port->stuck_eof_fd = -1;
 	port->life = SLUICE_ABSENT;

@@ -172,14 +172,13 @@ sluice_check_queues(struct sluice_port *port)
 	uint16_t i;
 	int ret;
 
-	/* Queues come in pairs (5.1.2); a ring that is not set up would keep the back end waiting. */
-	if (data->nb_rx_queues != data->nb_tx_queues) {
-		SLUICE_LOG(ERR,
-				"port %u: %u receive and %u transmit queues; virtio-net has pairs, "
-				"configure as many of each",
-				port->port_id, data->nb_rx_queues, data->nb_tx_queues);
-		return -EINVAL;
-	}
+	if (data->nb_rx_queues < data->nb_tx_queues)
+		SLUICE_LOG(NOTICE,
+				"port %u: %u receive queues for %u queue pairs: the %s loses what it puts into "
+				"the other pairs; configure as many receive queues, or a back end that uses "
+				"fewer",
+				port->port_id, data->nb_rx_queues, data->nb_tx_queues,
+				port->transport->ops->peer);
 	ret = check_set_up(port, data->rx_queues, data->nb_rx_queues, "receive");
 	if (ret == 0)
 		ret = check_set_up(port, data->tx_queues, data->nb_tx_queues, "transmit");

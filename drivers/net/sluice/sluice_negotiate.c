@@ -64,7 +64,7 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	/* The front end of vhost-user is the device model: it needs no control queue to use many queues. */
 	if (!has_ctrl_vq && args->nb_pairs > 1)
 		f |= SLUICE_BIT(SLUICE_NET_F_MQ);
-	if (has_ctrl_vq && port->dev->data->nb_rx_queues > 1)
+	if (has_ctrl_vq && sluice_dev_nb_vqs(port) > 2)
 		f |= SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
 	return f;
 }

@@ -17,6 +17,37 @@
 #include "sluice_dev.h"
 #include "sluice_log.h"
 
+/* Slots of a ring that nobody uses. A smaller one would save no page. */
+#define IDLE_SIZE 64
+
+uint16_t
+sluice_dev_nb_vqs(const struct sluice_port *port)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+
+	return 2 * RTE_MAX(data->nb_rx_queues, data->nb_tx_queues);
+}
+
+static bool
+is_tx_vq(uint16_t vq)
+{
+	return vq % 2 != 0;
+}
+
+static bool
+is_idle(const struct sluice_port *port, uint16_t vq)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+
+	return vq / 2 >= (is_tx_vq(vq) ? data->nb_tx_queues : data->nb_rx_queues);
+}
+
+static bool
+has_idle(const struct sluice_port *port)
+{
+	return sluice_dev_nb_queues(port) != sluice_dev_nb_vqs(port);
+}
+
 unsigned int
 sluice_dev_nb_queues(const struct sluice_port *port)
 {
@@ -68,12 +99,22 @@ size_of(const struct sluice_port *port, const struct sluice_queue *q)
 	return sluice_dev_ring_size(port, q->vq, nb_desc);
 }
 
-/* A slice for each queue, in the order of virtqueues; returns the bytes of all. */
+static struct sluice_ring_layout
+idle_layout(const struct sluice_port *port, uint16_t vq)
+{
+	uint16_t size = sluice_dev_ring_size(port, vq, IDLE_SIZE);
+
+	/* Without what transmit queues have beside their ring. */
+	return sluice_ring_layout(layout_of(port), size, false);
+}
+
+/* A slice for each virtqueue, in their order; returns the bytes of all. */
 static size_t
 place_slices(struct sluice_port *port)
 {
 	size_t by_vq[2 * SLUICE_PAIRS_MAX] = { 0 }, at = 0;
 	const struct sluice_queue *q;
+	uint16_t vq;
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
@@ -82,6 +123,9 @@ place_slices(struct sluice_port *port)
 				layout_of(port), size_of(port, q), sluice_queue_is_tx(q))
 					       .len;
 	}
+	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++)
+		if (is_idle(port, vq))
+			by_vq[vq] = idle_layout(port, vq).len;
 	for (i = 0; i < RTE_DIM(by_vq); i++) {
 		port->slices[i] = at;
 		at += by_vq[i]; /* whole pages: those of one virtqueue are not those of another */
@@ -110,7 +154,10 @@ open_kicks(struct sluice_port *port)
 			return -err;
 		}
 	}
-	return 0;
+	/* Nobody writes to it, so one is enough for all. */
+	if (port->idle_kick_fd < 0 && has_idle(port))
+		port->idle_kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return port->idle_kick_fd < 0 && has_idle(port) ? -errno : 0;
 }
 
 static int
@@ -186,6 +233,9 @@ sluice_rings_drop(struct sluice_port *port)
 			close(q->kick_fd);
 		q->kick_fd = -1;
 	}
+	if (port->idle_kick_fd >= 0)
+		close(port->idle_kick_fd);
+	port->idle_kick_fd = -1;
 	dmap_coherent_free(port->domain, &port->rings);
 }
 
@@ -194,19 +244,22 @@ sluice_rings_restrict(struct sluice_port *port)
 {
 	struct dmap_span spans[2 * SLUICE_PAIRS_MAX];
 	const struct rte_eth_dev_data *data = port->dev->data;
-	unsigned int nb = 0, i;
+	unsigned int nb = 0;
+	uint16_t vq;
 
 	/* In the order of addresses. */
-	for (i = 0; sluice_dev_has_ro_rings(port) && i < 2u * SLUICE_PAIRS_MAX; i++) {
+	for (vq = 0; sluice_dev_has_ro_rings(port) && vq < sluice_dev_nb_vqs(port); vq++) {
 		const struct sluice_queue *q = NULL;
 
-		if (i / 2 < (i % 2 == 0 ? data->nb_rx_queues : data->nb_tx_queues))
-			q = i % 2 == 0 ? data->rx_queues[i / 2] : data->tx_queues[i / 2];
+		if (!is_idle(port, vq))
+			q = is_tx_vq(vq) ? data->tx_queues[vq / 2] : data->rx_queues[vq / 2];
 		if (q == NULL)
-			continue;
-		spans[nb] = sluice_ring_layout(q->layout, q->ring.size, sluice_queue_is_tx(q))
-					    .read_only;
-		spans[nb++].offset += port->slices[i];
+			spans[nb] = idle_layout(port, vq).read_only;
+		else
+			spans[nb] = sluice_ring_layout(
+					q->layout, q->ring.size, sluice_queue_is_tx(q))
+						    .read_only;
+		spans[nb++].offset += port->slices[vq];
 	}
 	return dmap_coherent_read_only(port->domain, &port->rings, spans, nb);
 }
@@ -219,28 +272,66 @@ ring_da(const struct sluice_port *port, const void *dv)
 	return (struct dmap_addr){ port->rings.da.v + offset };
 }
 
-int
-sluice_rings_start(struct sluice_port *port, struct sluice_queue *q)
+/* size, call_fd and kick_fd are set. */
+static int
+start_ring(struct sluice_port *port, const struct sluice_ring *r, struct sluice_vq_setup *vq)
 {
-	const struct sluice_ring *r = &q->ring;
-	const struct sluice_intr *intr = &port->intr;
-	struct sluice_vq_setup vq = { .vq = q->vq, .size = r->size, .kick_fd = q->kick_fd };
-
-	vq.call_fd = !sluice_queue_is_tx(q) && q->id < intr->nb_fds ? intr->fds[q->id] : -1;
-	vq.is_packed = q->layout == SLUICE_PACKED;
-	if (vq.is_packed) {
-		vq.dv_desc = r->packed.dv_desc;
-		vq.dv_driver = r->packed.dv_driver_event;
-		vq.dv_device = r->packed.dv_device_event;
+	vq->is_packed = layout_of(port) == SLUICE_PACKED;
+	if (vq->is_packed) {
+		vq->dv_desc = r->packed.dv_desc;
+		vq->dv_driver = r->packed.dv_driver_event;
+		vq->dv_device = r->packed.dv_device_event;
 	} else {
-		vq.dv_desc = r->split.dv_desc;
-		vq.dv_driver = r->split.dv_avail;
-		vq.dv_device = r->split.dv_used;
+		vq->dv_desc = r->split.dv_desc;
+		vq->dv_driver = r->split.dv_avail;
+		vq->dv_device = r->split.dv_used;
 	}
-	vq.desc_da = ring_da(port, vq.dv_desc);
-	vq.driver_da = ring_da(port, vq.dv_driver);
-	vq.device_da = ring_da(port, vq.dv_device);
-	return port->transport->ops->vq_start(port->transport, &vq);
+	vq->desc_da = ring_da(port, vq->dv_desc);
+	vq->driver_da = ring_da(port, vq->dv_driver);
+	vq->device_da = ring_da(port, vq->dv_device);
+	return port->transport->ops->vq_start(port->transport, vq);
+}
+
+static int
+start_idle(struct sluice_port *port, uint16_t vq)
+{
+	uint16_t size = sluice_dev_ring_size(port, vq, IDLE_SIZE), shadow[IDLE_SIZE];
+	struct sluice_ring_layout l = idle_layout(port, vq);
+	struct sluice_vq_setup setup = {
+		.vq = vq, .size = size, .call_fd = -1, .kick_fd = port->idle_kick_fd
+	};
+	char *va = (char *)port->rings.va + port->slices[vq];
+	struct sluice_ring ring = { 0 };
+
+	memset(va, 0, l.len);
+	sluice_ring_init(&ring, layout_of(port), size, &l, va, shadow);
+	return start_ring(port, &ring, &setup);
+}
+
+int
+sluice_rings_start(struct sluice_port *port)
+{
+	const struct sluice_intr *intr = &port->intr;
+	struct sluice_queue *q;
+	unsigned int i;
+	uint16_t vq;
+	int ret = 0;
+
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	{
+		struct sluice_vq_setup setup = {
+			.vq = q->vq, .size = q->ring.size, .call_fd = -1, .kick_fd = q->kick_fd
+		};
+
+		if (!sluice_queue_is_tx(q) && q->id < intr->nb_fds)
+			setup.call_fd = intr->fds[q->id];
+		if (ret == 0)
+			ret = start_ring(port, &q->ring, &setup);
+	}
+	for (vq = 0; ret == 0 && vq < sluice_dev_nb_vqs(port); vq++)
+		if (is_idle(port, vq))
+			ret = start_idle(port, vq);
+	return ret;
 }
 
 struct sluice_doorbell
