@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """A tap device of the host as the peer: one queue pair, and four that the host spreads flows over."""
+import re
+
 import pytest
 
 from frames import SMALL, compare
 from guest import Peer, exchange, with_checksums
 from machine import Machine, negotiated
 from tap import Tap, usable
+from testpmd import wait_for
 from vmqemu import Nic
 
 FLOWS, PER_FLOW = 64, 12
@@ -53,4 +56,47 @@ def test_four_queue_pairs(boot, nic):
     received = [stats["rx_q%d_packets" % q] for q in range(4)]
     assert sum(received) == len(frames) and all(received), received
     assert [stats["tx_q%d_packets" % q] for q in range(4)] == received
+    guest.close(testpmd, nic)
+
+
+def waiting(testpmd, queues):
+    """Packets that the device has put into each receive ring and nobody has taken"""
+    text = testpmd.cmds(*["show port 0 rxq %d desc used count" % q for q in range(queues)])
+    return [int(n) for n in re.findall(r"Used desc count = (\d+)", text)]
+
+
+@pytest.mark.parametrize("nic", ["four", "four-packed"])
+def test_more_queues_of_one_direction(boot, nic):
+    """The device takes as many pairs as the larger number; what it steers into any pair that has a queue is there."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=1"])
+    negotiated(guest, nic)
+    peer = Peer(guest.nics[nic])
+    peer.drain()
+    for n in range(32):
+        peer.socket.send(with_checksums(1, SMALL[4:], 1 + n, 1000 + n)[1][0])
+    wait_for(lambda: sum(waiting(testpmd, 4)) == 32, 20, "32 frames in four rings")
+    assert all(waiting(testpmd, 4)), waiting(testpmd, 4)
+    testpmd.cmds("port stop 0", "port config all rxq 1", "port config all txq 4", "port start 0")
+    wait_for(testpmd.link_up, 10, "link with one receive queue")
+    assert testpmd.xstats()["device_failures"] == 0
+    guest.close(testpmd, nic)
+
+
+@pytest.mark.parametrize("nic", ["one", "one-packed"])
+def test_one_direction_only(boot, nic):
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--rxq=1", "--txq=0"])
+    peer = Peer(guest.nics[nic])
+    peer.drain()
+    testpmd.cmds("set fwd rxonly", "start")
+    for frame in with_checksums(20, SMALL[4:], 1, 1000)[1]:
+        peer.socket.send(frame)
+    wait_for(lambda: testpmd.stats()["RX-packets"] == 20, 20, "20 frames")
+    testpmd.stop()
+    testpmd.cmds("port stop 0", "port config all rxq 0", "port config all txq 1", "port start 0")
+    wait_for(testpmd.link_up, 10, "link without a receive queue")
+    testpmd.cmds("set fwd txonly", "start")
+    wait_for(lambda: testpmd.stats()["TX-packets"] >= 1000, 20, "1000 packets")
+    testpmd.stop()
     guest.close(testpmd, nic)
