@@ -48,7 +48,10 @@ static const struct rte_pci_id ids[] = {
 	{ .vendor_id = 0 },
 };
 
-/* Without NEED_MAPPING, by which EAL would open the device in its default container, with all memory in it. */
+/*
+ * Without NEED_MAPPING, by which EAL would open the device in its default container, with all
+ * memory in it.
+ */
 static struct rte_pci_driver driver = {
 	.probe = probe,
 	.remove = forget,
@@ -208,7 +211,10 @@ edu_request(const struct edu *e, const struct edu_transfer *t)
 	rte_write64(t->is_to_memory ? inside : t->memory.v, e->regs + EDU_DMA_SRC);
 	rte_write64(t->is_to_memory ? t->memory.v : inside, e->regs + EDU_DMA_DST);
 	rte_write64(t->len, e->regs + EDU_DMA_LEN);
-	/* The doorbell; the write is ordered behind what the CPU wrote into the buffer (rte_io_wmb()). */
+	/*
+	 * The doorbell; the write is ordered behind what the CPU wrote into the buffer
+	 * (rte_io_wmb()).
+	 */
 	rte_write32(command, e->regs + EDU_DMA_CMD);
 	return command;
 }

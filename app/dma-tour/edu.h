@@ -3,8 +3,9 @@
  */
 
 /*
- * A driver for QEMU's edu device: registers in a BAR, one DMA engine, one interrupt (MSI). Its memory is
- * a VFIO container of its own, opened before EAL opens the device, as for any device of dmap_vfio_open().
+ * A driver for QEMU's edu device: registers in a BAR, one DMA engine, one interrupt (MSI). Its
+ * memory is a VFIO container of its own, opened before EAL opens the device, as for any device of
+ * dmap_vfio_open().
  *
  * One thread uses it. Errors: 0 or a negative errno, after a line that says why.
  */
@@ -55,7 +56,9 @@ int edu_wait_clear(const struct edu *e, uint32_t reg, uint32_t bits, unsigned in
 /** Write the DMA registers, the command last; returns what was written there. */
 uint32_t edu_request(const struct edu *e, const struct edu_transfer *t);
 
-/** Sleep until the interrupt comes, and acknowledge it. *status: why the device sent it. -ETIMEDOUT. */
+/**
+ * Sleep until the interrupt comes, and acknowledge it. *status: why the device sent it. -ETIMEDOUT.
+ */
 int edu_wait_irq(const struct edu *e, uint64_t *nb_irqs, uint32_t *status);
 
 #endif /* EDU_H */

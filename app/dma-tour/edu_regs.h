@@ -32,8 +32,8 @@
 #define EDU_CMD_IRQ 0x4
 
 /*
- * The device's own memory, in addresses of its DMA registers. A transfer must end before the last byte:
- * QEMU 7.2 takes one that reaches it for out of bounds, and ends.
+ * The device's own memory, in addresses of its DMA registers. A transfer must end before the last
+ * byte: QEMU 7.2 takes one that reaches it for out of bounds, and ends.
  */
 #define EDU_BUFFER 0x40000
 #define EDU_BUFFER_LEN 4095

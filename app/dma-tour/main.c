@@ -3,8 +3,8 @@
  */
 
 /*
- * dma-tour: the life of DMA transfers, shown on QEMU's edu device through the project's DMA layer. See
- * README.md for what it prints.
+ * dma-tour: the life of DMA transfers, shown on QEMU's edu device through the project's DMA layer.
+ * See README.md for what it prints.
  */
 
 #include <errno.h>

@@ -25,13 +25,18 @@ void tour_fill(void *buf, uint32_t len, uint8_t seed);
 bool tour_is_filled(const void *buf, uint32_t len, uint8_t seed);
 bool tour_is_all(const void *buf, uint32_t len, uint8_t byte);
 
-/** Ask the device for a transfer and wait, by polling, until it says that it is done; tells one line. */
+/**
+ * Ask the device for a transfer and wait, by polling, until it says that it is done; tells one
+ * line.
+ */
 int tour_shoot(struct tour *t, const struct edu_transfer *x);
 
 /** Identification, liveness, and the factorial as a taste of request and response. */
 int tour_registers(struct edu *e);
 
-/** Four transfers with all their phases: coherent and polled, streaming and interrupted, both ways. */
+/**
+ * Four transfers with all their phases: coherent and polled, streaming and interrupted, both ways.
+ */
 int tour_transfers(struct tour *t);
 
 /** Transfers that the IOMMU must refuse, each beside one that it lets pass. */

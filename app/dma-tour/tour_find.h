@@ -13,8 +13,9 @@
 #define TOUR_BDF_SIZE 16
 
 /**
- * PCI address (domain included) of the wanted device, or with NULL of the first edu device in the folder
- * sysfs, bound to vfio-pci and behind an IOMMU. -ENODEV otherwise, and *why says what is wrong and the cure.
+ * PCI address (domain included) of the wanted device, or with NULL of the first edu device in the
+ * folder sysfs, bound to vfio-pci and behind an IOMMU. -ENODEV otherwise, and *why says what is
+ * wrong and the cure.
  */
 int tour_find(const char *sysfs, const char *wanted, char bdf[TOUR_BDF_SIZE], char *why,
 		size_t why_size);

@@ -3,8 +3,8 @@
  */
 
 /*
- * Where things are in the picture. Columns are not to scale: a box per span, in the order of addresses,
- * with a gap where addresses do not go on.
+ * Where things are in the picture. Columns are not to scale: a box per span, in the order of
+ * addresses, with a gap where addresses do not go on.
  */
 
 #include "tour_svg.h"

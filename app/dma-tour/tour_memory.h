@@ -45,7 +45,9 @@ int tour_memory_fill(struct tour_memory *m, int socket);
 /** The device may only read the page of commands from here on; it must be idle. */
 int tour_memory_protect(struct tour_memory *m);
 
-/** Take back all that the device could reach, as a driver does when it stops. Tells what it does. */
+/**
+ * Take back all that the device could reach, as a driver does when it stops. Tells what it does.
+ */
 int tour_memory_revoke(struct tour_memory *m, struct edu *e);
 
 /** Unmap, then free. What is not there is fine. */

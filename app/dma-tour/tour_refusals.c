@@ -3,8 +3,8 @@
  */
 
 /*
- * A device, or a driver with a mistake, that asks for memory which is not mapped. Each refused transfer
- * stands beside the same one that passes, so that nothing else can be the reason.
+ * A device, or a driver with a mistake, that asks for memory which is not mapped. Each refused
+ * transfer stands beside the same one that passes, so that nothing else can be the reason.
  */
 
 #include <errno.h>
@@ -166,8 +166,8 @@ show_read_only(struct tour *t)
 
 	tour_say("Mapped for reading only: the page of commands, which all transfers above read.");
 	/*
-	 * Mapped anew: QEMU's IOMMU remembers translations that were used for reading, and refuses a write by
-	 * such a one without telling anybody.
+	 * Mapped anew: QEMU's IOMMU remembers translations that were used for reading, and refuses
+	 * a write by such a one without telling anybody.
 	 */
 	ret = tour_memory_protect(m);
 	if (ret != 0)

@@ -3,8 +3,9 @@
  */
 
 /*
- * The picture of the address spaces: three columns, virtual, physical and bus addresses, with a box for
- * each piece of memory in each of them, and lines for the translations. Knows numbers and names only.
+ * The picture of the address spaces: three columns, virtual, physical and bus addresses, with a box
+ * for each piece of memory in each of them, and lines for the translations. Knows numbers and names
+ * only.
  */
 
 #ifndef TOUR_SVG_H
@@ -65,7 +66,9 @@ struct tour_box {
 	bool follows; /* without a gap in addresses on the box above */
 };
 
-/** Boxes of a column, from low addresses to high ones; returns how many. out has room for all spans. */
+/**
+ * Boxes of a column, from low addresses to high ones; returns how many. out has room for all spans.
+ */
 unsigned int tour_layout(const struct tour_drawing *d, enum tour_space space, struct tour_box *out);
 
 /** Where a mark lies within its box: lines below the box's top. */

@@ -160,7 +160,10 @@ coherent_from_device(struct tour *t)
 	return 0;
 }
 
-/* A packet becomes the device's: its address by the stream, as in a burst function of the network driver. */
+/*
+ * A packet becomes the device's: its address by the stream, as in a burst function of the network
+ * driver.
+ */
 static int
 lend(struct tour *t, struct rte_mbuf *m, const char *direction, struct edu_transfer *x)
 {

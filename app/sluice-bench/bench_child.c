@@ -197,7 +197,10 @@ begin_block(struct bench_port *ports, const struct bench_opts *opts, struct benc
 	return ret;
 }
 
-/* A block in which the cores were moved, nearer to each other or farther away, compares one with the other. */
+/*
+ * A block in which the cores were moved, nearer to each other or farther away, compares one with
+ * the other.
+ */
 static int
 end_block(struct bench_port *ports, const struct bench_opts *opts, struct bench_block *block)
 {
@@ -269,7 +272,9 @@ mark_cores(struct bench_port *ports, const struct bench_opts *opts, struct bench
 	return ret;
 }
 
-/* Only marks: the plug-in knows how many instructions there were, and the report how many packets. */
+/*
+ * Only marks: the plug-in knows how many instructions there were, and the report how many packets.
+ */
 static int
 mark_calls(struct bench_port *ports, const struct bench_opts *opts, struct bench_result *result)
 {

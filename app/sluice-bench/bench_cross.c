@@ -54,8 +54,10 @@ bench_cross_warm_up(struct bench_port *port, const struct bench_opts *opts)
 	return ret;
 }
 
-/* A forwarded packet's transmit header lies where the device's receive header was, and the driver has written it.
- * With mergeable buffers a driver may look at it, so the device must write it anew, whatever the model is.
+/*
+ * A forwarded packet's transmit header lies where the device's receive header was, and the driver
+ * has written it. With mergeable buffers a driver may look at it, so the device must write it anew,
+ * whatever the model is.
  */
 static void
 choose_model(struct bench_port *port, const struct bench_opts *opts, const struct way *way)

@@ -22,8 +22,10 @@ int bench_cross_warm_up(struct bench_port *port, const struct bench_opts *opts);
 int bench_cross_window(
 		struct bench_port *port, const struct bench_opts *opts, struct bench_sample *out);
 
-/** The same ways with the device in this thread, marked for a plug-in of the emulator that counts the cache lines which
- * would travel. Two reports for each way: the first lets the caches fill. 0 or -errno.
+/**
+ * The same ways with the device in this thread, marked for a plug-in of the emulator that counts
+ * the cache lines which would travel. Two reports for each way: the first lets the caches fill. 0
+ * or -errno.
  */
 int bench_cross_mark(struct bench_port *port, const struct bench_opts *opts,
 		uint64_t packets[BENCH_METRICS]);

@@ -33,8 +33,9 @@ bench_gap_cycles(void)
 	return BENCH_GAP_US * (rte_get_tsc_hz() / 1000000);
 }
 
-/* What the application does between two driver calls, and what the device does for a burst, takes two microseconds at
- * most. A timer's interrupt of a virtual machine takes 10 to 30.
+/*
+ * What the application does between two driver calls, and what the device does for a burst, takes
+ * two microseconds at most. A timer's interrupt of a virtual machine takes 10 to 30.
  */
 #define BENCH_STALL_US 10
 
@@ -77,12 +78,15 @@ int bench_device_serve(struct bench_port *port, enum bench_job job);
 
 struct bench_clock bench_device_clock(void);
 
-/** Was its core given to somebody else at any time since `since`, or is it now? With JOB_ECHO a pause is longer than
- * BENCH_STALL_US, with the others longer than BENCH_GAP_US.
+/**
+ * Was its core given to somebody else at any time since `since`, or is it now? With JOB_ECHO a
+ * pause is longer than BENCH_STALL_US, with the others longer than BENCH_GAP_US.
  */
 bool bench_device_paused(struct bench_clock since);
 
-/** How long a cache line takes to the device's core and back: the median of many times. 0 or -errno. */
+/**
+ * How long a cache line takes to the device's core and back: the median of many times. 0 or -errno.
+ */
 int bench_device_line(struct bench_port *port, double *cycles);
 
 /** Take the device back. 0, or -errno with the reason on stderr if it had to stop. */

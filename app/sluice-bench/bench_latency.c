@@ -6,8 +6,8 @@
  * A late burst keeps its planned time in the stamp, so what a slow driver call delays is seen in
  * all packets behind it. Both stamps are of one core.
  *
- * A window is made of slices (bench_window.h, bench_slice.h). Each begins with an empty pipe and a new plan, so nothing that a pause
- * delayed reaches into the next one.
+ * A window is made of slices (bench_window.h, bench_slice.h). Each begins with an empty pipe and a
+ * new plan, so nothing that a pause delayed reaches into the next one.
  */
 #include "bench_latency.h"
 
@@ -123,7 +123,10 @@ run_drain(struct run *r, unsigned int quiet_us)
 	return RTE_MIN(ret, 0);
 }
 
-/* Send as planned; the pipe is empty, but for what the driver keeps back or a paused device still has. */
+/*
+ * Send as planned; the pipe is empty, but for what the driver keeps back or a paused device still
+ * has.
+ */
 static int
 run_slice(struct run *r)
 {

@@ -6,7 +6,10 @@
 
 #include "marks.h"
 
-/* CALL is the one instruction between the marks beside the function's; the others keep the stack aligned. */
+/*
+ * CALL is the one instruction between the marks beside the function's; the others keep the stack
+ * aligned.
+ */
 #if defined(RTE_ARCH_X86_64)
 #define ENTER "	pushq	%rbp\n	movq	%rsp, %rbp\n"
 #define CALL "	call	*%rcx\n"

@@ -2,7 +2,9 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
-/* The modes, and what each of them measures. The report, the JSON and the blocks follow this table. */
+/*
+ * The modes, and what each of them measures. The report, the JSON and the blocks follow this table.
+ */
 #ifndef BENCH_METRIC_H
 #define BENCH_METRIC_H
 

@@ -349,7 +349,9 @@ parse_one(struct bench_opts *opts, int opt, const char *name, const char *text)
 
 	if (on != NULL) {
 		*on = true;
-		/* Marks are for somebody who counts, and are placed where instructions are counted. */
+		/*
+		 * Marks are for somebody who counts, and are placed where instructions are counted.
+		 */
 		opts->count_instructions |= opts->use_marks;
 		return 0;
 	}

@@ -11,7 +11,10 @@
 /** Returns 0, 1 if the help was printed, or -EINVAL with the reason on stderr. */
 int bench_opts_parse(struct bench_opts *opts, int argc, char **argv);
 
-/** Fill in what was not given, refuse what does not fit together. 0 or -errno with the reason on stderr. */
+/**
+ * Fill in what was not given, refuse what does not fit together. 0 or -errno with the reason on
+ * stderr.
+ */
 int bench_opts_complete(struct bench_opts *opts);
 
 /** `argv` of the process that measures one case: ours with the case put in before "--".

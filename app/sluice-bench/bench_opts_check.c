@@ -111,7 +111,9 @@ check_mode(const struct bench_opts *opts)
 	return -EINVAL;
 }
 
-/* What stands behind the last `key` ("path=") of the devargs: that one wins. NULL if there is none. */
+/*
+ * What stands behind the last `key` ("path=") of the devargs: that one wins. NULL if there is none.
+ */
 static const char *
 last_value(const char *given, const char *key)
 {
@@ -167,7 +169,10 @@ is_packed(const struct bench_opts *opts, enum bench_side side, bool by_default)
 	return value != NULL ? strtoul(value, NULL, 0) != 0 : by_default;
 }
 
-/* Sizes that the two drivers refuse when they start, without the name of our option. What others take they say then. */
+/*
+ * Sizes that the two drivers refuse when they start, without the name of our option. What others
+ * take they say then.
+ */
 static int
 check_ring(const struct bench_opts *opts, enum bench_side side, unsigned int size)
 {

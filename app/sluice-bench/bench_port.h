@@ -52,11 +52,15 @@ struct bench_port {
 /** Is this the address of a PCI device ("0000:00:04.0,devargs"), and not a vdev? */
 bool bench_is_pci(const char *name);
 
-/** Length of the driver's name in "net_x3,a=1", without the number behind it; 0 if it has none, or too long a one. */
+/**
+ * Length of the driver's name in "net_x3,a=1", without the number behind it; 0 if it has none, or
+ * too long a one.
+ */
 size_t bench_driver_len(const char *given);
 
-/** Does the null device stand behind that driver? Not behind PCI devices and drivers that are measured without a
- * device, as control rows.
+/**
+ * Does the null device stand behind that driver? Not behind PCI devices and drivers that are
+ * measured without a device, as control rows.
  */
 bool bench_has_null_device(const char *given);
 

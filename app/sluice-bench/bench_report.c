@@ -23,14 +23,16 @@
 #include "bench_opts.h"
 #include "bench_packets.h"
 
-/* When a row is not to be believed. devtools/lib/benchstats.py says the same of rows of net_vhost, which come without this
- * program; tests/perf/test_smoke.py holds the two together.
+/*
+ * When a row is not to be believed. devtools/lib/benchstats.py says the same of rows of net_vhost,
+ * which come without this program; tests/perf/test_smoke.py holds the two together.
  */
 #define MIN_IDLE 0.20 /* of the device, so that the driver is what was measured */
 #define MAX_DISTURBED 0.10
 #define MIN_KEPT 0.95 /* of the other side's rate: both have the same plan */
-/* The median lies between the least and the greatest of n blocks with a probability of 1 - 2^(1-n): of fewer than these
- * nothing has an interval of 95 %.
+/*
+ * The median lies between the least and the greatest of n blocks with a probability of 1 - 2^(1-n):
+ * of fewer than these nothing has an interval of 95 %.
  */
 #define MIN_BLOCKS 6
 

@@ -55,8 +55,9 @@ bool bench_row_disturbed(const struct bench_row *row, const struct bench_opts *o
 /** Are there so few blocks that their intervals are too narrow? */
 bool bench_too_few_blocks(const struct bench_opts *opts);
 
-/** Latency: the side that echoed clearly less than the other one at the same plan, so that its times look better than
- * they are. NB_SIDES: none.
+/**
+ * Latency: the side that echoed clearly less than the other one at the same plan, so that its times
+ * look better than they are. NB_SIDES: none.
  */
 enum bench_side bench_row_behind(const struct bench_row *row, const struct bench_opts *opts);
 

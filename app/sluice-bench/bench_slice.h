@@ -3,11 +3,12 @@
  */
 
 /*
- * A slice of a latency window: which packets and calls of it count, and whether the thread paused meanwhile. All
- * times are TSC cycles of the one thread that sends and receives. No DPDK here.
+ * A slice of a latency window: which packets and calls of it count, and whether the thread paused
+ * meanwhile. All times are TSC cycles of the one thread that sends and receives. No DPDK here.
  *
- * A pause is looked for where it cannot be the driver: between its calls the thread runs the application's few lines
- * only, so that `stall` is enough. Within a call nothing below `gap` is a pause, because the call itself may be slow.
+ * A pause is looked for where it cannot be the driver: between its calls the thread runs the
+ * application's few lines only, so that `stall` is enough. Within a call nothing below `gap` is a
+ * pause, because the call itself may be slow.
  */
 #ifndef BENCH_SLICE_H
 #define BENCH_SLICE_H
@@ -48,7 +49,8 @@ struct bench_slice {
 	uint64_t end;
 	uint64_t last;  /* when the last driver call returned; 0: there was none */
 	bool is_paused; /* the slice is spoiled */
-	bool is_over; /* a packet came back that was planned behind it, so all that count have come */
+	/* a packet came back that was planned behind it, so all that count have come */
+	bool is_over;
 	struct bench_tally got;
 	struct bench_pauses pauses; /* of all slices so far, and of what was between them */
 };

@@ -49,8 +49,9 @@ meter_tsc(bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t nb, u
 	return done;
 }
 
-/* Calls one behind the other, until one finds something. A single call that finds nothing may cost less than the clock
- * can tell.
+/*
+ * Calls one behind the other, until one finds something. A single call that finds nothing may cost
+ * less than the clock can tell.
  */
 static uint16_t
 meter_train(bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t nb, uint64_t *cost)
@@ -98,8 +99,9 @@ segment_bursts(const struct bench_opts *opts)
 	return lap * ((MIN_SEGMENT_BURSTS + lap - 1) / lap);
 }
 
-/* The device of a PCI port works by itself, on a processor of the emulator's: give it time. Where it
- * is slow, packets pile up in it; then more, so that the rings neither fill nor run dry.
+/*
+ * The device of a PCI port works by itself, on a processor of the emulator's: give it time. Where
+ * it is slow, packets pile up in it; then more, so that the rings neither fill nor run dry.
  */
 static void
 wait_for_device(const struct bench_port *port, const struct bench_opts *opts)
@@ -226,8 +228,9 @@ bench_step_window(struct bench_port *port, const struct bench_opts *opts, struct
 	return ret;
 }
 
-/* Bursts that a device which works by itself has ahead: so a receive call finds a full burst also when the
- * device was late, and bursts keep their places in the ring.
+/*
+ * Bursts that a device which works by itself has ahead: so a receive call finds a full burst also
+ * when the device was late, and bursts keep their places in the ring.
  */
 static int
 send_ahead(struct bench_port *port, const struct bench_opts *opts)
@@ -258,8 +261,8 @@ meter_patient(bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t n
 }
 
 /*
- * One burst for each queue pair. A driver may leave packets to the caller until the device sees their pool; and bursts
- * are to keep their places in the ring from the first one on.
+ * One burst for each queue pair. A driver may leave packets to the caller until the device sees
+ * their pool; and bursts are to keep their places in the ring from the first one on.
  */
 static int
 show_pools(struct bench_port *port, const struct bench_opts *opts)

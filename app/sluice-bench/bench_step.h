@@ -11,7 +11,9 @@
 
 #include "bench_app.h"
 
-/** What one metered call costs without the driver: the fenced TSC pair, in cycles. Measured once. */
+/**
+ * What one metered call costs without the driver: the fenced TSC pair, in cycles. Measured once.
+ */
 uint32_t bench_pair_cycles(void);
 
 /** Bursts that make one lap of all rings: after it a driver's periodic work has come round. */

@@ -3,9 +3,10 @@
  */
 
 /*
- * A window of a mode whose device has a core of its own: slices, of which only those count in which neither core
- * paused. Another core that is taken away shows as well as the own: the other side of the ring stands still then. A
- * slice with a pause of either is left out, so a short pause costs a slice and not the window.
+ * A window of a mode whose device has a core of its own: slices, of which only those count in which
+ * neither core paused. Another core that is taken away shows as well as the own: the other side of
+ * the ring stands still then. A slice with a pause of either is left out, so a short pause costs a
+ * slice and not the window.
  */
 #ifndef BENCH_WINDOW_H
 #define BENCH_WINDOW_H
@@ -33,8 +34,9 @@ bool bench_window_goes_on(const struct bench_window *w);
 /** A slice begins. The device must serve. */
 void bench_window_begin(struct bench_window *w);
 
-/** A slice has ended; does it count? `is_paused`: this core was given to somebody else meanwhile; `is_empty`: there is
- * nothing in it.
+/**
+ * A slice has ended; does it count? `is_paused`: this core was given to somebody else meanwhile;
+ * `is_empty`: there is nothing in it.
  */
 bool bench_window_end(struct bench_window *w, bool is_paused, bool is_empty);
 

@@ -69,8 +69,9 @@ reap(pid_t pid)
 	return BENCH_FAILED;
 }
 
-/* Become the measuring process: started anew, so that its memory lies elsewhere each time. An emulator of programs
- * does not follow an execve, and would count nothing then.
+/*
+ * Become the measuring process: started anew, so that its memory lies elsewhere each time. An
+ * emulator of programs does not follow an execve, and would count nothing then.
  */
 static void
 become_child(const struct bench_opts *opts, char **argv)

@@ -3,8 +3,8 @@
  */
 
 /*
- * What the null device has from librte_vhost's handshake: features, rings, and the memory table, by which addresses are
- * translated.
+ * What the null device has from librte_vhost's handshake: features, rings, and the memory table, by
+ * which addresses are translated.
  */
 #include "null_dev.h"
 

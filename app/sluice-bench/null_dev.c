@@ -105,7 +105,10 @@ tx_complete(struct null_dev *dev, struct null_ring *ring, const struct null_buf 
 		ring_flush(dev, ring);
 }
 
-/* Buffers of one descriptor each, a batch at once, as long as nothing but rings and headers has to be touched. */
+/*
+ * Buffers of one descriptor each, a batch at once, as long as nothing but rings and headers has to
+ * be touched.
+ */
 static uint16_t
 ring_run(struct null_dev *dev, struct null_ring *ring, struct null_run *run, uint32_t nb_max)
 {
@@ -193,7 +196,9 @@ model_write_header(const struct null_dev *dev, const struct null_buf *buf, uint1
 		buf_write(buf, 0, (const uint8_t *)&want, dev->hdr_len);
 }
 
-/* Take buffers for `need` bytes. Returns how many, 0 if there are too few: then nothing is taken. */
+/*
+ * Take buffers for `need` bytes. Returns how many, 0 if there are too few: then nothing is taken.
+ */
 static uint32_t
 rx_take(struct null_dev *dev, struct null_ring *ring, struct null_buf *bufs, uint32_t need)
 {

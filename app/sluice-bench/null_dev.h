@@ -166,11 +166,14 @@ struct null_run {
 	uint32_t written; /* into each, as the driver is told */
 	bool has_header;  /* each gets this one */
 	struct virtio_net_hdr_mrg_rxbuf header;
-	bool is_over; /* out: there are no more; else the next one is not plain, or nb_max is reached */
+	/* out: there are no more; else the next one is not plain, or nb_max is reached */
+	bool is_over;
 };
 
-/* Take and complete at most nb_max buffers at once, up to the first that is not plain: that one goes through pop, which
- * says what is wrong with it, if anything. The used_shadow must be empty. Returns how many.
+/*
+ * Take and complete at most nb_max buffers at once, up to the first that is not plain: that one
+ * goes through pop, which says what is wrong with it, if anything. The used_shadow must be empty.
+ * Returns how many.
  */
 uint16_t null_split_run(struct null_dev *dev, struct null_ring *ring, struct null_run *run);
 uint16_t null_packed_run(struct null_dev *dev, struct null_ring *ring, struct null_run *run);
@@ -179,8 +182,9 @@ uint16_t null_packed_run(struct null_dev *dev, struct null_ring *ring, struct nu
 void null_split_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb);
 void null_packed_prefetch(struct null_dev *dev, const struct null_ring *ring, uint32_t nb);
 
-/* The header as vhost writes it: lines that hold the right value already are only read, so that they may stay
- * shared between the caches of both sides.
+/*
+ * The header as vhost writes it: lines that hold the right value already are only read, so that
+ * they may stay shared between the caches of both sides.
  */
 static inline void
 null_header_write(void *va, const struct virtio_net_hdr_mrg_rxbuf *want)
@@ -205,7 +209,10 @@ null_dev_va(struct null_dev *dev, uint64_t addr, uint64_t len)
 	return null_dev_find(dev, addr, len);
 }
 
-/* The lines of `len` bytes at `p` are about to be written, and the driver has them: ask for all at once. */
+/*
+ * The lines of `len` bytes at `p` are about to be written, and the driver has them: ask for all at
+ * once.
+ */
 static inline void
 null_prefetch_write(const void *p, size_t len)
 {

@@ -49,8 +49,10 @@ chain_walk(struct null_dev *dev, const struct null_ring *ring, struct null_buf *
 	return -EINVAL;
 }
 
-/* Buffers that the driver made available, at least `wanted` if there are so many. Its index is read only when fewer
- * are known: each look at that line takes it from the driver, which is about to write it. Negative: it broke a rule.
+/*
+ * Buffers that the driver made available, at least `wanted` if there are so many. Its index is read
+ * only when fewer are known: each look at that line takes it from the driver, which is about to
+ * write it. Negative: it broke a rule.
  */
 static int
 backlog(struct null_dev *dev, struct null_ring *ring, uint16_t wanted)

@@ -3,9 +3,9 @@
  */
 
 /*
- * Differences between DPDK releases. Every C file gets this header by "-include" (see meson.build); it is
- * the only place of the tree that names a DPDK version, so that the driver text can follow the newest
- * release.
+ * Differences between DPDK releases. Every C file gets this header by "-include" (see meson.build);
+ * it is the only place of the tree that names a DPDK version, so that the driver text can follow
+ * the newest release.
  */
 
 #ifndef SLUICE_COMPAT_H
@@ -27,12 +27,17 @@
 int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_func fn, void *arg);
 #endif
 
-/* 24.11: rte_kvargs_process() refuses keys without a value, which used to be given to the handler. */
+/*
+ * 24.11: rte_kvargs_process() refuses keys without a value, which used to be given to the handler.
+ */
 #if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
 #define rte_kvargs_process_opt rte_kvargs_process
 #endif
 
-/* 25.11: what counts descriptors can answer with an error; counters of queues have a struct of their own. */
+/*
+ * 25.11: what counts descriptors can answer with an error; counters of queues have a struct of
+ * their own.
+ */
 #if RTE_VERSION < RTE_VERSION_NUM(25, 11, 0, 0)
 typedef unsigned int sluice_compat_count;
 #define eth_queue_stats rte_eth_stats
@@ -49,8 +54,9 @@ typedef int sluice_compat_count;
 #endif
 
 /*
- * The private driver structs (eth_dev_ops, rte_eth_dev) may change between any two YY.MM releases although
- * the SONAME stays, so a plug-in works only with the release it was built for. LTS patch releases keep them.
+ * The private driver structs (eth_dev_ops, rte_eth_dev) may change between any two YY.MM releases
+ * although the SONAME stays, so a plug-in works only with the release it was built for. LTS patch
+ * releases keep them.
  */
 static inline int
 sluice_compat_dpdk_matches(void)

@@ -259,8 +259,8 @@ fake_dev_verify(struct fake_dev *dev)
 }
 
 /*
- * The slots of a used buffer. A packed ring gives back the slots at the used position, whatever buffer was
- * described there (2.8.6).
+ * The slots of a used buffer. A packed ring gives back the slots at the used position, whatever
+ * buffer was described there (2.8.6).
  */
 static void
 release_slots(struct fake_dev *dev, const struct fake_buf *b)

@@ -3,10 +3,10 @@
  */
 
 /*
- * The device side of a virtqueue, written from the specification; shares nothing with the driver but the wire
- * layouts. It reaches memory through the table that was published, notes every broken MUST of the driver with
- * fake_error(), delivers and collects packets, completes them in any legal way, and lies on request: a test
- * may write the rings as it likes.
+ * The device side of a virtqueue, written from the specification; shares nothing with the driver
+ * but the wire layouts. It reaches memory through the table that was published, notes every broken
+ * MUST of the driver with fake_error(), delivers and collects packets, completes them in any legal
+ * way, and lies on request: a test may write the rings as it likes.
  *
  * Buffers that the driver made available are "held" from fake_dev_poll() until they are used.
  */
@@ -30,7 +30,10 @@ struct fake_dev_conf {
 	bool has_mrg;
 	/* Device addresses of the three parts (2.7, 2.8). */
 	uint64_t desc, driver, device;
-	/* Where the counters start. Split: indices. Packed: slot, and bit 15 set if the wrap counter is 1. */
+	/*
+	 * Where the counters start. Split: indices. Packed: slot, and bit 15 set if the wrap
+	 * counter is 1.
+	 */
 	uint16_t start;
 	uint64_t seed;
 };
@@ -155,8 +158,8 @@ struct fake_used {
 };
 struct fake_used fake_dev_used(const struct fake_dev *dev);
 /*
- * Would the device interrupt for what it used since then (fake_dev_event.c)? As 2.7.7.2, 2.7.10.2, 2.8.10 and 2.8.14 have
- * it; nothing new: no.
+ * Would the device interrupt for what it used since then (fake_dev_event.c)? As 2.7.7.2, 2.7.10.2,
+ * 2.8.10 and 2.8.14 have it; nothing new: no.
  */
 bool fake_dev_interrupts(const struct fake_dev *dev, struct fake_used since);
 

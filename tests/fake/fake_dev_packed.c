@@ -25,7 +25,9 @@ is_available(const struct fake_dev *dev)
 	return avail == dev->avail_wrap && used != dev->avail_wrap;
 }
 
-/* 2.8.7: as long as the table says, in order; flags other than WRITE mean nothing and shall be 0. */
+/*
+ * 2.8.7: as long as the table says, in order; flags other than WRITE mean nothing and shall be 0.
+ */
 static void
 read_table(struct fake_dev *dev, struct fake_buf *b, const struct sluice_packed_desc *d)
 {
@@ -108,7 +110,10 @@ void
 fake_packed_put_used(struct fake_dev *dev, uint32_t id, uint32_t len, uint16_t nb_slots)
 {
 	struct sluice_packed_desc *d = &dev->packed.desc[dev->used];
-	/* 2.8.6: WRITE says that len counts. The other bits have no meaning; some are set to see that. */
+	/*
+	 * 2.8.6: WRITE says that len counts. The other bits have no meaning; some are set to see
+	 * that.
+	 */
 	uint16_t flags = fake_below(&dev->random, 2) ? SLUICE_DESC_F_NEXT : 0;
 
 	if (len != 0)

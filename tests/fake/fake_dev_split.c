@@ -133,7 +133,10 @@ fake_split_put_used(struct fake_dev *dev, uint32_t id, uint32_t len, uint16_t nb
 
 	used->ring[dev->used % dev->conf.size].id = id;
 	used->ring[dev->used % dev->conf.size].len = len;
-	/* The entries that a batch leaves out hold whatever was there; the driver may not look (2.7.9). */
+	/*
+	 * The entries that a batch leaves out hold whatever was there; the driver may not look
+	 * (2.7.9).
+	 */
 	for (i = 1; i < nb; i++) {
 		used->ring[(uint16_t)(dev->used + i) % dev->conf.size].id = fake_random(
 				&dev->random);

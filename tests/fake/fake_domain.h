@@ -3,8 +3,9 @@
  */
 
 /*
- * A back end of the DMA layer whose device lies on another planet: device addresses are random and never
- * equal to virtual ones, so whoever mixes them up is found out. An identity variant, as vhost-user is, too.
+ * A back end of the DMA layer whose device lies on another planet: device addresses are random and
+ * never equal to virtual ones, so whoever mixes them up is found out. An identity variant, as
+ * vhost-user is, too.
  */
 
 #ifndef FAKE_DOMAIN_H
@@ -61,7 +62,9 @@ void fake_domain_await(struct fake_domain *f);
 /* For struct dmap_publisher: there is nobody to tell. */
 int fake_no_device(void *ctx, const struct dmap_region *regions, unsigned int nb);
 
-/* What the device finds at [da, da + len) through the published table; NULL if it may not go there. */
+/*
+ * What the device finds at [da, da + len) through the published table; NULL if it may not go there.
+ */
 void *fake_domain_reach(struct fake_domain *f, uint64_t da, uint64_t len);
 
 #endif /* FAKE_DOMAIN_H */

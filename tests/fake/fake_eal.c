@@ -95,7 +95,10 @@ add_pages_locked(char *addr, size_t len, struct dmap_region_list *out)
 	int ret = 0;
 
 	for (; va < end && ret == 0; va += FAKE_PAGE) {
-		/* One file, in which no page lies behind the one before it: as good as a file for each. */
+		/*
+		 * One file, in which no page lies behind the one before it: as good as a file for
+		 * each.
+		 */
 		struct dmap_region r = {
 			.va = va, .len = FAKE_PAGE, .da.v = va, .fd = file, .fd_off = 2 * va
 		};

@@ -3,8 +3,8 @@
  */
 
 /*
- * Stands in for dmap_eal.c: memory that has "files" behind it, in fake pages. And for EAL and the mempool library where
- * they send events to dmap_event.c.
+ * Stands in for dmap_eal.c: memory that has "files" behind it, in fake pages. And for EAL and the
+ * mempool library where they send events to dmap_event.c.
  */
 
 #ifndef FAKE_EAL_H
@@ -14,7 +14,9 @@
 
 struct rte_mempool;
 
-/* Memory that dmap_add_pool() and dmap_add_range() find. addr and len are multiples of FAKE_PAGE. */
+/*
+ * Memory that dmap_add_pool() and dmap_add_range() find. addr and len are multiples of FAKE_PAGE.
+ */
 void fake_eal_add(void *addr, size_t len);
 /* Unknown memory and NULL are fine. */
 void fake_eal_remove(void *addr);

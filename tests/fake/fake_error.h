@@ -3,8 +3,8 @@
  */
 
 /*
- * What the fakes found wrong. They are called from inside the driver, where a failed assertion would jump
- * over its locks, so they only note it; the test fails at its next fake_check().
+ * What the fakes found wrong. They are called from inside the driver, where a failed assertion
+ * would jump over its locks, so they only note it; the test fails at its next fake_check().
  */
 
 #ifndef FAKE_ERROR_H

@@ -3,8 +3,9 @@
  */
 
 /*
- * What the driver asks of the C library and the kernel fails, at a call of the test's choice: memory, eventfds, and
- * coherent memory of the fake domain. Only calls of the thread that armed it count; those that fakes make do not.
+ * What the driver asks of the C library and the kernel fails, at a call of the test's choice:
+ * memory, eventfds, and coherent memory of the fake domain. Only calls of the thread that armed it
+ * count; those that fakes make do not.
  */
 
 #ifndef FAKE_FAULT_H

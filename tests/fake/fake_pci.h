@@ -3,10 +3,11 @@
  */
 
 /*
- * A virtio-net device on the PCI bus, as far as its registers go: what the PCI transport touches through
- * struct sluice_pci_bar_ops. As the device it checks what a driver must keep to (virtio 1.3, 3.1.1, 4.1.4):
- * access widths, who may write what, the order of status bits, complete queues before they are enabled, no
- * notification before DRIVER_OK. What breaks a rule is a fake_error(). And it lies when it is told to.
+ * A virtio-net device on the PCI bus, as far as its registers go: what the PCI transport touches
+ * through struct sluice_pci_bar_ops. As the device it checks what a driver must keep to (virtio
+ * 1.3, 3.1.1, 4.1.4): access widths, who may write what, the order of status bits, complete queues
+ * before they are enabled, no notification before DRIVER_OK. What breaks a rule is a fake_error().
+ * And it lies when it is told to.
  */
 
 #ifndef FAKE_PCI_H

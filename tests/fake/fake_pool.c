@@ -29,7 +29,10 @@
 #define ASAN_UNPOISON_MEMORY_REGION(addr, len) ((void)(addr), (void)(len))
 #endif
 
-/* Before each object: what runs over the end of its neighbour lands here. The mempool's own header ends it. */
+/*
+ * Before each object: what runs over the end of its neighbour lands here. The mempool's own header
+ * ends it.
+ */
 #define RED_ZONE 64
 
 struct fake_pool *

@@ -4,9 +4,10 @@
 
 /*
  * A mempool of packet mbufs in plain memory, without EAL. Objects in the pool are poisoned for
- * AddressSanitizer, objects that come back are checked: each once, to the pool that they came from, in the
- * state that DPDK demands. The memory is made of fake pages, each with a "file" of its own as EAL's hugepages
- * have; no buffer lies across two of them, and neighbours in the pool lie in different ones.
+ * AddressSanitizer, objects that come back are checked: each once, to the pool that they came from,
+ * in the state that DPDK demands. The memory is made of fake pages, each with a "file" of its own
+ * as EAL's hugepages have; no buffer lies across two of them, and neighbours in the pool lie in
+ * different ones.
  */
 
 #ifndef FAKE_POOL_H

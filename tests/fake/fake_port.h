@@ -3,7 +3,8 @@
  */
 
 /*
- * A port without EAL and ethdev: its queues, a pool, and a fake transport. Stands in for sluice_ethdev.c and sluice_probe.c.
+ * A port without EAL and ethdev: its queues, a pool, and a fake transport. Stands in for
+ * sluice_ethdev.c and sluice_probe.c.
  */
 
 #ifndef FAKE_PORT_H
@@ -45,7 +46,10 @@ struct fake_port {
 	void (*on_failed)(struct fake_port *f); /* as a callback of the application */
 };
 
-/* Not probed yet: there is a device, nobody has reached for it. Receive queues, one transmit queue for each. */
+/*
+ * Not probed yet: there is a device, nobody has reached for it. Receive queues, one transmit queue
+ * for each.
+ */
 struct fake_port *fake_port_open(const struct fake_port_conf *conf);
 /* Closed and gone; every mbuf must be back, no descriptor left. */
 void fake_port_close(struct fake_port *f);
@@ -53,7 +57,9 @@ struct fake_port *fake_port_of(const struct sluice_port *port);
 
 /* A turn of the control thread. */
 void fake_port_turn(struct fake_port *f, enum sluice_news news);
-/* Turns until the port is in this state, time going on by 1 ms with each; fails the test after ms. */
+/*
+ * Turns until the port is in this state, time going on by 1 ms with each; fails the test after ms.
+ */
 void fake_port_await(struct fake_port *f, enum sluice_life life, unsigned int ms);
 /* All that is parked goes back, as time passes. */
 void fake_port_unpark(struct fake_port *f);

@@ -3,9 +3,9 @@
  */
 
 /*
- * A transport whose device does what a script says: a PCI device, or a back end. It keeps the contract of
- * sluice_transport.h, notes all calls, and finds who breaks the order in which a device may be let go: while the device
- * may still reach buffers, as many must be missing from their pool.
+ * A transport whose device does what a script says: a PCI device, or a back end. It keeps the
+ * contract of sluice_transport.h, notes all calls, and finds who breaks the order in which a device
+ * may be let go: while the device may still reach buffers, as many must be missing from their pool.
  */
 
 #ifndef FAKE_TRANSPORT_H
@@ -20,7 +20,8 @@
 enum fake_op {
 	FAKE_CONNECT,
 	FAKE_BEGIN,
-	FAKE_PUBLISH, /* of the domain; of a back end that is not connected it is noted, and no exchange */
+	/* of the domain; of a back end that is not connected it is noted, and no exchange */
+	FAKE_PUBLISH,
 	FAKE_VQ_START,
 	FAKE_COMMIT,
 	FAKE_VQ_STOP,
@@ -64,7 +65,9 @@ struct fake_transport {
 	bool is_there;      /* there is a device to connect to */
 	int check_answer;   /* of check() */
 	uint16_t ctrl_size; /* slots of the control queue */
-	/* Exchange number fail_at from now on is answered with fail_ret; FAKE_NEVER: all are well. */
+	/*
+	 * Exchange number fail_at from now on is answered with fail_ret; FAKE_NEVER: all are well.
+	 */
 	uint32_t fail_at;
 	int fail_ret;
 	int64_t delay_ms; /* each exchange takes that long */

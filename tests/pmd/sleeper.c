@@ -3,14 +3,14 @@
  */
 
 /*
- * An application that sleeps whenever its one queue is empty, without looking around meanwhile as DPDK's examples do:
- * a wake that is lost shows. Each packet goes back to where it came from, so with a back end that does the same,
- * one packet makes both wait for each other.
+ * An application that sleeps whenever its one queue is empty, without looking around meanwhile as
+ * DPDK's examples do: a wake that is lost shows. Each packet goes back to where it came from, so
+ * with a back end that does the same, one packet makes both wait for each other.
  *
  *     sleeper EAL-OPTIONS
  *
- * SIGINT ends it. Prints "ready", and at the end how often it slept, was woken, was woken for nothing, and slept over
- * packets.
+ * SIGINT ends it. Prints "ready", and at the end how often it slept, was woken, was woken for
+ * nothing, and slept over packets.
  */
 
 #include <signal.h>

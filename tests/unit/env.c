@@ -69,7 +69,9 @@ env_name(const struct env_conf *conf)
 	return name;
 }
 
-/* Split: both sides begin at an index. The driver keeps avail.ring[i] = i, so slots follow from it. */
+/*
+ * Split: both sides begin at an index. The driver keeps avail.ring[i] = i, so slots follow from it.
+ */
 static void
 start_split(struct sluice_ring *r, uint16_t start)
 {
@@ -83,7 +85,10 @@ start_split(struct sluice_ring *r, uint16_t start)
 	r->split.dv_used->idx = start;
 }
 
-/* Packed: at a slot, in a lap with this wrap counter; the rest of the ring is as that lap would find it. */
+/*
+ * Packed: at a slot, in a lap with this wrap counter; the rest of the ring is as that lap would
+ * find it.
+ */
 static void
 start_packed(struct sluice_ring *r, uint16_t start)
 {

@@ -3,8 +3,8 @@
  */
 
 /*
- * A receive or transmit queue of the driver, set up as the port would do it, with a fake device at its other
- * end; and lists of tests that are made at run time, one for each way to set up a queue.
+ * A receive or transmit queue of the driver, set up as the port would do it, with a fake device at
+ * its other end; and lists of tests that are made at run time, one for each way to set up a queue.
  */
 
 #ifndef ENV_H
@@ -86,7 +86,9 @@ struct env *env_open(const struct env_conf *conf);
 struct env *env_open_from(void **state, uint16_t start);
 /* Drains, checks that every mbuf is back and that the fakes have nothing to say, frees. */
 void env_close(struct env *e);
-/* The queue as it was after env_open(), the device too; cheaper. Drains and checks as env_close(). */
+/*
+ * The queue as it was after env_open(), the device too; cheaper. Drains and checks as env_close().
+ */
 void env_restart(struct env *e);
 /* Stop the queue and give back its mbufs; every mbuf of the pool must be there then. */
 void env_drain(struct env *e);

@@ -3,9 +3,10 @@
  */
 
 /*
- * A device that lies. Every case is a script that runs twice: without its lie (the control) all packets come, or are
- * taken; with it the queue fails for the reason that is named, or goes on as if nothing had been where the driver
- * need not care. In both cases every mbuf is back afterwards, once.
+ * A device that lies. Every case is a script that runs twice: without its lie (the control) all
+ * packets come, or are taken; with it the queue fails for the reason that is named, or goes on as
+ * if nothing had been where the driver need not care. In both cases every mbuf is back afterwards,
+ * once.
  */
 
 #ifndef LIES_H
@@ -26,7 +27,10 @@ struct lie {
 	int nb_lost; /* receiving: harmless, but so many packets fewer than in the control */
 };
 
-/* Use held buffer nth as it should be: with a packet of 60 bytes that is received, or for one that was sent. */
+/*
+ * Use held buffer nth as it should be: with a packet of 60 bytes that is received, or for one that
+ * was sent.
+ */
 void lies_use(struct env *e, uint32_t nth);
 /* The oldest one, or an entry with this id. */
 void lies_use_or(struct env *e, bool lies, uint32_t id);
@@ -48,7 +52,9 @@ void lies_idx_half_way_round(struct env *e, bool lies);
 void lies_idx_backwards(struct env *e, bool lies);
 void lies_never_completes(struct env *e, bool lies);
 
-/* Receiving: all that apply to a configuration, from several starts, with several sizes of bursts. */
+/*
+ * Receiving: all that apply to a configuration, from several starts, with several sizes of bursts.
+ */
 void lies_run(struct env_conf *conf, const struct lie *lies, unsigned int nb);
 
 #endif /* LIES_H */

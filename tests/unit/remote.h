@@ -16,7 +16,10 @@
 #include "dmap_stream.h"
 #include "env.h"
 
-/* What does not wait for the device takes no longer than this, in milliseconds, on a machine that is busy. */
+/*
+ * What does not wait for the device takes no longer than this, in milliseconds, on a machine that
+ * is busy.
+ */
 #define AT_ONCE 300
 
 struct rig {

@@ -3,7 +3,8 @@
  */
 
 /*
- * Device arguments: every key good, bad, at its limits; and messages that say key, value and what is allowed.
+ * Device arguments: every key good, bad, at its limits; and messages that say key, value and what
+ * is allowed.
  */
 
 #include <errno.h>
@@ -300,7 +301,10 @@ test_socket_access(void **state)
 	assert_non_null(strstr(logged, "'socket_group=0'"));
 }
 
-/* A device is ours, another driver's, or nobody's with a reason: never another's where we were meant. */
+/*
+ * A device is ours, another driver's, or nobody's with a reason: never another's where we were
+ * meant.
+ */
 static void
 test_claim(void **state)
 {

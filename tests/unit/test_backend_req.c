@@ -3,8 +3,8 @@
  */
 
 /*
- * The channel of the back end's requests, over its pair of sockets: good requests, and every kind of bad one. A bad one
- * ends the channel; none blocks, none leaves a descriptor open.
+ * The channel of the back end's requests, over its pair of sockets: good requests, and every kind
+ * of bad one. A bad one ends the channel; none blocks, none leaves a descriptor open.
  */
 
 #include <errno.h>

@@ -3,9 +3,9 @@
  */
 
 /*
- * What app/sluice-bench makes of times: percentiles, which calls and packets of a slice count and which slices of a
- * window, and the medians with their intervals. A call that is slow must show, with all that it delays; a pause of
- * the machine must not.
+ * What app/sluice-bench makes of times: percentiles, which calls and packets of a slice count and
+ * which slices of a window, and the medians with their intervals. A call that is slow must show,
+ * with all that it delays; a pause of the machine must not.
  */
 
 #include <setjmp.h>
@@ -257,7 +257,8 @@ test_pause_costs_a_slice(void **state)
 	for (bench_window_init(&w, WINDOW_MS); bench_window_goes_on(&w); nb++) {
 		device_paused = nb == 2;
 		if (nb == 1)
-			device.idle += 1000; /* what the device's core did meanwhile tells nothing */
+			/* what the device's core did meanwhile tells nothing */
+			device.idle += 1000;
 		assert_int_equal(one_slice(&w, nb == 0, false), nb != 0 && nb != 2);
 	}
 	assert_int_equal(nb, NB_SLICES + 2);
@@ -291,7 +292,10 @@ test_median(void **state)
 	assert_float_equal(bench_median(even, 4), 6, 0);
 }
 
-/* Blocks of one process are not independent: with the same values the interval is wider when the processes differ. */
+/*
+ * Blocks of one process are not independent: with the same values the interval is wider when the
+ * processes differ.
+ */
 static void
 test_interval_knows_processes(void **state)
 {

@@ -3,8 +3,8 @@
  */
 
 /*
- * The control queue of a PCI device with several queue pairs, and what it may answer to the one command that it gets when
- * the port starts.
+ * The control queue of a PCI device with several queue pairs, and what it may answer to the one
+ * command that it gets when the port starts.
  */
 
 #include <errno.h>

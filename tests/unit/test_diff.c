@@ -3,8 +3,8 @@
  */
 
 /*
- * The same random traces through every row of the tables: split and packed, scalar and wide, in order or not,
- * both domains. What comes out must be what went in, and the same everywhere.
+ * The same random traces through every row of the tables: split and packed, scalar and wide, in
+ * order or not, both domains. What comes out must be what went in, and the same everywhere.
  *
  * SLUICE_SEED=number replays a run; the seed is printed.
  */
@@ -98,7 +98,10 @@ trace_rx(struct env *e, unsigned int trace, uint32_t max_len)
 		for (i = 0; i < nb; i++) {
 			uint32_t len = random_len(&random, max_len);
 
-			/* Where one device is out of buffers and another is not, both get some first. */
+			/*
+			 * Where one device is out of buffers and another is not, both get some
+			 * first.
+			 */
 			while (!env_deliver(e, len)) {
 				take(e, &p, 32, &sum);
 				take(e, &p, 32, &sum);
@@ -196,7 +199,10 @@ orders_of(const struct env_conf *conf)
 	return conf->is_in_order ? ordered : any;
 }
 
-/* Packets that need one buffer go through all rows; those that need several through rows that have them. */
+/*
+ * Packets that need one buffer go through all rows; those that need several through rows that have
+ * them.
+ */
 static void
 test_rx_traces(void **state)
 {

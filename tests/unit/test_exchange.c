@@ -3,8 +3,8 @@
  */
 
 /*
- * The vhost-user transport and a back end that errs at one exchange of a whole conversation: after a refusal the talk goes
- * on, after anything else the connection is over, for both sides.
+ * The vhost-user transport and a back end that errs at one exchange of a whole conversation: after
+ * a refusal the talk goes on, after anything else the connection is over, for both sides.
  */
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  */
 
 /*
- * Do the fakes see what they are there for? A small driver that breaks one rule at a time, and a control that
- * breaks none.
+ * Do the fakes see what they are there for? A small driver that breaks one rule at a time, and a
+ * control that breaks none.
  */
 
 #include <string.h>

@@ -3,8 +3,9 @@
  */
 
 /*
- * Failures injected at each call of start, stop and reconnect: what a device answers, and what the C library and the
- * kernel give. After each one every mbuf comes back, no descriptor is left, and the next start works.
+ * Failures injected at each call of start, stop and reconnect: what a device answers, and what the
+ * C library and the kernel give. After each one every mbuf comes back, no descriptor is left, and
+ * the next start works.
  */
 
 #include <errno.h>

@@ -3,7 +3,8 @@
  */
 
 /*
- * Lies in net headers and in the buffers of mergeable packets (N), and one lie among many true entries.
+ * Lies in net headers and in the buffers of mergeable packets (N), and one lie among many true
+ * entries.
  */
 
 #include "lies.h"

@@ -3,8 +3,8 @@
  */
 
 /*
- * Lies in used rings and used descriptors; see lies.h. The letters and numbers are those of the catalogue of
- * hostile devices: S split, P packed.
+ * Lies in used rings and used descriptors; see lies.h. The letters and numbers are those of the
+ * catalogue of hostile devices: S split, P packed.
  */
 
 #include "lies.h"
@@ -169,7 +169,9 @@ skips_a_slot(struct env *e, bool lies)
 	lies_use(e, 0);
 }
 
-/* Used descriptors for the whole ring and once more, when the driver has filled none of it again. */
+/*
+ * Used descriptors for the whole ring and once more, when the driver has filled none of it again.
+ */
 static void
 whole_ring_twice(struct env *e, bool lies)
 {

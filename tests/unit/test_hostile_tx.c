@@ -11,7 +11,9 @@
 
 #define NB_SENT 16
 
-/* Completions of a split ring in order: the index says it all, ids are not even looked at (2.7.9). */
+/*
+ * Completions of a split ring in order: the index says it all, ids are not even looked at (2.7.9).
+ */
 static bool
 ids_matter(const struct env_conf *conf)
 {
@@ -93,7 +95,9 @@ descriptors_rewritten(struct env *e, bool lies)
 			e->dev.split.desc[i].addr = 1;
 			e->dev.split.desc[i].len = 0xffffffff;
 			e->dev.split.desc[i].flags = 0xffff;
-			/* The device follows the chain itself when it completes it, so next stays. */
+			/*
+			 * The device follows the chain itself when it completes it, so next stays.
+			 */
 			e->dev.copy[i].split = e->dev.split.desc[i];
 			e->dev.split.avail->ring[i] = 0xffff;
 		}
@@ -176,7 +180,10 @@ static const struct lie lies[] = {
 			0 },
 };
 
-/* What is on its way: plain packets, with the fourth and the twelfth as chains of three slots or pairs, or pairs. */
+/*
+ * What is on its way: plain packets, with the fourth and the twelfth as chains of three slots or
+ * pairs, or pairs.
+ */
 enum kinds { PLAIN, CHAINS, SOME_PAIRS, PAIRS, NB_KINDS };
 
 static const char *const kinds_name[NB_KINDS] = { "", ", chains", ", some pairs", ", pairs" };
@@ -301,8 +308,9 @@ test_every_place(void **state)
 }
 
 /*
- * As many entries as slots, where packets of several slots make fewer packets: the ids run on behind the last
- * packet, in slots of earlier laps. Split rings only: a packed one is not looked at beyond its packets.
+ * As many entries as slots, where packets of several slots make fewer packets: the ids run on
+ * behind the last packet, in slots of earlier laps. Split rings only: a packed one is not looked at
+ * beyond its packets.
  */
 static void
 test_ids_run_on(void **state)
@@ -349,8 +357,8 @@ lie_of_any_ring(struct env *e)
 }
 
 /*
- * The burst that finds the device out takes nothing: the caller keeps its packets, and counters do not say that
- * they were sent.
+ * The burst that finds the device out takes nothing: the caller keeps its packets, and counters do
+ * not say that they were sent.
  */
 static void
 test_failing_burst_takes_nothing(void **state)

@@ -3,8 +3,8 @@
  */
 
 /*
- * A port's life over a transport that does what a script says: each cell of the table of states and events, the order in
- * which a device is let go, and the time that it may take.
+ * A port's life over a transport that does what a script says: each cell of the table of states and
+ * events, the order in which a device is let go, and the time that it may take.
  */
 
 #include <errno.h>
@@ -124,7 +124,8 @@ static const struct cell {
 	enum sluice_life_event event;
 	void (*act)(struct fake_port *f);
 	enum sluice_life to;
-	bool is_on_the_way; /* "to" is seen in the middle of what happens, when the features are told */
+	/* "to" is seen in the middle of what happens, when the features are told */
+	bool is_on_the_way;
 	enum sluice_life then;
 } cells[] = {
 	{ SLUICE_ABSENT, SLUICE_ON_CONNECT, do_connect, SLUICE_READY, false, SLUICE_READY },
@@ -179,7 +180,10 @@ test_cells(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(cells); i++)
 		for (k = 0; k < RTE_DIM(confs); k++)
-			/* A device with registers does not hang up: when it is gone while it runs it failed. */
+			/*
+			 * A device with registers does not hang up: when it is gone while it runs
+			 * it failed.
+			 */
 			if (!confs[k].is_pci || cells[i].from != SLUICE_LIVE ||
 					cells[i].event != SLUICE_ON_GONE)
 				try_cell(&cells[i], &confs[k]);
@@ -208,7 +212,10 @@ expect_calls(struct fake_port *f, const char *calls)
 	fake_transport_forget(&f->ft);
 }
 
-/* What the device is told, and in which order; that buffers go back behind it is checked by the transport. */
+/*
+ * What the device is told, and in which order; that buffers go back behind it is checked by the
+ * transport.
+ */
 static void
 test_order(void **state)
 {

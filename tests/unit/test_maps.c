@@ -3,8 +3,8 @@
  */
 
 /*
- * The entries of an IOMMU: exactly the regions, each goes without another, nothing in use is ever unmapped.
- * The kernel is a list that takes and gives entries as VFIO's TYPE1v2 does.
+ * The entries of an IOMMU: exactly the regions, each goes without another, nothing in use is ever
+ * unmapped. The kernel is a list that takes and gives entries as VFIO's TYPE1v2 does.
  */
 
 #include <errno.h>

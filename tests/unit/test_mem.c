@@ -3,8 +3,9 @@
  */
 
 /*
- * The memory table of the vhost-user front end, against a scripted back end at the other end of a socket, which keeps the
- * slots that it was given and refuses what a stock one does: slots that overlap, and slots that it does not have.
+ * The memory table of the vhost-user front end, against a scripted back end at the other end of a
+ * socket, which keeps the slots that it was given and refuses what a stock one does: slots that
+ * overlap, and slots that it does not have.
  */
 
 #include <errno.h>
@@ -251,7 +252,10 @@ test_growth(void **state)
 	rig_close(&g);
 }
 
-/* A part of a slot leaves: while the rings run the slot stays, and before they run again it is made anew. */
+/*
+ * A part of a slot leaves: while the rings run the slot stays, and before they run again it is made
+ * anew.
+ */
 static void
 test_shrink(void **state)
 {
@@ -278,7 +282,10 @@ test_shrink(void **state)
 	rig_close(&g);
 }
 
-/* Another file at the same place, under the same number of a descriptor: the back end must hear of it. */
+/*
+ * Another file at the same place, under the same number of a descriptor: the back end must hear of
+ * it.
+ */
 static void
 test_other_file(void **state)
 {

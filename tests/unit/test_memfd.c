@@ -3,9 +3,9 @@
  */
 
 /*
- * The memory files of rings, on a machine that promises pages and does not have them: mmap() of huge pages succeeds where
- * a cgroup allows none, and the first touch is a SIGBUS. Here the kernel's answer when it is asked for the pages is
- * made up.
+ * The memory files of rings, on a machine that promises pages and does not have them: mmap() of
+ * huge pages succeeds where a cgroup allows none, and the first touch is a SIGBUS. Here the
+ * kernel's answer when it is asked for the pages is made up.
  */
 
 #include <errno.h>
@@ -23,7 +23,10 @@
 
 #define BIG ((size_t)3 << 20)
 
-/* What the kernel says to who wants all pages of a mapping: of huge ones, of small ones; 0: the truth. */
+/*
+ * What the kernel says to who wants all pages of a mapping: of huge ones, of small ones; 0: the
+ * truth.
+ */
 static int huge_says, small_says;
 static unsigned int nb_asked;
 

@@ -3,8 +3,9 @@
  */
 
 /*
- * The null device of app/sluice-bench: what it takes in batches it takes as one by one, and it refuses what a
- * driver must not write wherever in a batch that is. Its side of librte_vhost is played here.
+ * The null device of app/sluice-bench: what it takes in batches it takes as one by one, and it
+ * refuses what a driver must not write wherever in a batch that is. Its side of librte_vhost is
+ * played here.
  */
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  */
 
 /*
- * Buffers of back ends that were cut off, and of cores that do not leave: when they go back, and by whose hand; and what the
- * rings that such a back end keeps have to offer.
+ * Buffers of back ends that were cut off, and of cores that do not leave: when they go back, and by
+ * whose hand; and what the rings that such a back end keeps have to offer.
  */
 
 #include <errno.h>
@@ -244,7 +244,10 @@ deliver_half(struct fake_port *f)
 	fake_dev_fini(&dev);
 }
 
-/* Into some pools only one core may put: the control thread never does, the queue's core finds them. */
+/*
+ * Into some pools only one core may put: the control thread never does, the queue's core finds
+ * them.
+ */
 static void
 test_own_core(void **state)
 {
@@ -356,7 +359,10 @@ test_stuck_close(void **state)
 		f->rxq[0].q.in_burst = !leaves;
 		sluice_life_close(f->port);
 		assert_int_equal(nb_out(f) == 0, leaves);
-		/* Nobody may take them as long as the core is inside; the test does, so that all is counted. */
+		/*
+		 * Nobody may take them as long as the core is inside; the test does, so that all is
+		 * counted.
+		 */
 		if (!leaves)
 			sluice_rxq_drain(&f->rxq[0], NULL);
 		f->rxq[0].q.in_burst = 0;
@@ -377,7 +383,10 @@ expect_nothing_offered(const struct sluice_vq_setup *vq)
 
 	for (i = 0; i < vq->size; i++)
 		if (vq->is_packed) {
-			/* Neither available in a lap with wrap counter 1, nor in one with 0 (2.8.1). */
+			/*
+			 * Neither available in a lap with wrap counter 1, nor in one with 0
+			 * (2.8.1).
+			 */
 			assert_true((packed[i].flags & bits) == 0 ||
 					(packed[i].flags & bits) == bits);
 			assert_int_equal(packed[i].len, 0);

@@ -3,7 +3,8 @@
  */
 
 /*
- * The PCI transport with a device that keeps to the rules, within their latitude, or stops to answer.
+ * The PCI transport with a device that keeps to the rules, within their latitude, or stops to
+ * answer.
  */
 
 #include <sys/eventfd.h>

@@ -3,8 +3,8 @@
  */
 
 /*
- * Interrupts of receive queues on the PCI transport: each queue that asks gets them, by a vector of its own, by that of
- * the device, or by INTx; and a queue without any is refused.
+ * Interrupts of receive queues on the PCI transport: each queue that asks gets them, by a vector of
+ * its own, by that of the device, or by INTx; and a queue without any is refused.
  */
 
 #include <sys/eventfd.h>

@@ -3,8 +3,8 @@
  */
 
 /*
- * Each way in which a PCI device may be wrong: it is noticed at the step where it can be, and nothing stays
- * open. G1 to G22 are the numbers of the catalogue of hostile devices.
+ * Each way in which a PCI device may be wrong: it is noticed at the step where it can be, and
+ * nothing stays open. G1 to G22 are the numbers of the catalogue of hostile devices.
  */
 
 #include "pci_steps.h"

@@ -305,7 +305,9 @@ test_memory_freed(void **state)
 
 		rig_open(&g, i & 1);
 		fake_context("pages %u to %u", lo, hi);
-		/* Owners that lost a page of theirs are asked for again by whoever needs the rest. */
+		/*
+		 * Owners that lost a page of theirs are asked for again by whoever needs the rest.
+		 */
 		for (k = 0; k < 5; k++)
 			assert_int_equal(dmap_add_range(g.d, mem + k * FAKE_PAGE, FAKE_PAGE), 0);
 		fake_event_memory_freed(mem + lo * FAKE_PAGE, cases[i].nb * FAKE_PAGE);

@@ -3,8 +3,8 @@
  */
 
 /*
- * Devices that come back with less, that are refused, or that are not there: what is taken, when it is tried again, and
- * what is said.
+ * Devices that come back with less, that are refused, or that are not there: what is taken, when it
+ * is tried again, and what is said.
  */
 
 #include <errno.h>
@@ -240,7 +240,9 @@ test_less(void **state)
 		assert_int_not_equal(f->rxq[0].q.run, rx_run);
 		assert_int_not_equal(f->txq[0].q.run, tx_run);
 		assert_int_equal(f->ft.vqs[0].is_packed, i % 2);
-		/* A core that still has the functions of the device before gets and gives nothing. */
+		/*
+		 * A core that still has the functions of the device before gets and gives nothing.
+		 */
 		fake_port_device(f, 1, &dev);
 		pkts[0] = fake_mbuf(f->pool, RTE_PKTMBUF_HEADROOM, 60);
 		assert_int_equal(rx_burst(&f->rxq[0], &pkts[1], 1), 0);

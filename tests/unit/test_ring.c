@@ -134,7 +134,10 @@ is_apart(size_t begin_a, size_t end_a, size_t begin_b, size_t end_b)
 	return end_a <= begin_b || end_b <= begin_a;
 }
 
-/* No two overlap; those that the device writes are in no page that it may only read, the others in no other. */
+/*
+ * No two overlap; those that the device writes are in no page that it may only read, the others in
+ * no other.
+ */
 static void
 check_parts(const struct sluice_ring_layout *l, const struct part *p, unsigned int nb)
 {
@@ -203,7 +206,10 @@ need_event(uint16_t event, uint16_t new_idx, uint16_t old)
 	return false;
 }
 
-/* All old and new indices within 12 of each other, all events within 16, around both ends of the counter. */
+/*
+ * All old and new indices within 12 of each other, all events within 16, around both ends of the
+ * counter.
+ */
 static void
 test_split_events(void **state)
 {
@@ -246,7 +252,9 @@ test_split_events(void **state)
 		}
 }
 
-/* Walk over the nb slots that were given up to head: is the one that the device named among them? */
+/*
+ * Walk over the nb slots that were given up to head: is the one that the device named among them?
+ */
 static bool
 passes(uint16_t size, uint16_t head, bool wrap, uint16_t nb, uint16_t off, bool off_wrap)
 {

@@ -225,7 +225,10 @@ test_refill_threshold(void **state)
 	env_close(e);
 }
 
-/* Refills from the pool's cache of this core, with a window that is known and with one that was forgotten. */
+/*
+ * Refills from the pool's cache of this core, with a window that is known and with one that was
+ * forgotten.
+ */
 static void
 test_pool_cache(void **state)
 {
@@ -255,7 +258,10 @@ test_pool_cache(void **state)
 	env_close(e);
 }
 
-/* A device that refuses the memory of the pool: no buffers, nothing lost, and it starts when it can. */
+/*
+ * A device that refuses the memory of the pool: no buffers, nothing lost, and it starts when it
+ * can.
+ */
 static void
 test_pool_out_of_reach(void **state)
 {
@@ -294,7 +300,9 @@ test_pinned_buffers(void **state)
 		assert_int_equal(env_rx(e, &m, 1), 1);
 		assert_true(fake_mbuf_is(m, 60 + i, i));
 		assert_true(RTE_MBUF_HAS_PINNED_EXTBUF(m));
-		/* What the application leaves in ol_flags must not make it somebody else's buffer. */
+		/*
+		 * What the application leaves in ol_flags must not make it somebody else's buffer.
+		 */
 		rte_pktmbuf_free(m);
 	}
 	/* The device does not see the mbufs themselves. */

@@ -3,8 +3,9 @@
  */
 
 /*
- * What net headers say of received packets: checksums that are right, those that are partial, and headers that
- * cannot be, alone and among others. Packets are made and summed here, by nothing of the driver's.
+ * What net headers say of received packets: checksums that are right, those that are partial, and
+ * headers that cannot be, alone and among others. Packets are made and summed here, by nothing of
+ * the driver's.
  */
 
 #include <string.h>
@@ -208,7 +209,10 @@ static const struct bad bads[] = {
 	{ "N10 all ones", 0xff, 0xff, 0xffff, 0xffff, true },
 };
 
-/* One of 32 packets, at every place of a batch, with all the others coming: two counters up, no mbuf less. */
+/*
+ * One of 32 packets, at every place of a batch, with all the others coming: two counters up, no
+ * mbuf less.
+ */
 static void
 test_bad_headers(void **state)
 {
@@ -288,7 +292,10 @@ test_mixed(void **state)
 	env_close(e);
 }
 
-/* Over several small buffers, every kind; the field may lie in another one than the header, or in two. */
+/*
+ * Over several small buffers, every kind; the field may lie in another one than the header, or in
+ * two.
+ */
 static void
 test_chains(void **state)
 {
@@ -363,8 +370,8 @@ deliver_halves(struct env *e)
 }
 
 /*
- * num_buffers is read with the rest: a device need not fill its buffers, and is not trusted to. Such a packet at every
- * place of a batch.
+ * num_buffers is read with the rest: a device need not fill its buffers, and is not trusted to.
+ * Such a packet at every place of a batch.
  */
 static void
 test_num_buffers(void **state)

@@ -96,7 +96,10 @@ test_packet_in_pieces(void **state)
 	env_close(e);
 }
 
-/* What the second half of a packet is, which has no header: like one of many buffers, or like an empty one. */
+/*
+ * What the second half of a packet is, which has no header: like one of many buffers, or like an
+ * empty one.
+ */
 static const uint8_t ones[100] = { [0 ... 99] = 0xff };
 static const uint8_t zeros[100];
 
@@ -119,9 +122,10 @@ deliver_halves(struct env *e, const uint8_t *bytes)
 }
 
 /*
- * A device that spreads packets without filling buffers is found out by the header that is read although it
- * need not be. When that is the header of a first half, packets are whole from then on. When it is a second
- * half, what is read is no header, and the queue fails. In no case are packets cut for ever.
+ * A device that spreads packets without filling buffers is found out by the header that is read
+ * although it need not be. When that is the header of a first half, packets are whole from then on.
+ * When it is a second half, what is read is no header, and the queue fails. In no case are packets
+ * cut for ever.
  */
 static void
 check_sampling(struct env *e, unsigned int nb_honest)
@@ -177,7 +181,9 @@ test_headers_are_left_alone(void **state)
 	struct env *e = env_open(conf);
 	unsigned int i;
 
-	/* The first header is looked at; then the device can write there what it likes for a while. */
+	/*
+	 * The first header is looked at; then the device can write there what it likes for a while.
+	 */
 	assert_true(env_deliver(e, 60));
 	env_expect(e, 60, 0);
 	for (i = 0; i < 500; i++) {

@@ -3,8 +3,8 @@
  */
 
 /*
- * A back end that has to be waited for: what it is told and when, and what becomes of memory that comes and goes, or that it
- * refuses.
+ * A back end that has to be waited for: what it is told and when, and what becomes of memory that
+ * comes and goes, or that it refuses.
  */
 
 #include "fake_log.h"
@@ -41,7 +41,10 @@ test_no_device(void **state)
 	rig_close(&g);
 }
 
-/* A pool that is first seen on transmit: the burst goes on, the control thread is woken once, and then it is there. */
+/*
+ * A pool that is first seen on transmit: the burst goes on, the control thread is woken once, and
+ * then it is there.
+ */
 static void
 test_first_seen(void **state)
 {
@@ -112,7 +115,10 @@ test_removal(void **state)
 	fake_eal_free(mem);
 }
 
-/* One pool is refused: its packets are, others are not, and it is tried again when there may be room. */
+/*
+ * One pool is refused: its packets are, others are not, and it is tried again when there may be
+ * room.
+ */
 static void
 test_refusal(void **state)
 {
@@ -176,7 +182,10 @@ test_room_again(void **state)
 	rig_close(&g);
 }
 
-/* A device that comes next and takes fewer regions: what came with packets goes rather than the port. */
+/*
+ * A device that comes next and takes fewer regions: what came with packets goes rather than the
+ * port.
+ */
 static void
 test_smaller_device(void **state)
 {

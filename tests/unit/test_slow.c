@@ -3,8 +3,8 @@
  */
 
 /*
- * A back end that does not answer: who waits (the thread that starts it, and the control thread) and who does not
- * (everybody else), and what threads do to each other.
+ * A back end that does not answer: who waits (the thread that starts it, and the control thread)
+ * and who does not (everybody else), and what threads do to each other.
  */
 
 #include <pthread.h>
@@ -37,7 +37,9 @@ end_of(pthread_t thread)
 	return (int)(intptr_t)ret;
 }
 
-/* The device does not answer: nobody but the control thread notices, in this domain or in another. */
+/*
+ * The device does not answer: nobody but the control thread notices, in this domain or in another.
+ */
 static void
 test_slow_device(void **state)
 {
@@ -97,7 +99,10 @@ test_slow_device(void **state)
 	fake_eal_free(mem);
 }
 
-/* The same while a port starts; and what comes meanwhile may be used when the device has it, not before. */
+/*
+ * The same while a port starts; and what comes meanwhile may be used when the device has it, not
+ * before.
+ */
 static void
 test_slow_start(void **state)
 {
@@ -127,7 +132,10 @@ test_slow_start(void **state)
 	rig_close(&g);
 }
 
-/* The port ends while the device does not answer: nobody waits, and the answer is of no interest any more. */
+/*
+ * The port ends while the device does not answer: nobody waits, and the answer is of no interest
+ * any more.
+ */
 static void
 test_end_of_slow_device(void **state)
 {
@@ -263,7 +271,10 @@ domains_thread(void *arg)
 	return NULL;
 }
 
-/* Domains end and begin at the same time, while events come: callbacks are there whenever there is a domain. */
+/*
+ * Domains end and begin at the same time, while events come: callbacks are there whenever there is
+ * a domain.
+ */
 static void
 test_registration(void **state)
 {

@@ -3,8 +3,9 @@
  */
 
 /*
- * Everything that a small ring can be told: four slots, three used entries with ids and lengths from a short
- * list, all sequences, each mbuf accounted for after each of them, and a verdict by a model.
+ * Everything that a small ring can be told: four slots, three used entries with ids and lengths
+ * from a short list, all sequences, each mbuf accounted for after each of them, and a verdict by a
+ * model.
  */
 
 #include <string.h>
@@ -82,7 +83,10 @@ check_rx(struct env *e, const struct entry *entries)
 	for (i = 0; i < 4; i++)
 		nb += env_rx_and_free(e, 1 + i);
 	fake_assert(!env_has_failed(e) || e->q.state == SLUICE_QUEUE_FAILED, "not latched");
-	/* With order promised an id stands for all before it: the model does not hold, the account does. */
+	/*
+	 * With order promised an id stands for all before it: the model does not hold, the account
+	 * does.
+	 */
 	if (!e->conf.is_in_order)
 		fake_assert(nb == v.nb_packets && e->rxq.nb_runts - nb_runts == v.nb_runts &&
 						e->q.fail == v.fail,

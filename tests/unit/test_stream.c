@@ -51,7 +51,10 @@ lend(struct rig *g, const struct rte_mbuf *m, const char *va, uint32_t len)
 	struct dmap_addr da = { .v = 0x5a5a };
 
 	dmap_stream_refresh(&g->s);
-	/* Memory that is not shown is seen to by the control thread; then the application comes again. */
+	/*
+	 * Memory that is not shown is seen to by the control thread; then the application comes
+	 * again.
+	 */
 	while (!dmap_lend(&g->s, m, va, len, &da)) {
 		if (!dmap_may_come(&g->s))
 			return false;

@@ -3,8 +3,9 @@
  */
 
 /*
- * A device that works at the same time, on a thread of its own: what it uses comes between any two looks at the ring.
- * Every packet must be done, or come, in the end, and the ring must never come to a standstill.
+ * A device that works at the same time, on a thread of its own: what it uses comes between any two
+ * looks at the ring. Every packet must be done, or come, in the end, and the ring must never come
+ * to a standstill.
  */
 
 #include <pthread.h>

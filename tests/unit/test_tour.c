@@ -3,8 +3,8 @@
  */
 
 /*
- * What of dma-tour needs no device: its arguments, the search in sysfs, messages of the kernel's log, the
- * picture.
+ * What of dma-tour needs no device: its arguments, the search in sysfs, messages of the kernel's
+ * log, the picture.
  */
 
 #include <errno.h>

@@ -3,7 +3,8 @@
  */
 
 /*
- * Transmitting plain packets: the burst functions of every row of the table, completions of every kind.
+ * Transmitting plain packets: the burst functions of every row of the table, completions of every
+ * kind.
  */
 
 #include <string.h>
@@ -259,7 +260,10 @@ test_kicks(void **state)
 	env_close(e);
 }
 
-/* The device asks to be told when a certain buffer is available, and is told with the burst that holds it. */
+/*
+ * The device asks to be told when a certain buffer is available, and is told with the burst that
+ * holds it.
+ */
 static void
 test_kick_at_event(void **state)
 {

@@ -17,8 +17,8 @@
 enum odd { ODD_POOL, ODD_EXTERNAL, ODD_SHARED, ODD_NO_ROOM, NB_ODDS };
 
 /*
- * A packet that is odd in one way only. Its data lie in the buffer of keep, an mbuf of the plain packets' pool: by
- * its address it cannot be told from them.
+ * A packet that is odd in one way only. Its data lie in the buffer of keep, an mbuf of the plain
+ * packets' pool: by its address it cannot be told from them.
  */
 static struct rte_mbuf *
 make_odd(struct env *e, struct fake_pool *other, enum odd odd, struct rte_mbuf *keep,
@@ -129,7 +129,10 @@ make_too_long(struct fake_pool *p)
 	return m;
 }
 
-/* One packet of which the device can reach only a part, anywhere in a batch: dropped, the others go. */
+/*
+ * One packet of which the device can reach only a part, anywhere in a batch: dropped, the others
+ * go.
+ */
 static void
 test_one_out_of_reach(void **state)
 {

@@ -3,7 +3,8 @@
  */
 
 /*
- * Transmitting mixtures: plain and odd packets in one burst, several pools, rings that are nearly full.
+ * Transmitting mixtures: plain and odd packets in one burst, several pools, rings that are nearly
+ * full.
  */
 
 #include <stdlib.h>
@@ -196,8 +197,8 @@ test_pool_changes_hands(void **state)
 }
 
 /*
- * A packet that needs nearly the whole ring while a few completed ones lie in it, too few to be looked for
- * otherwise: it must go in the end, however often the application tries just this one.
+ * A packet that needs nearly the whole ring while a few completed ones lie in it, too few to be
+ * looked for otherwise: it must go in the end, however often the application tries just this one.
  */
 static void
 test_long_packet_gets_room(void **state)
@@ -234,8 +235,9 @@ test_long_packet_gets_room(void **state)
 }
 
 /*
- * After a packet of many slots, positions in the used ring and slots are no longer the same. What an earlier lap
- * left in the used ring looks like completions in order then, if somebody looks at the wrong place.
+ * After a packet of many slots, positions in the used ring and slots are no longer the same. What
+ * an earlier lap left in the used ring looks like completions in order then, if somebody looks at
+ * the wrong place.
  */
 static void
 test_stale_used_entries(void **state)
@@ -325,8 +327,8 @@ test_shared_no_longer(void **state)
 }
 
 /*
- * A burst of which the first nb_unfit mbufs are held by the test, too, or have a second segment; all arrive, and all are
- * given back.
+ * A burst of which the first nb_unfit mbufs are held by the test, too, or have a second segment;
+ * all arrive, and all are given back.
  */
 static void
 send_mostly(struct env *e, uint16_t nb, uint16_t nb_unfit, bool is_shared, uint64_t seed)
@@ -354,7 +356,10 @@ send_mostly(struct env *e, uint16_t nb, uint16_t nb_unfit, bool is_shared, uint6
 	fake_pool_assert_full(e->pool);
 }
 
-/* Behind bursts that are no batches for the most part none are tried, and behind others they are, again. */
+/*
+ * Behind bursts that are no batches for the most part none are tried, and behind others they are,
+ * again.
+ */
 static void
 test_mostly_unfit(void **state)
 {
@@ -382,8 +387,8 @@ test_mostly_unfit(void **state)
 }
 
 /*
- * A device that sends all of each burst: as many slots come back as are given, so that no packet needs a table. Where it
- * completes in batches, the last of a batch may be a packet of one slot.
+ * A device that sends all of each burst: as many slots come back as are given, so that no packet
+ * needs a table. Where it completes in batches, the last of a batch may be a packet of one slot.
  */
 static void
 test_chains_keep_pace(void **state)

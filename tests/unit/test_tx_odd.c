@@ -3,8 +3,8 @@
  */
 
 /*
- * Transmitting packets that are not plain: several segments, shared, external or cramped buffers, several
- * pools, memory out of reach.
+ * Transmitting packets that are not plain: several segments, shared, external or cramped buffers,
+ * several pools, memory out of reach.
  */
 
 #include <stdlib.h>
@@ -112,7 +112,10 @@ test_segments(void **state)
 	}
 }
 
-/* Where the header does not fit in front it is a part of its own: of a pair, of a table, until that is full. */
+/*
+ * Where the header does not fit in front it is a part of its own: of a pair, of a table, until that
+ * is full.
+ */
 static void
 test_headroom(void **state)
 {
@@ -165,7 +168,10 @@ test_empty_segments(void **state)
 	}
 }
 
-/* The first segment says that there are more segments than there are, or fewer: the packet is what is linked. */
+/*
+ * The first segment says that there are more segments than there are, or fewer: the packet is what
+ * is linked.
+ */
 static void
 test_wrong_nb_segs(void **state)
 {
@@ -233,8 +239,9 @@ test_shared_mbuf(void **state)
 }
 
 /*
- * Packets of two slots each until the ring is full, from every slot on: where they become rare a table takes their
- * place, if there are tables. However they went, the headers that they share are zero.
+ * Packets of two slots each until the ring is full, from every slot on: where they become rare a
+ * table takes their place, if there are tables. However they went, the headers that they share are
+ * zero.
  */
 static void
 test_pairs_fill_the_ring(void **state)

@@ -3,7 +3,8 @@
  */
 
 /*
- * What the control thread notices of a port that runs: cores on another node, a device that takes nothing.
+ * What the control thread notices of a port that runs: cores on another node, a device that takes
+ * nothing.
  */
 
 #include <stdlib.h>
@@ -212,7 +213,10 @@ take(struct rig *g, unsigned int nb)
 	fake_dev_complete(&g->e->dev, nb, g->e->conf.is_in_order ? FAKE_BATCHES : FAKE_ONE_BY_ONE);
 }
 
-/* It took packets and takes no more: notified once more, then a word, once. What was taken and not seen is no wait. */
+/*
+ * It took packets and takes no more: notified once more, then a word, once. What was taken and not
+ * seen is no wait.
+ */
 static void
 test_stops(void **state)
 {
@@ -278,7 +282,10 @@ test_link(void **state)
 	rig_close(&g);
 }
 
-/* Which rings are read-only: a word of the user, else whether the device has ATS; never for vhost-user. */
+/*
+ * Which rings are read-only: a word of the user, else whether the device has ATS; never for
+ * vhost-user.
+ */
 static void
 test_ro_rings(void **state)
 {

@@ -5,23 +5,23 @@
 /*
  * The DMA layer: which memory may a device reach, and at which address does it reach it.
  *
- * One buffer has a virtual address (X, void *), a physical address (Y, of no use here) and an address that
- * the device uses (Z, struct dmap_addr). A domain is the address space of one device. It holds owners
- * (a mempool, a piece of coherent memory, a range of EAL memory); the union of their pages is the table of
- * regions that the back end shows to the device. This layer knows memory, mbufs and mempools; it knows
- * neither virtio nor ethdev.
+ * One buffer has a virtual address (X, void *), a physical address (Y, of no use here) and an
+ * address that the device uses (Z, struct dmap_addr). A domain is the address space of one device.
+ * It holds owners (a mempool, a piece of coherent memory, a range of EAL memory); the union of
+ * their pages is the table of regions that the back end shows to the device. This layer knows
+ * memory, mbufs and mempools; it knows neither virtio nor ethdev.
  *
  * Who owns what:
- *   coherent memory  both sides, at any time; order by barriers. Lives from dmap_coherent_alloc() to
- *                    dmap_coherent_free() or dmap_domain_destroy().
+ *   coherent memory  both sides, at any time; order by barriers. Lives from dmap_coherent_alloc()
+ *                    to dmap_coherent_free() or dmap_domain_destroy().
  *   streaming buffer exactly one side: CPU -> dmap_lend() -> device -> dmap_take_back() -> CPU.
  *   mempool          the application's; the domain only shows its pages, from dmap_add_pool() until
  *                    the pool is freed, dmap_del_pool() or dmap_domain_destroy().
  *
- * Threads: all functions of this header may be called from any thread, but not from a polling core, which has
- * dmap_stream.h. Only dmap_publish() and dmap_serve() wait for a device: the thread that starts it calls the one,
- * the control thread of its port the other.
- * Errors: 0 or a negative errno; out parameters stay untouched on error.
+ * Threads: all functions of this header may be called from any thread, but not from a polling core,
+ * which has dmap_stream.h. Only dmap_publish() and dmap_serve() wait for a device: the thread that
+ * starts it calls the one, the control thread of its port the other. Errors: 0 or a negative errno;
+ * out parameters stay untouched on error.
  */
 
 #ifndef DMAP_H
@@ -41,8 +41,9 @@ struct dmap_addr {
 };
 
 /*
- * A run of pages that is contiguous in virtual memory, in device addresses and in the file behind it.
- * fd is borrowed from whoever made the memory (EAL, or the back end); -1 where there is no file.
+ * A run of pages that is contiguous in virtual memory, in device addresses and in the file behind
+ * it. fd is borrowed from whoever made the memory (EAL, or the back end); -1 where there is no
+ * file.
  */
 struct dmap_region {
 	uintptr_t va;
@@ -55,7 +56,10 @@ struct dmap_region {
 
 /* The device may read and not write; for back ends with access rights. */
 #define DMAP_REGION_READ_ONLY 1
-/* The first or the last page also holds what is not part of this region, and others may show it as well. */
+/*
+ * The first or the last page also holds what is not part of this region, and others may show it as
+ * well.
+ */
 #define DMAP_REGION_HEAD_SHARED 2
 #define DMAP_REGION_TAIL_SHARED 4
 
@@ -73,33 +77,37 @@ struct dmap_coherent {
 struct dmap_backend {
 	const char *name;
 	/*
-	 * Memory for coherent use: zeroed, page-aligned, of at least r->len bytes (rounded up to what the
-	 * back end maps), on NUMA node socket where possible. Fills *r and *handle.
+	 * Memory for coherent use: zeroed, page-aligned, of at least r->len bytes (rounded up to
+	 * what the back end maps), on NUMA node socket where possible. Fills *r and *handle.
 	 */
 	int (*coherent_alloc)(void *ctx, const char *what, size_t len, int socket,
 			struct dmap_region *r, void **handle);
 	void (*coherent_free)(void *ctx, const struct dmap_region *r, void *handle);
 	/*
-	 * Give a device address to a range of EAL memory before it becomes reachable. NULL: the device
-	 * address is the virtual one.
+	 * Give a device address to a range of EAL memory before it becomes reachable. NULL: the
+	 * device address is the virtual one.
 	 */
 	int (*assign)(void *ctx, struct dmap_region *r);
-	/* Make exactly these regions reachable; the device must have accepted when this returns 0. */
+	/*
+	 * Make exactly these regions reachable; the device must have accepted when this returns 0.
+	 */
 	int (*publish)(void *ctx, const struct dmap_region *regions, unsigned int nb);
 	/* How many pieces the device's address space is made of; NULL: as many as regions. */
 	unsigned int (*nb_maps)(const void *ctx);
 	/*
-	 * Telling the device means to wait until it answers, so that this is left to the control thread. publish gets
-	 * descriptors that stay open during the call, whatever becomes of the memory meanwhile; and what it shows
-	 * after dmap_revoke() is of no meaning. False: publish is a system call, and changes come at once.
+	 * Telling the device means to wait until it answers, so that this is left to the control
+	 * thread. publish gets descriptors that stay open during the call, whatever becomes of the
+	 * memory meanwhile; and what it shows after dmap_revoke() is of no meaning. False: publish
+	 * is a system call, and changes come at once.
 	 */
 	bool is_remote;
 	/* True if pools need not be added one by one because all EAL memory is shown. */
 	bool shows_all_eal;
 	/*
-	 * 0: what is shown are files, so whole EAL pages. Otherwise any memory can be shown in pages of this
-	 * size, access rights hold, and an empty table takes away at once what the device could reach.
-	 * Regions of different owners are not merged then, so that each can go without touching another.
+	 * 0: what is shown are files, so whole EAL pages. Otherwise any memory can be shown in
+	 * pages of this size, access rights hold, and an empty table takes away at once what the
+	 * device could reach. Regions of different owners are not merged then, so that each
+	 * can go without touching another.
 	 */
 	size_t granule;
 };
@@ -111,23 +119,25 @@ int dmap_domain_create(const char *name, const struct dmap_backend *backend, voi
 		struct dmap_domain **out);
 
 /**
- * The device sends no address above da_max, which is a power of two minus one (a kernel's dma_set_mask()). For
- * domains that are empty yet. From then on memory of a virtual address that the device cannot send gets the
- * lowest device address that is free; what the application placed beyond is refused with -ERANGE, and memory
- * that shares a page with other memory of the domain with -EEXIST. -ENOTSUP: the back end shows files, -EBUSY:
- * the domain is not empty, -EINVAL: no such da_max.
+ * The device sends no address above da_max, which is a power of two minus one (a kernel's
+ * dma_set_mask()). For domains that are empty yet. From then on memory of a virtual address that
+ * the device cannot send gets the lowest device address that is free; what the application placed
+ * beyond is refused with -ERANGE, and memory that shares a page with other memory of the domain
+ * with -EEXIST. -ENOTSUP: the back end shows files, -EBUSY: the domain is not empty, -EINVAL: no
+ * such da_max.
  */
 int dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max);
 
 /**
- * Have fn called when something waits for dmap_serve(): by any thread, polling cores included, so it must not wait.
- * To be said before the first dmap_publish(), and to be valid until the domain ends.
+ * Have fn called when something waits for dmap_serve(): by any thread, polling cores included, so
+ * it must not wait. To be said before the first dmap_publish(), and to be valid until the domain
+ * ends.
  */
 void dmap_set_waker(struct dmap_domain *d, void (*fn)(void *ctx), void *ctx);
 
 /**
- * Free the domain; what is still in it is revoked and freed. The device of a remote back end must not listen any more.
- * NULL is fine.
+ * Free the domain; what is still in it is revoked and freed. The device of a remote back end must
+ * not listen any more. NULL is fine.
  */
 void dmap_domain_destroy(struct dmap_domain *d);
 
@@ -143,8 +153,9 @@ void dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c);
 /**
  * Show the pages that hold the packet buffers of a mempool. Adding a pool again is fine and cheap.
  * For pools with pinned external buffers the buffers are shown and the mbuf headers are not.
- * -ENOTSUP: memory without a file behind it, otherwise what a local back end says. The device of a remote back end is
- * told by the next dmap_publish(), or by dmap_serve(), and only then the pool is within its reach.
+ * -ENOTSUP: memory without a file behind it, otherwise what a local back end says. The device of a
+ * remote back end is told by the next dmap_publish(), or by dmap_serve(), and only then the pool is
+ * within its reach.
  */
 int dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp);
 
@@ -155,9 +166,9 @@ void dmap_del_pool(struct dmap_domain *d, const struct rte_mempool *mp);
 int dmap_add_range(struct dmap_domain *d, const void *addr, size_t len);
 
 /**
- * The device may only read the whole pages within the nb spans of a coherent piece; the rest of it stays
- * readable and writable. Replaces what was said before. The device must not use the piece meanwhile.
- * Without effect, and 0, for back ends without access rights.
+ * The device may only read the whole pages within the nb spans of a coherent piece; the rest of it
+ * stays readable and writable. Replaces what was said before. The device must not use the piece
+ * meanwhile. Without effect, and 0, for back ends without access rights.
  */
 struct dmap_span {
 	size_t offset;
@@ -167,47 +178,50 @@ int dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c
 		const struct dmap_span *spans, unsigned int nb);
 
 /**
- * Show memory that the application made and maps by itself (rte_dev_dma_map), at an address of its choice.
- * addr, da and len must be multiples of the granule. -ENOTSUP: the back end shows files only, -EEXIST: it is
- * shown already.
+ * Show memory that the application made and maps by itself (rte_dev_dma_map), at an address of its
+ * choice. addr, da and len must be multiples of the granule. -ENOTSUP: the back end shows files
+ * only, -EEXIST: it is shown already.
  */
 int dmap_add_external(struct dmap_domain *d, const void *addr, struct dmap_addr da, size_t len);
 
 /**
- * Hide it, whatever else lies in it: the application is about to take the memory away. -ENOENT: it was not
- * shown with exactly this address and length.
+ * Hide it, whatever else lies in it: the application is about to take the memory away. -ENOENT: it
+ * was not shown with exactly this address and length.
  */
 int dmap_del_external(struct dmap_domain *d, const void *addr, size_t len);
 
 /**
- * Does it make sense to compare NUMA nodes with this one? Not on machines of one node, without NUMA, or for a device
- * of no known node (SOCKET_ID_ANY).
+ * Does it make sense to compare NUMA nodes with this one? Not on machines of one node, without
+ * NUMA, or for a device of no known node (SOCKET_ID_ANY).
  */
 bool dmap_numa_is_told(int node);
 
 /**
- * Compare where coherent memory and mempools really lie with the NUMA node of the device. Each is looked at
- * once, and what lies elsewhere gets a warning that begins with who. Returns how many there were.
+ * Compare where coherent memory and mempools really lie with the NUMA node of the device. Each is
+ * looked at once, and what lies elsewhere gets a warning that begins with who. Returns how many
+ * there were.
  */
 unsigned int dmap_check_nodes(struct dmap_domain *d, const char *who, int node);
 
 /**
- * A device listens from here on: show it all that is in the domain. Waits until it has accepted. Pools that came
- * with packets are left out if it accepts the rest only: -ENOSPC and -EREMOTEIO are refusals, with which remote
- * back ends can live, others end the exchange.
+ * A device listens from here on: show it all that is in the domain. Waits until it has accepted.
+ * Pools that came with packets are left out if it accepts the rest only: -ENOSPC and -EREMOTEIO are
+ * refusals, with which remote back ends can live, others end the exchange.
  */
 int dmap_publish(struct dmap_domain *d);
 
 /**
- * Control thread: show memory that polling cores met, and tell the device what changed since dmap_publish(). Does
- * nothing before it and after dmap_revoke(). A refusal concerns the memory only, whose packets are dropped; -errno: the
- * exchange with the device failed, or it does not let go of memory, so it must be cut off.
+ * Control thread: show memory that polling cores met, and tell the device what changed since
+ * dmap_publish(). Does nothing before it and after dmap_revoke(). A refusal concerns the memory
+ * only, whose packets are dropped; -errno: the exchange with the device failed, or it does not let
+ * go of memory, so it must be cut off.
  */
 int dmap_serve(struct dmap_domain *d);
 
 /**
- * No device listens any more, and what is added or removed is noted only, until dmap_publish(). A local back end takes
- * back all that the device could reach; with a remote one only cutting the connection helps. Never waits.
+ * No device listens any more, and what is added or removed is noted only, until dmap_publish(). A
+ * local back end takes back all that the device could reach; with a remote one only cutting the
+ * connection helps. Never waits.
  */
 void dmap_revoke(struct dmap_domain *d);
 
@@ -221,8 +235,8 @@ uint64_t dmap_bytes(struct dmap_domain *d);
 unsigned int dmap_nb_maps(struct dmap_domain *d);
 
 /*
- * A window of addresses that translate with one addition. Windows are regions merged where virtual and
- * device addresses go on together, whatever file lies behind.
+ * A window of addresses that translate with one addition. Windows are regions merged where virtual
+ * and device addresses go on together, whatever file lies behind.
  */
 struct dmap_window {
 	uintptr_t lo;
@@ -243,28 +257,34 @@ struct dmap_publisher {
 	void *ctx;
 };
 
-/** Rings in sealed memfds, pools in EAL's files. The context of the back end is a struct dmap_publisher. */
+/**
+ * Rings in sealed memfds, pools in EAL's files. The context of the back end is a struct
+ * dmap_publisher.
+ */
 extern const struct dmap_backend dmap_memfd_backend;
-/** Everything EAL holds, rings in memzones. The context of the back end is a struct dmap_publisher. */
+/**
+ * Everything EAL holds, rings in memzones. The context of the back end is a struct dmap_publisher.
+ */
 extern const struct dmap_backend dmap_none_backend;
 
 /*
- * An IOMMU, through a VFIO container of the port's own: pages of 4 KiB, rings in memzones, device addresses
- * are virtual ones. The context of the back end is a struct dmap_vfio.
+ * An IOMMU, through a VFIO container of the port's own: pages of 4 KiB, rings in memzones, device
+ * addresses are virtual ones. The context of the back end is a struct dmap_vfio.
  */
 struct dmap_vfio;
 extern const struct dmap_backend dmap_vfio_backend;
 
 /**
- * Take the IOMMU group of a PCI device into a container of its own, in which nothing is mapped. sysfs is the
- * folder of the PCI devices, pci_addr the device's name in it. To be called before the device is opened.
- * Refuses every set-up in which the promise could not be kept; logs what is wrong and the cure.
+ * Take the IOMMU group of a PCI device into a container of its own, in which nothing is mapped.
+ * sysfs is the folder of the PCI devices, pci_addr the device's name in it. To be called before the
+ * device is opened. Refuses every set-up in which the promise could not be kept; logs what is wrong
+ * and the cure.
  */
 int dmap_vfio_open(const char *sysfs, const char *pci_addr, struct dmap_vfio **out);
 
 /**
- * After the device was opened by EAL: does it still use this container, and does the kernel count exactly
- * our maps? Logs what is wrong.
+ * After the device was opened by EAL: does it still use this container, and does the kernel count
+ * exactly our maps? Logs what is wrong.
  */
 int dmap_vfio_verify(const struct dmap_vfio *v);
 
@@ -276,7 +296,9 @@ int dmap_vfio_reset_device(int device_fd);
  */
 bool dmap_vfio_is_device(int device_fd);
 
-/** Everything is unmapped, group and container are closed. The device must be closed. NULL is fine. */
+/**
+ * Everything is unmapped, group and container are closed. The device must be closed. NULL is fine.
+ */
 void dmap_vfio_close(struct dmap_vfio *v);
 
 #endif /* DMAP_H */

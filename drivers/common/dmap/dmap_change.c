@@ -3,9 +3,10 @@
  */
 
 /*
- * Changes of a domain: owners come and go, and with them what may be used. A local back end is told here, and what it
- * refuses is not in the domain. For a remote one this is only what is wanted: what left may not be used from here on,
- * what came may be when the device has accepted it (dmap_serve.c). Nothing here waits for a device.
+ * Changes of a domain: owners come and go, and with them what may be used. A local back end is told
+ * here, and what it refuses is not in the domain. For a remote one this is only what is wanted:
+ * what left may not be used from here on, what came may be when the device has accepted it
+ * (dmap_serve.c). Nothing here waits for a device.
  */
 
 #include <errno.h>
@@ -44,12 +45,16 @@ dmap_domain_rebuild(struct dmap_domain *d, bool is_removal)
 	unsigned int nb_windows = 0;
 	int ret = dmap_domain_table(d, filter, &regions);
 
-	/* Without memory for a new table, a removal leaves an empty one: nothing stale may be used. */
+	/*
+	 * Without memory for a new table, a removal leaves an empty one: nothing stale may be used.
+	 */
 	if (ret == 0)
 		ret = dmap_region_windows(&regions, &windows, &nb_windows);
 	if (ret == 0 && d->is_live && !d->backend->is_remote)
 		ret = d->backend->publish(d->backend_ctx, regions.r, regions.nb);
-	/* The device may keep a table that it refused to shrink, but we no longer use what left it. */
+	/*
+	 * The device may keep a table that it refused to shrink, but we no longer use what left it.
+	 */
 	if (ret != 0 && !is_removal) {
 		dmap_region_list_free(&regions);
 		free(windows);
@@ -157,7 +162,9 @@ dmap_domain_nb_gone(struct dmap_domain *d)
 	return nb_gone;
 }
 
-/* Pages left the owners: they are not used from here on, and the device hears of it now or later. */
+/*
+ * Pages left the owners: they are not used from here on, and the device hears of it now or later.
+ */
 static void
 shrink(struct dmap_domain *d, bool is_known)
 {
@@ -214,8 +221,8 @@ holds(struct dmap_domain *d, uintptr_t lo, uintptr_t hi)
 
 /*
  * Heap memory that still belongs to a pool is never freed, so what goes here are ranges of external
- * buffers, and everything for domains that show all of EAL's memory. Owners that lost pages stay with what
- * is left; a range that lost all is found again by its address and must go.
+ * buffers, and everything for domains that show all of EAL's memory. Owners that lost pages stay
+ * with what is left; a range that lost all is found again by its address and must go.
  */
 void
 dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len)

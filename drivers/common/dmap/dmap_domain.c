@@ -3,8 +3,8 @@
  */
 
 /*
- * A domain: how it comes and goes, what is asked for to be in it, and what it says. How it changes is in
- * dmap_change.c, what the device is told in dmap_serve.c.
+ * A domain: how it comes and goes, what is asked for to be in it, and what it says. How it changes
+ * is in dmap_change.c, what the device is told in dmap_serve.c.
  */
 
 #include <errno.h>
@@ -54,7 +54,10 @@ dmap_domain_find(struct dmap_domain *d, enum dmap_owner_kind kind, const void *k
 	return NULL;
 }
 
-/* All of EAL's memory. What EAL frees or adds meanwhile is in the events, so these must be on already. */
+/*
+ * All of EAL's memory. What EAL frees or adds meanwhile is in the events, so these must be on
+ * already.
+ */
 static int
 add_all_eal(struct dmap_domain *d)
 {

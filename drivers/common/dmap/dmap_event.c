@@ -18,12 +18,14 @@
 #define MEM_CALLBACK_NAME "sluice_dmap"
 
 static TAILQ_HEAD(, dmap_domain) domains = TAILQ_HEAD_INITIALIZER(domains);
-/* Read by events, so that one that waits until the kernel has unmapped something holds up no other. */
+/*
+ * Read by events, so that one that waits until the kernel has unmapped something holds up no other.
+ */
 static pthread_rwlock_t domains_lock = PTHREAD_RWLOCK_INITIALIZER;
 /*
- * The first domain registers and the last one removes: one at a time, or the last end would remove what a new
- * beginning has just registered. EAL takes its lock in there, under which the callbacks take domains_lock, so this is
- * another one, which no callback takes.
+ * The first domain registers and the last one removes: one at a time, or the last end would remove
+ * what a new beginning has just registered. EAL takes its lock in there, under which the callbacks
+ * take domains_lock, so this is another one, which no callback takes.
  */
 static pthread_mutex_t registration_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -52,7 +54,10 @@ on_mempool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg
 	TAILQ_FOREACH(d, &domains, next)
 		dmap_request_forget(d, mp);
 	pthread_rwlock_unlock(&domains_lock);
-	/* Whoever looks at its pages now has read the request before; wait. The caller holds no lock of EAL. */
+	/*
+	 * Whoever looks at its pages now has read the request before; wait. The caller holds no
+	 * lock of EAL.
+	 */
 	dmap_event_hold_pools();
 	dmap_event_release_pools();
 	pthread_rwlock_rdlock(&domains_lock);

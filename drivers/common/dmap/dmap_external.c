@@ -3,8 +3,8 @@
  */
 
 /*
- * What the application says about memory, where the back end can show any: memory of its own at an address
- * of its choice, and the parts of coherent memory that a device needs to read only.
+ * What the application says about memory, where the back end can show any: memory of its own at an
+ * address of its choice, and the parts of coherent memory that a device needs to read only.
  */
 
 #include <errno.h>
@@ -50,7 +50,10 @@ dmap_del_external(struct dmap_domain *d, const void *addr, size_t len)
 	return 0;
 }
 
-/* The pages of a piece as regions that take turns: read-only ones within the spans, others in between. */
+/*
+ * The pages of a piece as regions that take turns: read-only ones within the spans, others in
+ * between.
+ */
 static int
 split_by_access(const struct dmap_region *whole, const struct dmap_span *spans, unsigned int nb,
 		size_t granule, struct dmap_region_list *out)
@@ -99,7 +102,10 @@ dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c,
 	if (ret == 0 && o == NULL)
 		ret = -ENOENT;
 	if (ret == 0) {
-		/* An IOMMU entry does not change its rights: out with the old ones, in with the new ones. */
+		/*
+		 * An IOMMU entry does not change its rights: out with the old ones, in with the new
+		 * ones.
+		 */
 		rte_spinlock_lock(&d->table_lock);
 		old = o->pages;
 		o->pages = (struct dmap_region_list){ 0 };

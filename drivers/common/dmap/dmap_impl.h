@@ -6,16 +6,17 @@
  * Inside of the DMA layer: a domain and its owners. Not for users of dmap.h.
  *
  * Locks, from the outermost to the innermost; who holds one takes only those behind it:
- *   registration_lock  (dmap_event.c) while callbacks are registered with EAL and the mempool library, or removed.
- *   serve_lock   one exchange with the device of a remote back end at a time; held as long as the device takes.
- *                Only dmap_publish() and dmap_serve() take it.
- *   pools_lock   (dmap_event.c) while the pages of a pool are walked that may be freed meanwhile: the pool's end
- *                waits for the walk, and for nothing else.
- *   EAL's memory lock. The callers of the event callbacks hold it, so nothing here takes it with one of the
- *                following locks held: pages are looked up first.
+ *   registration_lock  (dmap_event.c) while callbacks are registered with EAL and the mempool
+ *                library, or removed.
+ *   serve_lock   one exchange with the device of a remote back end at a time; held as long as the
+ *                device takes. Only dmap_publish() and dmap_serve() take it.
+ *   pools_lock   (dmap_event.c) while the pages of a pool are walked that may be freed meanwhile:
+ *                the pool's end waits for the walk, and for nothing else.
+ *   EAL's memory lock. The callers of the event callbacks hold it, so nothing here takes it with
+ *                one of the following locks held: pages are looked up first.
  *   domains_lock (dmap_event.c) read while an event is handed on.
- *   change_lock  serialises changes of one domain. Held while a local back end is told, which is a system call,
- *                and never while a device is waited for.
+ *   change_lock  serialises changes of one domain. Held while a local back end is told, which is a
+ *                system call, and never while a device is waited for.
  *   request_lock what polling cores ask for; they try it a few times and go on without.
  *   table_lock   protects the lists and arrays below, for short copies only.
  */
@@ -45,8 +46,8 @@ enum dmap_owner_kind {
 };
 
 /*
- * A buffer that a polling core wants to lend: which memory it lies in, and the bytes that have to be reached. pool is
- * NULL for an external buffer at [addr, addr + len).
+ * A buffer that a polling core wants to lend: which memory it lies in, and the bytes that have to
+ * be reached. pool is NULL for an external buffer at [addr, addr + len).
  */
 struct dmap_buffer {
 	struct rte_mempool *pool;
@@ -74,22 +75,27 @@ struct dmap_owner {
 	/* Remote back ends, while a device listens: */
 	bool is_offered; /* lies in the table that the device is looking at */
 	bool is_shown;   /* the device accepted it */
-	bool is_refused; /* the device did not; it is not offered again before the table gets smaller */
+	/* the device did not; it is not offered again before the table gets smaller */
+	bool is_refused;
 };
 
 TAILQ_HEAD(dmap_owner_head, dmap_owner);
 
 /*
- * Memory that a polling core met and that is not shown. Slots are few: one core asks for one piece at a time.
+ * Memory that a polling core met and that is not shown. Slots are few: one core asks for one piece
+ * at a time.
  */
 #define DMAP_REQUESTS 16
 /* Packets wait for it this long at most, then they are dropped although nobody refused them. */
 #define DMAP_WAIT_MS 1000
-/* What was refused is asked for again after one second, then after two and so on up to this many. */
+/*
+ * What was refused is asked for again after one second, then after two and so on up to this many.
+ */
 #define DMAP_RETRY_MAX 64
 
 struct dmap_request {
-	const void *memory; /* mempool, or the neighbourhood of an external buffer; NULL: the slot is free */
+	/* mempool, or the neighbourhood of an external buffer; NULL: the slot is free */
+	const void *memory;
 	struct dmap_buffer buf;
 	uint32_t serial;   /* another one than that of the request that had the slot before */
 	uint32_t retry_s;  /* 0: it was not refused yet */
@@ -112,13 +118,17 @@ struct dmap_domain {
 	struct dmap_window *windows;     /* the same merged by address, sorted */
 	unsigned int nb_windows;
 	uint32_t generation;
-	/* Counts memory that EAL or a pool's end took away: pages that were looked up before may be gone. */
+	/*
+	 * Counts memory that EAL or a pool's end took away: pages that were looked up before may be
+	 * gone.
+	 */
 	uint32_t nb_gone;
 	/* protected by change_lock */
 	uint64_t da_max; /* beyond this the device sends no address; 0: it sends any */
 	/*
-	 * A device listens. Local back end: what changes is shown at once, unless dmap_revoke() was called. Remote
-	 * one: from dmap_publish() to dmap_revoke(), and only what the device accepted may be used then.
+	 * A device listens. Local back end: what changes is shown at once, unless dmap_revoke() was
+	 * called. Remote one: from dmap_publish() to dmap_revoke(), and only what the device
+	 * accepted may be used then.
 	 */
 	bool is_live;
 	bool is_stale;  /* remote and live: the device knows memory that left the domain */
@@ -153,8 +163,8 @@ const struct dmap_window *dmap_region_find(
 		const struct dmap_window *w, unsigned int nb, uintptr_t va, size_t len);
 
 /*
- * EAL's memory (dmap_eal.c): pages with their files, or with a granule just the pages of that size, whosever
- * memory it is. They take EAL's memory lock.
+ * EAL's memory (dmap_eal.c): pages with their files, or with a granule just the pages of that size,
+ * whosever memory it is. They take EAL's memory lock.
  */
 int dmap_eal_pages(const void *addr, size_t len, size_t granule, struct dmap_region_list *out);
 int dmap_eal_pool_pages(struct rte_mempool *mp, size_t granule, struct dmap_region_list *out);
@@ -166,8 +176,8 @@ int dmap_eal_new_pages(const void *addr, size_t len, struct dmap_region_list *ou
 /* Of the memory at addr, whosever it is. Takes no lock. */
 size_t dmap_eal_page_size(const void *addr);
 /*
- * A memzone, on this NUMA node if it can be and else on any: memory that is far away is better than none.
- * NULL with rte_errno.
+ * A memzone, on this NUMA node if it can be and else on any: memory that is far away is better than
+ * none. NULL with rte_errno.
  */
 const struct rte_memzone *dmap_eal_memzone(
 		const char *what, size_t len, int socket, unsigned int flags, size_t align);
@@ -178,8 +188,8 @@ struct dmap_owner *dmap_domain_find(
 		struct dmap_domain *d, enum dmap_owner_kind kind, const void *key);
 
 /*
- * Changes (dmap_change.c). These take ownership of o on success. What a local back end refuses is not in the domain;
- * the device of a remote one is told later.
+ * Changes (dmap_change.c). These take ownership of o on success. What a local back end refuses is
+ * not in the domain; the device of a remote one is told later.
  */
 int dmap_domain_insert(struct dmap_domain *d, struct dmap_owner *o);
 /* The same, but an owner of this kind and key that is there already is an error: -EEXIST. */
@@ -188,7 +198,10 @@ int dmap_domain_insert_new(struct dmap_domain *d, struct dmap_owner *o);
 int dmap_domain_insert_if(struct dmap_domain *d, struct dmap_owner *o, uint32_t nb_gone);
 uint32_t dmap_domain_nb_gone(struct dmap_domain *d);
 void dmap_domain_remove(struct dmap_domain *d, enum dmap_owner_kind kind, const void *key);
-/* Recompute what may be used, and tell a local back end; change_lock is held. On error the old table stays. */
+/*
+ * Recompute what may be used, and tell a local back end; change_lock is held. On error the old
+ * table stays.
+ */
 int dmap_domain_rebuild(struct dmap_domain *d, bool is_removal);
 /* Have the control thread call dmap_serve(). */
 void dmap_domain_wake(struct dmap_domain *d);
@@ -196,10 +209,16 @@ void dmap_domain_wake(struct dmap_domain *d);
 int dmap_domain_table(
 		struct dmap_domain *d, dmap_owner_filter filter, struct dmap_region_list *out);
 
-/* An owner of the pages of a buffer's memory, not in the domain yet (dmap_domain.c); NULL with 0: it needs none. */
+/*
+ * An owner of the pages of a buffer's memory, not in the domain yet (dmap_domain.c); NULL with 0:
+ * it needs none.
+ */
 int dmap_domain_look(struct dmap_domain *d, const struct dmap_buffer *buf, struct dmap_owner **out);
 
-/* For polling cores: who holds such a lock holds it for copies only, but may lose its CPU meanwhile. */
+/*
+ * For polling cores: who holds such a lock holds it for copies only, but may lose its CPU
+ * meanwhile.
+ */
 static inline bool
 dmap_spin_briefly(rte_spinlock_t *lock)
 {
@@ -219,7 +238,10 @@ int dmap_try_lookup(struct dmap_domain *d, const void *addr, size_t len, struct 
 /* Requests of polling cores (dmap_request.c). */
 /* Never waits. -EAGAIN: not yet, -EACCES: never. */
 int dmap_request_post(struct dmap_domain *d, const void *memory, const struct dmap_buffer *buf);
-/* Put what slot i asks for into the domain. Its serial number and 0, or why that cannot be; false: it asks nothing. */
+/*
+ * Put what slot i asks for into the domain. Its serial number and 0, or why that cannot be; false:
+ * it asks nothing.
+ */
 bool dmap_request_show(struct dmap_domain *d, unsigned int i, uint32_t *serial, int *ret);
 /* It was seen to; shown or not, the table says. err: the reason, if one is known. */
 void dmap_request_settle(struct dmap_domain *d, unsigned int i, uint32_t serial, int err);
@@ -228,7 +250,9 @@ void dmap_request_forget(struct dmap_domain *d, const struct rte_mempool *mp);
 /* What was refused may work now. */
 void dmap_request_retry(struct dmap_domain *d);
 
-/* Device addresses for a new owner within the device's limit (dmap_limit.c); change_lock is held. */
+/*
+ * Device addresses for a new owner within the device's limit (dmap_limit.c); change_lock is held.
+ */
 int dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o);
 
 /* Have pages that nobody touched yet lie on a NUMA node, where that is possible (dmap_numa.c). */
@@ -237,7 +261,10 @@ void dmap_numa_place(void *va, size_t len, int node);
 /* The publish operation of back ends whose context is a struct dmap_publisher. */
 int dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb);
 
-/* EAL memory [addr, addr + len) is about to disappear: forget it. Called with EAL's memory lock held. */
+/*
+ * EAL memory [addr, addr + len) is about to disappear: forget it. Called with EAL's memory lock
+ * held.
+ */
 void dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len);
 /* EAL has new memory; for domains that show all of it. Called with EAL's memory lock held. */
 void dmap_domain_memory_added(struct dmap_domain *d, const void *addr, size_t len);

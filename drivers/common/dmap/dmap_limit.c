@@ -3,8 +3,9 @@
  */
 
 /*
- * Devices that do not drive all address lines. An IOMMU translates whatever address the device can send, so
- * such a device reaches any memory, if only its device address is low enough: it is given one.
+ * Devices that do not drive all address lines. An IOMMU translates whatever address the device can
+ * send, so such a device reaches any memory, if only its device address is low enough: it is given
+ * one.
  */
 
 #include <errno.h>
@@ -66,7 +67,10 @@ end_of_any(const struct dmap_domain *d, const struct dmap_owner *fresh, unsigned
 	return end;
 }
 
-/* Translation is one addition per piece of virtual memory, so no page can have two device addresses. */
+/*
+ * Translation is one addition per piece of virtual memory, so no page can have two device
+ * addresses.
+ */
 static bool
 has_address(const struct dmap_domain *d, const struct dmap_region *r)
 {

@@ -3,9 +3,10 @@
  */
 
 /*
- * Back end for devices that map files: coherent memory is a memfd of our own, sealed so that the other side
- * can neither truncate it under us (which would be a SIGBUS here) nor grow it. What such a device gets is
- * the whole file behind a region, so a file that holds nothing else is the smallest thing to show.
+ * Back end for devices that map files: coherent memory is a memfd of our own, sealed so that the
+ * other side can neither truncate it under us (which would be a SIGBUS here) nor grow it. What such
+ * a device gets is the whole file behind a region, so a file that holds nothing else is the
+ * smallest thing to show.
  */
 
 #include <errno.h>
@@ -32,8 +33,8 @@ struct memfd_piece {
 };
 
 /*
- * All pages now. mmap() of huge pages reserves what the pool has, but not what a cgroup allows, and of small ones
- * nothing at all: the first touch of a page that there is not would be a SIGBUS.
+ * All pages now. mmap() of huge pages reserves what the pool has, but not what a cgroup allows, and
+ * of small ones nothing at all: the first touch of a page that there is not would be a SIGBUS.
  */
 static int
 populate(void *va, size_t len, int fd)

@@ -3,8 +3,8 @@
  */
 
 /*
- * Back end without isolation: the device sees all of EAL's memory, as other drivers show it. Coherent
- * memory is a memzone, which lies in there already.
+ * Back end without isolation: the device sees all of EAL's memory, as other drivers show it.
+ * Coherent memory is a memzone, which lies in there already.
  */
 
 #include <errno.h>

@@ -3,9 +3,9 @@
  */
 
 /*
- * NUMA: where memory is to lie, and where it came to lie. Asking for a node is a wish: it may have no memory left,
- * and pools are made by others. So the kernel is asked about the pages that are there. A machine or a container
- * that tells nothing, or has one node only, is no error.
+ * NUMA: where memory is to lie, and where it came to lie. Asking for a node is a wish: it may have
+ * no memory left, and pools are made by others. So the kernel is asked about the pages that are
+ * there. A machine or a container that tells nothing, or has one node only, is no error.
  */
 
 #include <numa.h>
@@ -34,14 +34,17 @@ dmap_numa_place(void *va, size_t len, int node)
 		return;
 	nodes = numa_allocate_nodemask();
 	numa_bitmask_setbit(nodes, node);
-	/* Preferred, not bound: a bound page that the node does not have is a SIGBUS when it is touched. */
+	/*
+	 * Preferred, not bound: a bound page that the node does not have is a SIGBUS when it is
+	 * touched.
+	 */
 	mbind(va, len, MPOL_PREFERRED, nodes->maskp, nodes->size + 1, 0);
 	numa_bitmask_free(nodes);
 }
 
 /*
- * A node on which a part of a region lies and which is not this one; else this one. Pages that nobody touched
- * yet lie nowhere.
+ * A node on which a part of a region lies and which is not this one; else this one. Pages that
+ * nobody touched yet lie nowhere.
  */
 static int
 other_node(const struct dmap_region *r, int node)
@@ -89,7 +92,9 @@ dmap_check_nodes(struct dmap_domain *d, const char *who, int node)
 
 	if (!dmap_numa_is_told(node))
 		return 0;
-	/* While it is held no pool that is listed goes away: it would have to leave the list first. */
+	/*
+	 * While it is held no pool that is listed goes away: it would have to leave the list first.
+	 */
 	pthread_mutex_lock(&d->change_lock);
 	TAILQ_FOREACH(o, &d->owners, next) {
 		if (o->was_looked_at ||

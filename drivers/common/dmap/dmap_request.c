@@ -3,10 +3,11 @@
  */
 
 /*
- * Memory that a polling core met and the device does not see: the core notes it here and goes on, the control thread
- * looks after it. A slot is asked, then it is shown and free again, or refused. Who asks for what was refused gets the
- * answer at once, and the control thread tries again later and later. What the control thread takes too long for counts
- * as refused meanwhile: a device that does not answer must not hold up packets for ever.
+ * Memory that a polling core met and the device does not see: the core notes it here and goes on,
+ * the control thread looks after it. A slot is asked, then it is shown and free again, or refused.
+ * Who asks for what was refused gets the answer at once, and the control thread tries again later
+ * and later. What the control thread takes too long for counts as refused meanwhile: a device that
+ * does not answer must not hold up packets for ever.
  */
 
 #include <errno.h>
@@ -116,7 +117,10 @@ dmap_request_show(struct dmap_domain *d, unsigned int i, uint32_t *serial, int *
 	struct dmap_window w;
 	uint32_t nb_gone;
 
-	/* A pool that ends takes its request away, or waits here until its pages are not looked at any more. */
+	/*
+	 * A pool that ends takes its request away, or waits here until its pages are not looked at
+	 * any more.
+	 */
 	dmap_event_hold_pools();
 	rte_spinlock_lock(&d->request_lock);
 	r = d->requests[i];
@@ -124,7 +128,10 @@ dmap_request_show(struct dmap_domain *d, unsigned int i, uint32_t *serial, int *
 	*serial = r.serial;
 	*ret = 0;
 	nb_gone = dmap_domain_nb_gone(d);
-	/* Others may have shown it meanwhile, and pages of one pool may be shown as those of another. */
+	/*
+	 * Others may have shown it meanwhile, and pages of one pool may be shown as those of
+	 * another.
+	 */
 	if (r.is_asked && dmap_lookup(d, r.buf.va, r.buf.va_len, &w) != 0)
 		*ret = dmap_domain_look(d, &r.buf, &o);
 	dmap_event_release_pools();

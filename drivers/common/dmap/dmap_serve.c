@@ -3,10 +3,10 @@
  */
 
 /*
- * What the device is told, and when. All that waits for a device of a remote back end is here, called by the thread
- * that starts the device and by the control thread. A table is made with change_lock held, told without it, and what the
- * device said is noted with it again; so owners may leave meanwhile, and those that came have to wait for the next
- * table.
+ * What the device is told, and when. All that waits for a device of a remote back end is here,
+ * called by the thread that starts the device and by the control thread. A table is made with
+ * change_lock held, told without it, and what the device said is noted with it again; so owners may
+ * leave meanwhile, and those that came have to wait for the next table.
  */
 
 #include <errno.h>
@@ -17,7 +17,10 @@
 
 #include "dmap_impl.h"
 
-/* No back end takes more regions than this; it has to say so itself, and needs no descriptors for it. */
+/*
+ * No back end takes more regions than this; it has to say so itself, and needs no descriptors for
+ * it.
+ */
 #define TABLE_MAX 512
 
 /* Which owners that are not shown yet a table has beside those that are. */
@@ -65,8 +68,8 @@ free_table(struct dmap_region_list *l)
 }
 
 /*
- * A table that stays valid without change_lock: EAL closes the file of a page that it frees, and the number may be that
- * of another file when it is sent.
+ * A table that stays valid without change_lock: EAL closes the file of a page that it frees, and
+ * the number may be that of another file when it is sent.
  */
 static int
 make_table(struct dmap_domain *d, struct dmap_region_list *out)
@@ -104,7 +107,10 @@ set_live(struct dmap_domain *d, bool is_live)
 	d->is_stale = false;
 }
 
-/* Mark what the next table has; change_lock is held. Returns how many owners that is beside those that are shown. */
+/*
+ * Mark what the next table has; change_lock is held. Returns how many owners that is beside those
+ * that are shown.
+ */
 static unsigned int
 choose(struct dmap_domain *d, enum offer what)
 {
@@ -120,8 +126,9 @@ choose(struct dmap_domain *d, enum offer what)
 }
 
 /*
- * One exchange with a remote device: tell it what is shown and what is offered. change_lock is held, but not during
- * the exchange. -ECANCELED: the device was given up meanwhile, so its answer is of no interest.
+ * One exchange with a remote device: tell it what is shown and what is offered. change_lock is
+ * held, but not during the exchange. -ECANCELED: the device was given up meanwhile, so its answer
+ * is of no interest.
  */
 static int
 tell(struct dmap_domain *d)
@@ -180,7 +187,9 @@ note_refused(struct dmap_domain *d)
 	}
 }
 
-/* One step; change_lock is held. 0: there was nothing to do, or nothing that can be done; 1: go on. */
+/*
+ * One step; change_lock is held. 0: there was nothing to do, or nothing that can be done; 1: go on.
+ */
 static int
 offer(struct dmap_domain *d, enum offer *what)
 {

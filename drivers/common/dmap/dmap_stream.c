@@ -56,9 +56,9 @@ remember(struct dmap_stream *s, const struct dmap_window *w, unsigned int from)
 }
 
 /*
- * The memory that holds the data of m. A clone's data lie in another mbuf's pool; external buffers that the application
- * attached lie anywhere, and must be EAL memory with a file behind it. Those are remembered by their neighbourhood:
- * where one cannot be shown, thousands of others lie.
+ * The memory that holds the data of m. A clone's data lie in another mbuf's pool; external buffers
+ * that the application attached lie anywhere, and must be EAL memory with a file behind it. Those
+ * are remembered by their neighbourhood: where one cannot be shown, thousands of others lie.
  */
 static const void *
 memory_of(const struct rte_mbuf *m, struct dmap_buffer *buf)

@@ -5,12 +5,13 @@
 /*
  * Streaming DMA on the hot path: lend a buffer to the device, take it back.
  *
- * A stream belongs to one queue and so to one polling core. A pool's pages are mapped once; lending a
- * buffer is then a look at the windows that the stream remembers: a compare and an addition. Only a miss
- * leaves the header. Memory that the device never saw has to be shown to it, which is left to the control thread
- * (dmap_serve()): the caller is told to come again, and nothing here waits.
- * What is remembered is checked against the domain's generation once per burst (dmap_stream_refresh):
- * memory that is hidden while a burst runs would be memory that the application freed while it sent it.
+ * A stream belongs to one queue and so to one polling core. A pool's pages are mapped once; lending
+ * a buffer is then a look at the windows that the stream remembers: a compare and an addition. Only
+ * a miss leaves the header. Memory that the device never saw has to be shown to it, which is left
+ * to the control thread (dmap_serve()): the caller is told to come again, and nothing here waits.
+ * What is remembered is checked against the domain's generation once per burst
+ * (dmap_stream_refresh): memory that is hidden while a burst runs would be memory that the
+ * application freed while it sent it.
  */
 
 #ifndef DMAP_STREAM_H
@@ -40,7 +41,10 @@ struct dmap_stream {
 
 void dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d);
 
-/* Bottom half of dmap_lend(): other windows, the domain's table, and at last a note for the control thread. */
+/*
+ * Bottom half of dmap_lend(): other windows, the domain's table, and at last a note for the control
+ * thread.
+ */
 bool dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
 		struct dmap_addr *out);
 
@@ -48,8 +52,9 @@ bool dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void 
 void dmap_stream_flush(struct dmap_stream *s);
 
 /**
- * Which core polls? Any thread: the polling core flushes the stream at its next burst, and lcore says which it is.
- * So the answer costs nothing on the hot path but what it costs to remember the windows again.
+ * Which core polls? Any thread: the polling core flushes the stream at its next burst, and lcore
+ * says which it is. So the answer costs nothing on the hot path but what it costs to remember the
+ * windows again.
  */
 void dmap_stream_ask(struct dmap_stream *s);
 
@@ -77,9 +82,9 @@ dmap_window_holds(const struct dmap_window *w, const void *va, uint32_t len)
 }
 
 /**
- * Address at which the device reaches len bytes at va, which lie in the buffer of m. False if it must not
- * or cannot, or not yet: dmap_may_come() tells. The caller counts what it lends with dmap_lent() and
- * dmap_take_back().
+ * Address at which the device reaches len bytes at va, which lie in the buffer of m. False if it
+ * must not or cannot, or not yet: dmap_may_come() tells. The caller counts what it lends with
+ * dmap_lent() and dmap_take_back().
  */
 static __rte_always_inline bool
 dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
@@ -93,8 +98,8 @@ dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint3
 }
 
 /**
- * After dmap_lend() returned false: is it worth trying again with the same buffer? Not for ever: what is not shown in
- * time counts as refused.
+ * After dmap_lend() returned false: is it worth trying again with the same buffer? Not for ever:
+ * what is not shown in time counts as refused.
  */
 static __rte_always_inline bool
 dmap_may_come(const struct dmap_stream *s)

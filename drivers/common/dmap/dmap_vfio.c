@@ -5,10 +5,11 @@
 /*
  * Back end for devices behind an IOMMU: all calls to VFIO that are not EAL's.
  *
- * EAL maps all its memory for every device of its default container. It does not for a container made with
- * rte_vfio_container_create() to which the group was bound before the device is opened. This container gets
- * its IOMMU type (TYPE1v2, which unmaps exactly what was mapped) and its entries from here, not through
- * EAL: so EAL's list of maps for it stays empty, and neither EAL nor anybody else adds to or replays it.
+ * EAL maps all its memory for every device of its default container. It does not for a container
+ * made with rte_vfio_container_create() to which the group was bound before the device is opened.
+ * This container gets its IOMMU type (TYPE1v2, which unmaps exactly what was mapped) and its
+ * entries from here, not through EAL: so EAL's list of maps for it stays empty, and neither EAL nor
+ * anybody else adds to or replays it.
  */
 
 #include <errno.h>
@@ -124,7 +125,10 @@ bind_group(struct dmap_vfio *v)
 				v->name);
 		return -ENODEV;
 	}
-	/* The only way in: a look-up of the group's descriptor would open it for the default container. */
+	/*
+	 * The only way in: a look-up of the group's descriptor would open it for the default
+	 * container.
+	 */
 	v->group = rte_vfio_container_group_bind(v->container, v->group_nb);
 	if (v->group < 0) {
 		DMAP_LOG(ERR, "%s: cannot bind IOMMU group %d to a container of its own\n", v->name,
@@ -214,7 +218,9 @@ dmap_vfio_verify(const struct dmap_vfio *v)
 	struct vfio_iommu_type1_info *info;
 	uint32_t avail;
 
-	/* After an error EAL forgets the binding, and its next try would use the default container. */
+	/*
+	 * After an error EAL forgets the binding, and its next try would use the default container.
+	 */
 	if (rte_vfio_container_group_bind(v->container, v->group_nb) != v->group) {
 		DMAP_LOG(ERR, "%s: IOMMU group %d left its container\n", v->name, v->group_nb);
 		return -EPERM;

@@ -3,9 +3,9 @@
  */
 
 /*
- * Is the machine set up so that an IOMMU stands between the device and memory, and nobody else is in? Most
- * trouble with VFIO is a machine, often a virtual one, that lacks something; so everything that can be told
- * beforehand is told here, with the cure.
+ * Is the machine set up so that an IOMMU stands between the device and memory, and nobody else is
+ * in? Most trouble with VFIO is a machine, often a virtual one, that lacks something; so everything
+ * that can be told beforehand is told here, with the cure.
  */
 
 #include <dirent.h>

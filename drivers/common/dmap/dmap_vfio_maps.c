@@ -3,8 +3,9 @@
  */
 
 /*
- * Which entries a container needs. TYPE1v2 unmaps entries exactly as they were mapped, so how a region is
- * cut decides what can go later without touching the rest: a page that two pools share is an entry of its own.
+ * Which entries a container needs. TYPE1v2 unmaps entries exactly as they were mapped, so how a
+ * region is cut decides what can go later without touching the rest: a page that two pools share is
+ * an entry of its own.
  */
 
 #include <errno.h>

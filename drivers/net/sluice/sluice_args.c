@@ -18,7 +18,10 @@
 #include "sluice_log.h"
 #include "sluice_spec.h"
 
-/* Rings of a PCI device that may have more pairs than anybody uses are made for so many, unless asked. */
+/*
+ * Rings of a PCI device that may have more pairs than anybody uses are made for so many, unless
+ * asked.
+ */
 #define QUEUES_PCI 16
 #define QUEUE_SIZE_MIN 4
 #define SPEED_MAX 0x7fffffff /* virtio 1.3, 5.1.4: more means unknown */

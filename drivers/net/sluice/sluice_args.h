@@ -3,8 +3,9 @@
  */
 
 /*
- * Device arguments of the vdev and of the PCI port. Names and meanings are those of net_virtio_user, so that
- * changing a program over is changing a name. The list is in doc/guides/nics/sluice.rst; keep both together.
+ * Device arguments of the vdev and of the PCI port. Names and meanings are those of
+ * net_virtio_user, so that changing a program over is changing a name. The list is in
+ * doc/guides/nics/sluice.rst; keep both together.
  */
 
 #ifndef SLUICE_ARGS_H
@@ -65,9 +66,10 @@ struct sluice_args {
 int sluice_args_parse(const char *params, struct sluice_args *out);
 
 /*
- * The same for a PCI device. *is_ours tells whether it was given to this driver with sluice=1. Without the key, and
- * with sluice=0, the arguments are another driver's: nothing is checked or logged, and the result is 0. A key that
- * means us with another value, or in other letters, is an error of ours: no other driver shall take such a device.
+ * The same for a PCI device. *is_ours tells whether it was given to this driver with sluice=1.
+ * Without the key, and with sluice=0, the arguments are another driver's: nothing is checked or
+ * logged, and the result is 0. A key that means us with another value, or in other letters, is an
+ * error of ours: no other driver shall take such a device.
  */
 int sluice_args_parse_pci(const char *params, struct sluice_args *out, bool *is_ours);
 

@@ -3,8 +3,8 @@
  */
 
 /*
- * The time that all deadlines of the control plane are told in. A function of its own, so that tests can
- * script it.
+ * The time that all deadlines of the control plane are told in. A function of its own, so that
+ * tests can script it.
  */
 
 #ifndef SLUICE_CLOCK_H

@@ -3,9 +3,9 @@
  */
 
 /*
- * The control thread of a port: it waits for news of the device, and has the port's life (sluice_life.c) take its
- * turns. It is a thread of its own because a handshake with a slow device takes seconds, and neither EAL's start nor
- * EAL's interrupt thread may wait for that.
+ * The control thread of a port: it waits for news of the device, and has the port's life
+ * (sluice_life.c) take its turns. It is a thread of its own because a handshake with a slow device
+ * takes seconds, and neither EAL's start nor EAL's interrupt thread may wait for that.
  */
 
 #include <errno.h>

@@ -198,7 +198,10 @@ sluice_ctrl_set_pairs(struct sluice_port *port, uint16_t nb_pairs)
 	if (ret == 0 && ack != SLUICE_CTRL_OK)
 		ret = ack == SLUICE_CTRL_ERR ? -EIO : -EPROTO;
 	if (ret != 0) {
-		/* What the device may still write belongs to nobody: no further command on this ring. */
+		/*
+		 * What the device may still write belongs to nobody: no further command on this
+		 * ring.
+		 */
 		c->is_running = false;
 		SLUICE_LOG(ERR, "%s: the device did not set %u queue pairs: %s", port->label,
 				nb_pairs,

@@ -3,8 +3,9 @@
  */
 
 /*
- * The control queue (virtio 1.3, 5.1.6.5): commands to the device, one at a time, each with a deadline. Used
- * where the device must be told how many queue pairs are in use. With port->lock held.
+ * The control queue (virtio 1.3, 5.1.6.5): commands to the device, one at a time, each with a
+ * deadline. Used where the device must be told how many queue pairs are in use. With port->lock
+ * held.
  */
 
 #ifndef SLUICE_CTRL_H

@@ -3,11 +3,12 @@
  */
 
 /*
- * A port: its device, its queues, and what all parts of the driver know of it. What happens to it is decided in
- * sluice_life.c, by the application's control calls and by the port's control thread (sluice_conn.c).
+ * A port: its device, its queues, and what all parts of the driver know of it. What happens to it
+ * is decided in sluice_life.c, by the application's control calls and by the port's control thread
+ * (sluice_conn.c).
  *
- * Threads: everything here runs with port->lock held, except where said otherwise. Who asks for a port's features,
- * counters or link takes no lock that is held while a device is waited for.
+ * Threads: everything here runs with port->lock held, except where said otherwise. Who asks for a
+ * port's features, counters or link takes no lock that is held while a device is waited for.
  */
 
 #ifndef SLUICE_DEV_H
@@ -32,8 +33,9 @@ struct rte_eth_dev;
 struct rte_intr_handle;
 
 /*
- * Receive interrupts (sluice_intr.c): an eventfd per receive queue that the device, or the interrupt thread, writes.
- * They live from dev_configure to the next one or dev_close, whatever happens to the device meanwhile.
+ * Receive interrupts (sluice_intr.c): an eventfd per receive queue that the device, or the
+ * interrupt thread, writes. They live from dev_configure to the next one or dev_close, whatever
+ * happens to the device meanwhile.
  */
 struct sluice_intr {
 	uint16_t nb_fds; /* 0: the application asked for none */
@@ -101,15 +103,22 @@ struct sluice_port {
 	uint64_t nb_failures;
 	uint64_t nb_connects;
 	uint64_t nb_tx_lost; /* packets that a device had when it went away */
-	uint64_t nb_rx_lost; /* buffers that it had filled, and that no core had taken, when the rings ended */
+	/* buffers that it had filled, and that no core had taken, when the rings ended */
+	uint64_t nb_rx_lost;
 	struct sluice_park park;
-	/* Queues whose core did not leave: they keep their buffers until it does, and the port waits. */
+	/*
+	 * Queues whose core did not leave: they keep their buffers until it does, and the port
+	 * waits.
+	 */
 	bool is_stuck;
 	bool is_core_in[2 * SLUICE_PAIRS_MAX]; /* which those are, by virtqueue */
 	int stuck_eof_fd;
 	uint64_t reset_at[SLUICE_COUNTERS_MAX]; /* what they said when they were reset */
 	struct sluice_intr intr;
-	/* When the control thread tries to connect again (sluice_clock_ms()), and how long it waited for that. */
+	/*
+	 * When the control thread tries to connect again (sluice_clock_ms()), and how long it
+	 * waited for that.
+	 */
 	int64_t retry_at;
 	unsigned int retry_ms;
 	int64_t connected_at; /* by the control thread, last */
@@ -125,19 +134,22 @@ struct sluice_port {
 /* Features that the device arguments and the configuration ask for (sluice_negotiate.c). */
 uint64_t sluice_dev_wanted_features(const struct sluice_port *port);
 /*
- * A device is connected: may the port use it? Logs why not, or what is less than the arguments ask for. From here on
- * port->info is its.
+ * A device is connected: may the port use it? Logs why not, or what is less than the arguments ask
+ * for. From here on port->info is its.
  */
 int sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *info);
 /*
- * Features and burst functions of the next run: what is wanted and offered; of a device that is still to come the best
- * is expected. -ENOTSUP: an offload that is enabled needs what the device has not; logged.
+ * Features and burst functions of the next run: what is wanted and offered; of a device that is
+ * still to come the best is expected. -ENOTSUP: an offload that is enabled needs what the device
+ * has not; logged.
  */
 int sluice_dev_choose(struct sluice_port *port);
 /*
- * Limits (sluice_limits.c). Any thread, and none waits for a device; what depends on one may change when the next comes.
+ * Limits (sluice_limits.c). Any thread, and none waits for a device; what depends on one may change
+ * when the next comes.
  *
- * What a start negotiates: what is wanted and the device offers. Of one that is still to come the best is expected.
+ * What a start negotiates: what is wanted and the device offers. Of one that is still to come the
+ * best is expected.
  */
 uint64_t sluice_negotiable(struct sluice_port *port);
 /* Does the device say which MTU it has? */
@@ -159,20 +171,23 @@ int sluice_check_queues(struct sluice_port *port);
 
 /* The device has another MTU than it said when it connected. */
 void sluice_dev_mtu_changed(struct sluice_port *port, uint16_t mtu);
-/* A copy of what is known of the device; false: nothing yet. Any thread, never waits for a device. */
+/*
+ * A copy of what is known of the device; false: nothing yet. Any thread, never waits for a device.
+ */
 bool sluice_dev_info(struct sluice_port *port, struct sluice_device_info *info);
 
 /*
- * What the device says now. Any thread, no lock needed. Where the transport has no registers: that all is
- * well. A device that is in trouble is reported to the control thread.
+ * What the device says now. Any thread, no lock needed. Where the transport has no registers: that
+ * all is well. A device that is in trouble is reported to the control thread.
  */
 void sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state);
 /* The same, and nothing is reported: the control thread asks. */
 void sluice_dev_look(const struct sluice_port *port, struct sluice_device_state *state);
 
 /*
- * Is what the device only reads of the rings out of its reach for writing? A device that translates addresses by
- * itself keeps the rights that it was told, or does not; and a vhost back end, which does so, may need all of them.
+ * Is what the device only reads of the rings out of its reach for writing? A device that translates
+ * addresses by itself keeps the rights that it was told, or does not; and a vhost back end, which
+ * does so, may need all of them.
  */
 static inline bool
 sluice_dev_has_ro_rings(const struct sluice_port *port)
@@ -190,16 +205,16 @@ sluice_dev_has_ro_rings(const struct sluice_port *port)
 
 unsigned int sluice_dev_nb_queues(const struct sluice_port *port);
 /*
- * Virtqueues come in pairs (5.1.2), queues need not: there are as many pairs as the larger number asks for. A virtqueue
- * without a queue has a ring in which nothing is ever available.
+ * Virtqueues come in pairs (5.1.2), queues need not: there are as many pairs as the larger number
+ * asks for. A virtqueue without a queue has a ring in which nothing is ever available.
  */
 uint16_t sluice_dev_nb_vqs(const struct sluice_port *port);
 /* NULL: it is not set up. */
 struct sluice_queue *sluice_dev_queue(const struct sluice_port *port, unsigned int i);
 
 /*
- * Rings (sluice_rings.c). make: memory and kick descriptors of this connection, if it has none yet, and fresh rings in
- * it. drop: the next connection gets others. Both log what went wrong.
+ * Rings (sluice_rings.c). make: memory and kick descriptors of this connection, if it has none yet,
+ * and fresh rings in it. drop: the next connection gets others. Both log what went wrong.
  */
 int sluice_rings_make(struct sluice_port *port);
 void sluice_rings_drop(struct sluice_port *port);
@@ -208,7 +223,9 @@ int sluice_rings_restrict(struct sluice_port *port);
 /* Tell the device of all rings. */
 int sluice_rings_start(struct sluice_port *port);
 
-/* Slots of a virtqueue's ring for nb_desc asked descriptors, with these features and this device. */
+/*
+ * Slots of a virtqueue's ring for nb_desc asked descriptors, with these features and this device.
+ */
 uint16_t sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_desc);
 
 /* How to kick a virtqueue that was started: the transport's register, or else the eventfd. */
@@ -216,8 +233,8 @@ struct sluice_doorbell sluice_dev_doorbell(
 		const struct sluice_port *port, uint16_t vq, bool is_packed, int kick_fd);
 
 /*
- * Wake each thread that sleeps on a receive queue: what it waits for may never come, or has to be asked for
- * again. Any thread.
+ * Wake each thread that sleeps on a receive queue: what it waits for may never come, or has to be
+ * asked for again. Any thread.
  */
 void sluice_intr_wake(const struct sluice_port *port);
 /* A thread that hangs in sluice_intr_wake() goes on. Any other thread, no lock needed. */

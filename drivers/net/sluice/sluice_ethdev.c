@@ -3,7 +3,8 @@
  */
 
 /*
- * ethdev operations on the port. Those on queues are in sluice_ethdev_queue.c, statistics in sluice_stats.c.
+ * ethdev operations on the port. Those on queues are in sluice_ethdev_queue.c, statistics in
+ * sluice_stats.c.
  */
 
 #include <errno.h>
@@ -49,8 +50,8 @@ check_modes(const struct sluice_port *port, const struct rte_eth_conf *conf)
 }
 
 /*
- * A child of fork() has the port in memory that it shares with its parent, but neither the control thread nor the
- * rings. What it did to the port it would do to that of its parent.
+ * A child of fork() has the port in memory that it shares with its parent, but neither the control
+ * thread nor the rings. What it did to the port it would do to that of its parent.
  */
 static int
 check_process(const struct sluice_port *port)
@@ -129,7 +130,9 @@ dev_start(struct rte_eth_dev *dev)
 	if (ret == 0)
 		set_queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
 	link_update(dev, 0);
-	/* After a failure, or a back end that is not there, the control thread goes on from here. */
+	/*
+	 * After a failure, or a back end that is not there, the control thread goes on from here.
+	 */
 	sluice_conn_wake(port);
 	return ret;
 }
@@ -149,7 +152,10 @@ dev_stop(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* After a RESET event: the device is let go, and reached anew; the application configures and starts the port. */
+/*
+ * After a RESET event: the device is let go, and reached anew; the application configures and
+ * starts the port.
+ */
 static int
 dev_reset(struct rte_eth_dev *dev)
 {
@@ -265,8 +271,9 @@ sluice_ethdev_failed(struct sluice_port *port)
 }
 
 /*
- * ethdev copies the functions when the port is started. One that comes back with a device that has less runs others;
- * a core that still has the old ones gets nothing for a moment (sluice_path_run()).
+ * ethdev copies the functions when the port is started. One that comes back with a device that has
+ * less runs others; a core that still has the old ones gets nothing for a moment
+ * (sluice_path_run()).
  */
 void
 sluice_ethdev_set_bursts(struct sluice_port *port)

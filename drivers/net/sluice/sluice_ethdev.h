@@ -37,8 +37,9 @@ int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
 int sluice_tx_descriptor_status(void *txq, uint16_t offset);
 int sluice_tx_done_cleanup(void *txq, uint32_t nb_max);
 /*
- * Receive interrupts (sluice_intr.c), as dev_conf.intr_conf.rxq asks for. configure is for a port that does not run; on
- * error there are none. enable and disable are for the thread that polls the queue.
+ * Receive interrupts (sluice_intr.c), as dev_conf.intr_conf.rxq asks for. configure is for a port
+ * that does not run; on error there are none. enable and disable are for the thread that polls the
+ * queue.
  */
 int sluice_intr_configure(struct rte_eth_dev *dev);
 void sluice_intr_close(struct rte_eth_dev *dev);

@@ -21,8 +21,9 @@
 
 #define DEFAULT_THRESH 32 /* as SLUICE_RX_REFILL */
 /*
- * Three bursts: the oldest is done then, and its used entry is there before it is looked at. With fewer the driver is
- * at the device's heels and waits for each, with more the mbufs leave the nearest cache.
+ * Three bursts: the oldest is done then, and its used entry is there before it is looked at. With
+ * fewer the driver is at the device's heels and waits for each, with more the mbufs leave the
+ * nearest cache.
  */
 #define DEFAULT_RECLAIM 96
 #define MIN_DESC 4
@@ -118,7 +119,10 @@ check_buf_off(struct rte_mempool *mp, void *opaque, void *obj, unsigned int idx)
 		*buf_off = 0;
 }
 
-/* How far behind an mbuf its buffer lies, in the whole pool (rte_mbuf_buf_addr()); 0: nothing of the kind. */
+/*
+ * How far behind an mbuf its buffer lies, in the whole pool (rte_mbuf_buf_addr()); 0: nothing of
+ * the kind.
+ */
 static uint32_t
 find_buf_off(struct rte_mempool *mp)
 {
@@ -306,8 +310,8 @@ sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_inf
 }
 
 /*
- * Used entries that wait to be taken; 0 while the queue does not run. The lock keeps the ring where it is while it is
- * looked at: a device may go away at any time.
+ * Used entries that wait to be taken; 0 while the queue does not run. The lock keeps the ring where
+ * it is while it is looked at: a device may go away at any time.
  */
 static uint16_t
 count_used(struct sluice_queue *q)
@@ -348,7 +352,10 @@ sluice_tx_descriptor_status(void *txq, uint16_t offset)
 
 	if (offset >= q->ring.size)
 		return -EINVAL;
-	/* Offset 0 is where the next packet goes; behind the free slots come the oldest that are not free. */
+	/*
+	 * Offset 0 is where the next packet goes; behind the free slots come the oldest that are
+	 * not free.
+	 */
 	if (offset < q->ring.nb_free || offset - q->ring.nb_free < count_used(q))
 		return RTE_ETH_TX_DESC_DONE;
 	return RTE_ETH_TX_DESC_FULL;

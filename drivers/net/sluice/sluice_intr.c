@@ -5,11 +5,11 @@
 /*
  * Receive interrupts: a polling core that has nothing to do sleeps on the eventfds of its queues.
  *
- * An interrupt is a hint and never more: wakes without a packet are harmless, what is read from an eventfd means
- * nothing. A wish for interrupts is one wake; it is repeated before each sleep, as DPDK's examples do.
- * Nobody sleeps over a packet: what came before the wish is looked for behind a fence, and then the eventfd is
- * written here. Nobody sleeps over the end of a device either: all are woken when a port stops, fails, or is live
- * again, since the new rings know of no wishes.
+ * An interrupt is a hint and never more: wakes without a packet are harmless, what is read from an
+ * eventfd means nothing. A wish for interrupts is one wake; it is repeated before each sleep, as
+ * DPDK's examples do. Nobody sleeps over a packet: what came before the wish is looked for behind a
+ * fence, and then the eventfd is written here. Nobody sleeps over the end of a device either: all
+ * are woken when a port stops, fails, or is live again, since the new rings know of no wishes.
  */
 
 #include <errno.h>
@@ -25,8 +25,8 @@
 #include "sluice_log.h"
 
 /*
- * A back end may have filled the counter: then a write is no edge until somebody has emptied it. It shares the
- * flags of the file, too, so it may have made calls block.
+ * A back end may have filled the counter: then a write is no edge until somebody has emptied it. It
+ * shares the flags of the file, too, so it may have made calls block.
  */
 static void
 signal_fd(int fd)
@@ -83,9 +83,9 @@ open_fds(struct sluice_intr *intr, uint16_t nb)
 }
 
 /*
- * A virtual device has no handle of EAL's. In ours the size of the counter stays 0, so EAL does not read the
- * eventfds, and need not: each write is an edge. The back end has them too, and could empty one between EAL's wake
- * and its read, which EAL repeats until there is something.
+ * A virtual device has no handle of EAL's. In ours the size of the counter stays 0, so EAL does not
+ * read the eventfds, and need not: each write is an edge. The back end has them too, and could
+ * empty one between EAL's wake and its read, which EAL repeats until there is something.
  */
 static int
 make_handle(struct rte_eth_dev *dev)
@@ -121,7 +121,10 @@ fill_handle(struct rte_eth_dev *dev, const struct sluice_intr *intr)
 	return ret == 0 ? rte_intr_nb_efd_set(handle, intr->nb_fds) : ret;
 }
 
-/* With port->lock. Interrupts end first, then EAL forgets who waits for what, then the descriptors go. */
+/*
+ * With port->lock. Interrupts end first, then EAL forgets who waits for what, then the descriptors
+ * go.
+ */
 static void
 close_locked(struct rte_eth_dev *dev)
 {

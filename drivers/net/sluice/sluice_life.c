@@ -3,8 +3,9 @@
  */
 
 /*
- * The life of a port: see sluice_life.h. Two functions carry it, live and end. end has the one order in which a
- * device may be let go: stop the datapath, stop the device, revoke what it reaches, give mbufs back.
+ * The life of a port: see sluice_life.h. Two functions carry it, live and end. end has the one
+ * order in which a device may be let go: stop the datapath, stop the device, revoke what it
+ * reaches, give mbufs back.
  */
 
 #include <errno.h>
@@ -40,9 +41,9 @@ sluice_life_is_connected(const struct sluice_port *port)
 }
 
 /*
- * The first notification is the polling core's: a back end can make a kick block, and the core that hangs in one is
- * helped out by this thread. A receive ring that was filled is announced by the first poll, or with the first wish
- * for an interrupt.
+ * The first notification is the polling core's: a back end can make a kick block, and the core that
+ * hangs in one is helped out by this thread. A receive ring that was filled is announced by the
+ * first poll, or with the first wish for an interrupt.
  */
 static void
 run_queue(struct sluice_port *port, struct sluice_queue *q)
@@ -108,7 +109,10 @@ sluice_life_live(struct sluice_port *port)
 	return 0;
 }
 
-/* No burst starts, and none is inside; or the port is stuck, and the queues' buffers stay where they are. */
+/*
+ * No burst starts, and none is inside; or the port is stuck, and the queues' buffers stay where
+ * they are.
+ */
 static void
 stop_datapath(struct sluice_port *port)
 {
@@ -161,7 +165,10 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	{
-		/* What in_burst says now is of no interest: a core that only looks in comes and goes. */
+		/*
+		 * What in_burst says now is of no interest: a core that only looks in comes and
+		 * goes.
+		 */
 		if (port->is_core_in[q->vq])
 			continue;
 		nb = p == NULL ? -ENOMEM : sluice_park_queue(&port->park, p, q);
@@ -315,7 +322,9 @@ sluice_life_fini(struct sluice_port *port)
 	pthread_mutex_destroy(&port->lock);
 }
 
-/* How long a thread that was cut off from its device may take before it is looked whether it hangs. */
+/*
+ * How long a thread that was cut off from its device may take before it is looked whether it hangs.
+ */
 #define UNBLOCK_NS 5000000
 
 void
@@ -329,7 +338,9 @@ sluice_life_lock(struct sluice_port *port, unsigned int ms)
 			usleep(100);
 			continue;
 		}
-		/* Who holds the lock waits for the device, or hangs where a back end made it hang. */
+		/*
+		 * Who holds the lock waits for the device, or hangs where a back end made it hang.
+		 */
 		port->transport->ops->cut(port->transport);
 		sluice_intr_unblock(port);
 		clock_gettime(CLOCK_REALTIME, &soon);

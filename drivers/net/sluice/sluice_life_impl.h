@@ -11,7 +11,10 @@
 
 #include "sluice_life.h"
 
-/* Between tries to reach a device: the first pause, of one that is not there and of one that was refused. */
+/*
+ * Between tries to reach a device: the first pause, of one that is not there and of one that was
+ * refused.
+ */
 #define SLUICE_RETRY_FIRST_MS 1
 #define SLUICE_RETRY_REFUSED_MS 10
 /* A connection that lasted so long was a good one. */
@@ -27,20 +30,22 @@ enum sluice_end {
 	SLUICE_END_CUT,  /* it is not asked, unless it must be */
 };
 
-/* An event happened. Without effect, and logged, where the table has no such event: a bug of ours. */
+/*
+ * An event happened. Without effect, and logged, where the table has no such event: a bug of ours.
+ */
 void sluice_life_step(struct sluice_port *port, enum sluice_life_event event);
 bool sluice_life_is_connected(const struct sluice_port *port);
 
 /* A device is reached, judged, and taken; on error it is let go. -EAGAIN: there is none. */
 int sluice_life_connect(struct sluice_port *port);
 /*
- * The device that is connected runs the rings; the port is WAITING for that. The conversation has begun. On error
- * the caller ends it.
+ * The device that is connected runs the rings; the port is WAITING for that. The conversation has
+ * begun. On error the caller ends it.
  */
 int sluice_life_live(struct sluice_port *port);
 /*
- * The device stops, and mbufs go back. It is connected no more, unless it was told, and said that it stopped.
- * Waits no longer than the deadlines in sluice_life.h.
+ * The device stops, and mbufs go back. It is connected no more, unless it was told, and said that
+ * it stopped. Waits no longer than the deadlines in sluice_life.h.
  */
 void sluice_life_end(struct sluice_port *port, enum sluice_end how);
 /* The cores that did not leave a burst when their queues were stopped: did all leave now? */

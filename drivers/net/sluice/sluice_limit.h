@@ -3,8 +3,8 @@
  */
 
 /*
- * How often something may be said: a few times at once, and then once in a while. A device that comes and goes
- * must not fill the log.
+ * How often something may be said: a few times at once, and then once in a while. A device that
+ * comes and goes must not fill the log.
  */
 
 #ifndef SLUICE_LIMIT_H

@@ -57,11 +57,16 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
 	if (args->is_in_order)
 		f |= SLUICE_BIT(SLUICE_F_IN_ORDER);
-	/* Only then: without it devices leave headers empty, and they need not be read (5.1.6.4.1). */
+	/*
+	 * Only then: without it devices leave headers empty, and they need not be read (5.1.6.4.1).
+	 */
 	if (port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_CSUM_OFFLOADS)
 		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
 	f |= port->transport->ops->features;
-	/* The front end of vhost-user is the device model: it needs no control queue to use many queues. */
+	/*
+	 * The front end of vhost-user is the device model: it needs no control queue to use many
+	 * queues.
+	 */
 	if (!has_ctrl_vq && args->nb_pairs > 1)
 		f |= SLUICE_BIT(SLUICE_NET_F_MQ);
 	if (has_ctrl_vq && sluice_dev_nb_vqs(port) > 2)

@@ -3,8 +3,8 @@
  */
 
 /*
- * Partial checksums: the field holds the sum of the pseudo header, the rest was left to the receiver
- * (5.1.6.4.2). A packet of which that is true never left the host that made it.
+ * Partial checksums: the field holds the sum of the pseudo header, the rest was left to the
+ * receiver (5.1.6.4.2). A packet of which that is true never left the host that made it.
  */
 
 #include <netinet/in.h>
@@ -25,7 +25,10 @@ be16_at(const uint8_t *p)
 	return p[0] << 8 | p[1];
 }
 
-/* Where the L4 header of a packet that is nothing special begins, and its protocol. Reads below end; 0: special. */
+/*
+ * Where the L4 header of a packet that is nothing special begins, and its protocol. Reads below
+ * end; 0: special.
+ */
 static uint32_t
 find_l4(const uint8_t *data, uint32_t end, uint8_t *proto)
 {
@@ -69,7 +72,10 @@ is_of_l4(const struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
 							offsetof(struct rte_udp_hdr, dgram_cksum));
 }
 
-/* The sum of all bytes from start on, as they would be one behind the other: segments may have odd lengths. */
+/*
+ * The sum of all bytes from start on, as they would be one behind the other: segments may have odd
+ * lengths.
+ */
 static uint16_t
 sum_from(const struct rte_mbuf *m, uint32_t start)
 {
@@ -110,7 +116,10 @@ sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
 		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
 		return true;
 	}
-	/* In a tunnel, say. It shall be right when the packet leaves the host; the outer one stays unknown. */
+	/*
+	 * In a tunnel, say. It shall be right when the packet leaves the host; the outer one stays
+	 * unknown.
+	 */
 	sum = sum_from(m, start);
 	/* No checksum is 0 on the wire, all ones is the same number [RFC 768]. */
 	sum = sum == UINT16_MAX ? UINT16_MAX : ~sum;

@@ -3,9 +3,9 @@
  */
 
 /*
- * Net header and mbuf: what a device says of a received packet's checksum. Headers are copied once before they
- * are looked at, and what they say is checked against the packet. The packet's own bytes may be a lie too: they
- * decide what is said to the application, never what is touched.
+ * Net header and mbuf: what a device says of a received packet's checksum. Headers are copied once
+ * before they are looked at, and what they say is checked against the packet. The packet's own
+ * bytes may be a lie too: they decide what is said to the application, never what is touched.
  */
 
 #ifndef SLUICE_OFFLOAD_H
@@ -19,12 +19,15 @@
 #include "sluice_spec.h"
 
 /*
- * A checksum that the device left to us. L4_CKSUM_NONE if it is that of the packet's TCP or UDP; what applications do
- * not expect to be open is completed. False: it is not inside of the packet.
+ * NEEDS_CSUM (5.1.6.4): a checksum that is still partial. That of the packet's own TCP or UDP
+ * header is reported as L4_CKSUM_NONE; any other is completed here, since applications do not
+ * expect it. False: the place lies outside of the packet.
  */
 bool sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr);
 
-/** A private copy of the net header in front of m's data: the device may change it while we look. */
+/**
+ * A private copy of the net header in front of m's data: the device may change it while we look.
+ */
 static __rte_always_inline struct sluice_net_hdr
 sluice_offload_copy(const struct rte_mbuf *m)
 {
@@ -42,8 +45,8 @@ sluice_offload_copy(const struct rte_mbuf *m)
 }
 
 /**
- * What a header (a private copy) says of a packet that is complete, into the packet's mbuf. Without a flag the
- * checksum stays unknown; flags that were not negotiated mean nothing (5.1.6.4.2).
+ * What a header (a private copy) says of a packet that is complete, into the packet's mbuf. Without
+ * a flag the checksum stays unknown; flags that were not negotiated mean nothing (5.1.6.4.2).
  *
  * @return false if the header cannot be: the packet shall be dropped.
  */

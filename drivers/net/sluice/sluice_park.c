@@ -23,8 +23,8 @@ sluice_batch_free_all(struct sluice_batch *b)
 	for (; b != NULL; b = next) {
 		next = b->next;
 		/*
-		 * Few calls of the pools: this thread may share its CPU with a core that polls, and waits for as long
-		 * as that is off the CPU in the midst of a pool.
+		 * Few calls of the pools: this thread may share its CPU with a core that polls, and
+		 * waits for as long as that is off the CPU in the midst of a pool.
 		 */
 		rte_pktmbuf_free_bulk(b->m, b->nb);
 		free(b);
@@ -84,7 +84,10 @@ sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct slui
 	return ret;
 }
 
-/* Only one core may put into some pools; which one it is nobody knows, but the queue's own is none the worse. */
+/*
+ * Only one core may put into some pools; which one it is nobody knows, but the queue's own is none
+ * the worse.
+ */
 static bool
 needs_own_core(const struct sluice_batch *b)
 {

@@ -3,8 +3,8 @@
  */
 
 /*
- * Which burst function a queue gets: const tables, made where the functions are, and one selector for each
- * direction. burst_mode_get answers from the same rows.
+ * Which burst function a queue gets: const tables, made where the functions are, and one selector
+ * for each direction. burst_mode_get answers from the same rows.
  */
 
 #ifndef SLUICE_PATH_H
@@ -42,7 +42,10 @@ uint16_t sluice_path_cpu_bits(void);
 /* The same, and no wider than EAL allows (--force-max-simd-bitwidth). */
 uint16_t sluice_path_simd_bits(void);
 
-/* The row for negotiated features (bit mask) and registers of at most simd_bits. There is always one. */
+/*
+ * The row for negotiated features (bit mask) and registers of at most simd_bits. There is always
+ * one.
+ */
 const struct sluice_rx_path *sluice_rx_path_select(uint64_t features, uint16_t simd_bits);
 const struct sluice_tx_path *sluice_tx_path_select(uint64_t features, uint16_t simd_bits);
 

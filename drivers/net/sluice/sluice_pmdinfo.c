@@ -3,8 +3,8 @@
  */
 
 /*
- * What dpdk-pmdinfo.py reads from the plug-in's file. DPDK's build makes such strings with a tool that
- * distributions do not install.
+ * What dpdk-pmdinfo.py reads from the plug-in's file. DPDK's build makes such strings with a tool
+ * that distributions do not install.
  */
 
 #include <rte_common.h>

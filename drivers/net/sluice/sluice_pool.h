@@ -3,10 +3,11 @@
  */
 
 /*
- * Mempools on the hot path, through the cache of the core that runs. DPDK's own functions read its number from a
- * thread-local variable of librte_eal. A plug-in must not do that in the fast way (initial-exec): a program that opens
- * librte_eal at run time has that library's variables outside of the static TLS block, and the plug-in would not load.
- * So where the number lies is kept in a variable of our own, which is small enough for the block to have room for it.
+ * Mempools on the hot path, through the cache of the core that runs. DPDK's own functions read its
+ * number from a thread-local variable of librte_eal. A plug-in must not do that in the fast way
+ * (initial-exec): a program that opens librte_eal at run time has that library's variables outside
+ * of the static TLS block, and the plug-in would not load. So where the number lies is kept in a
+ * variable of our own, which is small enough for the block to have room for it.
  */
 
 #ifndef SLUICE_POOL_H

@@ -215,7 +215,9 @@ sluice_port_remove(struct rte_eth_dev *dev)
 {
 	uint16_t port_id = dev->data->port_id;
 
-	/* ethdev closes no port that is started, and rte_eal_cleanup() asks nobody whether one is. */
+	/*
+	 * ethdev closes no port that is started, and rte_eal_cleanup() asks nobody whether one is.
+	 */
 	if (dev->data->dev_started)
 		rte_eth_dev_stop(port_id);
 	return rte_eth_dev_close(port_id);

@@ -11,7 +11,9 @@
 
 #include "sluice_dev.h"
 
-/* Is the running DPDK the one that this was built for? Then also what is once per process is done. */
+/*
+ * Is the running DPDK the one that this was built for? Then also what is once per process is done.
+ */
 bool sluice_may_register(void);
 
 /* The fields of a fresh port that need nothing else. */

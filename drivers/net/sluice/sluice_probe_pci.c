@@ -3,8 +3,8 @@
  */
 
 /*
- * How PCI ports come to be: registration with the PCI bus, probe, remove, and memory that the application
- * maps by itself.
+ * How PCI ports come to be: registration with the PCI bus, probe, remove, and memory that the
+ * application maps by itself.
  */
 
 #include <errno.h>
@@ -57,9 +57,9 @@ init_port(struct sluice_port *port, struct rte_pci_device *pci)
 }
 
 /*
- * Other processes share ethdev's table of ports, and their drivers look a device up in it by its PCI address: the
- * in-tree driver of a process that does not know us would take our private data for its own. So the port has a name
- * that only we know, and is found by its device.
+ * Other processes share ethdev's table of ports, and their drivers look a device up in it by its
+ * PCI address: the in-tree driver of a process that does not know us would take our private data
+ * for its own. So the port has a name that only we know, and is found by its device.
  */
 static struct rte_eth_dev *
 allocate_port(struct rte_pci_device *pci)
@@ -97,8 +97,8 @@ find_dev(const struct rte_pci_device *pci)
 #define ANY_ARG ((void *)-1)
 
 /*
- * The machine wants the device back. Applications that watch devices look for a port of the device's name; ours has
- * another, so the port says it, too.
+ * The machine wants the device back. Applications that watch devices look for a port of the
+ * device's name; ours has another, so the port says it, too.
  */
 static void
 on_bus_event(const char *name, enum rte_dev_event_type event, void *arg)
@@ -173,7 +173,9 @@ find_port(const struct rte_pci_device *pci)
 	return dev == NULL ? NULL : dev->data->dev_private;
 }
 
-/* rte_dev_dma_map(): without this EAL would map for its default container, where the device is not. */
+/*
+ * rte_dev_dma_map(): without this EAL would map for its default container, where the device is not.
+ */
 static int
 pci_dma_map(struct rte_pci_device *pci, void *addr, uint64_t iova, size_t len)
 {
@@ -212,9 +214,10 @@ static const struct rte_pci_id ids[] = {
 };
 
 /*
- * Not NEED_MAPPING: EAL would open the device in its default container, before it is asked for ours. Not
- * NEED_IOVA_AS_VA: EAL asks it of every device that matches, so in other modes it would refuse devices that
- * are not ours before their driver is asked; dmap_vfio_open() looks at the mode of those that are.
+ * Not NEED_MAPPING: EAL would open the device in its default container, before it is asked for
+ * ours. Not NEED_IOVA_AS_VA: EAL asks it of every device that matches, so in other modes it would
+ * refuse devices that are not ours before their driver is asked; dmap_vfio_open() looks at the mode
+ * of those that are.
  */
 static struct rte_pci_driver driver = {
 	.probe = pci_probe,

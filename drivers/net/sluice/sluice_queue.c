@@ -40,8 +40,9 @@ place(size_t *len, size_t bytes)
 }
 
 /*
- * What comes next shares no page with what was placed so far. It starts at the same place within its page as it
- * would without: page starts all compete for the same cache sets, and alias in the low bits of addresses.
+ * What comes next shares no page with what was placed so far. It starts at the same place within
+ * its page as it would without: page starts all compete for the same cache sets, and alias in the
+ * low bits of addresses.
  */
 static void
 turn_page(size_t *len)
@@ -72,8 +73,9 @@ sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 		l.read_only.len = RTE_ALIGN_CEIL(l.len, SLUICE_RING_PAGE);
 		turn_page(&l.len);
 		/*
-		 * The used ring starts 4 bytes into a cache line (2.7.1 allows it), so that its elements of 8
-		 * bytes lie across neither cache lines nor pages: one store writes each.
+		 * The used ring starts 4 bytes into a cache line (2.7.1 allows it), so that its
+		 * elements of 8 bytes lie across neither cache lines nor pages: one store writes
+		 * each.
 		 */
 		l.device = place(&l.len,
 					   USED_SHIFT + sizeof(struct sluice_split_used) +
@@ -175,9 +177,10 @@ sluice_eventfd_unblock(int fd)
 
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	/*
-	 * A counter that takes no more is emptied, and the write that hangs goes on, which leaves the notification. The
-	 * back end can take the file's flag away again, so this read must not need it. Where a read cannot say that
-	 * (Linux before 5.8, QEMU's user mode), the flag is all there is.
+	 * A counter that takes no more is emptied, and the write that hangs goes on, which leaves
+	 * the notification. The back end can take the file's flag away again, so this read must not
+	 * need it. Where a read cannot say that (Linux before 5.8, QEMU's user mode), the flag is
+	 * all there is.
 	 */
 	if (poll(&pfd, 1, 0) != 0)
 		return;
@@ -200,8 +203,8 @@ sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
 	int64_t begin = sluice_clock_ms();
 
 	/*
-	 * Pairs with the order of in_burst and state in sluice_queue_enter(). Where seccomp forbids the call, a
-	 * millisecond is more than any store buffer needs.
+	 * Pairs with the order of in_burst and state in sluice_queue_enter(). Where seccomp forbids
+	 * the call, a millisecond is more than any store buffer needs.
 	 */
 	if (SLUICE_HAS_TSAN)
 		__atomic_fetch_or(&q->state, 0, __ATOMIC_SEQ_CST); /* as an exchange with itself */

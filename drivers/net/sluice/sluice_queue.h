@@ -5,18 +5,20 @@
 /*
  * A virtqueue as the driver sees it, and the receive or transmit queue around it.
  *
- * One rule makes split and packed rings, ordered and unordered devices alike: descriptor slots are given in
- * ring order, the buffer id is the slot, and slots become free in ring order. A device that completes out of
- * order gets its buffers accepted at once (the mbuf leaves sw_ring, a hole stays), and the slot waits until
- * the older ones are done. So the available ring of a split queue never changes (ring[i] = i), ids are
- * compared with an expected sequence, and there is no free list that anybody could corrupt.
+ * One rule makes split and packed rings, ordered and unordered devices alike: descriptor slots are
+ * given in ring order, the buffer id is the slot, and slots become free in ring order. A device
+ * that completes out of order gets its buffers accepted at once (the mbuf leaves sw_ring, a hole
+ * stays), and the slot waits until the older ones are done. So the available ring of a split queue
+ * never changes (ring[i] = i), ids are compared with an expected sequence, and there is no free
+ * list that anybody could corrupt.
  *
- * Ownership: a slot between tail and head belongs to the device, unless it is a hole; sw_ring[slot] is the
- * mbuf that the device has. Nothing that decides anything is read from device-visible memory (dv_) except
- * used entries, and those are checked.
+ * Ownership: a slot between tail and head belongs to the device, unless it is a hole; sw_ring[slot]
+ * is the mbuf that the device has. Nothing that decides anything is read from device-visible memory
+ * (dv_) except used entries, and those are checked.
  *
- * Threads: the polling core of a queue runs its burst function; the control side (start, stop, failure) may
- * touch the queue only while it is not RUNNING and sluice_queue_quiesce() has returned.
+ * Threads: the polling core of a queue runs its burst function; the control side (start, stop,
+ * failure) may touch the queue only while it is not RUNNING and sluice_queue_quiesce() has
+ * returned.
  */
 
 #ifndef SLUICE_QUEUE_H
@@ -38,8 +40,8 @@
 enum sluice_layout { SLUICE_SPLIT, SLUICE_PACKED };
 
 /*
- * What distinguishes one burst function from another. Always a literal, passed by value into the templates of
- * sluice_rx.h and sluice_tx.h, which the compiler folds.
+ * What distinguishes one burst function from another. Always a literal, passed by value into the
+ * templates of sluice_rx.h and sluice_tx.h, which the compiler folds.
  */
 struct sluice_path_cfg {
 	enum sluice_layout layout;
@@ -63,9 +65,9 @@ enum sluice_fail {
 };
 
 /*
- * Where the net header of a received packet goes in a buffer. Data start at the headroom's end, and so at a cache
- * line, with the header in the line before. A header that is read starts there itself: then it brings the
- * packet's first bytes along.
+ * Where the net header of a received packet goes in a buffer. Data start at the headroom's end, and
+ * so at a cache line, with the header in the line before. A header that is read starts there
+ * itself: then it brings the packet's first bytes along.
  */
 static __rte_always_inline uint16_t
 sluice_rx_hdr_off(bool is_read)
@@ -81,8 +83,9 @@ sluice_rx_hdr_off(bool is_read)
 #define SLUICE_TX_REARM_PLAIN 0x0000000100010000ULL
 
 /*
- * The state of a queue. One that runs says for which burst functions its ring was made: a core that still has the
- * function of an earlier run, with another device, does nothing with it (sluice_path_run()).
+ * The state of a queue. One that runs says for which burst functions its ring was made: a core that
+ * still has the function of an earlier run, with another device, does nothing with it
+ * (sluice_path_run()).
  */
 enum sluice_queue_state {
 	SLUICE_QUEUE_STOPPED,
@@ -164,7 +167,8 @@ struct sluice_batch;
 
 /* What both directions have, first member of sluice_rxq and sluice_txq. */
 struct sluice_queue {
-	uint32_t state; /* enum sluice_queue_state; written by the control side, and by a failing burst */
+	/* enum sluice_queue_state; written by the control side, and by a failing burst */
+	uint32_t state;
 	uint32_t in_burst; /* a burst function is inside; written by the polling core */
 	struct sluice_ring ring;
 	struct rte_mbuf **sw_ring;
@@ -180,13 +184,14 @@ struct sluice_queue {
 	int wake_fd;   /* the port's control thread, told of failures; -1: nobody is */
 	uint32_t fail; /* enum sluice_fail; set once by the failing burst */
 	/*
-	 * Held, for a few instructions, by who looks at the ring outside of a burst: interrupts, questions about
-	 * descriptors. The control side takes it once when the queue is not RUNNING any more.
+	 * Held, for a few instructions, by who looks at the ring outside of a burst: interrupts,
+	 * questions about descriptors. The control side takes it once when the queue is not RUNNING
+	 * any more.
 	 */
 	rte_spinlock_t look_lock;
 	/*
-	 * Buffers of pools into which only one core may put: the polling core takes them at its next burst.
-	 * Atomic; pushed by the control side, taken as a whole.
+	 * Buffers of pools into which only one core may put: the polling core takes them at its
+	 * next burst. Atomic; pushed by the control side, taken as a whole.
 	 */
 	struct sluice_batch *returns;
 };
@@ -234,9 +239,9 @@ struct sluice_tx_freed {
 };
 
 /*
- * What starts at a transmit slot that the device has. n: a plain packet of n + 1 slots, sw_ring has one segment for
- * each. SLUICE_TX_ODD | n: any other packet of n + 1 slots, sw_ring has its first segment. SLUICE_TX_FOREIGN: one
- * that is odd for nothing but its pool, so nobody else can hold it.
+ * What starts at a transmit slot that the device has. n: a plain packet of n + 1 slots, sw_ring has
+ * one segment for each. SLUICE_TX_ODD | n: any other packet of n + 1 slots, sw_ring has its first
+ * segment. SLUICE_TX_FOREIGN: one that is odd for nothing but its pool, so nobody else can hold it.
  */
 #define SLUICE_TX_MORE 0x3fff /* n of these */
 #define SLUICE_TX_ODD 0x8000
@@ -250,8 +255,13 @@ struct sluice_txq {
 	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
 	uint16_t nb_odd;                 /* slots given to packets that are not plain */
 	bool is_short; /* the last burst did not find enough slots: look for completions first */
-	bool is_mostly_unfit; /* no batch takes most of the last burst: none is tried with the next */
-	uint16_t nb_extra; /* slots that the last burst of packets of several took beyond one each */
+	/*
+	 * Most slots of the last burst could not go through a vector batch: the next burst tries
+	 * none.
+	 */
+	bool is_mostly_unfit;
+	/* slots minus packets, of the last burst with packets of several slots */
+	uint16_t nb_extra;
 	uint32_t nb_given;    /* slots given, free-running */
 	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */
 	uint16_t *extent;     /* per slot: what starts there, see below */
@@ -260,7 +270,8 @@ struct sluice_txq {
 	uint64_t nb_indirect;
 	uint64_t nb_chained;
 	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */
-	uint64_t nb_waiting; /* packets left to the caller until the device sees their memory, or those before them */
+	/* packets left to the caller until the device sees their memory, or those before them */
+	uint64_t nb_waiting;
 	uint64_t *left; /* which of the two counts what this burst leaves */
 	/* constant after setup */
 	uint16_t nb_desc; /* asked for by the application */
@@ -281,8 +292,8 @@ struct sluice_txq {
 #define SLUICE_INDIRECT_MAX 19
 
 /*
- * Per transmit slot, device-visible: a header for packets that have no room for one, and an indirect
- * table.
+ * Per transmit slot, device-visible: an indirect table, and a header for the packet that is
+ * described by it. Packets of two slots, which have no room for a header, share the first slot's.
  */
 struct sluice_tx_extra {
 	struct sluice_net_hdr hdr;
@@ -293,16 +304,19 @@ struct sluice_tx_extra {
 	};
 };
 
-/* An odd number of cache lines: with a power of two the first lines of all slots would share a few sets. */
+/*
+ * An odd number of cache lines: with a power of two the first lines of all slots would share a few
+ * sets.
+ */
 static_assert(sizeof(struct sluice_tx_extra) == 320, "five cache lines");
 
 /* Access rights are given page by page. */
 #define SLUICE_RING_PAGE 4096UL
 
 /*
- * Where the parts of a ring lie in its piece of coherent memory; offsets in bytes. What the device only reads
- * has pages of its own: of a split ring descriptors and available ring, of a packed one the driver's
- * event suppression, of both the extras of transmit slots.
+ * Where the parts of a ring lie in its piece of coherent memory; offsets in bytes. What the device
+ * only reads has pages of its own: of a split ring descriptors and available ring, of a packed one
+ * the driver's event suppression, of both the extras of transmit slots.
  */
 struct sluice_ring_layout {
 	size_t desc;
@@ -321,8 +335,8 @@ void sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t
 		const struct sluice_ring_layout *l, void *va, uint16_t *avail_shadow);
 
 /*
- * Latch the failure of a queue: bursts return 0 from now on, the port's control thread does the rest.
- * Called by the polling core; the first reason counts.
+ * Latch the failure of a queue: bursts return 0 from now on, the port's control thread does the
+ * rest. Called by the polling core; the first reason counts.
  */
 void sluice_queue_break(struct sluice_queue *q, enum sluice_fail why);
 
@@ -357,7 +371,10 @@ sluice_queue_enter(struct sluice_queue *q, uint32_t run)
 		__atomic_exchange_n(&q->in_burst, 1, __ATOMIC_SEQ_CST);
 	} else {
 		__atomic_store_n(&q->in_burst, 1, __ATOMIC_RELAXED);
-		/* Pairs with membarrier() in sluice_queue_quiesce(): here the compiler's order is enough. */
+		/*
+		 * Pairs with membarrier() in sluice_queue_quiesce(): here the compiler's order is
+		 * enough.
+		 */
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	}
 	if (likely(__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) == run))
@@ -371,7 +388,10 @@ sluice_queue_enter(struct sluice_queue *q, uint32_t run)
 static __rte_always_inline void
 sluice_queue_leave(struct sluice_queue *q)
 {
-	/* Pairs with the acquire in sluice_queue_quiesce(): who waited sees what the burst has done. */
+	/*
+	 * Pairs with the acquire in sluice_queue_quiesce(): who waited sees what the burst has
+	 * done.
+	 */
 	__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
 }
 
@@ -389,7 +409,10 @@ sluice_queue_refresh(struct sluice_queue *q)
 		sluice_queue_take_news(q);
 }
 
-/* Eight bytes of something that has another type; in DPDK the fields of an mbuf are written like that. */
+/*
+ * Eight bytes of something that has another type; in DPDK the fields of an mbuf are written like
+ * that.
+ */
 typedef uint64_t __attribute__((__may_alias__, __aligned__(1))) sluice_word;
 
 static __rte_always_inline sluice_word *

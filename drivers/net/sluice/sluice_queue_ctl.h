@@ -3,8 +3,8 @@
  */
 
 /*
- * What the control side does to a queue: make it run, stop it, take it apart. See sluice_queue.h for who may do what
- * when.
+ * What the control side does to a queue: make it run, stop it, take it apart. See sluice_queue.h
+ * for who may do what when.
  */
 
 #ifndef SLUICE_QUEUE_CTL_H
@@ -19,9 +19,9 @@ sluice_queue_is_tx(const struct sluice_queue *q)
 }
 
 /*
- * Wait until no burst function is inside the queue, which must not be RUNNING. Needs no fence on the polling
- * core: membarrier(2) puts one there. -ETIMEDOUT if the core does not leave before the deadline
- * (sluice_clock_ms()). A core that hangs in a kick is helped out.
+ * Wait until no burst function is inside the queue, which must not be RUNNING. Needs no fence on
+ * the polling core: membarrier(2) puts one there. -ETIMEDOUT if the core does not leave before the
+ * deadline (sluice_clock_ms()). A core that hangs in a kick is helped out.
  */
 int sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline);
 /* Once per process, before the first quiesce. */
@@ -34,8 +34,8 @@ sluice_queue_is_in_burst(const struct sluice_queue *q)
 }
 
 /*
- * A back end that shares an eventfd can make writes to it block, and fill it. A thread that hangs in one goes on after
- * this, called by any other thread; the notification stays.
+ * A back end that shares an eventfd can make writes to it block, and fill it. A thread that hangs
+ * in one goes on after this, called by any other thread; the notification stays.
  */
 void sluice_eventfd_unblock(int fd);
 /* The same, if the polling core hangs in a kick. */
@@ -56,8 +56,8 @@ struct sluice_queue_conf {
 };
 
 /*
- * A fresh ring, and everything else as a new queue has it but counters and what the application asked for. The
- * control side, of a queue that is STOPPED and drained.
+ * A fresh ring, and everything else as a new queue has it but counters and what the application
+ * asked for. The control side, of a queue that is STOPPED and drained.
  */
 void sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf);
 void sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf);
@@ -66,18 +66,22 @@ void sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *co
 uint32_t sluice_rxq_nb_waiting(const struct sluice_rxq *rxq);
 
 /*
- * Take back in place what the ring offers: nothing is available any more, and no descriptor has a length. What the
- * device read before, it may still use. The control side, of a queue that is STOPPED.
+ * Take back in place what the ring offers: nothing is available any more, and no descriptor has a
+ * length. What the device read before, it may still use. The control side, of a queue that is
+ * STOPPED.
  */
 void sluice_queue_retract(struct sluice_queue *q);
 
-/* Where header and data of received packets go; before the queue is filled for a path that reads headers or not. */
+/*
+ * Where header and data of received packets go; before the queue is filled for a path that reads
+ * headers or not.
+ */
 void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
 
 /*
- * Take all mbufs that the queue holds, at most as many as it has slots, and an unfinished packet: to the end of out, or
- * with NULL back to their pools. Then the device must not reach them any more. Returns how many buffers (receive) or
- * packets (transmit) those are.
+ * Take all mbufs that the queue holds, at most as many as it has slots, and an unfinished packet:
+ * to the end of out, or with NULL back to their pools. Then the device must not reach them any
+ * more. Returns how many buffers (receive) or packets (transmit) those are.
  */
 uint32_t sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out);
 uint32_t sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out);
@@ -85,9 +89,10 @@ uint32_t sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out);
 uint32_t sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out);
 
 /*
- * Ask the device for an interrupt with the next packet. True: do not sleep, there is something to do already: packets that
- * came before, or a ring that has too few buffers because the pool is dry. The device is told of buffers that it
- * was not yet told of. Called by the polling core outside of a burst; the queue is RUNNING.
+ * Ask the device for an interrupt with the next packet. True: do not sleep, there is something to
+ * do already: packets that came before, or a ring that has too few buffers because the pool is dry.
+ * The device is told of buffers that it was not yet told of. Called by the polling core outside of
+ * a burst; the queue is RUNNING.
  */
 bool sluice_rxq_arm(struct sluice_rxq *rxq);
 /* No interrupts, as a fresh queue. */

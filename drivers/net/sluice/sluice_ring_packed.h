@@ -16,7 +16,9 @@
 
 #define SLUICE_PACKED_BITS (SLUICE_DESC_F_AVAIL | SLUICE_DESC_F_USED)
 
-/* The bits of a descriptor in slot that is given by this core's current burst, which began at head. */
+/*
+ * The bits of a descriptor in slot that is given by this core's current burst, which began at head.
+ */
 static __rte_always_inline uint16_t
 sluice_packed_avail_bits(const struct sluice_ring *r, uint16_t slot)
 {
@@ -37,9 +39,9 @@ sluice_packed_desc_write(struct sluice_packed_desc *dv_desc, uint16_t id, struct
 }
 
 /*
- * Write the descriptor in a slot. The first descriptor of a burst (slot == head) gets its flags in publish;
- * the device takes descriptors in ring order (2.8.17), so what it makes of the others comes behind its acquire
- * of the first one's flags, and their own need no order.
+ * Write the descriptor in a slot. The first descriptor of a burst (slot == head) gets its flags in
+ * publish; the device takes descriptors in ring order (2.8.17), so what it makes of the others
+ * comes behind its acquire of the first one's flags, and their own need no order.
  */
 static __rte_always_inline void
 sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dmap_addr da,
@@ -50,9 +52,9 @@ sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dma
 }
 
 /*
- * Make nb slots from head on visible. head_flags are those of the first descriptor, without AVAIL and USED.
- * The release makes all descriptors, headers and packets visible before the flags of the first (2.8.21.1.1); it
- * pairs with the device's acquire of them.
+ * Make nb slots from head on visible. head_flags are those of the first descriptor, without AVAIL
+ * and USED. The release makes all descriptors, headers and packets visible before the flags of the
+ * first (2.8.21.1.1); it pairs with the device's acquire of them.
  */
 static __rte_always_inline void
 sluice_packed_publish(struct sluice_ring *r, uint16_t nb, uint16_t head_flags)
@@ -67,7 +69,9 @@ sluice_packed_publish(struct sluice_ring *r, uint16_t nb, uint16_t head_flags)
 static __rte_always_inline bool
 sluice_packed_slot_is_used(const struct sluice_ring *r, uint16_t slot, bool wrap)
 {
-	/* Pairs with the device's release of the flags: id and length are read after them (2.8.6). */
+	/*
+	 * Pairs with the device's release of the flags: id and length are read after them (2.8.6).
+	 */
 	uint16_t flags = __atomic_load_n(&r->packed.dv_desc[slot].flags, __ATOMIC_ACQUIRE);
 
 	return (flags & SLUICE_PACKED_BITS) == (wrap ? SLUICE_PACKED_BITS : 0);
@@ -125,8 +129,9 @@ sluice_packed_skip(struct sluice_ring *r, uint16_t nb)
 }
 
 /*
- * Does the device want to know of the nb slots before head (2.8.10, 2.8.14)? The caller has put a full
- * fence behind the publish (2.8.21.3.1). Both 16-bit words come with one load, so they belong together.
+ * Does the device want to know of the nb slots before head (2.8.10, 2.8.14)? The caller has put a
+ * full fence behind the publish (2.8.21.3.1). Both 16-bit words come with one load, so they belong
+ * together.
  */
 static __rte_always_inline bool
 sluice_packed_wants_kick(const struct sluice_ring *r, uint16_t nb)
@@ -159,7 +164,8 @@ sluice_packed_disable_interrupts(struct sluice_ring *r)
 
 /*
  * An interrupt when the descriptor at the used position is used, please (2.8.10, 2.8.14); as in
- * sluice_ring_split.h. Both 16-bit words go with one store, so the device never sees one without the other.
+ * sluice_ring_split.h. Both 16-bit words go with one store, so the device never sees one without
+ * the other.
  */
 static inline void
 sluice_packed_enable_interrupts(struct sluice_ring *r)
@@ -177,7 +183,10 @@ sluice_packed_enable_interrupts(struct sluice_ring *r)
 	__atomic_store_n((uint32_t *)r->packed.dv_driver_event, wish.word, __ATOMIC_RELAXED);
 }
 
-/* Nothing is available any more: with equal flags a descriptor is used, whatever the wrap counter (2.8.1). */
+/*
+ * Nothing is available any more: with equal flags a descriptor is used, whatever the wrap counter
+ * (2.8.1).
+ */
 static inline void
 sluice_packed_retract(const struct sluice_ring *r)
 {

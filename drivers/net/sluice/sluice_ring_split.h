@@ -3,8 +3,9 @@
  */
 
 /*
- * Split ring (virtio 1.3, 2.7): the primitives that the loops are made of. Together with
- * sluice_ring_packed.h the only code that dereferences device-visible memory. Same names, same meaning:
+ * Split ring (virtio 1.3, 2.7): the primitives that the loops are made of, with the names and
+ * meanings of those in sluice_ring_packed.h. Device-visible memory (dv_) is also touched by the
+ * vector kits and by what writes tables and headers of transmit packets:
  *
  *   *_give         write one descriptor of a buffer at a slot; the device does not see it yet
  *   *_publish      make everything since the last publish visible
@@ -38,8 +39,8 @@ sluice_split_give(struct sluice_ring *r, uint16_t slot, struct dmap_addr da, uin
 }
 
 /*
- * Enter the buffer that starts at slot into the available ring, as the nth one since the last publish.
- * While every buffer takes one slot the entry is there already; the private copy knows.
+ * Enter the buffer that starts at slot into the available ring, as the nth one since the last
+ * publish. While every buffer takes one slot the entry is there already; the private copy knows.
  */
 static __rte_always_inline void
 sluice_split_make_available(struct sluice_ring *r, uint16_t nth, uint16_t slot)
@@ -53,8 +54,8 @@ sluice_split_make_available(struct sluice_ring *r, uint16_t nth, uint16_t slot)
 }
 
 /*
- * nb buffers more. The release makes descriptors, ring entries, headers and packets visible before the index
- * (2.7.13.3.1); it pairs with the device's acquire of it.
+ * nb buffers more. The release makes descriptors, ring entries, headers and packets visible before
+ * the index (2.7.13.3.1); it pairs with the device's acquire of it.
  */
 static __rte_always_inline void
 sluice_split_publish(struct sluice_ring *r, uint16_t nb)
@@ -64,8 +65,9 @@ sluice_split_publish(struct sluice_ring *r, uint16_t nb)
 }
 
 /*
- * Used entries that were not taken yet; reads the shared index only when the backlog is smaller than
- * wanted. More than was ever given is the device's fault: returns a number above any ring size.
+ * Used entries that were not taken yet; reads the shared index only when the backlog is smaller
+ * than wanted. More than was ever given is the device's fault: returns a number above any ring
+ * size.
  */
 static __rte_always_inline uint16_t
 sluice_split_nb_used(struct sluice_ring *r, uint16_t wanted)
@@ -73,7 +75,9 @@ sluice_split_nb_used(struct sluice_ring *r, uint16_t wanted)
 	uint16_t nb = r->used_seen - r->used_idx;
 
 	if (nb < wanted) {
-		/* Pairs with the device's release of the index: entries are read after it (2.7.8). */
+		/*
+		 * Pairs with the device's release of the index: entries are read after it (2.7.8).
+		 */
 		r->used_seen = __atomic_load_n(&r->split.dv_used->idx, __ATOMIC_ACQUIRE);
 		nb = r->used_seen - r->used_idx;
 	}
@@ -131,8 +135,8 @@ sluice_split_count_used(const struct sluice_ring *r)
 }
 
 /*
- * We poll: no interrupts. With EVENT_IDX the flag must stay 0 (2.7.7.1) and used_event is put where the
- * index was half a turn of the 16-bit counter ago.
+ * We poll: no interrupts. With EVENT_IDX the flag must stay 0 (2.7.7.1) and used_event is put where
+ * the index was half a turn of the 16-bit counter ago.
  */
 static inline void
 sluice_split_disable_interrupts(struct sluice_ring *r)
@@ -147,9 +151,9 @@ sluice_split_disable_interrupts(struct sluice_ring *r)
 }
 
 /*
- * An interrupt with the next used entry, please. With EVENT_IDX it is one (2.7.10.1), until this is asked for again;
- * without it there is one for each batch, until they are disabled. The caller puts a full fence behind this and
- * looks at the ring once more (2.7.14).
+ * An interrupt with the next used entry, please. With EVENT_IDX it is one (2.7.10.1), until this is
+ * asked for again; without it there is one for each batch, until they are disabled. The caller puts
+ * a full fence behind this and looks at the ring once more (2.7.14).
  */
 static inline void
 sluice_split_enable_interrupts(struct sluice_ring *r)
@@ -163,8 +167,8 @@ sluice_split_enable_interrupts(struct sluice_ring *r)
 }
 
 /*
- * Nothing is available any more: the available index is where the device's used index is, as it is for a device
- * between two batches. For one that is ahead descriptors are empty, too.
+ * Nothing is available any more: the available index is where the device's used index is, as it is
+ * for a device between two batches. For one that is ahead descriptors are empty, too.
  */
 static inline void
 sluice_split_retract(const struct sluice_ring *r)

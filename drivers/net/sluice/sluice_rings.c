@@ -3,8 +3,9 @@
  */
 
 /*
- * Where the rings of a port are, and what leads to them. A device that was cut off keeps what it was shown, so each
- * connection has memory and descriptors of its own; where the device's reach is taken away they are made once.
+ * Where the rings of a port are, and what leads to them. A device that was cut off keeps what it
+ * was shown, so each connection has memory and descriptors of its own; where the device's reach is
+ * taken away they are made once.
  */
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  */
 
 /*
- * The rare half of receiving: unordered and batched completions, packets of several buffers, pools that run
- * dry, lengths that cannot be. All of it checks what the device wrote; see sluice_rx.h.
+ * The rare half of receiving: unordered and batched completions, packets of several buffers, pools
+ * that run dry, lengths that cannot be. All of it checks what the device wrote; see sluice_rx.h.
  */
 
 #include "sluice_park.h"
@@ -171,7 +171,10 @@ sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
 		return NULL;
 	}
-	/* No header in the following buffers: data start where the device was told to write (5.1.6.4). */
+	/*
+	 * No header in the following buffers: data start where the device was told to write
+	 * (5.1.6.4).
+	 */
 	sluice_rx_fill_mbuf(rxq, m, len);
 	m->data_off -= SLUICE_NET_HDR_LEN;
 	m->data_len = len;
@@ -267,7 +270,10 @@ sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
 	}
 	dmap_take_back(&rxq->q.stream, nb);
 	r->nb_holes = 0;
-	/* A packet whose end never came: the device was done with its buffers, but not every thread may free them. */
+	/*
+	 * A packet whose end never came: the device was done with its buffers, but not every thread
+	 * may free them.
+	 */
 	if (out != NULL && rxq->seg_first != NULL)
 		out->m[out->nb++] = rxq->seg_first;
 	else
@@ -279,7 +285,10 @@ sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
 	return nb;
 }
 
-/* Used entries, or buffers of a batch, that no burst has taken; or nothing can come since the pool was dry. */
+/*
+ * Used entries, or buffers of a batch, that no burst has taken; or nothing can come since the pool
+ * was dry.
+ */
 static bool
 has_work(const struct sluice_rxq *rxq)
 {
@@ -304,8 +313,9 @@ sluice_rxq_arm(struct sluice_rxq *rxq)
 		sluice_rx_announce(rxq, true, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
 	}
 	/*
-	 * The wish before the look at the ring (2.7.14); pairs with the device's fence between a used entry and its
-	 * look at the wish. So either the device sees the wish, or the entry is seen here.
+	 * The wish before the look at the ring (2.7.14); pairs with the device's fence between a
+	 * used entry and its look at the wish. So either the device sees the wish, or the entry is
+	 * seen here.
 	 */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return has_work(rxq);

@@ -3,15 +3,16 @@
  */
 
 /*
- * The receive loop, the only one. A template: every burst function of sluice_rx_paths.c is this body with a
- * literal configuration. It reads used entries, checks them, hands the mbufs to the caller and refills
- * (sluice_rx_refill.h).
+ * The receive loop, the only one. A template: every burst function of sluice_rx_paths.c is this
+ * body with a literal configuration. It reads used entries, checks them, hands the mbufs to the
+ * caller and refills (sluice_rx_refill.h).
  *
- * The header of a packet is not read by default, although buffers are mergeable: the device fills all
- * buffers of a packet but the last (virtio 1.3, 5.1.6.4), so a buffer that is not full holds a whole packet.
- * One header in SLUICE_RX_SAMPLE is read all the same; a device that breaks the rule is found out, and
- * from then on every header is read. Its packets until then are cut wrongly, memory is never at risk.
- * With checksum offload every header is read, because the device may have written something there.
+ * The header of a packet is not read by default, although buffers are mergeable: the device fills
+ * all buffers of a packet but the last (virtio 1.3, 5.1.6.4), so a buffer that is not full holds a
+ * whole packet. One header in SLUICE_RX_SAMPLE is read all the same; a device that breaks the rule
+ * is found out, and from then on every header is read. Its packets until then are cut wrongly,
+ * memory is never at risk. With checksum offload every header is read, because the device may have
+ * written something there.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -33,7 +34,10 @@
 
 /* A completion of another slot than the oldest: an mbuf, or NULL and the queue failed. */
 struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
-/* In-order device, id beyond the oldest slot: it completed all buffers up to id. False: queue failed. */
+/*
+ * In-order device, id beyond the oldest slot: it completed all buffers up to id. False: queue
+ * failed.
+ */
 bool sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
 /* After the oldest slot became free: free the slots behind it that the device gave back before. */
 void sluice_rx_skip_holes(struct sluice_rxq *rxq);
@@ -49,13 +53,16 @@ struct rte_mbuf *sluice_rx_begin_read(struct sluice_rxq *rxq, struct rte_mbuf *m
 bool sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /* One more buffer of a packet; the packet when it is complete. */
 struct rte_mbuf *sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
-/* A length that is no packet: the mbuf goes back to its pool; the queue fails unless it is just a runt. */
+/*
+ * A length that is no packet: the mbuf goes back to its pool; the queue fails unless it is just a
+ * runt.
+ */
 void sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /* A packet with a header that cannot be: dropped and counted. */
 void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /*
- * Headers of nb packets of one buffer each say something. Returns how many packets were dropped; the others close up,
- * and their bytes are left in bytes.
+ * Headers of nb packets of one buffer each say something. Returns how many packets were dropped;
+ * the others close up, and their bytes are left in bytes.
  */
 uint16_t sluice_rx_offload_some(
 		struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes);
@@ -141,8 +148,9 @@ sluice_rx_batch(struct sluice_vec_rx_kit *kit, uint16_t nb, uint32_t slot, struc
 }
 
 /*
- * Whole packets of one buffer each, in batches, as long as the used entries are in order and nothing is odd.
- * Takes at most nb_max buffers; returns how many. Of their packets nb_dropped were dropped.
+ * Whole packets of one buffer each, in batches, as long as the used entries are in order and
+ * nothing is odd. Takes at most nb_max buffers; returns how many. Of their packets nb_dropped were
+ * dropped.
  */
 static __rte_always_inline uint16_t
 sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, uint16_t *nb_dropped,
@@ -202,9 +210,10 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 }
 
 /*
- * Tell the device of the buffers that were given, if it wants to know. A device that sleeps for lack of buffers
- * lets polls come back empty, so this is asked when one does, and before the count gets large; a device that
- * is busy is spared the fence. Nothing is missed: what was not announced yet is counted.
+ * Tell the device of the buffers that were given, if it wants to know. A device that sleeps for
+ * lack of buffers lets polls come back empty, so this is asked when one does, and before the count
+ * gets large; a device that is busy is spared the fence. Nothing is missed: what was not announced
+ * yet is counted.
  */
 static __rte_always_inline void
 sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_path_cfg cfg)
@@ -214,7 +223,10 @@ sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_pat
 
 	if (likely(rxq->nb_unannounced == 0 || (!is_idle && rxq->nb_unannounced < r->size / 2)))
 		return;
-	/* Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the device's fence. */
+	/*
+	 * Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the
+	 * device's fence.
+	 */
 	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (cfg.layout == SLUICE_SPLIT)
 		wants_kick = sluice_split_wants_kick(r);
@@ -228,8 +240,8 @@ sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_pat
 }
 
 /*
- * Buffers that the device may have completed; the most that this burst looks at. False: queue failed.
- * Of a split ring exactly those, of a packed ring all that the device has.
+ * Buffers that the device may have completed; the most that this burst looks at. False: queue
+ * failed. Of a split ring exactly those, of a packed ring all that the device has.
  */
 static __rte_always_inline bool
 sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
@@ -271,8 +283,8 @@ sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct s
 }
 
 /*
- * A buffer that was used: the packet that is complete with it, or NULL (more buffers to come, dropped, or
- * the queue failed).
+ * A buffer that was used: the packet that is complete with it, or NULL (more buffers to come,
+ * dropped, or the queue failed).
  */
 static __rte_always_inline struct rte_mbuf *
 sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,

@@ -3,8 +3,9 @@
  */
 
 /*
- * The second half of receiving: fresh mbufs for the slots that became free. They go from the pool's cache of this core
- * into the ring without a stop, in blocks of one size, so that after most refills the next slot starts a cache line.
+ * The second half of receiving: fresh mbufs for the slots that became free. They go from the pool's
+ * cache of this core into the ring without a stop, in blocks of one size, so that after most
+ * refills the next slot starts a cache line.
  */
 
 #ifndef SLUICE_RX_REFILL_H
@@ -15,7 +16,9 @@
 #include "sluice_ring_split.h"
 #include "sluice_vec.h"
 
-/* Buffers that a refill takes from the pool at a time: the default threshold, and the usual burst. */
+/*
+ * Buffers that a refill takes from the pool at a time: the default threshold, and the usual burst.
+ */
 #define SLUICE_RX_REFILL 32
 
 /* Out of line, in sluice_rx.c. */
@@ -23,8 +26,8 @@
 /* The pool could not give nb mbufs: fewer, into sw_ring from slot on. */
 uint16_t sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb);
 /*
- * nb mbufs that were taken from the pool's cache and are no batches, into sw_ring from slot on: they must not lie in the
- * cache any longer when somebody else is called, who may use the pool.
+ * nb mbufs that were taken from the pool's cache and are no batches, into sw_ring from slot on:
+ * they must not lie in the cache any longer when somebody else is called, who may use the pool.
  */
 void sluice_rx_keep(
 		struct sluice_rxq *rxq, uint16_t slot, struct rte_mbuf *const *mbufs, uint16_t nb);
@@ -32,8 +35,8 @@ void sluice_rx_keep(
 void sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb);
 
 /*
- * Give nb mbufs to the device in slots from slot on, which do not wrap, in batches as long as it can be said without a
- * look at them that it reaches their buffers. Returns how many.
+ * Give nb mbufs to the device in slots from slot on, which do not wrap, in batches as long as it
+ * can be said without a look at them that it reaches their buffers. Returns how many.
  */
 static __rte_always_inline uint16_t
 sluice_rx_give_run(struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf *const *mbufs,
@@ -46,7 +49,10 @@ sluice_rx_give_run(struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf *const
 	if (most == 0 || nb < most || unlikely(rxq->buf_off == 0))
 		return 0;
 	kit = sluice_vec_give_kit(rxq, slot, cfg);
-	/* Its code has fewer lines like that, which not every burst finds in the cache. */
+	/*
+	 * Not unrolled: the code takes fewer lines of the instruction cache, where many bursts do
+	 * not find it any more.
+	 */
 #pragma GCC unroll 1
 	for (i = 0; i + most <= nb; i += most)
 		if (unlikely(!sluice_vec_rx_give(&kit, slot + i, &mbufs[i], cfg)))
@@ -54,7 +60,10 @@ sluice_rx_give_run(struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf *const
 	return i;
 }
 
-/* The same for mbufs of which the first ones are none for batches: nb from sw_ring at slot on. */
+/*
+ * For nb mbufs that are in sw_ring from slot on, and of which the first fit no batch: one, then
+ * batches are tried again.
+ */
 static __rte_always_inline uint16_t
 sluice_rx_give_rest(struct sluice_rxq *rxq, uint32_t slot, uint16_t nb,
 		const struct sluice_path_cfg cfg)
@@ -83,8 +92,9 @@ sluice_rx_give_rest(struct sluice_rxq *rxq, uint32_t slot, uint16_t nb,
 }
 
 /*
- * The mbufs of a refill, where the pool's cache of this core has them: they are taken, and stay there until it is used
- * again. NULL: it has not so many. Newer releases of DPDK have a function for that.
+ * The mbufs of a refill, where the pool's cache of this core has them: they are taken, and stay
+ * there until it is used again. NULL: it has not so many. Newer releases of DPDK have a function
+ * for that.
  */
 static __rte_always_inline struct rte_mbuf *const *
 sluice_rx_borrow(const struct sluice_rxq *rxq)
@@ -102,7 +112,9 @@ sluice_rx_borrow(const struct sluice_rxq *rxq)
 	return (struct rte_mbuf *const *)objs;
 }
 
-/* Fill nb slots from head on, which do not wrap, but do not publish them. Fewer: the pool ran dry. */
+/*
+ * Fill nb slots from head on, which do not wrap, but do not publish them. Fewer: the pool ran dry.
+ */
 static __rte_always_inline uint16_t
 sluice_rx_fill(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg cfg)
 {
@@ -126,7 +138,10 @@ sluice_rx_fill(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 	return i;
 }
 
-/* Fill free slots when there are enough of them, block by block; a pool that runs dry gives what it has. */
+/*
+ * Fill free slots when there are enough of them, block by block; a pool that runs dry gives what it
+ * has.
+ */
 static __rte_always_inline void
 sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_path_cfg cfg)
 {

@@ -11,8 +11,8 @@
 #include "sluice_life.h"
 
 /*
- * The table: X(from, event, to). What is not in it cannot happen. doc/design/states.md has the same table, and
- * devtools/check-states compares.
+ * The table: X(from, event, to). What is not in it cannot happen. doc/design/states.md has the same
+ * table, and devtools/check-states compares.
  */
 #define TRANSITIONS(X) \
 	X(ABSENT, CONNECT, READY) \

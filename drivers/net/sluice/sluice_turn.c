@@ -3,8 +3,8 @@
  */
 
 /*
- * What the control thread does when it wakes: it looks at the device that is connected, lets go of one that is in
- * trouble or went away, and tries to reach one if there is none. See sluice_life.h.
+ * What the control thread does when it wakes: it looks at the device that is connected, lets go of
+ * one that is in trouble or went away, and tries to reach one if there is none. See sluice_life.h.
  */
 
 #include <errno.h>
@@ -28,7 +28,10 @@ find_failed(const struct sluice_port *port)
 	return NULL;
 }
 
-/* A burst function met a violation, or the device says that it is in trouble. It is not trusted any more. */
+/*
+ * A burst function met a violation, or the device says that it is in trouble. It is not trusted any
+ * more.
+ */
 static bool
 look_for_failure(struct sluice_port *port, const struct sluice_device_state *state)
 {
@@ -108,7 +111,10 @@ try_connect(struct sluice_port *port)
 	port->transport->is_retry = true;
 	ret = sluice_life_connect(port);
 	if (ret == -EAGAIN) {
-		/* A server is told when somebody comes; a client is told of the socket, which does not listen yet. */
+		/*
+		 * A server is told when somebody comes; a client is told of the socket, which does
+		 * not listen yet.
+		 */
 		if (port->args.is_server)
 			sluice_life_retry_now(port);
 		else

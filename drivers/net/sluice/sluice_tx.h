@@ -3,15 +3,16 @@
  */
 
 /*
- * The transmit loop, the only one; a template as sluice_rx.h. It frees what the device has sent, writes
- * descriptors, publishes once.
+ * The transmit loop, the only one; a template as sluice_rx.h. It frees what the device has sent,
+ * writes descriptors, publishes once.
  *
- * A packet is "plain" if nobody else can hold its mbuf: one segment, reference count one, a buffer of its
- * own, from the pool that the other plain packets came from. This is seen when the packet is given, so when
- * it is done its mbuf goes back to the pool in a block with its neighbours, without being read again.
- * A packet of several such segments is plain too, and takes one slot for each.
- * Everything else is "odd" and is freed one by one. The net header goes into the headroom right before the
- * data; packets that have no room for it, or whose buffer is shared, take the way of sluice_tx_odd.c.
+ * A packet is "plain" if nobody else can hold its mbuf: one segment, reference count one, a buffer
+ * of its own, from the pool that the other plain packets came from. This is seen when the packet is
+ * given, so when it is done its mbuf goes back to the pool in a block with its neighbours, without
+ * being read again. A packet of several such segments is plain too, and takes one slot for each.
+ * Everything else is "odd" and is freed one by one. The net header goes into the headroom right
+ * before the data; packets that have no room for it, or whose buffer is shared, take the way of
+ * sluice_tx_odd.c.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -28,13 +29,15 @@
 #include "sluice_vec.h"
 #include "sluice_vec_one.h"
 
-/* Completions looked at by one burst call, or slots of a packed ring; keeps the worst call short. */
+/*
+ * Completions looked at by one burst call, or slots of a packed ring; keeps the worst call short.
+ */
 #define SLUICE_TX_RECLAIM_MAX 64
 
 /*
- * Bursts of fewer packets are given in batches of one: the constants of larger ones would cost more than they
- * save, and registers that read a whole mbuf would wait for the single stores with which the application has
- * just written it.
+ * Bursts of fewer packets are given in batches of one: the constants of larger ones would cost more
+ * than they save, and registers that read a whole mbuf would wait for the single stores with which
+ * the application has just written it.
  */
 #define SLUICE_TX_FEW 8
 
@@ -44,14 +47,17 @@ struct sluice_tx_burst {
 	uint16_t nb_slots;   /* given */
 	uint16_t nb_bufs;    /* buffers, one available entry each */
 	uint16_t head_flags; /* packed: flags of the first descriptor */
-	uint16_t nb_unfit; /* slots of packets that no batch takes: odd ones, and plain ones of several slots */
-	uint16_t chain_end; /* slots given up to the end of the last plain packet of several slots */
-	uint64_t bytes;     /* of packets given in batches */
+	/* slots of packets that no batch takes: odd ones, and plain ones of several slots */
+	uint16_t nb_unfit;
+	/* slots given up to the end of the last plain packet of several slots */
+	uint16_t chain_end;
+	uint64_t bytes; /* of packets given in batches */
 };
 
 /*
- * Out of line, in sluice_tx_odd.c: nb packets of any kind, given or dropped one by one. Returns how many; fewer: there
- * is no room, or the next one has to wait until the device sees its memory. Bytes and errors are counted.
+ * Out of line, in sluice_tx_odd.c: nb packets of any kind, given or dropped one by one. Returns how
+ * many; fewer: there is no room, or the next one has to wait until the device sees its memory.
+ * Bytes and errors are counted.
  */
 uint16_t sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b);
@@ -59,13 +65,13 @@ uint16_t sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkt
 		struct sluice_tx_burst *b);
 
 /*
- * In sluice_tx_complete.c. The nb_slots oldest slots are done, not only plain ones, and none is a hole: frees the
- * packets that they were given to.
+ * In sluice_tx_complete.c. The nb_slots oldest slots are done, not only plain ones, and none is a
+ * hole: frees the packets that they were given to.
  */
 void sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots);
 /*
- * The device does not keep the order: frees the packets that it names, nb of them or as many as there are up to
- * nb_max, then the slots that are contiguous.
+ * The device does not keep the order: frees the packets that it names, nb of them or as many as
+ * there are up to nb_max, then the slots that are contiguous.
  */
 void sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb);
 void sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max);
@@ -126,7 +132,9 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 	nb = RTE_MIN(nb, nb_max);
 	has_chains = sluice_tx_has_chains(txq);
 	if (likely(r->nb_holes == 0)) {
-		/* In-order: the index says it all, entries of a batch are not even written (2.7.9). */
+		/*
+		 * In-order: the index says it all, entries of a batch are not even written (2.7.9).
+		 */
 		if (is_in_order) {
 			sum = nb;
 			if (unlikely(has_chains))
@@ -148,7 +156,10 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 			nb_oldest += SLUICE_VEC_USED;
 			nb_slots += SLUICE_VEC_USED;
 		}
-		/* Fewer packets than slots may be on their way: behind the last one ids mean nothing. */
+		/*
+		 * Fewer packets than slots may be on their way: behind the last one ids mean
+		 * nothing.
+		 */
 		while (nb_oldest < nb && nb_slots < sluice_ring_nb_busy(r)) {
 			id = r->split.dv_used->ring[r->used_idx & r->mask].id;
 			if (unlikely(id != expected))
@@ -165,9 +176,10 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 }
 
 /*
- * No slot is a hole, and the oldest nb_done of them are done, those before slot at: slots more that are done when the
- * device names id, which is another slot. It names the last packet of a batch if it promised order (2.8.8). 0: it must
- * not name this.
+ * How many more slots are complete when a used descriptor names id, the oldest nb_done slots (those
+ * before slot at) being complete already and none being a hole. A device that promised order names
+ * the last packet of a batch (2.8.8), so all up to it are; one that did not names single packets.
+ * 0: id is not valid here.
  */
 static __rte_always_inline uint32_t
 sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, uint32_t nb_done,
@@ -186,8 +198,8 @@ sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, ui
 }
 
 /*
- * No slot is a hole: the oldest slots that are done, no fewer than nb_max if there are. It stops at an id that does
- * not fit; a device that promised order must not name such a one.
+ * Without holes: counts the oldest slots that are complete, and stops once it has nb_max. It also
+ * stops at an id that is not the next one, which ends the queue if the device promised order.
  */
 static __rte_always_inline uint16_t
 sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
@@ -231,13 +243,19 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 		done = sluice_tx_take_oldest(txq, nb_max, is_in_order);
 		sluice_tx_free_oldest(txq, done);
 	}
-	/* With order that was all. What has come meanwhile may name a batch, which is not for single ids. */
+	/*
+	 * A device that promised order is done here: what became used since may stand for a batch,
+	 * which the search by single ids must not see.
+	 */
 	if (!is_in_order && done < nb_max && sluice_ring_nb_busy(r) != 0 &&
 			sluice_packed_is_used(r))
 		sluice_tx_complete_packed(txq, nb_max - done);
 }
 
-/* Free packets that the device has sent: about nb_max, or with packed rings about nb_max slots, at most. */
+/*
+ * Free packets that the device has sent: about nb_max, or with packed rings about nb_max slots, at
+ * most.
+ */
 static __rte_always_inline void
 sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_path_cfg cfg)
 {
@@ -249,8 +267,8 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_p
 }
 
 /*
- * What a burst of nb_pkts may reclaim, so that the call stays short and yet as many slots come back as are given: more
- * if packets take several, by as much as in the last burst of such.
+ * What a burst of nb_pkts may reclaim, so that the call stays short and yet as many slots come back
+ * as are given: more if packets take several, by as much as in the last burst of such.
  */
 static __rte_always_inline uint16_t
 sluice_tx_reclaim_max(const struct sluice_txq *txq, uint16_t nb_pkts)
@@ -286,7 +304,10 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
 	if (nb_max < nb)
 		return 0;
-	/* The entries in the available ring must not wrap either; they may be elsewhere than the slots. */
+	/*
+	 * The entries in the available ring must not wrap either; they may be elsewhere than the
+	 * slots.
+	 */
 	if (cfg.layout == SLUICE_SPLIT) {
 		avail_pos = (r->avail_idx + b->nb_bufs) & r->mask;
 		nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - avail_pos));
@@ -310,8 +331,9 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 }
 
 /*
- * Make the burst visible. Behind it the device's wish may be read (2.7.13.4.1, 2.8.21.3.1): the fence pairs with the
- * device's. What nobody else reads is stored behind the fence, which has to wait for fewer stores then.
+ * Make the burst visible. Behind it the device's wish may be read (2.7.13.4.1, 2.8.21.3.1): the
+ * fence pairs with the device's. What nobody else reads is stored behind the fence, which has to
+ * wait for fewer stores then.
  */
 static __rte_always_inline void
 sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
@@ -359,9 +381,10 @@ sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 }
 
 /*
- * The used entries that are looked at next come while the application works, if the device has written them; if not,
- * this core has their lines, and nothing happens. With order an entry stands for a batch, mostly of a burst's size, and
- * only the first tells where the second is: without this the wait is for one after the other.
+ * The used entries that are looked at next come while the application works, if the device has
+ * written them; if not, this core has their lines, and nothing happens. With order an entry stands
+ * for a batch, mostly of a burst's size, and only the first tells where the second is: without this
+ * the wait is for one after the other.
  */
 static __rte_always_inline void
 sluice_tx_prefetch_used(const struct sluice_ring *r, uint16_t nb_slots)
@@ -371,8 +394,9 @@ sluice_tx_prefetch_used(const struct sluice_ring *r, uint16_t nb_slots)
 }
 
 /*
- * The packets of a burst that its first run of batches did not give: it began with none, or came to the end of the
- * ring. What no batch can be goes the odd way, and then batches are tried again. Returns how many are given or dropped.
+ * The packets of a burst that its first run of batches did not give: it began with none, or came to
+ * the end of the ring. What no batch can be goes the odd way, and then batches are tried again.
+ * Returns how many are given or dropped.
  */
 static __rte_always_inline uint16_t
 sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
@@ -428,7 +452,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (likely(!txq->is_mostly_unfit))
 		nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
 	if (unlikely(nb_tx < nb_pkts)) {
-		/* What has an address does not stay in registers. */
+		/* A copy, so that b itself can stay in registers. */
 		copy = b;
 		/* The counter before; then by how much it grew. */
 		nb_dropped = txq->q.stats.errors;

@@ -3,8 +3,8 @@
  */
 
 /*
- * Transmitting plain packets of several segments: a slot for each, so that the mbufs go back to their pool in one block
- * with their neighbours. Part of sluice_tx_odd.c.
+ * Transmitting plain packets of several segments: a slot for each, so that the mbufs go back to
+ * their pool in one block with their neighbours. Part of sluice_tx_odd.c.
  */
 
 #ifndef SLUICE_TX_CHAIN_H
@@ -55,8 +55,9 @@ sluice_tx_next_link(const struct sluice_tx_links *l, uint32_t slot, uint32_t *bi
 }
 
 /*
- * Write the descriptors of a packet, but what makes packed ones available: it does not matter then if a segment turns
- * out not to be plain. False: one is not, or there are more or fewer than nb_segs says, or no slots.
+ * Write the descriptors of a packet, but what makes packed ones available: it does not matter then
+ * if a segment turns out not to be plain. False: one is not, or there are more or fewer than
+ * nb_segs says, or no slots.
  */
 static __rte_always_inline bool
 sluice_tx_lay_chain(struct sluice_txq *txq, const struct sluice_tx_links *l, struct rte_mbuf *m,
@@ -92,8 +93,8 @@ sluice_tx_lay_chain(struct sluice_txq *txq, const struct sluice_tx_links *l, str
 }
 
 /*
- * Give the nb segments that were laid: each as it must be to go back to its pool, and the flags of packed descriptors,
- * but those of the burst's head.
+ * Give the nb segments that were laid: each as it must be to go back to its pool, and the flags of
+ * packed descriptors, but those of the burst's head.
  */
 static __rte_always_inline void
 sluice_tx_give_chain(
@@ -118,8 +119,8 @@ sluice_tx_give_chain(
 }
 
 /*
- * Packets of several plain segments, from the first on, as long as one follows the other and slots do. Returns how
- * many; what stopped it goes another way.
+ * Packets of several plain segments, from the first on, as long as one follows the other and slots
+ * do. Returns how many; what stopped it goes another way.
  */
 static __rte_always_inline uint16_t
 sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,

@@ -3,8 +3,8 @@
  */
 
 /*
- * Completions that are not a block of plain packets: mbufs are looked at, one packet after the other. See
- * sluice_tx.h.
+ * Completions that are not a block of plain packets: mbufs are looked at, one packet after the
+ * other. See sluice_tx.h.
  */
 
 #include "sluice_park.h"
@@ -12,8 +12,8 @@
 #include "sluice_tx.h"
 
 /*
- * Nobody else holds an mbuf, and it is as it must be to go back to its pool: one segment, reference count one, a buffer
- * of its own. It has no other segment because it had none when it was given.
+ * Nobody else holds an mbuf, and it is as it must be to go back to its pool: one segment, reference
+ * count one, a buffer of its own. It has no other segment because it had none when it was given.
  */
 static __rte_always_inline bool
 is_alone(const struct rte_mbuf *m)
@@ -36,7 +36,10 @@ flush_all_freed(struct sluice_txq *txq)
 	flush_freed(&txq->freed[1]);
 }
 
-/* An mbuf for its pool, with others of the same pool. f is where the one before it went; returns where this did. */
+/*
+ * An mbuf for its pool, with others of the same pool. f is where the one before it went; returns
+ * where this did.
+ */
 static __rte_always_inline struct sluice_tx_freed *
 put_segment(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *seg,
 		struct rte_mempool *pool)
@@ -156,7 +159,10 @@ sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
 	flush_all_freed(txq);
 }
 
-/* The packet that starts at slot is done, in any order: a hole is left. Returns the slots that it took. */
+/*
+ * The packet that starts at slot is done, in any order: a hole is left. Returns the slots that it
+ * took.
+ */
 static inline uint16_t
 complete(struct sluice_txq *txq, uint16_t slot)
 {
@@ -169,8 +175,8 @@ complete(struct sluice_txq *txq, uint16_t slot)
 }
 
 /*
- * Behind the last of several completions, which left nb_slots slots: the holes that are the oldest slots are free. Not
- * with each, because nobody could foretell which of them it is that closes holes.
+ * Frees the holes that became the oldest slots; nb_slots were completed. Once per call and not per
+ * completion, because the branch that finds a hole closed could not be predicted.
  */
 static void
 close_holes(struct sluice_txq *txq, uint32_t nb_slots)

@@ -3,11 +3,12 @@
  */
 
 /*
- * The long way of transmitting: packets of several segments, shared or external buffers, no headroom, other
- * pools. See sluice_tx.h.
+ * The long way of transmitting: packets of several segments, shared or external buffers, no
+ * headroom, other pools. See sluice_tx.h.
  *
- * As long as the ring is not short of slots, a packet of plain segments, or of one segment, takes a slot for each part,
- * which is the fastest. Any other takes one slot if it fits one descriptor or an indirect table.
+ * As long as the ring is not short of slots, a packet of plain segments, or of one segment, takes a
+ * slot for each part, which is the fastest. Any other takes one slot if it fits one descriptor or
+ * an indirect table.
  */
 
 #include "sluice_tx_chain.h"
@@ -31,8 +32,9 @@ struct part {
 };
 
 /*
- * Header of a packet: in the headroom if the buffer is ours alone and has the room, else the one that packets
- * share. Adds the first part; the segment's data follow in the same part if they touch.
+ * Header of a packet: in the headroom if the buffer is ours alone and has the room, else the one
+ * that packets share. Adds the first part; the segment's data follow in the same part if they
+ * touch.
  */
 static bool
 give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
@@ -153,7 +155,10 @@ drop(struct rte_mbuf *m, uint64_t *counter)
 	return DROPPED;
 }
 
-/* Not all of the parts could be collected. What is going to be shown is worth waiting for, by the caller. */
+/*
+ * Not all of the parts could be collected. What is going to be shown is worth waiting for, by the
+ * caller.
+ */
 static __rte_noinline enum verdict
 refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb)
 {
@@ -172,7 +177,10 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	uint16_t nb, nb_slots, head = b->slot;
 	bool is_indirect;
 
-	/* With its header it may not be longer than the queue, in a table neither (2.7.5.3.1, 2.8.19). */
+	/*
+	 * With its header it may not be longer than the queue, in a table neither (2.7.5.3.1,
+	 * 2.8.19).
+	 */
 	if (m->nb_segs > SLUICE_TX_SEGS_MAX || m->nb_segs >= txq->q.ring.size)
 		return drop(m, &txq->nb_oversize);
 	if (nb_free == 0)
@@ -229,7 +237,10 @@ give_chains_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 	return sluice_tx_give_chains(txq, pkts, nb, b, SLUICE_PACKED);
 }
 
-/* Packets of one segment, or plain ones of several, as many as follow each other; others one by one. Returns how many. */
+/*
+ * Packets of one segment, or plain ones of several, as many as follow each other; others one by
+ * one. Returns how many.
+ */
 static __rte_always_inline uint16_t
 give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b,
 		enum sluice_layout layout)

@@ -3,9 +3,8 @@
  */
 
 /*
- * The transmit burst functions: one line each defines the function, for few packets and for many, and its row in
- * the table.
- * Compiled once per instruction set (sluice_vec.h).
+ * The transmit burst functions: one line each defines the function, for few packets and for many,
+ * and its row in the table. Compiled once per instruction set (sluice_vec.h).
  */
 
 #include "sluice_path.h"

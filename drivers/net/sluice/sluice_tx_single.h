@@ -3,8 +3,9 @@
  */
 
 /*
- * Transmitting packets of one segment that no batch takes: of other pools than the plain ones, clones, buffers that
- * somebody else holds too or that have no room for the header. Part of sluice_tx_odd.c.
+ * Transmitting packets of one segment that no batch takes: of other pools than the plain ones,
+ * clones, buffers that somebody else holds too or that have no room for the header. Part of
+ * sluice_tx_odd.c.
  */
 
 #ifndef SLUICE_TX_SINGLE_H
@@ -13,8 +14,8 @@
 #include "sluice_tx.h"
 
 /*
- * A header that packets share: no offload (5.1.6.2.1). It is zero since the ring was set up, and nobody writes it: the
- * device may not, and one that could would only mislead itself.
+ * A header that packets share: no offload (5.1.6.2.1). It is zero since the ring was set up, and
+ * nobody writes it: the device may not, and one that could would only mislead itself.
  */
 static inline struct dmap_addr
 sluice_tx_zero_header(const struct sluice_txq *txq)
@@ -23,8 +24,8 @@ sluice_tx_zero_header(const struct sluice_txq *txq)
 }
 
 /*
- * Make pool the one of the plain packets, if none of another pool is on its way; nb_slots were given by the
- * burst so far. True if it is now.
+ * Make pool the one of the plain packets, if none of another pool is on its way; nb_slots were
+ * given by the burst so far. True if it is now.
  */
 static inline bool
 sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t nb_slots)
@@ -37,8 +38,8 @@ sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t 
 }
 
 /*
- * Slots that the burst may still give to packets that could do with fewer, as long as the ring is not short of slots: a
- * quarter stays free.
+ * Slots that the burst may still give to packets that could do with fewer, as long as the ring is
+ * not short of slots: a quarter stays free.
  */
 static __rte_always_inline uint16_t
 sluice_tx_nb_to_spare(const struct sluice_ring *r, const struct sluice_tx_burst *b)
@@ -49,8 +50,8 @@ sluice_tx_nb_to_spare(const struct sluice_ring *r, const struct sluice_tx_burst 
 }
 
 /*
- * Slots that follow each other without a wrap, and what it takes to fill them. A copy, because the compiler would read
- * all of it again after each store that could have changed it.
+ * Slots that follow each other without a wrap, and what it takes to fill them. A copy, because the
+ * compiler would read all of it again after each store that could have changed it.
  */
 struct sluice_tx_slots {
 	void *dv_desc;
@@ -99,7 +100,10 @@ sluice_tx_fill_slot(struct sluice_tx_slots *s, uint16_t head, struct dmap_addr d
 	s->slot++;
 }
 
-/* A packet with the header in front of its data, alone in its slot. False: there is no slot, or no address. */
+/*
+ * A packet with the header in front of its data, alone in its slot. False: there is no slot, or no
+ * address.
+ */
 static __rte_always_inline bool
 sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
 		enum sluice_layout layout)
@@ -143,8 +147,8 @@ sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 }
 
 /*
- * Packets of one segment, from the first on, as long as one follows the other and slots do. Returns how many; what
- * stopped it goes the long way, or again.
+ * Packets of one segment, from the first on, as long as one follows the other and slots do. Returns
+ * how many; what stopped it goes the long way, or again.
  */
 static __rte_always_inline uint16_t
 sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
@@ -162,7 +166,10 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		if (m->nb_segs != 1)
 			break;
 		if (sluice_tx_has_header_room(m)) {
-			/* Until one of the run is plain: then it is known which are of another pool. */
+			/*
+			 * Until one of the run is plain: then it is known which are of another
+			 * pool.
+			 */
 			if (s.nb_odd == s.slot - b->slot)
 				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
 			is_given = sluice_tx_fill_one(txq, &s, m, layout);

@@ -3,8 +3,8 @@
  */
 
 /*
- * The batch primitives of this compilation. meson compiles the path files once per instruction set, with
- * SLUICE_ISA_<set> and the compiler's options for it.
+ * The batch primitives of this compilation. meson compiles the path files once per instruction set,
+ * with SLUICE_ISA_<set> and the compiler's options for it.
  */
 
 #ifndef SLUICE_VEC_H

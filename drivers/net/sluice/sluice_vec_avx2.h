@@ -3,8 +3,8 @@
  */
 
 /*
- * Batch primitives with 256-bit registers: four used entries, descriptors or mbufs at a time, two in each
- * register. What each one means is said in sluice_vec_none.h.
+ * Batch primitives with 256-bit registers: four used entries, descriptors or mbufs at a time, two
+ * in each register. What each one means is said in sluice_vec_none.h.
  */
 
 #ifndef SLUICE_VEC_AVX2_H
@@ -38,7 +38,8 @@ struct sluice_vec_rx_kit {
 struct sluice_vec_give_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	__m256i lo, room; /* mbufs whose buffers are in the window: the first, and how far the last one is */
+	/* mbufs whose buffers are in the window: the first, and how far the last one is */
+	__m256i lo, room;
 	__m256i delta;    /* from an mbuf to the device's address of its buffer */
 	__m256i lens;     /* of each buffer */
 	__m256i flags;    /* in odd words; packed: with the ids of the next two */
@@ -170,7 +171,10 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
 static __rte_always_inline __m256i
 sluice_avx2_check_packed(__m256i descs, __m256i ids, __m256i most)
 {
-	/* Word 3 of each lane without the flags is the id; word 2 is the length; addresses do not count. */
+	/*
+	 * Word 3 of each lane without the flags is the id; word 2 is the length; addresses do not
+	 * count.
+	 */
 	const __m256i id_bits = _mm256_setr_epi32(0, 0, 0, 0xffff, 0, 0, 0, 0xffff);
 	__m256i good = _mm256_cmpeq_epi32(_mm256_and_si256(descs, id_bits), ids);
 
@@ -191,7 +195,10 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	struct rte_mbuf **sw = &k->sw_ring[slot];
 	__m256i a, b, differs, good;
 
-	/* Flags first, payload second: x86 keeps the order of the loads, so the second ones are not torn. */
+	/*
+	 * Flags first, payload second: x86 keeps the order of the loads, so the second ones are not
+	 * torn.
+	 */
 	a = _mm256_loadu_si256(&dv_desc[0]);
 	b = _mm256_loadu_si256(&dv_desc[1]);
 	differs = _mm256_or_si256(_mm256_xor_si256(a, k->used), _mm256_xor_si256(b, k->used));
@@ -219,8 +226,9 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 }
 
 /*
- * The sign bit of an even word is set if what that descriptor names is not all in the window: before it off is
- * negative, behind its end what is left is less than the length. Addresses of user space have no sign.
+ * The sign bit of an even word is set if what that descriptor names is not all in the window:
+ * before it off is negative, behind its end what is left is less than the length. Addresses of user
+ * space have no sign.
  */
 static __rte_always_inline __m256i
 sluice_avx2_outside(__m256i lo, __m256i span, __m256i va, __m256i lens)
@@ -237,7 +245,10 @@ sluice_avx2_any_outside(__m256i a, __m256i b)
 	return (_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_or_si256(a, b))) & 0x5) != 0;
 }
 
-/* Flags, and of packed rings ids, of the first batch from slot on; the ids of a register's halves differ. */
+/*
+ * Flags, and of packed rings ids, of the first batch from slot on; the ids of a register's halves
+ * differ.
+ */
 static __rte_always_inline __m256i
 sluice_avx2_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 		enum sluice_layout layout)
@@ -249,8 +260,8 @@ sluice_avx2_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 }
 
 /*
- * Write four descriptors, two in each register; their flags go into the odd words. The fix of a head is for one
- * batch only.
+ * Write four descriptors, two in each register; their flags go into the odd words. The fix of a
+ * head is for one batch only.
  */
 static __rte_always_inline void
 sluice_avx2_write(void *dv_desc, uint32_t slot, __m256i a, __m256i b, __m256i *flags,

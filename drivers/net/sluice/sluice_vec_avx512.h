@@ -3,9 +3,8 @@
  */
 
 /*
- * Batch primitives with 512-bit registers: eight used entries or receive buffers, or four packets to
- * transmit, at a time.
- * What each one means is said in sluice_vec_none.h.
+ * Batch primitives with 512-bit registers: eight used entries or receive buffers, or four packets
+ * to transmit, at a time. What each one means is said in sluice_vec_none.h.
  */
 
 #ifndef SLUICE_VEC_AVX512_H
@@ -28,7 +27,8 @@
 struct sluice_vec_rx_kit {
 	const void *dv_used; /* used elements, or packed descriptors */
 	struct rte_mbuf **sw_ring;
-	__m512i template; /* words of fresh mbufs, and what a used length has more than fits, in 32-bit words */
+	/* words of fresh mbufs, and what a used length has more than fits, in 32-bit words */
+	__m512i template;
 	__m512i least;          /* shortest lengths, and the ids of the next eight */
 	__m512i most;           /* longest lengths less the shortest one; 0 where ids are */
 	__m512i used;           /* packed: flags of a used descriptor, */
@@ -42,7 +42,8 @@ struct sluice_vec_rx_kit {
 struct sluice_vec_give_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	__m512i lo, room; /* mbufs whose buffers are in the window: the first, and how far the last one is */
+	/* mbufs whose buffers are in the window: the first, and how far the last one is */
+	__m512i lo, room;
 	__m512i delta;    /* from an mbuf to the device's address of its buffer */
 	__m512i lens;     /* the second words of eight descriptors, in their order */
 	__m512i spread;   /* a permutation, see below */
@@ -72,16 +73,18 @@ sluice_avx512_ids(uint16_t slot)
 }
 
 /*
- * A batch of used entries is looked at in one register of sixteen 32-bit words: eight lengths and eight ids. Of
- * split rings they alternate, as in memory; of packed rings the lengths come first. The words of ids are 0 once they
- * were compared; then those of a fresh mbuf go there, so that one permutation makes two mbufs.
+ * A batch of used entries is looked at in one register of sixteen 32-bit words: eight lengths and
+ * eight ids. Of split rings they alternate, as in memory; of packed rings the lengths come first.
+ * The words of ids are 0 once they were compared; then those of a fresh mbuf go there, so that one
+ * permutation makes two mbufs.
  */
 #define SLUICE_AVX512_IDS(layout) ((layout) == SLUICE_SPLIT ? 0x5555 : 0xff00)
 #define SLUICE_AVX512_LENS(layout) ((layout) == SLUICE_SPLIT ? 0xaaaa : 0x00ff)
 
 /*
- * Constants in bytes, so that all of a layout lie in two cache lines: in the middle of a busy burst the lines of a whole register
- * each would not be near any more.
+ * Constants are kept as bytes and widened when they are loaded: two cache lines hold all of a ring
+ * type, where whole registers would take a line each, which a busy burst has evicted by the time it
+ * needs them.
  */
 struct sluice_avx512_table {
 	int8_t least[16];    /* the shortest length, and ids from 0 on */
@@ -199,7 +202,8 @@ sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
 }
 
 /*
- * nb mbufs, one 32-byte store each: rearm_data and ol_flags, then packet_type 0, pkt_len, data_len, and zeros to hash.
+ * nb mbufs, one 32-byte store each: rearm_data and ol_flags, then packet_type 0, pkt_len, data_len,
+ * and zeros to hash.
  */
 static __rte_always_inline void
 sluice_avx512_fill(const struct sluice_vec_rx_kit *k, struct rte_mbuf **sw, unsigned int nb,
@@ -265,7 +269,10 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	const __m512i value = _mm512_mask_set1_epi32(_mm512_set1_epi32(-1), 0xff00, 0xffff);
 	__m512i a, b;
 
-	/* Flags first, payload second: x86 keeps the order of the loads, so the second ones are not torn. */
+	/*
+	 * Flags first, payload second: x86 keeps the order of the loads, so the second ones are not
+	 * torn.
+	 */
 	a = _mm512_xor_si512(_mm512_loadu_si512(dv_desc), k->used);
 	if (nb == 8)
 		a = _mm512_ternarylogic_epi64(a, _mm512_loadu_si512(dv_desc + 4), k->used, 0xf6);
@@ -278,7 +285,10 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	return sluice_avx512_take(k, a, nb, slot, pkts, cfg);
 }
 
-/* Do the ranges that four descriptors name lie in the window? Addresses in even words, lengths in odd. */
+/*
+ * Do the ranges that four descriptors name lie in the window? Addresses in even words, lengths in
+ * odd.
+ */
 static __rte_always_inline bool
 sluice_avx512_in_window(__m512i lo, __m512i span, __m512i va, __m512i lens)
 {
@@ -405,8 +415,9 @@ sluice_vec_tx_bytes(const struct sluice_vec_tx_kit *k)
 }
 
 /*
- * Four mbufs are plain: reference count, segments, flags and pool, by what all of them have set and what any
- * of them has set. The data offset must be 16 at least in a bit that all share: nearly always so.
+ * Four mbufs are plain: reference count, segments, flags and pool, by what all of them have set and
+ * what any of them has set. The data offset must be 16 at least in a bit that all share: nearly
+ * always so.
  */
 static __rte_always_inline bool
 sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d)

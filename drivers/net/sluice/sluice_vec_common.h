@@ -3,8 +3,8 @@
  */
 
 /*
- * What the batch primitives of all instruction sets share: layout checks, and words that scalar instructions
- * make best. A batch of the Tx primitives has four packets.
+ * What the batch primitives of all instruction sets share: layout checks, and words that scalar
+ * instructions make best. A batch of the Tx primitives has four packets.
  */
 
 #ifndef SLUICE_VEC_COMMON_H
@@ -79,7 +79,10 @@ sluice_vec_make_available(const struct sluice_vec_avail *a, uint32_t slot)
 	memcpy(&a->dv_ring[slot + a->offset], &want, sizeof(want));
 }
 
-/* All zero: no offload, and num_buffers is 0 on transmit (5.1.6.2.1). Reads first: it often is zero. */
+/*
+ * All zero: no offload, and num_buffers is 0 on transmit (5.1.6.2.1). Reads first: it often is
+ * zero.
+ */
 static __rte_always_inline void
 sluice_tx_clear_header(void *hdr)
 {
@@ -93,9 +96,10 @@ sluice_tx_clear_header(void *hdr)
 }
 
 /*
- * The 12 bytes at four addresses are zero afterwards. Nearly always they are before, but for packets that another device
- * has given: their lines lie in its core's cache. Once a batch of a run was such, said is not 0, the others are not
- * read: a line that is only written comes at once, one that is read first is asked for twice.
+ * The 12 bytes at four addresses are zero afterwards. Nearly always they are before, but for
+ * packets that another device has given: their lines lie in its core's cache. Once a batch of a run
+ * was such, said is not 0, the others are not read: a line that is only written comes at once, one
+ * that is read first is asked for twice.
  */
 static __rte_always_inline void
 sluice_vec_clear_headers(uint64_t *said, uint64_t at0, uint64_t at1, uint64_t at2, uint64_t at3)

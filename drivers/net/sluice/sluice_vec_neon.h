@@ -3,13 +3,14 @@
  */
 
 /*
- * Batch primitives with the 128-bit registers of Armv8: four used entries, descriptors or mbufs at a time.
- * 64-bit words of four things lie in two registers, 32-bit words in one: the structured loads and stores sort
- * them. What each primitive means is said in sluice_vec_none.h.
+ * Batch primitives with the 128-bit registers of Armv8: four used entries, descriptors or mbufs at
+ * a time. 64-bit words of four things lie in two registers, 32-bit words in one: the structured
+ * loads and stores sort them. What each primitive means is said in sluice_vec_none.h.
  *
- * Order: loads and stores of vectors have none among themselves. What a batch reads of a split ring was
- * released by the index that the loop acquired; in a packed ring the batch looks at the flags first and has a
- * fence of its own. What a batch writes is released by the publish behind the last one.
+ * Order: loads and stores of vectors have none among themselves. What a batch reads of a split ring
+ * was released by the index that the loop acquired; in a packed ring the batch looks at the flags
+ * first and has a fence of its own. What a batch writes is released by the publish behind the last
+ * one.
  */
 
 #ifndef SLUICE_VEC_NEON_H
@@ -116,8 +117,9 @@ sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
 }
 
 /*
- * The headers of four received packets. False: with cfg.has_mrg, not all of them say one buffer. said: flags and
- * gso_types of all, ORed. Four bytes behind each header are loaded too; a packet is longer.
+ * The headers of four received packets. False: with cfg.has_mrg, not all of them say one buffer.
+ * said: flags and gso_types of all, ORed. Four bytes behind each header are loaded too; a packet is
+ * longer.
  */
 static __rte_always_inline bool
 sluice_neon_read_headers(
@@ -151,7 +153,10 @@ sluice_neon_fill(struct rte_mbuf *m, uint64x2_t template, uint32x4_t lens, uint8
 	vst1q_u8(to + 16, vqtbl1q_u8(vreinterpretq_u8_u32(lens), pick));
 }
 
-/* Four used buffers that were asked for, of packets: mbufs from sw to pkts. False: they are not, all of them. */
+/*
+ * Four used buffers that were asked for, of packets: mbufs from sw to pkts. False: they are not,
+ * all of them.
+ */
 static __rte_always_inline bool
 sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
 		struct rte_mbuf *const *sw, struct rte_mbuf **pkts,
@@ -210,7 +215,10 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	RTE_SET_USED(nb); /* four */
 	if (sluice_neon_not_used(dv_desc, k->used) != 0)
 		return false;
-	/* Pairs with the device's release of each of the flags: ids, lengths and packets are read after them (2.8.6). */
+	/*
+	 * Pairs with the device's release of each of the flags: ids, lengths and packets are read
+	 * after them (2.8.6).
+	 */
 	rte_atomic_thread_fence(__ATOMIC_ACQUIRE);
 	/* Two words of the address, the length, id and flags. */
 	descs = vld4q_u32((const uint32_t *)dv_desc);

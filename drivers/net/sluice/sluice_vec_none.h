@@ -3,14 +3,15 @@
  */
 
 /*
- * Batch primitives of the scalar build: none. The loops fold them away. What they mean is said here once,
- * for the vector builds too:
+ * Batch primitives of the scalar build: none. The loops fold them away. What they mean is said here
+ * once, for the vector builds too:
  *
- * A kit holds what a run of batches has in common, in registers: constants, pointers, ids that count up, a sum
- * of lengths. The batches of a run follow each other from the slot on that the kit was made for, and do not
- * wrap around the ring; after a batch to transmit that was declined the kit is void. Each primitive handles one batch, and
- * does all of it or nothing: false means that something in the batch is out of the ordinary, nothing was changed, and the
- * scalar body of the loop, or a smaller batch, shall have a look. They have no loops and move no positions, and they
+ * A kit holds what a run of batches has in common, in registers: constants, pointers, ids that
+ * count up, a sum of lengths. The batches of a run follow each other from the slot on that the kit
+ * was made for, and do not wrap around the ring; after a batch to transmit that was declined the
+ * kit is void. Each primitive handles one batch, and does all of it or nothing: false means that
+ * something in the batch is out of the ordinary, nothing was changed, and the scalar body of the
+ * loop, or a smaller batch, shall have a look. They have no loops and move no positions, and they
  * check what the scalar body checks.
  */
 
@@ -54,9 +55,10 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct s
 }
 
 /*
- * Take a batch of used entries for the slots from slot on: mbufs of one whole packet each, into pkts. nb is a literal, what
- * the layout's batch has or SLUICE_VEC_RX_LEAST. With cfg.has_csum the headers are read, when the entries are known to be
- * used: with cfg.has_mrg all of them must say one buffer.
+ * Take a batch of used entries for the slots from slot on: mbufs of one whole packet each, into
+ * pkts. nb is a literal, what the layout's batch has or SLUICE_VEC_RX_LEAST. With cfg.has_csum the
+ * headers are read, when the entries are known to be used: with cfg.has_mrg all of them must say
+ * one buffer.
  */
 static __rte_always_inline bool
 sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
@@ -77,7 +79,9 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	return sluice_vec_rx_split(k, nb, slot, pkts, cfg);
 }
 
-/* What the headers of the last batch say, its flags and gso_types ORed; 0: there is nothing to do. */
+/*
+ * What the headers of the last batch say, its flags and gso_types ORed; 0: there is nothing to do.
+ */
 static __rte_always_inline uint16_t
 sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
 {
@@ -103,9 +107,9 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 }
 
 /*
- * Put a batch of mbufs into sw_ring from slot on, in some order, and write their descriptors, headers where
- * sluice_rx_hdr_off() says. The mbufs are not read: where the buffer of one lies is known from its pool
- * (rte_mbuf_buf_addr()). False: not all in the window.
+ * Put a batch of mbufs into sw_ring from slot on, in some order, and write their descriptors,
+ * headers where sluice_rx_hdr_off() says. The mbufs are not read: where the buffer of one lies is
+ * known from its pool (rte_mbuf_buf_addr()). False: not all in the window.
  */
 static __rte_always_inline bool
 sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
@@ -118,7 +122,10 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 	return false;
 }
 
-/* For giving plain packets from slot on; in a split ring their available entries begin at avail_pos. */
+/*
+ * For giving plain packets from slot on; in a split ring their available entries begin at
+ * avail_pos.
+ */
 static __rte_always_inline struct sluice_vec_tx_kit
 sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
 		enum sluice_layout layout)

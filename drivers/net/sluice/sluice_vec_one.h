@@ -3,9 +3,10 @@
  */
 
 /*
- * Transmit batches of one packet, without vector registers: for bursts that are too small for others, and for
- * the scalar build. What the primitives mean is said in sluice_vec_none.h. Each field of an mbuf is loaded as
- * wide as the application stored it, so that none has to wait until the store has left the core.
+ * Transmit batches of one packet, without vector registers: for bursts that are too small for
+ * others, and for the scalar build. What the primitives mean is said in sluice_vec_none.h. Each
+ * field of an mbuf is loaded as wide as the application stored it, so that the load is served from
+ * the store buffer (store forwarding).
  */
 
 #ifndef SLUICE_VEC_ONE_H
@@ -91,7 +92,10 @@ sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
 	len = m->data_len;
 	off = (uintptr_t)data - k->lo;
 	left = k->span - len - off;
-	/* A sign is set if it starts before the window, or ends behind it; addresses of user space have none. */
+	/*
+	 * A sign is set if it starts before the window, or ends behind it; addresses of user space
+	 * have none.
+	 */
 	if (unlikely((int64_t)(off | left) < 0))
 		return false;
 	sluice_tx_clear_header(data - SLUICE_NET_HDR_LEN);

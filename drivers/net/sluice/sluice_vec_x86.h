@@ -20,8 +20,9 @@ sluice_x86_rearm(struct rte_mbuf *m)
 }
 
 /*
- * The headers of nb received packets. False: with cfg.has_mrg, not all of them say one buffer. said: flags and
- * gso_types of all, ORed. Four bytes behind each header are loaded too; a packet is longer.
+ * The headers of nb received packets. False: with cfg.has_mrg, not all of them say one buffer.
+ * said: flags and gso_types of all, ORed. Four bytes behind each header are loaded too; a packet is
+ * longer.
  */
 static __rte_always_inline bool
 sluice_x86_read_headers(struct rte_mbuf *const *sw, unsigned int nb,

@@ -17,8 +17,8 @@
 #define RING_SECONDS 2
 
 /*
- * Rings, descriptors and headers are on the node of the device; a core on another node fetches each line of
- * them from afar. Which core it is, the stream tells after it was asked, so one look later.
+ * Rings, descriptors and headers are on the node of the device; a core on another node fetches each
+ * line of them from afar. Which core it is, the stream tells after it was asked, so one look later.
  */
 static void
 watch_core(const struct sluice_port *port, struct sluice_watch *w, struct sluice_queue *q,
@@ -40,7 +40,10 @@ watch_core(const struct sluice_port *port, struct sluice_watch *w, struct sluice
 			port->port_id, direction, q->id, lcore, node, port->socket);
 }
 
-/* Has the device transmit slots that it did not complete? *at: how far it came, whether the core saw that or not. */
+/*
+ * Has the device transmit slots that it did not complete? *at: how far it came, whether the core
+ * saw that or not.
+ */
 static bool
 has_waiting(const struct sluice_txq *txq, uint16_t *at)
 {
@@ -72,8 +75,9 @@ has_waiting(const struct sluice_txq *txq, uint16_t *at)
 }
 
 /*
- * Where notifications are writes to a register, one more does no harm. A copy: the polling core counts its own, and a
- * core of another thread must not write there. What is in an eventfd is not lost, so it needs none.
+ * Where notifications are writes to a register, one more does no harm. A copy: the polling core
+ * counts its own, and a core of another thread must not write there. What is in an eventfd is not
+ * lost, so it needs none.
  */
 static void
 ring_again(const struct sluice_queue *q)
@@ -99,10 +103,11 @@ say_waiting(const struct sluice_port *port, const struct sluice_watch *w,
 }
 
 /*
- * A device that never takes the first packet does not see the ring. DPDK's vhost library, for one, behind a
- * virtual IOMMU asks for write access to all parts of a ring, and without it waits for ever. One that took packets
- * and takes no more may have missed a notification, as when its link was off: it gets another one, and then a word
- * is said. While the link is down a device may wait as long as it likes.
+ * A device that never takes the first packet does not see the ring. DPDK's vhost library, for one,
+ * behind a virtual IOMMU asks for write access to all parts of a ring, and without it waits for
+ * ever. One that took packets and takes no more may have missed a notification, as when its link
+ * was off: it gets another one, and then a word is said. While the link is down a device may wait
+ * as long as it likes.
  */
 static void
 watch_progress(const struct sluice_port *port, struct sluice_watch *w, const struct sluice_txq *txq)

@@ -3,8 +3,8 @@
  */
 
 /*
- * What is not an error but costs the user speed, or makes a port useless: looked for about once per second while
- * a port is live, and said once.
+ * What is not an error but costs the user speed, or makes a port useless: looked for about once per
+ * second while a port is live, and said once.
  */
 
 #ifndef SLUICE_WATCH_H

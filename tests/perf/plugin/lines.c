@@ -3,21 +3,23 @@
  */
 
 /*
- * A plug-in of QEMU's emulation of a program: cache lines that would travel between two cores, while one thread does
- * the work of both in turn and says by marks (app/sluice-bench/marks.h) whose it is.
+ * A plug-in of QEMU's emulation of a program: cache lines that would travel between two cores,
+ * while one thread does the work of both in turn and says by marks (app/sluice-bench/marks.h) whose
+ * it is.
  *
  *   -plugin lines.so,out=FILE
  *
- * Both cores have coherent caches without a limit, so a line leaves one only because the other writes it. For each
- * report that the program asks for, a line is added to FILE: for the driver's core, then for the device's, a JSON list
- * of the ranges, each [fetched, taken, upgraded], and then the same of what lies in no range.
+ * Both cores have coherent caches without a limit, so a line leaves one only because the other
+ * writes it. For each report that the program asks for, a line is added to FILE: for the driver's
+ * core, then for the device's, a JSON list of the ranges, each [fetched, taken, upgraded], and then
+ * the same of what lies in no range.
  *
  *   fetched   a read of a line that only the other core has
  *   taken     a write to a line that only the other core has
  *   upgraded  a write to a line that both have
  *
- * A prefetch is a no-operation to the emulator: a line that is prefetched for writing, read and written counts as one
- * fetched and upgraded, not as one taken.
+ * A prefetch is a no-operation to the emulator: a line that is prefetched for writing, read and
+ * written counts as one fetched and upgraded, not as one taken.
  */
 #include <stdbool.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  */
 
 /*
- * Accesses of which everybody can count the lines that travel: the control of lines.c. Two ranges of four lines, and
- * one line in none.
+ * Accesses of which everybody can count the lines that travel: the control of lines.c. Two ranges
+ * of four lines, and one line in none.
  */
 #include "../../../app/sluice-bench/marks.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright(c) 2026 The Sluice authors
 /*
- * An application that ends EAL while its port is started, and lives on: starts port 0, prints "up", cleans up, prints
- * "clean", and goes on for a second, in which its back end may end or its device may do what it likes. Ends with 0 if
- * the port's thread ended with the port.
+ * An application that ends EAL while its port is started, and lives on: starts port 0, prints "up",
+ * cleans up, prints "clean", and goes on for a second, in which its back end may end or its device
+ * may do what it likes. Ends with 0 if the port's thread ended with the port.
  */
 #include <stdio.h>
 #include <unistd.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright(c) 2026 The Sluice authors
 /*
- * An application that closes its port in the callback of the port's own event: starts port 0, prints "up",
- * and waits for a link change. Ends with 0, and "closed", if the port and its thread are gone then.
+ * An application that closes its port in the callback of the port's own event: starts port 0,
+ * prints "up", and waits for a link change. Ends with 0, and "closed", if the port and its thread
+ * are gone then.
  */
 #include <stdio.h>
 #include <unistd.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright(c) 2026 The Sluice authors
 /*
- * An application that forks while its port runs: the child tries to stop the port. Ends with 0 if that was
- * refused, and the parent's port runs on and stops when the parent says so.
+ * An application that forks while its port runs: the child tries to stop the port. Ends with 0 if
+ * that was refused, and the parent's port runs on and stops when the parent says so.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright(c) 2026 The Sluice authors
 /*
- * A program that is not linked to DPDK: it opens librte_eal at run time (argv[1]), as interpreters and programs with
- * optional DPDK support do, and starts EAL with the arguments behind.
+ * A program that is not linked to DPDK: it opens librte_eal at run time (argv[1]), as interpreters
+ * and programs with optional DPDK support do, and starts EAL with the arguments behind.
  */
 #include <dlfcn.h>
 #include <stdio.h>

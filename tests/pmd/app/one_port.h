@@ -3,7 +3,8 @@
  */
 
 /*
- * For applications whose only port is port 0, with one queue pair: set it up, and see whether its thread is there.
+ * For applications whose only port is port 0, with one queue pair: set it up, and see whether its
+ * thread is there.
  */
 
 #ifndef ONE_PORT_H

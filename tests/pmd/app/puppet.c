@@ -3,13 +3,15 @@
  */
 
 /*
- * An application that does with its ports what it is told, and says how long that took. Each command runs in a thread
- * of its own, so that one port waits while another one is used, and a port can be asked while it is started.
+ * An application that does with its ports what it is told, and says how long that took. Each
+ * command runs in a thread of its own, so that one port waits while another one is used, and a port
+ * can be asked while it is started.
  *
  *     puppet EAL-OPTIONS          two lcores: one for commands, one that polls
  *
- * A command is a line "TAG VERB PORT [ARGUMENT...]", its answer a line "=TAG ret=N us=N [name=value...]". Ports are
- * numbers; port n is the device net_sluice<n>. The end of the input ends the process, as it is.
+ * A command is a line "TAG VERB PORT [ARGUMENT...]", its answer a line "=TAG ret=N us=N
+ * [name=value...]". Ports are numbers; port n is the device net_sluice<n>. The end of the input
+ * ends the process, as it is.
  */
 
 #include <errno.h>
@@ -47,7 +49,10 @@ struct verb {
 };
 
 static uint32_t is_over;
-/* Who tells us waits for an answer before the next command; this says so to whoever looks for races. */
+/*
+ * Who tells us waits for an answer before the next command; this says so to whoever looks for
+ * races.
+ */
 static uint32_t nb_answers;
 
 static void

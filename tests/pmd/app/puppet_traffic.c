@@ -3,8 +3,8 @@
  */
 
 /*
- * Packets and buffers of puppet.c: the worker sends numbered packets and checks what comes back; canaries are
- * buffers that nobody but the application may write to.
+ * Packets and buffers of puppet.c: the worker sends numbered packets and checks what comes back;
+ * canaries are buffers that nobody but the application may write to.
  */
 
 #include <errno.h>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright(c) 2026 The Sluice authors
 /*
- * An application that transmits on port 0 from pools that the port has not seen, for as many milliseconds as its argument
- * says, after a line on its standard input. Prints the longest call of each kind in microseconds, what the port
- * counted, and how many mbufs are missing in the end. Of its pools one is shown before that line comes, and freed
- * behind it; so is one that only the last port knows.
+ * An application that transmits on port 0 from pools that the port has not seen, for as many
+ * milliseconds as its argument says, after a line on its standard input. Prints the longest call of
+ * each kind in microseconds, what the port counted, and how many mbufs are missing in the end. Of
+ * its pools one is shown before that line comes, and freed behind it; so is one that only the last
+ * port knows.
  */
 #include <stdio.h>
 #include <stdlib.h>

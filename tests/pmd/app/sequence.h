@@ -3,8 +3,8 @@
  */
 
 /*
- * Packets with sequence numbers, for puppet.c and vhost_peer.c: who receives them knows how many are missing, and whether
- * one came twice, out of order or damaged.
+ * Packets with sequence numbers, for puppet.c and vhost_peer.c: who receives them knows how many
+ * are missing, and whether one came twice, out of order or damaged.
  */
 
 #ifndef SEQUENCE_H

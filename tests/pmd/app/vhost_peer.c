@@ -3,13 +3,14 @@
  */
 
 /*
- * A back end of librte_vhost that sends each packet back, checks the numbers of sequence.h, and restarts when it is told: the
- * socket is given up and registered anew under traffic.
+ * A back end of librte_vhost that sends each packet back, checks the numbers of sequence.h, and
+ * restarts when it is told: the socket is given up and registered anew under traffic.
  *
  *     vhost_peer EAL-OPTIONS -- server|client SOCKET...          of the vhost-user connection
  *
- * Lines of the input: "restart N MS" restarts socket 0 N times, with traffic for at least MS milliseconds each time;
- * "counts" says what came and went per socket. Each answer ends with a line "done". The end of the input ends it.
+ * Lines of the input: "restart N MS" restarts socket 0 N times, with traffic for at least MS
+ * milliseconds each time; "counts" says what came and went per socket. Each answer ends with a line
+ * "done". The end of the input ends it.
  */
 
 #include <errno.h>
@@ -83,8 +84,8 @@ sock_of(int vid)
 }
 
 /*
- * On return the worker is not in a burst of what was there before. No lock: the worker would take it again before
- * anybody else, for seconds on a busy machine.
+ * On return the worker is not in a burst of what was there before. No lock: the worker would take
+ * it again before anybody else, for seconds on a busy machine.
  */
 static void
 set_vid(struct sock *s, int vid)
@@ -255,12 +256,15 @@ static void
 restart(struct sock *s, int ms, const char *alarm)
 {
 	/*
-	 * As net_vhost: first the worker leaves. The library closes the connection before it says that the device ends, and
-	 * what a burst writes after that nobody can count.
+	 * As net_vhost: first the worker leaves. The library closes the connection before it says
+	 * that the device ends, and what a burst writes after that nobody can count.
 	 */
 	set_vid(s, -1);
 	rte_vhost_driver_unregister(s->path);
-	/* The library's poll(2) holds what was closed meanwhile: its end of file comes when that returns. */
+	/*
+	 * The library's poll(2) holds what was closed meanwhile: its end of file comes when that
+	 * returns.
+	 */
 	wake(alarm);
 	open_socket(s);
 	if (!is_client)

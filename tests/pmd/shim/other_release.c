@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright(c) 2026 The Sluice authors
 /*
- * To be preloaded: lets any program look as if it ran with another release of DPDK, year and month of
- * which are in the environment.
+ * To be preloaded: lets any program look as if it ran with another release of DPDK, year and month
+ * of which are in the environment.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,17 +5,17 @@
  *
  *   edu_attack PID N BDF
  *
- * What a device can reach is decided by the IOMMU domain that it is in, that is by its VFIO container,
- * and not by the device. So this takes a copy of the N-th container in use of a running program (which
- * root may), puts QEMU's edu device (BDF, in a group of its own, bound to vfio-pci) into that container
- * too, and lets edu read and write 256 bytes at addresses. A shot that succeeds proves that the port's device
- * can reach the page; a shot that faults in the IOMMU, that it cannot. edu's buffer is filled by reads and
- * emptied by writes, and holds zeros at first. The copy lasts when the program closes its own, so what is
- * left of it then can be tried, too.
+ * What a device can reach is decided by the IOMMU domain that it is in, that is by its VFIO
+ * container, and not by the device. So this takes a copy of the N-th container in use of a running
+ * program (which root may), puts QEMU's edu device (BDF, in a group of its own, bound to vfio-pci)
+ * into that container too, and lets edu read and write 256 bytes at addresses. A shot that succeeds
+ * proves that the port's device can reach the page; a shot that faults in the IOMMU, that it
+ * cannot. edu's buffer is filled by reads and emptied by writes, and holds zeros at first. The copy
+ * lasts when the program closes its own, so what is left of it then can be tried, too.
  *
- * Reads lines "read ADDRESS", "write ADDRESS" and "entries 0", and answers each with a line: for a shot the
- * same; whether it hit is for others to say: the IOMMU's faults and the memory itself. For "entries", how many
- * entries the container has by the kernel's own count.
+ * Reads lines "read ADDRESS", "write ADDRESS" and "entries 0", and answers each with a line: for a
+ * shot the same; whether it hit is for others to say: the IOMMU's faults and the memory itself. For
+ * "entries", how many entries the container has by the kernel's own count.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -47,7 +47,10 @@ fail(const char *what)
 	exit(1);
 }
 
-/* What the container takes before its first entry: the parameter of the kernel's module, read at its opening. */
+/*
+ * What the container takes before its first entry: the parameter of the kernel's module, read at
+ * its opening.
+ */
 static unsigned long
 entry_limit(void)
 {
@@ -82,7 +85,9 @@ count_entries(int container)
 	return 0;
 }
 
-/* Copy of the n-th container of a process that has an IOMMU (EAL opens one that it may never use). */
+/*
+ * Copy of the n-th container of a process that has an IOMMU (EAL opens one that it may never use).
+ */
 static int
 steal_container(pid_t pid, unsigned int n)
 {

@@ -12,9 +12,9 @@
  * For each report that the program asks for, one line is added to FILE: a JSON list of the buckets,
  * each [calls, instructions, MMIO stores, MMIO loads, most MMIO stores of a call].
  *
- * Only code at addresses of user space counts: an interrupt between the marks changes nothing. What a
- * guest's other threads do on its one CPU would count; of a program, whose threads are virtual CPUs
- * here, only the thread counts that is between marks. Two at a time end the run.
+ * Only code at addresses of user space counts: an interrupt between the marks changes nothing. What
+ * a guest's other threads do on its one CPU would count; of a program, whose threads are virtual
+ * CPUs here, only the thread counts that is between marks. Two at a time end the run.
  */
 #include <limits.h>
 #include <stdio.h>

@@ -3,7 +3,8 @@
  */
 
 /*
- * What a device's configuration space says (5.1.4), looked at before it is believed; the same for every transport.
+ * What a device's configuration space says (5.1.4), looked at before it is believed; the same for
+ * every transport.
  */
 
 #ifndef NET_CONFIG_H
@@ -12,8 +13,8 @@
 #include "sluice_transport.h"
 
 /*
- * MAC address and MTU, as far as the features say that they are there. who and peer name the device in the message of
- * what is wrong. -EPROTO: the device says what cannot be.
+ * MAC address and MTU, as far as the features say that they are there. who and peer name the device
+ * in the message of what is wrong. -EPROTO: the device says what cannot be.
  */
 int sluice_net_config_check(const char *who, const char *peer,
 		const struct sluice_net_config *config, struct sluice_device_info *info);

@@ -3,10 +3,10 @@
  */
 
 /*
- * The walk through the capabilities (virtio 1.3, 4.1.4). All of it is written by the device, so nothing is
- * used before it was checked: where a capability lies, how long it says it is, which piece of which BAR it
- * names. Unknown types and BARs are skipped, as the specification wants (4.1.4.1); what is known and makes
- * no sense ends the probe.
+ * The walk through the capabilities (virtio 1.3, 4.1.4). All of it is written by the device, so
+ * nothing is used before it was checked: where a capability lies, how long it says it is, which
+ * piece of which BAR it names. Unknown types and BARs are skipped, as the specification wants
+ * (4.1.4.1); what is known and makes no sense ends the probe.
  */
 
 #include <errno.h>
@@ -111,7 +111,8 @@ take_cap(struct pci_device *dev, const uint8_t *config, uint32_t cap)
 	uint64_t bar_len;
 
 	if (slot == NULL || slot->len != 0)
-		return 0; /* of no interest, or not the first: the device prefers the first (4.1.4.1) */
+		/* of no interest, or not the first: the device prefers the first (4.1.4.1) */
+		return 0;
 	w.bar = cap + CAP_MIN_LEN <= CONFIG_LEN ? config[cap + CAP_BAR] : 0;
 	w.offset = cap + CAP_MIN_LEN <= CONFIG_LEN ? get32(config, cap + CAP_OFFSET) : 0;
 	w.len = cap + CAP_MIN_LEN <= CONFIG_LEN ? get32(config, cap + CAP_LENGTH) : 0;

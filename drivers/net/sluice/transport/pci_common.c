@@ -91,7 +91,9 @@ sluice_pci_accept_features(const struct pci_device *dev, uint64_t features)
 	return -EPROTO;
 }
 
-/* Fields of more than one access belong together only if the generation did not change meanwhile. */
+/*
+ * Fields of more than one access belong together only if the generation did not change meanwhile.
+ */
 static int
 read_config(const struct pci_device *dev, struct sluice_net_config *config)
 {

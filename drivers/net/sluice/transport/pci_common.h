@@ -3,7 +3,8 @@
  */
 
 /*
- * Conversations with a device through its registers: each ends by a deadline or after a number of tries.
+ * Conversations with a device through its registers: each ends by a deadline or after a number of
+ * tries.
  */
 
 #ifndef PCI_COMMON_H
@@ -18,7 +19,8 @@ uint8_t sluice_pci_status(const struct pci_device *dev);
 /* Set more bits of the status; none is ever cleared (2.1.1). */
 void sluice_pci_add_status(const struct pci_device *dev, uint8_t bits);
 /*
- * Status 0, and wait until the device agrees (4.1.4.3.2), as long as the transport allows. -ETIMEDOUT, -ENODEV.
+ * Status 0, and wait until the device agrees (4.1.4.3.2), as long as the transport allows.
+ * -ETIMEDOUT, -ENODEV.
  */
 int sluice_pci_reset(const struct pci_device *dev, const struct sluice_transport *t);
 
@@ -38,8 +40,8 @@ struct pci_vq {
 };
 struct pci_vq sluice_pci_read_vq(const struct pci_device *dev, uint16_t vq);
 /*
- * Give the device its rings. now is what the registers must still say; notify_len is what a notification
- * writes, 2 or 4 bytes. Returns where to write it, relative to its BAR, in *notify_at.
+ * Give the device its rings. now is what the registers must still say; notify_len is what a
+ * notification writes, 2 or 4 bytes. Returns where to write it, relative to its BAR, in *notify_at.
  */
 int sluice_pci_enable_vq(const struct pci_device *dev, const struct sluice_vq_setup *vq,
 		const struct pci_vq *expected, uint8_t notify_len, uint64_t *notify_at);

@@ -99,8 +99,8 @@ on_interrupt(void *arg)
 }
 
 /*
- * The eventfds of the queues are in EAL's handle already, since applications find them there; how many of them are given
- * to VFIO, for vectors 1 and up, is decided here.
+ * The eventfds of the queues are in EAL's handle already, since applications find them there; how
+ * many of them are given to VFIO, for vectors 1 and up, is decided here.
  */
 static int
 hw_irq_start(void *ctx, const struct sluice_pci_irqs *irqs)
@@ -164,8 +164,8 @@ unmap_bars(struct rte_pci_device *pci)
 }
 
 /*
- * EAL left the descriptor of an interrupt and its mappings behind when it could not set up the device. A
- * mapping holds the device, and so its group: nobody could open it again.
+ * EAL left the descriptor of an interrupt and its mappings behind when it could not set up the
+ * device. A mapping holds the device, and so its group: nobody could open it again.
  */
 static void
 drop_leftovers(struct rte_pci_device *pci)

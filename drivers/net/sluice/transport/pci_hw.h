@@ -15,8 +15,8 @@ struct rte_pci_device;
 struct sluice_pci_hw;
 
 /*
- * Open the device. While it is open it reaches nothing but what is shown through sluice_pci_hw_memory().
- * Logs what is wrong and the cure; on error nothing stays open.
+ * Open the device. While it is open it reaches nothing but what is shown through
+ * sluice_pci_hw_memory(). Logs what is wrong and the cure; on error nothing stays open.
  */
 int sluice_pci_hw_open(struct rte_pci_device *pci, struct sluice_pci_hw **out);
 /* Context for dmap_vfio_backend; lives as long as the device is open. */

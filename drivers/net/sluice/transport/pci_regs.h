@@ -3,8 +3,8 @@
  */
 
 /*
- * Registers of a virtio device on the PCI bus (virtio 1.3, 4.1.4), and the only way to touch them: a window
- * of a BAR, at a checked offset, with the width that the specification wants (4.1.3.1).
+ * Registers of a virtio device on the PCI bus (virtio 1.3, 4.1.4), and the only way to touch them:
+ * a window of a BAR, at a checked offset, with the width that the specification wants (4.1.3.1).
  */
 
 #ifndef PCI_REGS_H
@@ -60,14 +60,14 @@ struct pci_device {
 };
 
 /*
- * Find the structures in configuration space, and check that each lies in a memory BAR. Logs what is wrong;
- * -ENOTSUP: a legacy device, -EINVAL: the capabilities make no sense.
+ * Find the structures in configuration space, and check that each lies in a memory BAR. Logs what
+ * is wrong; -ENOTSUP: a legacy device, -EINVAL: the capabilities make no sense.
  */
 int sluice_pci_find_layout(struct pci_device *dev);
 
 /*
- * Did the kernel switch Address Translation Services on? The device then asks the IOMMU for translations and
- * keeps them, with the rights that come with them.
+ * Did the kernel switch Address Translation Services on? The device then asks the IOMMU for
+ * translations and keeps them, with the rights that come with them.
  */
 bool sluice_pci_has_ats(const struct pci_device *dev);
 

@@ -3,9 +3,9 @@
  */
 
 /*
- * The PCI transport of modern virtio devices (virtio 1.3, 4.1). The device is open from create to destroy;
- * "connected" means that it was reset and that its features are known. It is not trusted to keep to what
- * it said before, so what matters is read again and compared.
+ * The PCI transport of modern virtio devices (virtio 1.3, 4.1). The device is open from create to
+ * destroy; "connected" means that it was reset and that its features are known. It is not trusted
+ * to keep to what it said before, so what matters is read again and compared.
  */
 
 #include <errno.h>
@@ -233,8 +233,8 @@ pci_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 }
 
 /*
- * Vectors come before the queue is enabled. A device may be short of them (4.1.5.1.2.2): then vector 0 does, which
- * means all queues.
+ * Vectors come before the queue is enabled. A device may be short of them (4.1.5.1.2.2): then
+ * vector 0 does, which means all queues.
  */
 static int
 map_vector(struct pci *p, const struct sluice_vq_setup *vq)

@@ -3,16 +3,16 @@
  */
 
 /*
- * What the driver needs of a transport: the way to reach a device, learn what it can do, show it memory and
- * rings, start and stop it. The transport logs what went wrong (who, at which step, how to cure it) and
- * returns a negative errno; the caller need not log again.
+ * What the driver needs of a transport: the way to reach a device, learn what it can do, show it
+ * memory and rings, start and stop it. The transport logs what went wrong (who, at which step, how
+ * to cure it) and returns a negative errno; the caller need not log again.
  *
- * Time: whoever talks to a device sets a deadline first (sluice_transport_begin()), one for all exchanges
- * that follow. No operation waits beyond it, and none waits after cut().
+ * Time: whoever talks to a device sets a deadline first (sluice_transport_begin()), one for all
+ * exchanges that follow. No operation waits beyond it, and none waits after cut().
  *
- * Errors: -EREMOTEIO means that the device understood and refused; the conversation may go on. After any
- * other error of an exchange the transport is broken: what follows fails at once, and the only thing left
- * is disconnect().
+ * Errors: -EREMOTEIO means that the device understood and refused; the conversation may go on.
+ * After any other error of an exchange the transport is broken: what follows fails at once, and the
+ * only thing left is disconnect().
  *
  * Threads: everything is called with the port's lock held, except where said otherwise.
  */
@@ -35,8 +35,8 @@ struct sluice_device_info {
 	bool has_mac;
 	uint8_t mac[6];
 	uint16_t mtu; /* 0: not told */
-	uint16_t size_max
-			[2]; /* slots of receive and transmit rings; 0: no limit of the device's own */
+	/* slots of receive and transmit rings; 0: no limit of the device's own */
+	uint16_t size_max[2];
 	bool has_ats; /* PCI: translates addresses by itself, and keeps what the IOMMU said */
 };
 
@@ -56,7 +56,10 @@ struct sluice_notify {
 	bool has_data; /* NOTIFICATION_DATA: 32 bits that say what is new (2.9) */
 };
 
-/* One virtqueue, ready to be started. The same places in shown memory, for the CPU and for the device. */
+/*
+ * One virtqueue, ready to be started. The same places in shown memory, for the CPU and for the
+ * device.
+ */
 struct sluice_vq_setup {
 	uint16_t vq;
 	uint16_t size;
@@ -80,7 +83,10 @@ enum sluice_news {
 
 /* What a transport is and can. */
 enum sluice_transport_flag {
-	/* Queues have sizes and notification registers of their own; a reset always ends by stopping. */
+	/*
+	 * Queues have sizes and notification registers of their own; a reset always ends by
+	 * stopping.
+	 */
 	SLUICE_TRANSPORT_HAS_REGISTERS = 1 << 0,
 	/* What the device could reach can be taken away from it at any time, whatever it says. */
 	SLUICE_TRANSPORT_CAN_REVOKE = 1 << 1,
@@ -94,7 +100,8 @@ struct sluice_transport {
 	const struct sluice_transport_ops *ops;
 	int64_t deadline; /* of the conversation under way (sluice_clock_ms()) */
 	uint32_t is_cut;  /* atomic: no wait for the device goes on */
-	bool is_retry; /* nobody asked for this try: what was said of the last one is not said again */
+	/* nobody asked for this try: what was said of the last one is not said again */
+	bool is_retry;
 };
 
 /* Descriptors that a transport may want to be polled. */
@@ -106,29 +113,31 @@ struct sluice_transport_ops {
 	unsigned int flags; /* enum sluice_transport_flag */
 	uint64_t features;  /* that this transport asks for beside those of the port */
 	/*
-	 * Reach the device and learn about it. -EAGAIN: nobody there yet. A client whose try is no retry says
-	 * what is missing and returns another error.
+	 * Reach the device and learn about it. -EAGAIN: nobody there yet. A client whose try is no
+	 * retry says what is missing and returns another error.
 	 */
 	int (*connect)(struct sluice_transport *t, struct sluice_device_info *info);
 	/*
-	 * Let go of the device; fine when not connected. Returns a descriptor, now the caller's, at which the
-	 * end of file says that the other side let go, too; -1: there is nothing to wait for.
+	 * Let go of the device; fine when not connected. Returns a descriptor, now the caller's, at
+	 * which the end of file says that the other side let go, too; -1: there is nothing to wait
+	 * for.
 	 */
 	int (*disconnect)(struct sluice_transport *t);
 	bool (*is_connected)(const struct sluice_transport *t);
 	/*
-	 * Is the connection whole? -ECONNRESET: the other side ended it. -EPROTO: it said what nobody asked
-	 * for. Where a device cannot hang up: 0.
+	 * Is the connection whole? -ECONNRESET: the other side ended it. -EPROTO: it said what
+	 * nobody asked for. Where a device cannot hang up: 0.
 	 */
 	int (*check)(struct sluice_transport *t);
 	/*
-	 * Any thread, no lock: stop the device from outside as far as that goes (end of file for a back end, no
-	 * bus mastership for a PCI device), and end all waits for it. It stays connected until disconnect().
+	 * Any thread, no lock: stop the device from outside as far as that goes (end of file for a
+	 * back end, no bus mastership for a PCI device), and end all waits for it. It stays
+	 * connected until disconnect().
 	 */
 	void (*cut)(struct sluice_transport *t);
 	/*
-	 * Show exactly these regions. 0 when not connected: the port publishes again after connect. NULL where
-	 * an IOMMU decides what the device sees, not a message.
+	 * Show exactly these regions. 0 when not connected: the port publishes again after connect.
+	 * NULL where an IOMMU decides what the device sees, not a message.
 	 */
 	int (*publish)(struct sluice_transport *t, const struct dmap_region *regions,
 			unsigned int nb);
@@ -139,11 +148,14 @@ struct sluice_transport_ops {
 	int (*commit)(struct sluice_transport *t, uint16_t nb_vqs);
 	/* The device does not touch the virtqueue any more when this returned 0. */
 	int (*vq_stop)(struct sluice_transport *t, uint16_t vq);
-	/* Device status 0. With registers: a device that does not acknowledge is stopped from outside. */
+	/*
+	 * Device status 0. With registers: a device that does not acknowledge is stopped from
+	 * outside.
+	 */
 	int (*reset)(struct sluice_transport *t);
 	/*
-	 * What the control thread should poll for, at most SLUICE_TRANSPORT_FDS; returns how many. Without
-	 * wants_peer nothing that tells of somebody to connect to.
+	 * What the control thread should poll for, at most SLUICE_TRANSPORT_FDS; returns how many.
+	 * Without wants_peer nothing that tells of somebody to connect to.
 	 */
 	unsigned int (*poll_fds)(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds);
 	/* The same descriptors after poll(2). No lock is held: it only reads what wakes. */
@@ -157,9 +169,9 @@ struct sluice_transport_ops {
 	/* How to notify a virtqueue that was started. */
 	struct sluice_notify (*notify)(const struct sluice_transport *t, uint16_t vq);
 	/*
-	 * Interrupts of receive queue i go to fds[i] from the next begin on; nb 0: there are none. fds stays valid
-	 * until the next call. Called while no device runs. -errno: there are none, and why was logged. NULL where
-	 * vq_start is told all.
+	 * Interrupts of receive queue i go to fds[i] from the next begin on; nb 0: there are none.
+	 * fds stays valid until the next call. Called while no device runs. -errno: there are none,
+	 * and why was logged. NULL where vq_start is told all.
 	 */
 	int (*set_queue_irqs)(struct sluice_transport *t, const int *fds, uint16_t nb);
 	/* With HAS_STATUS. Any thread, any time until destroy. */
@@ -213,9 +225,9 @@ int sluice_vhost_user_create(
 		const struct sluice_vhost_user_conf *conf, struct sluice_transport **out);
 
 /*
- * How the PCI transport touches a device: the only way, so that a device made of software can stand in for
- * one. Registers are accessed with exactly the width asked for, 1, 2 or 4 bytes, at offsets that were
- * checked against the BAR's length and are multiples of the width.
+ * How the PCI transport touches a device: the only way, so that a device made of software can stand
+ * in for one. Registers are accessed with exactly the width asked for, 1, 2 or 4 bytes, at offsets
+ * that were checked against the BAR's length and are multiples of the width.
  */
 struct sluice_pci_place {
 	uint8_t bar;
@@ -223,9 +235,9 @@ struct sluice_pci_place {
 };
 
 /*
- * Where interrupts go. Vector 0 means anything: event_fd and all of queue_fds are written. Vector 1 + i means that
- * receive queue i has news: queue_fds[i] is written. There are no vectors without MSI-X; what is said of vector 0 holds
- * for the one interrupt of such a device.
+ * Where interrupts go. Vector 0 means anything: event_fd and all of queue_fds are written. Vector 1
+ * + i means that receive queue i has news: queue_fds[i] is written. There are no vectors without
+ * MSI-X; what is said of vector 0 holds for the one interrupt of such a device.
  */
 struct sluice_pci_irqs {
 	int event_fd;

@@ -30,8 +30,8 @@ set_sock(struct vhost_user *vu, int sock)
 }
 
 /*
- * End of file for the back end, while its own is still to come. The descriptor wakes who waits, and does so until
- * the next connection.
+ * End of file for the back end, while its own is still to come. The descriptor wakes who waits, and
+ * does so until the next connection.
  */
 static void
 vhost_user_cut(struct sluice_transport *t)
@@ -74,7 +74,10 @@ vhost_user_is_connected(const struct sluice_transport *t)
 	return sluice_vu_of(t)->sock >= 0;
 }
 
-/* The back end says something by itself, about the link or the MTU. An error is one of the connection. */
+/*
+ * The back end says something by itself, about the link or the MTU. An error is one of the
+ * connection.
+ */
 static int
 hear_backend(struct vhost_user *vu)
 {
@@ -246,7 +249,9 @@ add_vring_addr(struct batch *b, const struct sluice_vq_setup *vq)
 static int
 vhost_user_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
 {
-	/* A fresh packed ring: both positions 0, both wrap counters 1 [Vring descriptor indices]. */
+	/*
+	 * A fresh packed ring: both positions 0, both wrap counters 1 [Vring descriptor indices].
+	 */
 	uint32_t base = vq->is_packed ? 0x80008000 : 0;
 	/* A ring that is only polled has no descriptor to call us. */
 	uint64_t no_call = vq->call_fd >= 0 ? 0 : SLUICE_VU_NO_FD;
@@ -269,7 +274,10 @@ vhost_user_commit(struct sluice_transport *t, uint16_t nb_vqs)
 	int ret = 0;
 
 	vu->is_running = true;
-	/* Without the protocol bit SET_FEATURES has enabled the rings, and the message is not legal. */
+	/*
+	 * Without the protocol bit SET_FEATURES has enabled the rings, and the message is not
+	 * legal.
+	 */
 	for (vq = 0; vq < nb_vqs && ret == 0 && vu->protocol != 0; vq++) {
 		add_vring(&b, SLUICE_VU_SET_VRING_ENABLE, vq, 1);
 		if (b.nb == BATCH_MAX)
@@ -301,7 +309,10 @@ vhost_user_vq_stop(struct sluice_transport *t, uint16_t vq)
 	ret = flush(vu, &b);
 	if (ret != 0)
 		return ret;
-	/* The reply says that the ring is stopped; the index in it is of no use to us [Ring states]. */
+	/*
+	 * The reply says that the ring is stopped; the index in it is of no use to us [Ring
+	 * states].
+	 */
 	msg.vring.index = vq;
 	return sluice_vu_query(vu, &msg, sizeof(msg.vring), sizeof(msg.vring));
 }
@@ -312,7 +323,10 @@ vhost_user_reset(struct sluice_transport *t)
 	return set_status(sluice_vu_of(t), 0);
 }
 
-/* While connected, anything to read is news: no exchange is under way when the control thread looks. */
+/*
+ * While connected, anything to read is news: no exchange is under way when the control thread
+ * looks.
+ */
 static unsigned int
 vhost_user_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
 {

@@ -3,8 +3,8 @@
  */
 
 /*
- * Inside of the vhost-user front end: its state, and the exchanges that its files share. The port's lock is
- * held around all of it; what cut() touches, which needs no lock, is told below.
+ * Inside of the vhost-user front end: its state, and the exchanges that its files share. The port's
+ * lock is held around all of it; what cut() touches, which needs no lock, is told below.
  */
 
 #ifndef VHOST_USER_H
@@ -76,25 +76,31 @@ int sluice_vu_fail(struct vhost_user *vu, const char *step, int err);
 int sluice_vu_request(struct vhost_user *vu, struct sluice_vu_msg *msg, const int *fds,
 		unsigned int nb_fds);
 /*
- * The same with nb requests at once, at least one, of which each has a descriptor or none (-1). The first refusal is
- * returned; what follows it was asked for all the same.
+ * The same with nb requests at once, at least one, of which each has a descriptor or none (-1). The
+ * first refusal is returned; what follows it was asked for all the same.
  */
 int sluice_vu_request_all(
 		struct vhost_user *vu, struct sluice_vu_msg *msgs, const int *fds, unsigned int nb);
-/* Send a request that has a reply of its own, of between reply_min and reply_len bytes; it lands in *msg. */
+/*
+ * Send a request that has a reply of its own, of between reply_min and reply_len bytes; it lands in
+ * *msg.
+ */
 int sluice_vu_query(struct vhost_user *vu, struct sluice_vu_msg *msg, uint32_t reply_min,
 		uint32_t reply_len);
 int sluice_vu_get_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t *value);
 int sluice_vu_set_u64(struct vhost_user *vu, enum sluice_vu_request what, uint64_t value);
 
-/* From the first message on, of a connection that is there (vhost_user_handshake.c). Both log what went wrong. */
+/*
+ * From the first message on, of a connection that is there (vhost_user_handshake.c). Both log what
+ * went wrong.
+ */
 int sluice_vu_handshake(struct vhost_user *vu, struct sluice_device_info *info);
 /* The device's configuration space, where there is one: MAC address, MTU, link. */
 int sluice_vu_read_config(struct vhost_user *vu, struct sluice_device_info *info);
 
 /*
- * How a client notices that its back end may be there (vhost_user_find.c): the folder of its socket is watched.
- * open and arm log nothing: without a watch the port tries once in a while.
+ * How a client notices that its back end may be there (vhost_user_find.c): the folder of its socket
+ * is watched. open and arm log nothing: without a watch the port tries once in a while.
  */
 void sluice_vu_find_open(struct vhost_user *vu);
 void sluice_vu_find_arm(struct vhost_user *vu);

@@ -42,7 +42,10 @@ sluice_vu_backend_poll(const struct sluice_vu_backend *b, int64_t now, int *time
 	return -1;
 }
 
-/* Go on with the message that is coming in, up to len bytes of it. 0: there; -EAGAIN: the rest is to come. */
+/*
+ * Go on with the message that is coming in, up to len bytes of it. 0: there; -EAGAIN: the rest is
+ * to come.
+ */
 static int
 receive(struct sluice_vu_backend *b, uint32_t len)
 {
@@ -74,7 +77,9 @@ receive_message(struct sluice_vu_backend *b)
 	return ret;
 }
 
-/* 0: done; anything else: it was not [REPLY_ACK]. One that does not read its answers is not served. */
+/*
+ * 0: done; anything else: it was not [REPLY_ACK]. One that does not read its answers is not served.
+ */
 static int
 answer(struct sluice_vu_backend *b, uint64_t verdict)
 {

@@ -3,12 +3,14 @@
  */
 
 /*
- * Requests of the back end to us, over a socket of their own (protocol feature BACKEND_REQ): the one that matters says
- * that the configuration changed. Sections in brackets are those of QEMU docs/interop/vhost-user.rst.
+ * Requests of the back end to us, over a socket of their own (protocol feature BACKEND_REQ): the
+ * one that matters says that the configuration changed. Sections in brackets are those of QEMU
+ * docs/interop/vhost-user.rst.
  *
- * The back end is not trusted: a message that is not what the protocol demands ends this channel and nothing else,
- * descriptors that come along are closed, a call does a bounded amount of work, and one that sends without end is read
- * a few times per second. All calls are those of one thread, the one that connects, and never block.
+ * The back end is not trusted: a message that is not what the protocol demands ends this channel
+ * and nothing else, descriptors that come along are closed, a call does a bounded amount of work,
+ * and one that sends without end is read a few times per second. All calls are those of one thread,
+ * the one that connects, and never block.
  */
 
 #ifndef VHOST_USER_BACKEND_REQ_H
@@ -40,18 +42,24 @@ struct sluice_vu_backend {
 	} msg;
 };
 
-/* Makes a pair of sockets. *peer is for the back end: sent with SET_BACKEND_REQ_FD, then closed. -errno. */
+/*
+ * Makes a pair of sockets. *peer is for the back end: sent with SET_BACKEND_REQ_FD, then closed.
+ * -errno.
+ */
 int sluice_vu_backend_open(struct sluice_vu_backend *b, bool has_reply_ack, int *peer);
 /* Fine if it is not open, or was never: sock is -1. */
 void sluice_vu_backend_close(struct sluice_vu_backend *b);
 
-/* What to poll for POLLIN now; -1: nothing. Cuts *timeout_ms (negative: for ever) to when it should be asked again. */
+/*
+ * What to poll for POLLIN now; -1: nothing. Cuts *timeout_ms (negative: for ever) to when it should
+ * be asked again.
+ */
 int sluice_vu_backend_poll(const struct sluice_vu_backend *b, int64_t now, int *timeout_ms);
 
 /*
- * There is something to read. 1: the configuration changed, read it again; 0: nothing that matters. -ECONNRESET: the
- * back end closed the channel; -EPROTO, or another error: it did what it must not. Then the channel is closed; the
- * connection need not be.
+ * There is something to read. 1: the configuration changed, read it again; 0: nothing that matters.
+ * -ECONNRESET: the back end closed the channel; -EPROTO, or another error: it did what it must not.
+ * Then the channel is closed; the connection need not be.
  */
 int sluice_vu_backend_read(struct sluice_vu_backend *b, int64_t now);
 

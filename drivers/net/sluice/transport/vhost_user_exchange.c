@@ -3,11 +3,11 @@
  */
 
 /*
- * Requests of the vhost-user front end and their answers: one at a time, or several that follow each other, so that a
- * start does not wait for the back end's thread with each.
+ * Requests of the vhost-user front end and their answers: one at a time, or several that follow
+ * each other, so that a start does not wait for the back end's thread with each.
  *
- * An exchange that does not end as it should breaks the connection for good: a late answer would be taken for
- * that of a later request. What follows fails at once, and the port connects anew.
+ * An exchange that does not end as it should breaks the connection for good: a late answer would be
+ * taken for that of a later request. What follows fails at once, and the port connects anew.
  * Sections in brackets are those of QEMU docs/interop/vhost-user.rst.
  */
 
@@ -68,7 +68,10 @@ stream_of(const struct vhost_user *vu)
 	};
 }
 
-/* Nothing may be there to be read before something is asked: it would be the answer to something else. */
+/*
+ * Nothing may be there to be read before something is asked: it would be the answer to something
+ * else.
+ */
 static int
 begin_exchange(struct vhost_user *vu, uint32_t request)
 {
@@ -80,7 +83,10 @@ begin_exchange(struct vhost_user *vu, uint32_t request)
 	return ret == 0 ? 0 : break_connection(vu, request, ret);
 }
 
-/* A back end that has REPLY_ACK is asked for its verdict [Communication]; without, there is none to wait for. */
+/*
+ * A back end that has REPLY_ACK is asked for its verdict [Communication]; without, there is none to
+ * wait for.
+ */
 static void
 set_flags(const struct vhost_user *vu, struct sluice_vu_msg *msg)
 {
@@ -132,7 +138,10 @@ sluice_vu_request_all(
 		set_flags(vu, &msgs[nb_sent]);
 		sent = sluice_vu_send(&stream, &msgs[nb_sent], &fds[nb_sent], fds[nb_sent] >= 0);
 	}
-	/* If the back end closed the connection, the first verdict that is missing says with which request. */
+	/*
+	 * If the back end closed the connection, the first verdict that is missing says with which
+	 * request.
+	 */
 	for (i = 0; i < nb_sent; i++) {
 		ret = take_verdict(vu, msgs[i].request);
 		if (ret != 0 && ret != -EREMOTEIO)

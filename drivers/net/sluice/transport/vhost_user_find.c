@@ -3,8 +3,9 @@
  */
 
 /*
- * A back end that comes back makes its socket anew, and the folder says so at once (inotify(7)). A socket that
- * appears does not listen yet, so the first try may be refused; the port tries again shortly.
+ * A back end that comes back makes its socket anew, and the folder says so at once (inotify(7)). A
+ * socket that appears does not listen yet, so the first try may be refused; the port tries again
+ * shortly.
  */
 
 #include <string.h>
@@ -55,7 +56,10 @@ sluice_vu_find_read(struct vhost_user *vu)
 	n = read(vu->inotify_fd, buf, sizeof(buf));
 	for (at = 0; at < n; at += sizeof(*event) + event->len) {
 		event = (const void *)&buf[at];
-		/* The folder went away, and with it the watch; or events did, and nobody knows which. */
+		/*
+		 * The folder went away, and with it the watch; or events did, and nobody knows
+		 * which.
+		 */
 		if (event->mask & IN_IGNORED)
 			vu->has_watch = false;
 		is_there |= (event->mask & (IN_IGNORED | IN_Q_OVERFLOW)) != 0 ||

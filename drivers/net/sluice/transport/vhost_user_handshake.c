@@ -3,8 +3,8 @@
  */
 
 /*
- * What a back end and the front end learn of each other, from the first message to the configuration of the device.
- * Sections in brackets are those of QEMU docs/interop/vhost-user.rst.
+ * What a back end and the front end learn of each other, from the first message to the
+ * configuration of the device. Sections in brackets are those of QEMU docs/interop/vhost-user.rst.
  */
 
 #include <errno.h>
@@ -76,7 +76,10 @@ sluice_vu_read_config(struct vhost_user *vu, struct sluice_device_info *info)
 	if (ret != 0 || msg.size == 0)
 		return ret;
 	memcpy(&config, msg.config.data, sizeof(config));
-	/* Only of one that tells when it changes: otherwise a link that is down would stay so for ever. */
+	/*
+	 * Only of one that tells when it changes: otherwise a link that is down would stay so for
+	 * ever.
+	 */
 	if (vu->backend.sock >= 0 && (info->features & SLUICE_BIT(SLUICE_NET_F_STATUS)))
 		__atomic_store_n(&vu->is_link_down, !(config.status & SLUICE_NET_S_LINK_UP),
 				__ATOMIC_RELAXED);

@@ -6,9 +6,10 @@
  * Memory that the back end sees: as one table, or slot by slot.
  * Sections in brackets are those of QEMU docs/interop/vhost-user.rst.
  *
- * A slot goes and comes as a whole, and back ends refuse slots that overlap. While the rings run, memory in use must
- * not leave for a moment: a region that grew gets one more slot for the new part, and a slot of which a part is still
- * wanted stays. Before the rings run such slots are made anew, so what is shown is exact again, in as few slots as can be.
+ * A slot goes and comes as a whole, and back ends refuse slots that overlap. While the rings run,
+ * memory in use must not leave for a moment: a region that grew gets one more slot for the new
+ * part, and a slot of which a part is still wanted stays. Before the rings run such slots are made
+ * anew, so what is shown is exact again, in as few slots as can be.
  */
 
 #include <errno.h>
@@ -102,8 +103,8 @@ may_stay(const struct vhost_user *vu, const struct vu_slot *s, const struct vu_s
 }
 
 /*
- * The first part of r, from *at on, that no slot that stays has; *at moves behind it. False: there is none. Slots are
- * few, so nobody sorts them.
+ * The first part of r, from *at on, that no slot that stays has; *at moves behind it. False: there
+ * is none. Slots are few, so nobody sorts them.
  */
 static bool
 next_gap(const struct vhost_user *vu, const struct vu_slot *r, uintptr_t *at, struct vu_slot *gap)

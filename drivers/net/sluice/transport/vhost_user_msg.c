@@ -3,8 +3,8 @@
  */
 
 /*
- * Exchange of vhost-user messages. The other side is not trusted: sizes, request numbers and flags are
- * checked, descriptors that nobody asked for are closed, and no wait is without a deadline.
+ * Exchange of vhost-user messages. The other side is not trusted: sizes, request numbers and flags
+ * are checked, descriptors that nobody asked for are closed, and no wait is without a deadline.
  */
 
 #include <errno.h>
@@ -19,7 +19,10 @@
 #include "sluice_clock.h"
 #include "vhost_user_msg.h"
 
-/* Descriptors that one recvmsg may bring; the kernel's limit is 253, what does not fit is closed by it. */
+/*
+ * Descriptors that one recvmsg may bring; the kernel's limit is 253, what does not fit is closed by
+ * it.
+ */
 #define UNWANTED_FDS 253
 
 /* Of a socket for a group, where no mode was given. */
@@ -185,7 +188,9 @@ recv_exactly(const struct sluice_vu_stream *s, void *buf, size_t len)
 	int ret;
 
 	while (got < len) {
-		/* What is there at once need not be waited for, but what comes late is not taken. */
+		/*
+		 * What is there at once need not be waited for, but what comes late is not taken.
+		 */
 		if (sluice_clock_ms() >= s->deadline)
 			return -ETIMEDOUT;
 		n = sluice_vu_recv_some(s->sock, (char *)buf + got, len - got);
@@ -279,8 +284,9 @@ sluice_vu_connect(const char *path)
 }
 
 /*
- * Bind and listen, and have the permissions that were asked for from the first moment on: the mode that a socket has before is what
- * its file gets, less the umask; then the group, and only then the rest of the mode.
+ * Bind and listen, and have the permissions that were asked for from the first moment on: the mode
+ * that a socket has before is what its file gets, less the umask; then the group, and only then the
+ * rest of the mode.
  */
 static int
 listen_for(int sock, const struct sockaddr_un *sun, const struct sluice_socket_access *access)
@@ -314,7 +320,9 @@ sluice_vu_listen(const char *path, const struct sluice_socket_access *access)
 	ret = make_address(path, &sun);
 	if (ret != 0)
 		return ret;
-	/* A socket that nobody answers is left over from an earlier run. Anything else is not ours. */
+	/*
+	 * A socket that nobody answers is left over from an earlier run. Anything else is not ours.
+	 */
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode))
 			return -ENOTSOCK;

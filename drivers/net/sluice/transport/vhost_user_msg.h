@@ -3,8 +3,8 @@
  */
 
 /*
- * vhost-user messages: layout, and exchange over a socket with a deadline. Knows no state of a device.
- * Layout and numbers: QEMU docs/interop/vhost-user.rst, section "Message Specification".
+ * vhost-user messages: layout, and exchange over a socket with a deadline. Knows no state of a
+ * device. Layout and numbers: QEMU docs/interop/vhost-user.rst, section "Message Specification".
  */
 
 #ifndef VHOST_USER_MSG_H
@@ -128,10 +128,10 @@ int sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg 
 		const int *fds, unsigned int nb_fds);
 
 /*
- * Receive the reply to request into *msg. Its payload must be of payload_len bytes, or of between payload_min and
- * payload_len.
- * -ETIMEDOUT; -ECANCELED; -ECONNRESET: closed; -EPROTO: not that reply (descriptors that come along are
- * closed).
+ * Receive the reply to request into *msg. Its payload must be of payload_len bytes, or of between
+ * payload_min and payload_len.
+ * -ETIMEDOUT; -ECANCELED; -ECONNRESET: closed; -EPROTO: not that reply (descriptors that come along
+ * are closed).
  */
 int sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request,
 		struct sluice_vu_msg *msg, uint32_t payload_min, uint32_t payload_len);
@@ -144,7 +144,8 @@ int sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request,
 ssize_t sluice_vu_recv_some(int sock, void *buf, size_t len);
 
 /*
- * Is nothing there to be read? 0. -ECONNRESET: the end of file is. -EPROTO: something is, and nobody asked.
+ * Is nothing there to be read? 0. -ECONNRESET: the end of file is. -EPROTO: something is, and
+ * nobody asked.
  */
 int sluice_vu_check_quiet(int sock);
 
