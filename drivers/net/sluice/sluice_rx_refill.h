@@ -93,8 +93,7 @@ sluice_rx_give_rest(struct sluice_rxq *rxq, uint32_t slot, uint16_t nb,
 
 /*
  * The mbufs of a refill, where the pool's cache of this core has them: they are taken, and stay
- * there until it is used again. NULL: it has not so many. Newer releases of DPDK have a function
- * for that.
+ * there until it is used again. NULL: it has not so many. DPDK has no function for that.
  */
 static __rte_always_inline struct rte_mbuf *const *
 sluice_rx_borrow(const struct sluice_rxq *rxq)
