@@ -127,3 +127,15 @@ def test_a_program_that_opens_dpdk_at_run_time(fake, folder):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
     assert run.returncode == 0 and "started" in run.stdout, run.stdout
     assert "GET_FEATURES" in backend.messages, run.stdout
+
+
+@pytest.mark.sluice
+@pytest.mark.parametrize("version", ["21.11.9", "23.07.0", "26.11.0"])
+def test_release_that_was_not_tried(folder, version):
+    """Configuring stops, and says which releases there are."""
+    with open(os.path.join(folder, "libdpdk.pc"), "w", encoding="ascii") as file:
+        file.write("Name: DPDK\nDescription: not there\nVersion: %s\nlibdir=%s\nLibs:\n" % (version, folder))
+    done = subprocess.run(["meson", "setup", os.path.join(folder, "build"), REPO], capture_output=True, text=True,
+        env=dict(os.environ, PKG_CONFIG_PATH=folder), timeout=60, check=False)
+    assert done.returncode != 0
+    assert re.search("DPDK %s: .*22.11, .*26.07" % re.escape(version), done.stdout), done.stdout
