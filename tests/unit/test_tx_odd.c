@@ -112,10 +112,7 @@ test_segments(void **state)
 	}
 }
 
-/*
- * Where the header does not fit in front it is a part of its own: of a pair, of a table, until that
- * is full.
- */
+/* A header that does not fit in front is a part: of a pair, of a table, until that is full. */
 static void
 test_headroom(void **state)
 {
@@ -168,10 +165,7 @@ test_empty_segments(void **state)
 	}
 }
 
-/*
- * The first segment says that there are more segments than there are, or fewer: the packet is what
- * is linked.
- */
+/* The first segment says another number of segments: the packet is what is linked. */
 static void
 test_wrong_nb_segs(void **state)
 {
