@@ -11,7 +11,7 @@ from pair import Config
 from refusal import one_line_says, run_front
 from testpmd import wait_for
 
-CSUM = ["--rx-offloads=0xc"]    # UDP and TCP; --enable-rx-cksum asks for IPv4 too, which virtio has not
+CSUM = ["--rx-offloads=0xc"]    # UDP and TCP; --enable-rx-cksum asks for IPv4 too, which is checked in software
 CONFIGS = [Config("%s-%s" % ("packed" if packed else "split", "mrg" if mrg else "nomrg"), front_args=CSUM,
     packed_vq=packed, mrg_rxbuf=mrg) for packed in (0, 1) for mrg in (1, 0)]
 over_all = pytest.mark.parametrize("shared_pair", CONFIGS, indirect=True, ids=lambda c: c.name)
@@ -29,17 +29,17 @@ def packets(count):
     return [bytes(packet(number, layers)) for number in range(count)]
 
 
-def received_flags(pair, sent):
-    """The L4 flags of the frames that the front end receives, in order."""
+def received_flags(pair, sent, layer="L4", mode="csum"):
+    """The flags of a layer of the frames that the front end receives, in order; the back end's mode."""
     front, back = pair.front, pair.back
     pair.rewind([sent])
     mark = len(front.log())
     front.cmds("set verbose 1", "set fwd rxonly", "start")
-    back.cmds("set fwd csum", "start")
+    back.cmds("set fwd " + mode, "start")
     found = []
 
     def seen():
-        found[:] = re.findall(r"ol_flags: .*?RTE_MBUF_F_RX_L4_CKSUM_(\w+)", front.log()[mark:])
+        found[:] = re.findall(r"ol_flags: .*?RTE_MBUF_F_RX_%s_CKSUM_(\w+)" % layer, front.log()[mark:])
         return len(found) >= len(sent)
     try:
         wait_for(seen, 10, "%d frames with flags" % len(sent))
@@ -114,3 +114,37 @@ def test_offload_is_negotiated_only_when_asked_for(new_pair):
         got = received_flags(pair, packets(20))
         assert ("NONE" in got) == (way == "on"), got
     pair.close()
+
+
+ALL = ["--enable-rx-cksum"]
+IPV4 = [Config("%s-%s-%s" % (layout, mrg, what), front_args=args, packed_vq=int(layout == "packed"),
+    mrg_rxbuf=int(mrg == "mrg"))
+    for layout in ("split", "packed") for mrg in ("mrg", "nomrg")
+    for what, args in (("all", ALL), ("alone", ["--rx-offloads=0x2"]))]
+
+
+def ip_packets(count):
+    """(frames, what their IPv4 headers are): every third has a header that is wrong, every fifth is no IPv4."""
+    from scapy.all import ARP, IP, Dot1Q, Ether, IPOption_RR, UDP
+    frames, want = [], []
+    for n in range(count):
+        if n % 5 == 4:
+            frame = packet(n, [ARP(psrc="192.0.2.1", pdst="192.0.2.2")])
+        else:
+            ip = IP(src="192.0.2.1", dst="192.0.2.2", id=n, options=[IPOption_RR()] if n % 2 else [])
+            frame = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb")
+            frame = frame / Dot1Q(vlan=5) / ip if n % 4 == 0 else frame / ip
+            frame = Ether(bytes(frame / UDP(sport=1, dport=n) / (b"x" * (n % 64))))
+            if n % 3 == 0:
+                frame[IP].chksum ^= 1 << n % 16
+        frames.append(bytes(frame))
+        want.append("UNKNOWN" if n % 5 == 4 else "BAD" if n % 3 == 0 else "GOOD")
+    return frames, want
+
+
+@pytest.mark.parametrize("shared_pair", IPV4, indirect=True, ids=lambda c: c.name)
+def test_ipv4_headers_are_checked(shared_pair):
+    frames, want = ip_packets(120)
+    assert "IPv4 checksums" in shared_pair.front.burst_mode("rxq")
+    assert received_flags(shared_pair, frames, "IP", "io") == want
+    shared_pair.exchange("io", 300, SMALL)

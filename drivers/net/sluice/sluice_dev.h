@@ -93,8 +93,8 @@ struct sluice_port {
 	bool has_info;
 	uint64_t features;     /* that the port runs with, or would with a device that has all */
 	uint64_t told_missing; /* features whose lack was said since the start */
-	enum sluice_refusal told_refusal; /* why the last device was not taken */
-	const struct sluice_rx_path *rx_path;
+	enum sluice_refusal told_refusal;     /* why the last device was not taken */
+	const struct sluice_rx_path *rx_path; /* atomic: sluice_rx_burst_ipv4() */
 	const struct sluice_tx_path *tx_path;
 	bool is_link_up; /* when the control thread looked last */
 	struct sluice_ctrl ctrl;

@@ -214,6 +214,7 @@ get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
 	struct sluice_device_info device;
 	bool has_device = sluice_dev_info(port, &device);
 
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	/* Of a device that is still to come the best is expected. */
 	if (!has_device || (device.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
 		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
@@ -270,6 +271,12 @@ sluice_ethdev_failed(struct sluice_port *port)
 			NULL);
 }
 
+static bool
+checks_ipv4(const struct rte_eth_dev *dev)
+{
+	return (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
+}
+
 /*
  * ethdev copies the functions when the port is started. One that comes back with a device that has
  * less runs others; a core that still has the old ones gets nothing for a moment
@@ -282,12 +289,14 @@ sluice_ethdev_set_bursts(struct sluice_port *port)
 	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[port->port_id];
 	bool is_copied = dev->rx_pkt_burst != NULL && fp->rxq.data == (void **)dev->data->rx_queues;
 
-	is_copied = is_copied && sluice_path_is_rx_burst(fp->rx_pkt_burst);
-	dev->rx_pkt_burst = port->rx_path->burst;
+	is_copied = is_copied &&
+			(fp->rx_pkt_burst == sluice_rx_burst_ipv4 ||
+					sluice_path_is_rx_burst(fp->rx_pkt_burst));
+	dev->rx_pkt_burst = checks_ipv4(dev) ? sluice_rx_burst_ipv4 : port->rx_path->burst;
 	dev->tx_pkt_burst = port->tx_path->burst;
 	if (!is_copied)
 		return;
-	__atomic_store_n(&fp->rx_pkt_burst, port->rx_path->burst, __ATOMIC_RELEASE);
+	__atomic_store_n(&fp->rx_pkt_burst, dev->rx_pkt_burst, __ATOMIC_RELEASE);
 	__atomic_store_n(&fp->tx_pkt_burst, port->tx_path->burst, __ATOMIC_RELEASE);
 }
 
@@ -350,7 +359,8 @@ rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mod
 	RTE_SET_USED(id);
 	if (path == NULL)
 		return -EINVAL;
-	strlcpy(mode->info, path->name, sizeof(mode->info));
+	snprintf(mode->info, sizeof(mode->info), "%s%s", path->name,
+			checks_ipv4(dev) ? ", IPv4 checksums" : "");
 	return 0;
 }
 

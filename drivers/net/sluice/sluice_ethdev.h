@@ -32,6 +32,11 @@ void sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);
 void sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info);
+/*
+ * rte_eth_rx_burst() that also checks IPv4 headers, by the burst function of the port's path. For
+ * the queue's polling core.
+ */
+uint16_t sluice_rx_burst_ipv4(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
 sluice_compat_count sluice_rx_queue_count(void *rxq);
 int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
 int sluice_tx_descriptor_status(void *txq, uint16_t offset);

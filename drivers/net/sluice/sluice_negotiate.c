@@ -220,7 +220,8 @@ sluice_dev_choose(struct sluice_port *port)
 	if ((missing & ~port->told_missing) != 0)
 		log_missing(port, missing, "going on without");
 	port->told_missing |= missing;
-	port->rx_path = sluice_rx_path_select(port->features, simd_bits);
+	__atomic_store_n(&port->rx_path, sluice_rx_path_select(port->features, simd_bits),
+			__ATOMIC_RELAXED);
 	port->tx_path = sluice_tx_path_select(port->features, simd_bits);
 	return 0;
 }

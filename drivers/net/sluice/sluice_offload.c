@@ -26,24 +26,38 @@ be16_at(const uint8_t *p)
 }
 
 /*
+ * Where the header behind Ethernet and up to two VLAN tags begins, and its type. Reads below end;
+ * 0: too short.
+ */
+static uint32_t
+find_l3(const uint8_t *data, uint32_t end, uint16_t *type)
+{
+	uint32_t l3 = RTE_ETHER_HDR_LEN, nb_vlan;
+
+	if (end < l3 + sizeof(struct rte_ipv4_hdr))
+		return 0;
+	*type = be16_at(data + l3 - sizeof(*type));
+	for (nb_vlan = 0; nb_vlan < NB_VLAN_MAX; nb_vlan++) {
+		if (*type != RTE_ETHER_TYPE_VLAN && *type != RTE_ETHER_TYPE_QINQ)
+			break;
+		l3 += sizeof(struct rte_vlan_hdr);
+		*type = be16_at(data + l3 - sizeof(*type));
+	}
+	return l3;
+}
+
+/*
  * Where the L4 header of a packet that is nothing special begins, and its protocol. Reads below
  * end; 0: special.
  */
 static uint32_t
 find_l4(const uint8_t *data, uint32_t end, uint8_t *proto)
 {
-	uint32_t l3 = RTE_ETHER_HDR_LEN, nb_vlan;
 	uint16_t type;
+	uint32_t l3 = find_l3(data, end, &type);
 
-	if (end < l3 + sizeof(struct rte_ipv4_hdr))
+	if (l3 == 0)
 		return 0;
-	type = be16_at(data + l3 - sizeof(type));
-	for (nb_vlan = 0; nb_vlan < NB_VLAN_MAX; nb_vlan++) {
-		if (type != RTE_ETHER_TYPE_VLAN && type != RTE_ETHER_TYPE_QINQ)
-			break;
-		l3 += sizeof(struct rte_vlan_hdr);
-		type = be16_at(data + l3 - sizeof(type));
-	}
 	if (type == RTE_ETHER_TYPE_IPV4 && end >= l3 + sizeof(struct rte_ipv4_hdr)) {
 		*proto = data[l3 + offsetof(struct rte_ipv4_hdr, next_proto_id)];
 		return l3 + rte_ipv4_hdr_len((const struct rte_ipv4_hdr *)(data + l3));
@@ -127,4 +141,25 @@ sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
 	write_byte(m, at, bytes[0]);
 	write_byte(m, at + 1, bytes[1]);
 	return true;
+}
+
+void
+sluice_offload_ipv4_other(struct rte_mbuf *m)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	const struct rte_ipv4_hdr *ip;
+	uint32_t l3, len;
+	uint16_t type;
+	bool is_right;
+
+	l3 = find_l3(data, m->data_len, &type);
+	if (l3 == 0 || type != RTE_ETHER_TYPE_IPV4 || m->data_len < l3 + sizeof(*ip))
+		return;
+	ip = (const struct rte_ipv4_hdr *)(data + l3);
+	len = rte_ipv4_hdr_len(ip);
+	if (len > m->data_len - l3)
+		return;
+	is_right = len >= sizeof(*ip) && ip->version == IPVERSION &&
+			rte_raw_cksum(ip, len) == UINT16_MAX;
+	m->ol_flags |= is_right ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD;
 }

@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
 
 #include "sluice_spec.h"
@@ -24,6 +27,53 @@
  * expect it. False: the place lies outside of the packet.
  */
 bool sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr);
+
+/* sluice_offload_ipv4() of packets with VLAN tags or options, and of those without IPv4. */
+void sluice_offload_ipv4_other(struct rte_mbuf *m);
+
+/*
+ * Is the sum of an IPv4 header without options right (RFC 1071)? Ones' complement sums of 16-bit
+ * words are sums modulo 65535, in either byte order and of any whole number of words at a time.
+ * All ones are 0 there, and no header is empty.
+ */
+static __rte_always_inline bool
+sluice_offload_ipv4_is_right(const uint8_t *ip)
+{
+	uint64_t first, second, sum;
+	uint32_t third;
+
+	memcpy(&first, ip, sizeof(first));
+	memcpy(&second, ip + 8, sizeof(second));
+	memcpy(&third, ip + 16, sizeof(third));
+	sum = first + second;
+	sum += sum < first;
+	sum += third;
+	sum += sum < third;
+	return sum % UINT16_MAX == 0;
+}
+
+/*
+ * The IPv4 header's checksum into the packet's mbuf. It stays unknown where there is no such header
+ * behind up to two VLAN tags, or where it does not end in the first buffer.
+ */
+static __rte_always_inline void
+sluice_offload_ipv4(struct rte_mbuf *m)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint32_t l3 = RTE_ETHER_HDR_LEN;
+	uint32_t type; /* Ethernet's, then version and header length, then what is not looked at */
+
+	if (likely(m->data_len >= l3 + sizeof(struct rte_ipv4_hdr))) {
+		memcpy(&type, data + l3 - sizeof(uint16_t), sizeof(type));
+		if (likely((type & RTE_BE32(0xffffff00)) == RTE_BE32(0x08004500))) {
+			m->ol_flags |= sluice_offload_ipv4_is_right(data + l3) ?
+					RTE_MBUF_F_RX_IP_CKSUM_GOOD :
+					RTE_MBUF_F_RX_IP_CKSUM_BAD;
+			return;
+		}
+	}
+	sluice_offload_ipv4_other(m);
+}
 
 /**
  * A private copy of the net header in front of m's data: the device may change it while we look.
