@@ -43,12 +43,6 @@ is_idle(const struct sluice_port *port, uint16_t vq)
 	return vq / 2 >= (is_tx_vq(vq) ? data->nb_tx_queues : data->nb_rx_queues);
 }
 
-static bool
-has_idle(const struct sluice_port *port)
-{
-	return sluice_dev_nb_queues(port) != sluice_dev_nb_vqs(port);
-}
-
 unsigned int
 sluice_dev_nb_queues(const struct sluice_port *port)
 {
@@ -134,31 +128,38 @@ place_slices(struct sluice_port *port)
 	return at;
 }
 
+static int
+open_kick(const struct sluice_port *port, uint16_t vq, int *fd)
+{
+	int err;
+
+	if (*fd < 0)
+		*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (*fd >= 0)
+		return 0;
+	err = errno;
+	SLUICE_LOG(ERR, "port %u: eventfd for virtqueue %u: %s", port->port_id, vq, strerror(err));
+	return -err;
+}
+
 /* How the device is notified: a register, or a descriptor of this connection. */
 static int
 open_kicks(struct sluice_port *port)
 {
 	struct sluice_queue *q;
 	unsigned int i;
+	uint16_t vq;
+	int ret = 0;
 
 	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_REGISTERS))
 		return 0;
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
-		if (q->kick_fd < 0)
-			q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (q->kick_fd < 0) {
-			int err = errno;
-
-			SLUICE_LOG(ERR, "port %u: eventfd for virtqueue %u: %s", port->port_id,
-					q->vq, strerror(err));
-			return -err;
-		}
-	}
+	ret = ret == 0 ? open_kick(port, q->vq, &q->kick_fd) : ret;
 	/* Nobody writes to it, so one is enough for all. */
-	if (port->idle_kick_fd < 0 && has_idle(port))
-		port->idle_kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return port->idle_kick_fd < 0 && has_idle(port) ? -errno : 0;
+	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++)
+		if (ret == 0 && is_idle(port, vq))
+			ret = open_kick(port, vq, &port->idle_kick_fd);
+	return ret;
 }
 
 static int
