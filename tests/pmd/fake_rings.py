@@ -2,6 +2,7 @@
 # Copyright(c) 2026 The Sluice authors
 """The rings of a scripted back end: split (2.7) and packed (2.8) ones, over memory that the driver has shown. What was mapped
 stays mapped for as long as the object lives, whatever the driver takes back meanwhile: as with a real back end."""
+import itertools
 import mmap
 import struct
 
@@ -149,6 +150,9 @@ class PackedRing(Ring):
             self.used_wrap = not self.used_wrap
 
 
+BURST = 32
+
+
 class Traffic:
     """What a back end does with the two rings of a pair, step by step, when its script says so. mode: "echo" sends back what
     comes, "drip" sends a packet now and then, so that there always are buffers left, "hold" takes all buffers and completes
@@ -168,7 +172,8 @@ class Traffic:
             packets = [bytes(HDR_LEN) + FRAME]
         else:
             packets = []
-            for chain in iter(self.from_front.take, None):
+            # Not until there is none: a front end that sends all the time always has more.
+            for chain in itertools.islice(iter(self.from_front.take, None), BURST):
                 packets.append(self.from_front.data(chain))
                 self.from_front.put(chain, 0)
         for packet in packets:
