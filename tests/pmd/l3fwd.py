@@ -101,9 +101,9 @@ def seed_of(frame):
 
 
 def routed(frame, mac, port=0):
-    """What comes of it: next hop and own address, one hop less; and of the checksum, which the program checks
-    and then loses, the one that is added for the hop."""
+    """What comes of it: next hop and own address, one hop less. The program leaves the check of the checksum to the
+    port, and adds the hop to it, as to a number of the machine."""
     head = bytearray(frame[14:34])
     head[8] -= 1
-    head[10:12] = b"\1\0"
+    head[10:12] = struct.pack("<H", (struct.unpack("<H", head[10:12])[0] + 1) & 0xffff)
     return bytes((2, 0, 0, 0, 0, port)) + mac + frame[12:14] + bytes(head) + frame[34:]
