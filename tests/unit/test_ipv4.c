@@ -7,6 +7,7 @@
  * DPDK's.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "env.h"
