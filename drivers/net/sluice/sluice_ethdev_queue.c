@@ -59,7 +59,9 @@ init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16
 	rte_spinlock_init(&q->look_lock);
 	q->sw_ring = rte_zmalloc_socket("sluice sw_ring", nb_slots * sizeof(q->sw_ring[0]),
 			RTE_CACHE_LINE_SIZE, socket);
-	return q->sw_ring == NULL ? no_memory(port, vq % 2 == 0 ? "receive" : "transmit", id) : 0;
+	return q->sw_ring == NULL ?
+			no_memory(port, SLUICE_VQ_IS_TX(vq) ? "transmit" : "receive", id) :
+			0;
 }
 
 /*

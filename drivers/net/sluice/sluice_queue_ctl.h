@@ -15,7 +15,7 @@
 static inline bool
 sluice_queue_is_tx(const struct sluice_queue *q)
 {
-	return q->vq % 2 != 0;
+	return SLUICE_VQ_IS_TX(q->vq);
 }
 
 /*

@@ -30,17 +30,11 @@ sluice_dev_nb_vqs(const struct sluice_port *port)
 }
 
 static bool
-is_tx_vq(uint16_t vq)
-{
-	return vq % 2 != 0;
-}
-
-static bool
 is_idle(const struct sluice_port *port, uint16_t vq)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
 
-	return vq / 2 >= (is_tx_vq(vq) ? data->nb_tx_queues : data->nb_rx_queues);
+	return vq / 2 >= (SLUICE_VQ_IS_TX(vq) ? data->nb_tx_queues : data->nb_rx_queues);
 }
 
 unsigned int
@@ -94,36 +88,34 @@ size_of(const struct sluice_port *port, const struct sluice_queue *q)
 	return sluice_dev_ring_size(port, q->vq, nb_desc);
 }
 
+/* Of a virtqueue's ring, with the features that were chosen. */
 static struct sluice_ring_layout
-idle_layout(const struct sluice_port *port, uint16_t vq)
+layout_at(const struct sluice_port *port, uint16_t vq)
 {
-	uint16_t size = sluice_dev_ring_size(port, vq, IDLE_SIZE);
+	const struct rte_eth_dev_data *data = port->dev->data;
+	bool is_tx = SLUICE_VQ_IS_TX(vq);
+	uint16_t size;
 
-	/* Without what transmit queues have beside their ring. */
-	return sluice_ring_layout(layout_of(port), size, false);
+	if (is_idle(port, vq)) {
+		size = sluice_dev_ring_size(port, vq, IDLE_SIZE);
+		/* Without what transmit queues have beside their ring. */
+		return sluice_ring_layout(layout_of(port), size, false);
+	}
+	size = size_of(port, is_tx ? data->tx_queues[vq / 2] : data->rx_queues[vq / 2]);
+	return sluice_ring_layout(layout_of(port), size, is_tx);
 }
 
 /* A slice for each virtqueue, in their order; returns the bytes of all. */
 static size_t
 place_slices(struct sluice_port *port)
 {
-	size_t by_vq[2 * SLUICE_PAIRS_MAX] = { 0 }, at = 0;
-	const struct sluice_queue *q;
+	size_t at = 0;
 	uint16_t vq;
-	unsigned int i;
 
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
-		by_vq[q->vq] = sluice_ring_layout(
-				layout_of(port), size_of(port, q), sluice_queue_is_tx(q))
-					       .len;
-	}
-	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++)
-		if (is_idle(port, vq))
-			by_vq[vq] = idle_layout(port, vq).len;
-	for (i = 0; i < RTE_DIM(by_vq); i++) {
-		port->slices[i] = at;
-		at += by_vq[i]; /* whole pages: those of one virtqueue are not those of another */
+	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++) {
+		port->slices[vq] = at;
+		/* whole pages: those of one virtqueue are not those of another */
+		at += layout_at(port, vq).len;
 	}
 	return at;
 }
@@ -245,22 +237,12 @@ int
 sluice_rings_restrict(struct sluice_port *port)
 {
 	struct dmap_span spans[2 * SLUICE_PAIRS_MAX];
-	const struct rte_eth_dev_data *data = port->dev->data;
 	unsigned int nb = 0;
 	uint16_t vq;
 
 	/* In the order of addresses. */
 	for (vq = 0; sluice_dev_has_ro_rings(port) && vq < sluice_dev_nb_vqs(port); vq++) {
-		const struct sluice_queue *q = NULL;
-
-		if (!is_idle(port, vq))
-			q = is_tx_vq(vq) ? data->tx_queues[vq / 2] : data->rx_queues[vq / 2];
-		if (q == NULL)
-			spans[nb] = idle_layout(port, vq).read_only;
-		else
-			spans[nb] = sluice_ring_layout(
-					q->layout, q->ring.size, sluice_queue_is_tx(q))
-						    .read_only;
+		spans[nb] = layout_at(port, vq).read_only;
 		spans[nb++].offset += port->slices[vq];
 	}
 	return dmap_coherent_read_only(port->domain, &port->rings, spans, nb);
@@ -298,7 +280,7 @@ static int
 start_idle(struct sluice_port *port, uint16_t vq)
 {
 	uint16_t size = sluice_dev_ring_size(port, vq, IDLE_SIZE), shadow[IDLE_SIZE];
-	struct sluice_ring_layout l = idle_layout(port, vq);
+	struct sluice_ring_layout l = layout_at(port, vq);
 	struct sluice_vq_setup setup = {
 		.vq = vq, .size = size, .call_fd = -1, .kick_fd = port->idle_kick_fd
 	};

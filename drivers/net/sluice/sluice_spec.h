@@ -135,6 +135,7 @@ struct sluice_net_config {
 /* Queue index of receive and transmit queue of a pair (5.1.2). */
 #define SLUICE_VQ_RX(pair) ((uint16_t)(2 * (pair)))
 #define SLUICE_VQ_TX(pair) ((uint16_t)(2 * (pair) + 1))
+#define SLUICE_VQ_IS_TX(vq) ((vq) % 2 != 0)
 
 static_assert(sizeof(struct sluice_split_desc) == 16, "2.7.5");
 static_assert(sizeof(struct sluice_split_used_elem) == 8, "2.7.8");
