@@ -27,14 +27,14 @@ fake_port_of(const struct sluice_port *port)
 
 /* In place of sluice_ethdev.c. */
 
-void
-sluice_ethdev_link_changed(struct sluice_port *port)
+static void
+link_changed(struct sluice_port *port)
 {
 	fake_port_of(port)->nb_link_changed++;
 }
 
-void
-sluice_ethdev_failed(struct sluice_port *port)
+static void
+failed(struct sluice_port *port)
 {
 	struct fake_port *f = fake_port_of(port);
 
@@ -43,13 +43,19 @@ sluice_ethdev_failed(struct sluice_port *port)
 		f->on_failed(f);
 }
 
-void
-sluice_ethdev_set_bursts(struct sluice_port *port)
+static void
+set_bursts(struct sluice_port *port)
 {
 	fake_port_of(port)->nb_set_bursts++;
 	port->dev->rx_pkt_burst = port->rx_path->burst;
 	port->dev->tx_pkt_burst = port->tx_path->burst;
 }
+
+static const struct sluice_port_events events = {
+	.link_changed = link_changed,
+	.failed = failed,
+	.paths_chosen = set_bursts,
+};
 
 /* In place of EAL's, which knows nothing of cores here. */
 int
@@ -139,6 +145,7 @@ fake_port_open(const struct fake_port_conf *conf)
 	f->data.rx_queues = f->rx_queues;
 	f->data.tx_queues = f->tx_queues;
 	f->port->dev = &f->dev;
+	f->port->events = &events;
 	f->port->port_id = 5;
 	f->port->socket = SOCKET_ID_ANY;
 	f->port->transport = &f->ft.base;
@@ -210,7 +217,7 @@ fake_port_turn(struct fake_port *f, enum sluice_news news)
 {
 	sluice_life_turn(f->port, news, &f->news);
 	if (f->news.has_failed)
-		sluice_ethdev_failed(f->port);
+		failed(f->port);
 }
 
 void

@@ -118,7 +118,7 @@ do_go(struct fake_port *f)
 		assert_int_equal(f->ft.nb_by_op[FAKE_DISCONNECT], 1);
 }
 
-/* The rows that X(from, event, to) has in sluice_life.c. */
+/* The rows that X(from, event, to) has in sluice_states.c. */
 static const struct cell {
 	enum sluice_life from;
 	enum sluice_life_event event;

@@ -15,7 +15,7 @@
 #include "env.h"
 #include "fake_log.h"
 #include "fake_numa.h"
-#include "sluice_dev.h"
+#include "sluice_port.h"
 #include "sluice_ring_split.h"
 
 #define SIZE 64

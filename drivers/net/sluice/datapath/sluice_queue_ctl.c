@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* What the control side does to queues of both directions. */
+
+#include <string.h>
+
+#include "sluice_queue_ctl.h"
+#include "sluice_ring_packed.h"
+#include "sluice_ring_split.h"
+
+static struct sluice_ring_layout
+reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool is_tx,
+		uint16_t *avail_shadow)
+{
+	struct sluice_ring_layout l = sluice_ring_layout(conf->layout, conf->size, is_tx);
+	uint64_t nb_kicks = q->ring.nb_kicks, nb_suppressed = q->ring.nb_suppressed;
+	uint64_t nb_misses = q->stream.nb_misses;
+
+	memset(conf->va, 0, l.len);
+	q->layout = conf->layout;
+	q->run = conf->run;
+	sluice_ring_init(&q->ring, conf->layout, conf->size, &l, conf->va, avail_shadow);
+	q->ring.has_event_idx = conf->has_event_idx;
+	q->ring.is_in_order = conf->is_in_order;
+	q->ring.nb_kicks = nb_kicks;
+	q->ring.nb_suppressed = nb_suppressed;
+	q->fail = SLUICE_FAIL_NONE;
+	dmap_stream_init(&q->stream, conf->domain);
+	q->stream.nb_misses = nb_misses;
+	if (conf->layout == SLUICE_PACKED)
+		sluice_packed_disable_interrupts(&q->ring);
+	else
+		sluice_split_disable_interrupts(&q->ring);
+	return l;
+}
+
+void
+sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
+{
+	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
+	sluice_rxq_place(rxq, conf->reads_headers);
+	rxq->sample = 1;
+	rxq->must_read_header = false;
+	rxq->nb_unannounced = 0;
+	rxq->free_thresh = RTE_MIN(rxq->free_thresh_asked, RTE_MAX(conf->size / 2, 1));
+}
+
+void
+sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
+{
+	struct sluice_ring_layout l = reset_queue(&txq->q, conf, true, txq->avail_shadow);
+
+	txq->dv_extra = (struct sluice_tx_extra *)((char *)conf->va + l.extra);
+	txq->extra_da.v = conf->da.v + l.extra;
+	txq->has_indirect = conf->has_indirect;
+	txq->reclaim_at = RTE_MIN(txq->reclaim_asked, RTE_MAX(conf->size / 2, 1));
+	txq->pool = NULL;
+	txq->is_short = false;
+	txq->is_mostly_unfit = false;
+	txq->nb_extra = 0;
+	txq->nb_given = 0;
+	txq->chain_end = 0;
+	txq->nb_odd = 0;
+}
+
+void
+sluice_queue_retract(struct sluice_queue *q)
+{
+	bool is_tx = sluice_queue_is_tx(q);
+	const struct sluice_ring *r = &q->ring;
+	struct sluice_ring_layout l = sluice_ring_layout(q->layout, r->size, is_tx);
+	char *base;
+
+	if (q->layout == SLUICE_SPLIT) {
+		sluice_split_retract(r);
+		base = (char *)r->split.dv_desc - l.desc;
+	} else {
+		sluice_packed_retract(r);
+		base = (char *)r->packed.dv_desc - l.desc;
+	}
+	/* Tables that indirect descriptors lead to. */
+	if (is_tx)
+		memset(base + l.extra, 0, r->size * sizeof(struct sluice_tx_extra));
+}
+
+uint32_t
+sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out)
+{
+	return sluice_queue_is_tx(q) ? sluice_txq_drain((struct sluice_txq *)q, out) :
+				       sluice_rxq_drain((struct sluice_rxq *)q, out);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * What the control side does to a queue: make it run, take it apart. See sluice_queue.h for who may
+ * do what when.
+ */
+
+#ifndef SLUICE_QUEUE_CTL_H
+#define SLUICE_QUEUE_CTL_H
+
+#include "sluice_rxq.h"
+#include "sluice_txq.h"
+
+/* How a queue is to run next. */
+struct sluice_queue_conf {
+	enum sluice_layout layout;
+	uint16_t size; /* slots */
+	uint32_t run;  /* sluice_path_run() of its path */
+	bool has_event_idx;
+	bool is_in_order;
+	bool has_indirect;
+	bool reads_headers;  /* receive: sluice_path_cfg.has_csum */
+	void *va;            /* memory of sluice_ring_layout().len bytes; it is zeroed */
+	struct dmap_addr da; /* the same for the device */
+	struct dmap_domain *domain;
+};
+
+/*
+ * A fresh ring, and everything else as a new queue has it but counters and what the application
+ * asked for. The control side, of a queue that is STOPPED and drained.
+ */
+void sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf);
+void sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf);
+
+/* Buffers that the device says it has filled, and that no burst has taken. The queue is STOPPED. */
+uint32_t sluice_rxq_nb_waiting(const struct sluice_rxq *rxq);
+
+/*
+ * Take back in place what the ring offers: nothing is available any more, and no descriptor has a
+ * length. What the device read before, it may still use. The control side, of a queue that is
+ * STOPPED.
+ */
+void sluice_queue_retract(struct sluice_queue *q);
+
+/*
+ * Where header and data of received packets go; before the queue is filled for a path that reads
+ * headers or not.
+ */
+void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
+
+/*
+ * Take all mbufs that the queue holds, at most as many as it has slots, and an unfinished packet:
+ * to the end of out, or with NULL back to their pools. Then the device must not reach them any
+ * more. Returns how many buffers (receive) or packets (transmit) those are.
+ */
+uint32_t sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out);
+uint32_t sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out);
+/* The one of both that the queue needs. */
+uint32_t sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out);
+
+/*
+ * Ask the device for an interrupt with the next packet. True: do not sleep, there is something to
+ * do already: packets that came before, or a ring that has too few buffers because the pool is dry.
+ * The device is told of buffers that it was not yet told of. Called by the polling core outside of
+ * a burst; the queue is RUNNING.
+ */
+bool sluice_rxq_arm(struct sluice_rxq *rxq);
+/* No interrupts, as a fresh queue. */
+void sluice_rxq_disarm(struct sluice_rxq *rxq);
+
+#endif /* SLUICE_QUEUE_CTL_H */

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The rare half of receiving: unordered and batched completions, packets of several buffers, pools
+ * that run dry, lengths that cannot be. All of it checks what the device wrote; see sluice_rx.h.
+ */
+
+#include "sluice_batch.h"
+#include "sluice_queue_ctl.h"
+#include "sluice_rx.h"
+
+/* Longest packet: what a 16-bit length in an IP header allows, and a net header. */
+#define RX_MAX_LEN (65535 + SLUICE_NET_HDR_LEN)
+
+struct rte_mbuf *
+sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id)
+{
+	struct rte_mbuf *m;
+
+	if (!sluice_queue_is_lent(&rxq->q, id)) {
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_ID);
+		return NULL;
+	}
+	m = rxq->q.sw_ring[id];
+	rxq->q.sw_ring[id] = NULL;
+	rxq->q.ring.nb_holes++;
+	return m;
+}
+
+bool
+sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+
+	/* The claim that follows reports what is no batch. */
+	if (!sluice_queue_is_lent(&rxq->q, id))
+		return false;
+	rxq->nb_batch = sluice_ring_distance(r, id);
+	rxq->batch_len = len;
+	return true;
+}
+
+void
+sluice_rx_skip_holes(struct sluice_rxq *rxq)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+
+	while (r->nb_holes != 0 && rxq->q.sw_ring[r->tail] == NULL) {
+		r->nb_holes--;
+		sluice_ring_free_slots(r, 1);
+	}
+}
+
+/* An mbuf that never reached the application. */
+static void
+put_back(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	sluice_pool_put(rxq->pool, (void **)&m, 1);
+}
+
+void
+sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	put_back(rxq, m);
+	if (len < SLUICE_NET_HDR_LEN || len > rxq->post_len) {
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_LEN);
+		return;
+	}
+	rxq->nb_runts++;
+	rxq->q.stats.errors++;
+}
+
+/*
+ * m is the first of nb buffers, and nb is not 1. True: it is the only one all the same. False: more
+ * to come, or failed.
+ */
+static bool
+begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb)
+{
+	/*
+	 * It should be 1 (5.1.6.4.1). But DPDK's vhost library, up to 22.11.0, leaves the field as
+	 * it was with packets that fit a buffer of a packed ring. The length was checked, and
+	 * nothing else hangs on it.
+	 */
+	if (nb == 0) {
+		rxq->nb_zero_num_buffers++;
+		return true;
+	}
+	if (nb > rxq->q.ring.size) {
+		put_back(rxq, m);
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
+		return false;
+	}
+	rxq->seg_first = m;
+	rxq->seg_last = m;
+	rxq->nb_segs_left = nb - 1;
+	return false;
+}
+
+bool
+sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	const struct sluice_net_hdr *dv_hdr;
+	uint16_t nb;
+
+	rxq->sample = SLUICE_RX_SAMPLE;
+	dv_hdr = rte_pktmbuf_mtod_offset(m, const struct sluice_net_hdr *, -SLUICE_NET_HDR_LEN);
+	/* Once: the device may change it while we look. */
+	nb = __atomic_load_n(&dv_hdr->num_buffers, __ATOMIC_RELAXED);
+	if (nb == 1)
+		return true;
+	/*
+	 * What says nothing may be no header, but the second half of a packet, and with an even
+	 * distance the next one that is read would be a second half, too.
+	 */
+	if (nb == 0)
+		rxq->sample--;
+	else if (len != rxq->post_len)
+		rxq->must_read_header = true;
+	return begin_packet(rxq, m, nb);
+}
+
+struct rte_mbuf *
+sluice_rx_begin_read(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	if (!begin_packet(rxq, m, rxq->seg_hdr.num_buffers))
+		return NULL;
+	return sluice_rx_offload(rxq, m, &rxq->seg_hdr);
+}
+
+void
+sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	rte_pktmbuf_free(m);
+	rxq->nb_bad_hdr++;
+	rxq->q.stats.errors++;
+}
+
+uint16_t
+sluice_rx_offload_some(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes)
+{
+	uint16_t i, nb_left = 0;
+
+	for (i = 0; i < nb; i++) {
+		struct sluice_net_hdr hdr = sluice_offload_copy(pkts[i]);
+
+		if (likely(sluice_offload_rx(pkts[i], &hdr))) {
+			pkts[nb_left++] = pkts[i];
+		} else {
+			*bytes -= pkts[i]->pkt_len;
+			sluice_rx_drop(rxq, pkts[i]);
+		}
+	}
+	return nb - nb_left;
+}
+
+struct rte_mbuf *
+sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	struct rte_mbuf *first = rxq->seg_first;
+
+	if (len == 0 || len > rxq->post_len) {
+		put_back(rxq, m);
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_LEN);
+		return NULL;
+	}
+	if (first->pkt_len + len > RX_MAX_LEN) {
+		put_back(rxq, m);
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
+		return NULL;
+	}
+	/*
+	 * No header in the following buffers: data start where the device was told to write
+	 * (5.1.6.4).
+	 */
+	sluice_rx_fill_mbuf(rxq, m, len);
+	m->data_off -= SLUICE_NET_HDR_LEN;
+	m->data_len = len;
+	m->pkt_len = len;
+	rxq->seg_last->next = m;
+	rxq->seg_last = m;
+	first->nb_segs++;
+	first->pkt_len += len;
+	if (--rxq->nb_segs_left != 0)
+		return NULL;
+	rxq->seg_first = NULL;
+	rxq->seg_last = NULL;
+	rxq->nb_multi++;
+	if (likely(rxq->may_scatter))
+		return first;
+	/* An application that did not ask for chains may take the first segment for the packet. */
+	rte_pktmbuf_free(first);
+	rxq->nb_scattered++;
+	rxq->q.stats.errors++;
+	return NULL;
+}
+
+uint16_t
+sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
+{
+	uint16_t nb_got = 0, n = nb;
+
+	/* Halves instead of all or nothing: a block of 32 takes the 20 that the pool has. */
+	while (n != 0 && nb_got < nb) {
+		n = RTE_MIN(n, (uint16_t)(nb - nb_got));
+		if (sluice_pool_get(rxq->pool, (void **)&rxq->q.sw_ring[slot + nb_got], n) == 0)
+			nb_got += n;
+		else
+			n /= 2;
+	}
+	rxq->nb_alloc_failed += nb - nb_got;
+	return nb_got;
+}
+
+void
+sluice_rx_keep(struct sluice_rxq *rxq, uint16_t slot, struct rte_mbuf *const *mbufs, uint16_t nb)
+{
+	memcpy(&rxq->q.sw_ring[slot], mbufs, nb * sizeof(*mbufs));
+}
+
+void
+sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
+{
+	sluice_pool_put(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb);
+	rxq->nb_alloc_failed += nb;
+}
+
+void
+sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers)
+{
+	uint16_t hdr_off = sluice_rx_hdr_off(reads_headers);
+	struct rte_mbuf m;
+
+	*sluice_mbuf_rearm(&m) = rxq->rearm;
+	m.data_off = hdr_off + SLUICE_NET_HDR_LEN;
+	rxq->rearm = *sluice_mbuf_rearm(&m);
+	rxq->post_len = RTE_PKTMBUF_HEADROOM + rxq->room - hdr_off;
+}
+
+uint32_t
+sluice_rxq_nb_waiting(const struct sluice_rxq *rxq)
+{
+	const struct sluice_ring *r = &rxq->q.ring;
+	uint32_t nb = rxq->nb_batch;
+
+	nb += rxq->q.layout == SLUICE_SPLIT ? sluice_split_count_used(r) :
+					      sluice_packed_count_used(r);
+	/* Not more than it can have. */
+	return RTE_MIN(nb, (uint32_t)sluice_ring_nb_busy(r) - r->nb_holes);
+}
+
+uint32_t
+sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+	uint32_t nb = 0;
+
+	for (; r->nb_free != r->size; sluice_ring_free_slots(r, 1)) {
+		struct rte_mbuf *m = rxq->q.sw_ring[r->tail];
+
+		if (m == NULL)
+			continue;
+		if (out != NULL)
+			out->m[out->nb++] = m;
+		else
+			put_back(rxq, m);
+		nb++;
+	}
+	dmap_take_back(&rxq->q.stream, nb);
+	r->nb_holes = 0;
+	/*
+	 * A packet whose end never came: the device was done with its buffers, but not every thread
+	 * may free them.
+	 */
+	if (out != NULL && rxq->seg_first != NULL)
+		out->m[out->nb++] = rxq->seg_first;
+	else
+		rte_pktmbuf_free(rxq->seg_first);
+	rxq->seg_first = NULL;
+	rxq->seg_last = NULL;
+	rxq->nb_segs_left = 0;
+	rxq->nb_batch = 0;
+	return nb;
+}
+
+/*
+ * Used entries, or buffers of a batch, that no burst has taken; or nothing can come since the pool
+ * was dry.
+ */
+static bool
+has_work(const struct sluice_rxq *rxq)
+{
+	const struct sluice_ring *r = &rxq->q.ring;
+
+	if (rxq->nb_batch != 0 || r->nb_free >= rxq->free_thresh)
+		return true;
+	return rxq->q.layout == SLUICE_SPLIT ? sluice_split_count_used(r) != 0 :
+					       sluice_packed_is_used(r);
+}
+
+bool
+sluice_rxq_arm(struct sluice_rxq *rxq)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+
+	if (rxq->q.layout == SLUICE_SPLIT) {
+		sluice_split_enable_interrupts(r);
+		sluice_rx_announce(rxq, true, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+	} else {
+		sluice_packed_enable_interrupts(r);
+		sluice_rx_announce(rxq, true, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+	}
+	/*
+	 * The wish before the look at the ring (2.7.14); pairs with the device's fence between a
+	 * used entry and its look at the wish. So either the device sees the wish, or the entry is
+	 * seen here.
+	 */
+	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return has_work(rxq);
+}
+
+void
+sluice_rxq_disarm(struct sluice_rxq *rxq)
+{
+	if (rxq->q.layout == SLUICE_SPLIT)
+		sluice_split_disable_interrupts(&rxq->q.ring);
+	else
+		sluice_packed_disable_interrupts(&rxq->q.ring);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Completions that are not a block of plain packets: mbufs are looked at, one packet after the
+ * other. See sluice_tx.h.
+ */
+
+#include "sluice_batch.h"
+#include "sluice_queue_ctl.h"
+#include "sluice_tx.h"
+
+/*
+ * Nobody else holds an mbuf, and it is as it must be to go back to its pool: one segment, reference
+ * count one, a buffer of its own. It has no other segment because it had none when it was given.
+ */
+static __rte_always_inline bool
+is_alone(const struct rte_mbuf *m)
+{
+	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && RTE_MBUF_DIRECT(m);
+}
+
+static inline void
+flush_freed(struct sluice_tx_freed *f)
+{
+	if (f->nb != 0)
+		sluice_pool_put(f->pool, (void **)f->m, f->nb);
+	f->nb = 0;
+}
+
+static void
+flush_all_freed(struct sluice_txq *txq)
+{
+	flush_freed(&txq->freed[0]);
+	flush_freed(&txq->freed[1]);
+}
+
+/*
+ * An mbuf for its pool, with others of the same pool. f is where the one before it went; returns
+ * where this did.
+ */
+static __rte_always_inline struct sluice_tx_freed *
+put_segment(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *seg,
+		struct rte_mempool *pool)
+{
+	if (pool != f->pool) {
+		f = &txq->freed[f == &txq->freed[0]];
+		if (unlikely(pool != f->pool)) {
+			flush_freed(f);
+			f->pool = pool;
+		}
+	}
+	if (unlikely(f->nb == SLUICE_TX_FREED_MAX))
+		flush_freed(f);
+	f->m[f->nb++] = seg;
+	return f;
+}
+
+/* To its pool, unless somebody else still holds it. */
+static __rte_always_inline struct sluice_tx_freed *
+free_segment(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *seg)
+{
+	seg = rte_pktmbuf_prefree_seg(seg);
+	if (seg == NULL)
+		return f;
+	return put_segment(txq, f, seg, seg->pool);
+}
+
+/* Each of several. */
+static __rte_noinline struct sluice_tx_freed *
+free_segments(struct sluice_txq *txq, struct sluice_tx_freed *f, struct rte_mbuf *seg)
+{
+	struct rte_mbuf *next;
+
+	for (; seg != NULL; seg = next) {
+		next = seg->next;
+		f = free_segment(txq, f, seg);
+	}
+	return f;
+}
+
+/* A plain packet of several slots. */
+static __rte_noinline struct sluice_tx_freed *
+free_plain(struct sluice_txq *txq, struct sluice_tx_freed *f, uint16_t slot, uint16_t nb_slots)
+{
+	for (; nb_slots != 0; nb_slots--) {
+		f = put_segment(txq, f, txq->q.sw_ring[slot], txq->pool);
+		slot = sluice_ring_next(&txq->q.ring, slot, 1);
+	}
+	return f;
+}
+
+/* The mbufs of the packet that starts at a slot with this extent. */
+static __rte_always_inline struct sluice_tx_freed *
+free_packet(struct sluice_txq *txq, struct sluice_tx_freed *f, uint16_t slot, uint16_t extent)
+{
+	struct rte_mbuf *m = txq->q.sw_ring[slot];
+
+	if (extent == 0)
+		return put_segment(txq, f, m, txq->pool);
+	if (!(extent & SLUICE_TX_ODD))
+		return free_plain(txq, f, slot, extent + 1);
+	/* Nobody else can hold it, or does any longer. */
+	if (extent == SLUICE_TX_FOREIGN || is_alone(m))
+		return put_segment(txq, f, m, m->pool);
+	if (m->nb_segs == 1)
+		return free_segment(txq, f, m);
+	return free_segments(txq, f, m);
+}
+
+/* Slots from tail on are free, nb_odd of them were not given to plain packets. */
+static inline void
+free_slots(struct sluice_txq *txq, uint16_t nb_slots, uint16_t nb_odd)
+{
+	txq->nb_odd -= nb_odd;
+	sluice_ring_free_slots(&txq->q.ring, nb_slots);
+}
+
+uint32_t
+sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+	uint32_t sum = 0;
+
+	for (; nb != 0 && sum < sluice_ring_nb_busy(r); nb--)
+		sum += sluice_tx_slots_of(txq, sluice_ring_next(r, r->tail, sum));
+	return nb == 0 ? sum : UINT32_MAX;
+}
+
+/* Does the device have a packet that starts at slot id? If not, the queue fails. */
+static inline bool
+starts_packet(struct sluice_txq *txq, uint32_t id)
+{
+	if (likely(sluice_queue_is_lent(&txq->q, id) && txq->extent[id] != SLUICE_TX_MIDDLE))
+		return true;
+	sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
+	return false;
+}
+
+void
+sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+	uint16_t slot = r->tail, end = sluice_ring_next(r, slot, nb_slots), nb_odd = 0, extent, n;
+	struct sluice_tx_freed *f = txq->freed;
+
+	if (nb_slots == 0)
+		return;
+	do {
+		extent = txq->extent[slot];
+		f = free_packet(txq, f, slot, extent);
+		n = (extent & SLUICE_TX_MORE) + 1;
+		nb_odd += extent & SLUICE_TX_ODD ? n : 0;
+		slot = sluice_ring_next(r, slot, n);
+	} while (slot != end);
+	free_slots(txq, nb_slots, nb_odd);
+	dmap_take_back(&txq->q.stream, nb_slots);
+	flush_all_freed(txq);
+}
+
+/*
+ * The packet that starts at slot is done, in any order: a hole is left. Returns the slots that it
+ * took.
+ */
+static inline uint16_t
+complete(struct sluice_txq *txq, uint16_t slot)
+{
+	uint16_t nb_slots = sluice_tx_slots_of(txq, slot);
+
+	free_packet(txq, txq->freed, slot, txq->extent[slot]);
+	txq->q.sw_ring[slot] = NULL;
+	txq->q.ring.nb_holes += nb_slots;
+	return nb_slots;
+}
+
+/*
+ * Frees the holes that became the oldest slots; nb_slots were completed. Once per call and not per
+ * completion, because the branch that finds a hole closed could not be predicted.
+ */
+static void
+close_holes(struct sluice_txq *txq, uint32_t nb_slots)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb;
+
+	while (r->nb_holes != 0 && txq->q.sw_ring[r->tail] == NULL) {
+		nb = sluice_tx_slots_of(txq, r->tail);
+		r->nb_holes -= nb;
+		free_slots(txq, nb, txq->extent[r->tail] & SLUICE_TX_ODD ? nb : 0);
+	}
+	dmap_take_back(&txq->q.stream, nb_slots);
+	flush_all_freed(txq);
+}
+
+void
+sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
+{
+	uint32_t id, len, nb_slots = 0;
+
+	for (; nb != 0; nb--) {
+		sluice_split_take(&txq->q.ring, &id, &len);
+		if (unlikely(!starts_packet(txq, id)))
+			break;
+		nb_slots += complete(txq, id);
+	}
+	close_holes(txq, nb_slots);
+}
+
+void
+sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint32_t id, len, nb_slots = 0;
+	uint16_t nb;
+
+	for (; nb_max != 0; nb_max--) {
+		if (sluice_ring_nb_busy(r) == r->nb_holes || !sluice_packed_is_used(r))
+			break;
+		sluice_packed_take(r, &id, &len);
+		if (unlikely(!starts_packet(txq, id)))
+			break;
+		nb = complete(txq, id);
+		sluice_packed_skip(r, nb);
+		nb_slots += nb;
+	}
+	close_holes(txq, nb_slots);
+}
+
+uint16_t
+sluice_tx_nb_packets(const struct sluice_txq *txq)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb = 0, slot, at;
+
+	for (at = 0; at < sluice_ring_nb_busy(r); at += sluice_tx_slots_of(txq, slot)) {
+		slot = sluice_ring_next(r, r->tail, at);
+		/* Not a hole. */
+		nb += txq->q.sw_ring[slot] != NULL;
+	}
+	return nb;
+}
+
+/* The mbufs of the packet that starts at a slot, each so that rte_pktmbuf_free() gives it back. */
+static void
+move_packet(struct sluice_txq *txq, struct sluice_batch *out, uint16_t slot, uint16_t extent)
+{
+	uint16_t nb = extent & SLUICE_TX_ODD ? 1 : extent + 1;
+
+	for (; nb != 0; nb--) {
+		out->m[out->nb++] = txq->q.sw_ring[slot];
+		slot = sluice_ring_next(&txq->q.ring, slot, 1);
+	}
+}
+
+uint32_t
+sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t extent, nb_slots;
+	uint32_t nb = 0;
+
+	while (r->nb_free != r->size) {
+		extent = txq->extent[r->tail];
+		nb_slots = sluice_tx_slots_of(txq, r->tail);
+		if (txq->q.sw_ring[r->tail] != NULL) {
+			if (out != NULL)
+				move_packet(txq, out, r->tail, extent);
+			else
+				free_packet(txq, txq->freed, r->tail, extent);
+			dmap_take_back(&txq->q.stream, nb_slots);
+			nb++;
+		}
+		free_slots(txq, nb_slots, extent & SLUICE_TX_ODD ? nb_slots : 0);
+	}
+	flush_all_freed(txq);
+	r->nb_holes = 0;
+	return nb;
+}

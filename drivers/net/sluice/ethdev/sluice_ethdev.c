@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * ethdev operations on the port. Those on queues are in sluice_ethdev_queue.c, statistics in
+ * sluice_stats.c.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sluice_ethdev.h"
+#include "sluice_life.h"
+#include "sluice_log.h"
+#include "sluice_probe.h"
+
+/*
+ * Rings of the device's size, unless it is enormous: buffers that wait there are missing elsewhere.
+ */
+#define DEVICE_RING_MAX 1024
+
+/* Modes that would change where packets go, or come from, and that nothing here does. */
+static int
+check_modes(const struct sluice_port *port, const struct rte_eth_conf *conf)
+{
+	uint32_t rx_mode = conf->rxmode.mq_mode, tx_mode = conf->txmode.mq_mode;
+
+	if (rx_mode & (RTE_ETH_MQ_RX_DCB_FLAG | RTE_ETH_MQ_RX_VMDQ_FLAG)) {
+		SLUICE_LOG(ERR,
+				"port %u: rxmode.mq_mode=0x%x: neither DCB nor VMDq, use "
+				"RTE_ETH_MQ_RX_NONE or RTE_ETH_MQ_RX_RSS",
+				port->port_id, rx_mode);
+		return -ENOTSUP;
+	}
+	if (tx_mode != RTE_ETH_MQ_TX_NONE) {
+		SLUICE_LOG(ERR,
+				"port %u: txmode.mq_mode=0x%x: neither DCB nor VMDq, use "
+				"RTE_ETH_MQ_TX_NONE",
+				port->port_id, tx_mode);
+		return -ENOTSUP;
+	}
+	if (conf->lpbk_mode != 0) {
+		SLUICE_LOG(ERR, "port %u: lpbk_mode=%u: there is no loopback, use 0", port->port_id,
+				conf->lpbk_mode);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+/*
+ * A child of fork() has the port in memory that it shares with its parent, but neither the control
+ * thread nor the rings. What it did to the port it would do to that of its parent.
+ */
+static int
+check_process(const struct sluice_port *port)
+{
+	if (port->pid == getpid())
+		return 0;
+	SLUICE_LOG(ERR, "port %u: belongs to process %d, this is %d: a child of fork() cannot control it",
+			port->port_id, port->pid, getpid());
+	return -EPERM;
+}
+
+static int
+dev_configure(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	int ret = check_process(port);
+
+	if (ret == 0)
+		ret = check_modes(port, &dev->data->dev_conf);
+	if (ret != 0)
+		return ret;
+	if (dev->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG)
+		SLUICE_LOG(NOTICE,
+				"port %u: the %s chooses the receive queue, RSS settings have no effect",
+				port->port_id, port->transport->ops->peer);
+	return sluice_intr_configure(dev);
+}
+
+static int
+link_update(struct rte_eth_dev *dev, int wait_to_complete)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	struct rte_eth_link link = {
+		/*
+		 * Applications compute with it, and "unknown" is a very large number. As net_vhost.
+		 */
+		.link_speed = RTE_ETH_SPEED_NUM_10G,
+		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+		.link_status = RTE_ETH_LINK_DOWN,
+	};
+	struct sluice_device_state state = { .speed = UINT32_MAX };
+
+	RTE_SET_USED(wait_to_complete);
+	/* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
+	if (__atomic_load_n(&port->life, __ATOMIC_ACQUIRE) == SLUICE_LIVE)
+		sluice_dev_state(port, &state);
+	if (state.is_link_up)
+		link.link_status = RTE_ETH_LINK_UP;
+	if (state.is_half_duplex)
+		link.link_duplex = RTE_ETH_LINK_HALF_DUPLEX;
+	if (port->args.speed != UINT32_MAX)
+		link.link_speed = port->args.speed;
+	else if (state.speed != UINT32_MAX)
+		link.link_speed = state.speed;
+	return rte_eth_linkstatus_set(dev, &link);
+}
+
+/* ethdev and testpmd ask for the state of each queue; all follow the port. */
+static void
+set_queue_states(struct rte_eth_dev *dev, uint8_t state)
+{
+	memset(dev->data->rx_queue_state, state, dev->data->nb_rx_queues);
+	memset(dev->data->tx_queue_state, state, dev->data->nb_tx_queues);
+}
+
+static int
+dev_start(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	int ret = check_process(port);
+
+	if (ret != 0)
+		return ret;
+	ret = sluice_life_start(port);
+	if (ret == 0)
+		set_queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
+	link_update(dev, 0);
+	/*
+	 * After a failure, or a back end that is not there, the control thread goes on from here.
+	 */
+	sluice_conn_wake(port);
+	return ret;
+}
+
+static int
+dev_stop(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	int ret = check_process(port);
+
+	if (ret != 0)
+		return ret;
+	sluice_life_stop(port);
+	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	link_update(dev, 0);
+	sluice_conn_wake(port);
+	return 0;
+}
+
+/*
+ * After a RESET event: the device is let go, and reached anew; the application configures and
+ * starts the port.
+ */
+static int
+dev_reset(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	int ret = check_process(port);
+
+	if (ret != 0)
+		return ret;
+	sluice_life_reset(port);
+	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	link_update(dev, 0);
+	sluice_conn_wake(port);
+	return 0;
+}
+
+static int
+dev_close(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	uint16_t i;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return 0;
+	sluice_conn_stop(port);
+	/* Let go of the device first: then there is nobody to tell of memory that goes away. */
+	sluice_life_close(port);
+	sluice_intr_close(dev);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		sluice_rx_queue_release(dev, i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		sluice_tx_queue_release(dev, i);
+	/* ethdev frees dev_private and mac_addrs: the latter is part of nothing else. */
+	sluice_port_destroy(port);
+	return 0;
+}
+
+/*
+ * What an application that says 0 gets: all that a device has, within reason; see
+ * SLUICE_QUEUE_SIZE_DEFAULT.
+ */
+static uint16_t
+default_ring(const struct sluice_port *port, uint16_t nb_max)
+{
+	if (port->args.has_queue_size)
+		return nb_max;
+	return RTE_MIN(nb_max,
+			port->transport->ops->vq_size_max != NULL ? DEVICE_RING_MAX :
+								    SLUICE_QUEUE_SIZE_DEFAULT);
+}
+
+/* What depends on the device, and so may change when another one comes. */
+static void
+get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
+{
+	uint16_t nb_pairs = port->args.nb_pairs;
+	struct sluice_device_info device;
+	bool has_device = sluice_dev_info(port, &device);
+
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	/* Of a device that is still to come the best is expected. */
+	if (!has_device || (device.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
+		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
+	if (sluice_negotiable(port) & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
+	if (has_device)
+		nb_pairs = RTE_MIN(nb_pairs, device.nb_pairs_max);
+	info->max_mtu = sluice_max_mtu(port);
+	info->rx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_RX(0));
+	info->tx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_TX(0));
+	info->max_rx_queues = nb_pairs;
+	info->max_tx_queues = nb_pairs;
+}
+
+static int
+dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+
+	info->rx_desc_lim = (struct rte_eth_desc_lim){ .nb_min = 4, .nb_align = 1 };
+	info->tx_desc_lim = info->rx_desc_lim;
+	info->tx_desc_lim.nb_seg_max = SLUICE_TX_SEGS_MAX;
+	info->tx_desc_lim.nb_mtu_seg_max = SLUICE_TX_SEGS_MAX;
+	get_device_info(port, info);
+	/* A failure is told by a RESET event, and dev_reset() is the way out. */
+	info->err_handle_mode = RTE_ETH_ERROR_HANDLE_MODE_PASSIVE;
+	info->min_mtu = RTE_ETHER_MIN_MTU;
+	info->max_rx_pktlen = info->max_mtu + SLUICE_FRAME_OVERHEAD;
+	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
+	info->max_mac_addrs = 1;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	info->default_rxportconf =
+			(struct rte_eth_dev_portconf){ .burst_size = 32, .nb_queues = 1 };
+	info->default_txportconf = info->default_rxportconf;
+	info->default_rxportconf.ring_size = default_ring(port, info->rx_desc_lim.nb_max);
+	info->default_txportconf.ring_size = default_ring(port, info->tx_desc_lim.nb_max);
+	return 0;
+}
+
+static void
+link_changed(struct sluice_port *port)
+{
+	link_update(port->dev, 0);
+	if (port->dev->data->dev_conf.intr_conf.lsc)
+		rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
+static void
+failed(struct sluice_port *port)
+{
+	rte_eth_dev_callback_process(port->dev,
+			port->failure == SLUICE_FAIL_GONE ? RTE_ETH_EVENT_INTR_RMV :
+							    RTE_ETH_EVENT_INTR_RESET,
+			NULL);
+}
+
+static bool
+checks_ipv4(const struct rte_eth_dev *dev)
+{
+	return (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
+}
+
+/*
+ * ethdev copies the functions when the port is started. One that comes back with a device that has
+ * less runs others; a core that still has the old ones gets nothing for a moment
+ * (sluice_path_run()).
+ */
+static void
+set_bursts(struct sluice_port *port)
+{
+	struct rte_eth_dev *dev = port->dev;
+	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[port->port_id];
+	bool is_copied = dev->rx_pkt_burst != NULL && fp->rxq.data == (void **)dev->data->rx_queues;
+
+	is_copied = is_copied &&
+			(fp->rx_pkt_burst == sluice_rx_burst_ipv4 ||
+					sluice_path_is_rx_burst(fp->rx_pkt_burst));
+	dev->rx_pkt_burst = checks_ipv4(dev) ? sluice_rx_burst_ipv4 : port->rx_path->burst;
+	dev->tx_pkt_burst = port->tx_path->burst;
+	if (!is_copied)
+		return;
+	__atomic_store_n(&fp->rx_pkt_burst, dev->rx_pkt_burst, __ATOMIC_RELEASE);
+	__atomic_store_n(&fp->tx_pkt_burst, port->tx_path->burst, __ATOMIC_RELEASE);
+}
+
+const struct sluice_port_events sluice_ethdev_events = {
+	.link_changed = link_changed,
+	.failed = failed,
+	.paths_chosen = set_bursts,
+};
+
+static int
+mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	uint16_t i;
+	int ret = 0;
+
+	/*
+	 * The device is told at start (5.1.4.2); while it runs the MTU only bounds what fits our
+	 * buffers. What is above the device's own was refused by ethdev.
+	 */
+	for (i = 0; i < dev->data->nb_rx_queues && ret == 0; i++)
+		if (dev->data->rx_queues[i] != NULL)
+			ret = sluice_check_frame(port, dev->data->rx_queues[i], mtu);
+	return ret;
+}
+
+static int
+mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
+{
+	/* The back end does not filter by address and has no message to be told it. */
+	RTE_SET_USED(dev);
+	RTE_SET_USED(addr);
+	return 0;
+}
+
+/*
+ * Without a control queue for it nothing is filtered (5.1.6.5.1): the port receives all, whatever
+ * it was told. More than asked for harms no application, and some end when a driver refuses to be
+ * told less.
+ */
+static int
+receive_all(struct rte_eth_dev *dev)
+{
+	RTE_SET_USED(dev);
+	return 0;
+}
+
+/* The statistics of queues are where ethdev has them by default, and nowhere else. */
+static int
+queue_stats_mapping_set(struct rte_eth_dev *dev, uint16_t queue, uint8_t index, uint8_t is_rx)
+{
+	if (queue == index)
+		return 0;
+	SLUICE_LOG(ERR,
+			"port %u: statistics of %s queue %u are number %u, and cannot be number %u: map it "
+			"to its own number",
+			dev->data->port_id, is_rx ? "receive" : "transmit", queue, queue, index);
+	return -ENOTSUP;
+}
+
+static int
+rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
+{
+	const struct sluice_rx_path *path = sluice_port_of(dev)->rx_path;
+
+	RTE_SET_USED(id);
+	if (path == NULL)
+		return -EINVAL;
+	snprintf(mode->info, sizeof(mode->info), "%s%s", path->name,
+			checks_ipv4(dev) ? ", IPv4 checksums" : "");
+	return 0;
+}
+
+static int
+tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
+{
+	const struct sluice_tx_path *path = sluice_port_of(dev)->tx_path;
+
+	RTE_SET_USED(id);
+	if (path == NULL)
+		return -EINVAL;
+	strlcpy(mode->info, path->name, sizeof(mode->info));
+	return 0;
+}
+
+SLUICE_COMPAT_STATS_GET(sluice_stats_get)
+
+const struct eth_dev_ops sluice_eth_dev_ops = {
+	.dev_configure = dev_configure,
+	.dev_start = dev_start,
+	.dev_stop = dev_stop,
+	.dev_close = dev_close,
+	.dev_reset = dev_reset,
+	.dev_infos_get = dev_infos_get,
+	.link_update = link_update,
+	.mtu_set = mtu_set,
+	.mac_addr_set = mac_addr_set,
+	.promiscuous_enable = receive_all,
+	.promiscuous_disable = receive_all,
+	.allmulticast_enable = receive_all,
+	.allmulticast_disable = receive_all,
+	.rx_queue_setup = sluice_rx_queue_setup,
+	.rx_queue_release = sluice_rx_queue_release,
+	.tx_queue_setup = sluice_tx_queue_setup,
+	.tx_queue_release = sluice_tx_queue_release,
+	.rx_queue_intr_enable = sluice_rx_queue_intr_enable,
+	.rx_queue_intr_disable = sluice_rx_queue_intr_disable,
+	.rxq_info_get = sluice_rxq_info_get,
+	.txq_info_get = sluice_txq_info_get,
+	.rx_burst_mode_get = rx_burst_mode_get,
+	.tx_burst_mode_get = tx_burst_mode_get,
+	.tx_done_cleanup = sluice_tx_done_cleanup,
+	.stats_get = SLUICE_COMPAT_STATS_OP(sluice_stats_get),
+	.stats_reset = sluice_stats_reset,
+	.queue_stats_mapping_set = queue_stats_mapping_set,
+	.xstats_get = sluice_xstats_get,
+	.xstats_get_names = sluice_xstats_get_names,
+	.xstats_reset = sluice_stats_reset,
+	.eth_dev_priv_dump = sluice_priv_dump,
+};

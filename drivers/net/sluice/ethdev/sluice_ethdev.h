@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The parts of the ethdev face that live in files of their own.
+ */
+
+#ifndef SLUICE_ETHDEV_H
+#define SLUICE_ETHDEV_H
+
+#include <stdio.h>
+
+#include <ethdev_driver.h>
+
+#include "sluice_port.h"
+
+extern const struct eth_dev_ops sluice_eth_dev_ops;
+/* Passes on what the port says: to ethdev, and to the application. */
+extern const struct sluice_port_events sluice_ethdev_events;
+
+static inline struct sluice_port *
+sluice_port_of(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private;
+}
+
+/* Queues (sluice_ethdev_queue.c). */
+int sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
+		unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
+int sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
+		unsigned int socket, const struct rte_eth_txconf *conf);
+void sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
+void sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
+void sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);
+void sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info);
+sluice_compat_count sluice_rx_queue_count(void *rxq);
+int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
+int sluice_tx_descriptor_status(void *txq, uint16_t offset);
+int sluice_tx_done_cleanup(void *txq, uint32_t nb_max);
+/*
+ * Receive interrupts (sluice_intr.c), as dev_conf.intr_conf.rxq asks for. configure is for a port
+ * that does not run; on error there are none. enable and disable are for the thread that polls the
+ * queue.
+ */
+int sluice_intr_configure(struct rte_eth_dev *dev);
+void sluice_intr_close(struct rte_eth_dev *dev);
+int sluice_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id);
+int sluice_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id);
+
+/* Statistics (sluice_stats.c). */
+/* queues: NULL, or where the counters of queues go. */
+int sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
+		struct eth_queue_stats *queues);
+int sluice_stats_reset(struct rte_eth_dev *dev);
+int sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
+int sluice_xstats_get_names(
+		struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n);
+int sluice_priv_dump(struct rte_eth_dev *dev, FILE *f);
+
+#endif /* SLUICE_ETHDEV_H */

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * How ports come to be: what both buses share, and registration with the vdev bus, probe, remove.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bus_vdev_driver.h>
+#include <ethdev_vdev.h>
+#include <rte_ethdev.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+
+#include "sluice_ethdev.h"
+#include "sluice_life.h"
+#include "sluice_log.h"
+#include "sluice_probe.h"
+
+#define DRIVER_NAME net_sluice
+
+RTE_LOG_REGISTER(sluice_logtype, pmd.net.sluice, NOTICE);
+RTE_LOG_REGISTER(sluice_logtype_init, pmd.net.sluice.init, NOTICE);
+
+static int
+publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
+{
+	struct sluice_transport *t = ctx;
+
+	return t->ops->publish(t, regions, nb);
+}
+
+static void
+wake_for_memory(void *ctx)
+{
+	sluice_conn_wake(ctx);
+}
+
+int
+sluice_port_create_memory(struct sluice_port *port, const char *name,
+		const struct dmap_backend *backend, void *ctx)
+{
+	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
+
+	if (ret != 0)
+		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
+	else
+		dmap_set_waker(port->domain, wake_for_memory, port);
+	return ret;
+}
+
+static int
+create_memory(struct sluice_port *port, const char *name)
+{
+	const struct dmap_backend *backend = port->args.isolation == SLUICE_ISOLATION_NONE ?
+			&dmap_none_backend :
+			&dmap_memfd_backend;
+
+	if (port->args.isolation == SLUICE_ISOLATION_NONE)
+		SLUICE_LOG(NOTICE,
+				"%s: isolation=none: the back end sees all memory of this process's EAL",
+				name);
+	port->publisher = (struct dmap_publisher){ .publish = publish, .ctx = port->transport };
+	return sluice_port_create_memory(port, name, backend, &port->publisher);
+}
+
+/* An application may free a pool of which a back end that is not done yet still has buffers. */
+static void
+on_pool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
+{
+	struct sluice_port *port = arg;
+
+	struct sluice_queue *q;
+	unsigned int i;
+
+	if (event != RTE_MEMPOOL_EVENT_DESTROY)
+		return;
+	sluice_park_forget(&port->park, mp);
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	sluice_park_forget_returns(q, mp);
+}
+
+void
+sluice_port_destroy(struct sluice_port *port)
+{
+	sluice_conn_stop(port);
+	if (port->transport != NULL && port->life != SLUICE_CLOSED)
+		sluice_life_close(port);
+	rte_mempool_event_callback_unregister(on_pool_event, port);
+	if (port->domain != NULL) {
+		sluice_ctrl_free(port);
+		dmap_coherent_free(port->domain, &port->rings);
+	}
+	dmap_domain_destroy(port->domain);
+	if (port->transport != NULL)
+		port->transport->ops->destroy(port->transport);
+	sluice_life_fini(port);
+}
+
+static int
+init_port(struct sluice_port *port, const char *name)
+{
+	struct sluice_vhost_user_conf conf = { .path = port->args.path,
+		.is_server = port->args.is_server,
+		.access = { port->args.has_socket_mode, port->args.socket_mode,
+				port->args.has_socket_group, port->args.socket_group } };
+	int ret;
+
+	ret = sluice_vhost_user_create(&conf, &port->transport);
+	if (ret == 0)
+		ret = create_memory(port, name);
+	if (ret == 0)
+		ret = sluice_life_probe(port);
+	if (ret == 0)
+		ret = sluice_conn_start(port);
+	return ret;
+}
+
+static int
+init_mac(struct rte_eth_dev *dev, const struct sluice_port *port)
+{
+	struct rte_ether_addr *mac = rte_zmalloc("sluice mac", sizeof(*mac), 0);
+
+	if (mac == NULL) {
+		SLUICE_LOG(ERR, "%s: EAL has no memory left for the MAC address", port->label);
+		return -ENOMEM;
+	}
+	if (port->args.has_mac)
+		memcpy(mac->addr_bytes, port->args.mac, sizeof(mac->addr_bytes));
+	else if (port->info.has_mac)
+		memcpy(mac->addr_bytes, port->info.mac, sizeof(mac->addr_bytes));
+	else
+		rte_eth_random_addr(mac->addr_bytes); /* 5.1.4.2 */
+	dev->data->mac_addrs = mac;
+	return 0;
+}
+
+void
+sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int socket)
+{
+	struct sluice_port *port = dev->data->dev_private;
+
+	port->events = &sluice_ethdev_events;
+	port->dev = dev;
+	port->port_id = dev->data->port_id;
+	port->pid = getpid();
+	port->socket = socket;
+	port->args = *args;
+	sluice_life_init(port);
+	if (rte_mempool_event_callback_register(on_pool_event, port) < 0)
+		SLUICE_INIT_LOG(WARNING, "%s: mempools must outlive the port: %s", dev->data->name,
+				rte_strerror(rte_errno));
+}
+
+int
+sluice_port_finish(struct rte_eth_dev *dev)
+{
+	int ret = init_mac(dev, dev->data->dev_private);
+
+	if (ret != 0)
+		return ret;
+	dev->dev_ops = &sluice_eth_dev_ops;
+	/* As net_virtio does it; rte_eth_dev_configure() chooses anew. */
+	if (sluice_has_mtu(dev->data->dev_private))
+		dev->data->mtu = sluice_max_mtu(dev->data->dev_private);
+	dev->rx_queue_count = sluice_rx_queue_count;
+	dev->rx_descriptor_status = sluice_rx_descriptor_status;
+	dev->tx_descriptor_status = sluice_tx_descriptor_status;
+	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	rte_eth_dev_probing_finish(dev);
+	return 0;
+}
+
+static int
+probe(struct rte_vdev_device *vdev)
+{
+	const char *name = rte_vdev_device_name(vdev);
+	struct sluice_args args;
+	struct rte_eth_dev *dev;
+	struct sluice_port *port;
+	int ret;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		SLUICE_INIT_LOG(ERR, "%s: secondary processes are not supported", name);
+		return -ENOTSUP;
+	}
+	ret = sluice_args_parse(rte_vdev_device_args(vdev), &args);
+	if (ret != 0)
+		return ret;
+	dev = rte_eth_vdev_allocate(vdev, sizeof(*port));
+	if (dev == NULL) {
+		SLUICE_INIT_LOG(ERR, "%s: no ethdev port: %s", name, rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	port = dev->data->dev_private;
+	sluice_port_prepare(dev, &args, vdev->device.numa_node);
+	snprintf(port->label, sizeof(port->label), "path=%s", args.path);
+	ret = init_port(port, name);
+	if (ret == 0)
+		ret = sluice_port_finish(dev);
+	if (ret != 0) {
+		SLUICE_INIT_LOG(ERR, "%s: probe failed: %s", name, strerror(-ret));
+		sluice_port_destroy(port);
+		rte_eth_dev_release_port(dev);
+	}
+	return ret;
+}
+
+int
+sluice_port_remove(struct rte_eth_dev *dev)
+{
+	uint16_t port_id = dev->data->port_id;
+
+	/*
+	 * ethdev closes no port that is started, and rte_eal_cleanup() asks nobody whether one is.
+	 */
+	if (dev->data->dev_started)
+		rte_eth_dev_stop(port_id);
+	return rte_eth_dev_close(port_id);
+}
+
+static int
+vdev_remove(struct rte_vdev_device *vdev)
+{
+	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+
+	return dev == NULL ? 0 : sluice_port_remove(dev);
+}
+
+static struct rte_vdev_driver driver = {
+	.probe = probe,
+	.remove = vdev_remove,
+};
+
+bool
+sluice_may_register(void)
+{
+	/* Both buses ask, and once is enough for the answer and for what follows from it. */
+	static bool was_asked, may;
+
+	if (was_asked)
+		return may;
+	was_asked = true;
+	may = sluice_compat_dpdk_matches();
+	if (!may) {
+		SLUICE_INIT_LOG(ERR,
+				"built for DPDK %u.%02u, this is %s: not loaded; build the plug-in with the "
+				"DPDK that runs it",
+				sluice_compat_built_year(), sluice_compat_built_month(),
+				rte_version());
+		return false;
+	}
+	sluice_queue_quiesce_init();
+	return true;
+}
+
+/* What RTE_PMD_REGISTER_VDEV does, behind a look at the version. */
+RTE_INIT(sluice_register)
+{
+	if (!sluice_may_register())
+		return;
+	driver.driver.name = RTE_STR(DRIVER_NAME);
+	rte_vdev_register(&driver);
+}

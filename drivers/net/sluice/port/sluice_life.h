@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * A port's life: a device comes, runs the rings, and goes, or is sent away. This is the only place
+ * that starts a device, stops one, or lets go of it.
+ *
+ * Deadlines: a start takes at most SLUICE_HANDSHAKE_MS in all, an end at most SLUICE_LOCK_MS +
+ * SLUICE_QUIESCE_MS + SLUICE_END_MS, whatever the device does.
+ */
+
+#ifndef SLUICE_LIFE_H
+#define SLUICE_LIFE_H
+
+#include "sluice_port.h"
+
+/* All exchanges from the first word to a running device. */
+#define SLUICE_HANDSHAKE_MS 5000
+/* All exchanges that stop a device. */
+#define SLUICE_END_MS 1000
+/*
+ * A control call waits this long for the control thread to finish with a device; then the device is
+ * cut off.
+ */
+#define SLUICE_LOCK_MS 500
+/* A core gets this long to leave a burst. */
+#define SLUICE_QUIESCE_MS 200
+/* A port that is closed waits this long for back ends that still have buffers. */
+#define SLUICE_CLOSE_MS 200
+
+/* What can happen to a port. */
+enum sluice_life_event {
+	SLUICE_ON_CONNECT, /* a device is connected, and taken */
+	SLUICE_ON_START,   /* the application wants traffic */
+	SLUICE_ON_LIVE,    /* the device runs the rings */
+	SLUICE_ON_STOP,    /* the application wants none any more */
+	/* the device went away, does not talk as it should, or is not wanted any more */
+	SLUICE_ON_GONE,
+	SLUICE_ON_BROKEN, /* it broke the rules of the rings, or says that it is in trouble */
+	SLUICE_ON_CLOSE,
+	SLUICE_NB_LIFE_EVENTS
+};
+
+const char *sluice_life_name(enum sluice_life life);
+const char *sluice_life_event_name(enum sluice_life_event event);
+/* Where an event leads; SLUICE_NB_LIVES: it cannot happen there. */
+enum sluice_life sluice_life_after(enum sluice_life life, enum sluice_life_event event);
+
+/* What the application has to be told, by the caller and without a lock. */
+struct sluice_life_news {
+	bool has_link_changed;
+	bool has_failed;
+};
+
+/* A fresh port; no lock needed. */
+void sluice_life_init(struct sluice_port *port);
+void sluice_life_fini(struct sluice_port *port);
+
+/*
+ * port->lock within ms milliseconds, or else the device is cut off, so that whoever holds the lock
+ * has nothing to wait for. No lock held.
+ */
+void sluice_life_lock(struct sluice_port *port, unsigned int ms);
+
+/* The following take the lock themselves. They log what went wrong. */
+
+/* Reach a device now. A server that nobody has come to yet is fine. */
+int sluice_life_probe(struct sluice_port *port);
+/*
+ * dev_start: features, paths; live if a device is there. On error the port is not started, and cut
+ * off from its device.
+ */
+int sluice_life_start(struct sluice_port *port);
+/* dev_stop: the device stops; mbufs are back in their pools or parked. */
+void sluice_life_stop(struct sluice_port *port);
+/* dev_reset: as a stop, and a new connection to the device, which the control thread makes. */
+void sluice_life_reset(struct sluice_port *port);
+/* The port ends: no device, nothing parked. The control thread is there no more. */
+void sluice_life_close(struct sluice_port *port);
+
+/*
+ * The control thread: look at everything, do what is due. news: what the transport's descriptors
+ * told.
+ */
+void sluice_life_turn(
+		struct sluice_port *port, enum sluice_news news, struct sluice_life_news *out);
+/*
+ * What the control thread has to wait for: descriptors of the transport (at most
+ * SLUICE_TRANSPORT_FDS; returns how many), and how long; -1: for ever.
+ */
+unsigned int sluice_life_poll_fds(struct sluice_port *port, struct pollfd *pfds, int *timeout_ms);
+
+#endif /* SLUICE_LIFE_H */

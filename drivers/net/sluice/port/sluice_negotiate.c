@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * What a port and a device agree upon: features, queue pairs, burst functions.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <ethdev_driver.h>
+
+#include "sluice_port.h"
+#include "sluice_log.h"
+
+static const struct {
+	unsigned int bit;
+	const char *name;
+} feature_names[] = {
+	{ SLUICE_NET_F_GUEST_CSUM, "GUEST_CSUM" },
+	{ SLUICE_NET_F_MTU, "MTU" },
+	{ SLUICE_NET_F_MRG_RXBUF, "MRG_RXBUF" },
+	{ SLUICE_NET_F_STATUS, "STATUS" },
+	{ SLUICE_NET_F_MQ, "MQ" },
+	{ SLUICE_F_INDIRECT_DESC, "INDIRECT_DESC" },
+	{ SLUICE_F_EVENT_IDX, "EVENT_IDX" },
+	{ SLUICE_F_VERSION_1, "VERSION_1" },
+	{ SLUICE_F_RING_PACKED, "RING_PACKED" },
+	{ SLUICE_F_IN_ORDER, "IN_ORDER" },
+};
+
+/* Features whose loss changes rings or burst functions, and so is said. */
+#define LAYOUT_FEATURES \
+	(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF) | \
+			SLUICE_BIT(SLUICE_F_INDIRECT_DESC) | SLUICE_BIT(SLUICE_F_EVENT_IDX) | \
+			SLUICE_BIT(SLUICE_F_RING_PACKED) | SLUICE_BIT(SLUICE_F_IN_ORDER))
+
+static bool
+has(uint64_t features, unsigned int bit)
+{
+	return (features & SLUICE_BIT(bit)) != 0;
+}
+
+uint64_t
+sluice_dev_wanted_features(const struct sluice_port *port)
+{
+	const struct sluice_args *args = &port->args;
+	uint64_t f = SLUICE_BIT(SLUICE_F_VERSION_1) | SLUICE_BIT(SLUICE_F_INDIRECT_DESC) |
+			SLUICE_BIT(SLUICE_F_EVENT_IDX) | SLUICE_BIT(SLUICE_NET_F_MTU) |
+			SLUICE_BIT(SLUICE_NET_F_STATUS);
+	bool has_ctrl_vq = sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ);
+
+	if (args->has_mrg)
+		f |= SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF);
+	if (args->is_packed)
+		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
+	if (args->is_in_order)
+		f |= SLUICE_BIT(SLUICE_F_IN_ORDER);
+	/*
+	 * Only then: without it devices leave headers empty, and they need not be read (5.1.6.4.1).
+	 */
+	if (port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_CSUM_OFFLOADS)
+		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
+	f |= port->transport->ops->features;
+	/*
+	 * The front end of vhost-user is the device model: it needs no control queue to use many
+	 * queues.
+	 */
+	if (!has_ctrl_vq && args->nb_pairs > 1)
+		f |= SLUICE_BIT(SLUICE_NET_F_MQ);
+	if (has_ctrl_vq && sluice_dev_nb_vqs(port) > 2)
+		f |= SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
+	return f;
+}
+
+static void
+log_missing(const struct sluice_port *port, uint64_t missing, const char *consequence)
+{
+	char names[128] = "";
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(feature_names); i++)
+		if (has(missing, feature_names[i].bit)) {
+			strlcat(names, " ", sizeof(names));
+			strlcat(names, feature_names[i].name, sizeof(names));
+		}
+	SLUICE_LOG(WARNING, "%s: the %s does not offer%s: %s", port->label,
+			port->transport->ops->peer, names, consequence);
+}
+
+/* What the offloads that are enabled cannot do without. */
+static uint64_t
+missing_offloads(const struct sluice_port *port, uint64_t offered)
+{
+	return sluice_dev_wanted_features(port) & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) & ~offered;
+}
+
+static bool
+is_started(const struct sluice_port *port)
+{
+	return port->life == SLUICE_WAITING || port->life == SLUICE_LIVE;
+}
+
+static enum sluice_refusal
+judge(const struct sluice_port *port, const struct sluice_device_info *info)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+
+	if (!has(info->features, SLUICE_F_RING_PACKED) && !rte_is_power_of_2(port->args.queue_size))
+		return SLUICE_REFUSED_SIZE;
+	if (!is_started(port))
+		return SLUICE_TAKEN;
+	if (missing_offloads(port, info->features) != 0)
+		return SLUICE_REFUSED_OFFLOAD;
+	if (RTE_MAX(data->nb_rx_queues, data->nb_tx_queues) > info->nb_pairs_max)
+		return SLUICE_REFUSED_PAIRS;
+	if (!sluice_frames_fit(port, info))
+		return SLUICE_REFUSED_FRAMES;
+	return SLUICE_TAKEN;
+}
+
+static void
+log_refusal(const struct sluice_port *port, enum sluice_refusal why,
+		const struct sluice_device_info *info)
+{
+	const char *peer = port->transport->ops->peer;
+
+	if (why == SLUICE_REFUSED_SIZE)
+		SLUICE_LOG(ERR, "%s: the %s has split rings only, and queue_size=%u is not a power of two",
+				port->label, peer, port->args.queue_size);
+	else if (why == SLUICE_REFUSED_OFFLOAD)
+		log_missing(port, missing_offloads(port, info->features),
+				"an enabled receive offload needs it, so the port waits for one that does; "
+				"or configure the port without");
+	else if (why == SLUICE_REFUSED_FRAMES)
+		SLUICE_LOG(ERR,
+				"%s: frames of the port's MTU %u are too large for the %s, or for the mempool's "
+				"buffers without MRG_RXBUF, so the port waits for another; or give it a "
+				"smaller MTU",
+				port->label, port->dev->data->mtu, peer);
+	else
+		SLUICE_LOG(ERR,
+				"%s: the %s has %u queue pairs, the port runs with more: it waits for one "
+				"that has them; or configure fewer queues",
+				port->label, peer, info->nb_pairs_max);
+}
+
+/* Said of a device that is taken. */
+static void
+log_news(const struct sluice_port *port, const struct sluice_device_info *info)
+{
+	const char *peer = port->transport->ops->peer;
+
+	if (port->args.has_pairs && info->nb_pairs_max < port->args.nb_pairs)
+		SLUICE_LOG(WARNING, "%s: queues=%u asked for, the %s has %u: reduced", port->label,
+				port->args.nb_pairs, peer, info->nb_pairs_max);
+	if (info->has_ats && !port->args.has_ro_rings)
+		SLUICE_LOG(NOTICE,
+				"%s: the %s translates addresses by itself (ATS), as a vhost back end does: "
+				"no part of the rings is read-only (ro_rings=1 changes that)",
+				port->label, peer);
+}
+
+int
+sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *info)
+{
+	enum sluice_refusal why = judge(port, info);
+	bool is_new = !port->transport->is_retry || port->told_refusal != why;
+
+	port->told_refusal = why;
+	if (why != SLUICE_TAKEN) {
+		if (is_new)
+			log_refusal(port, why, info);
+		return -ENOTSUP;
+	}
+	if (is_new || memcmp(&port->info, info, sizeof(*info)) != 0)
+		log_news(port, info);
+	rte_spinlock_lock(&port->info_lock);
+	port->info = *info;
+	port->has_info = true;
+	rte_spinlock_unlock(&port->info_lock);
+	return 0;
+}
+
+bool
+sluice_dev_info(struct sluice_port *port, struct sluice_device_info *info)
+{
+	bool has_info;
+
+	rte_spinlock_lock(&port->info_lock);
+	*info = port->info;
+	has_info = port->has_info;
+	rte_spinlock_unlock(&port->info_lock);
+	return has_info;
+}
+
+void
+sluice_dev_mtu_changed(struct sluice_port *port, uint16_t mtu)
+{
+	rte_spinlock_lock(&port->info_lock);
+	port->info.mtu = mtu;
+	rte_spinlock_unlock(&port->info_lock);
+}
+
+int
+sluice_dev_choose(struct sluice_port *port)
+{
+	bool is_connected = port->transport->ops->is_connected(port->transport);
+	uint64_t wanted = sluice_dev_wanted_features(port), missing;
+	uint16_t simd_bits = port->args.is_vectorized ? sluice_path_simd_bits() : 0;
+	struct sluice_queue *q;
+	unsigned int i;
+
+	port->features = is_connected ? wanted & port->info.features : wanted;
+	if (missing_offloads(port, port->features) != 0) {
+		log_missing(port, missing_offloads(port, port->features),
+				"an enabled receive offload needs it; configure the port without");
+		return -ENOTSUP;
+	}
+	missing = wanted & ~port->features & (LAYOUT_FEATURES | SLUICE_BIT(SLUICE_NET_F_MQ));
+	if ((missing & ~port->told_missing) != 0)
+		log_missing(port, missing, "going on without");
+	port->told_missing |= missing;
+	port->rx_path = sluice_rx_path_select(port->features, simd_bits);
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	if (!sluice_queue_is_tx(q))
+		__atomic_store_n(&((struct sluice_rxq *)q)->path, port->rx_path, __ATOMIC_RELAXED);
+	port->tx_path = sluice_tx_path_select(port->features, simd_bits);
+	return 0;
+}
+
+void
+sluice_dev_look(const struct sluice_port *port, struct sluice_device_state *state)
+{
+	*state = (struct sluice_device_state){ .is_link_up = true, .speed = UINT32_MAX };
+	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_STATUS))
+		port->transport->ops->state(port->transport, state);
+}
+
+void
+sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state)
+{
+	sluice_dev_look(port, state);
+	if (state->is_gone || state->needs_reset)
+		sluice_conn_wake(port);
+}

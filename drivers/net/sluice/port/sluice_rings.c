@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Where the rings of a port are, and what leads to them. A device that was cut off keeps what it
+ * was shown, so each connection has memory and descriptors of its own; where the device's reach is
+ * taken away they are made once.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <ethdev_driver.h>
+
+#include "sluice_port.h"
+#include "sluice_log.h"
+
+/* Slots of a ring that nobody uses. A smaller one would save no page. */
+#define IDLE_SIZE 64
+
+uint16_t
+sluice_dev_nb_vqs(const struct sluice_port *port)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+
+	return 2 * RTE_MAX(data->nb_rx_queues, data->nb_tx_queues);
+}
+
+static bool
+is_idle(const struct sluice_port *port, uint16_t vq)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+
+	return vq / 2 >= (SLUICE_VQ_IS_TX(vq) ? data->nb_tx_queues : data->nb_rx_queues);
+}
+
+unsigned int
+sluice_dev_nb_queues(const struct sluice_port *port)
+{
+	return port->dev->data->nb_rx_queues + port->dev->data->nb_tx_queues;
+}
+
+struct sluice_queue *
+sluice_dev_queue(const struct sluice_port *port, unsigned int i)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+
+	return i < data->nb_rx_queues ? data->rx_queues[i] :
+					data->tx_queues[i - data->nb_rx_queues];
+}
+
+static bool
+has(const struct sluice_port *port, unsigned int bit)
+{
+	return (port->features & SLUICE_BIT(bit)) != 0;
+}
+
+static enum sluice_layout
+layout_of(const struct sluice_port *port)
+{
+	return has(port, SLUICE_F_RING_PACKED) ? SLUICE_PACKED : SLUICE_SPLIT;
+}
+
+uint16_t
+sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_desc)
+{
+	const struct sluice_transport_ops *ops = port->transport->ops;
+	uint16_t max = port->args.queue_size, size;
+
+	if (ops->vq_size_max != NULL && ops->vq_size_max(port->transport, vq) != 0)
+		max = RTE_MIN(max, ops->vq_size_max(port->transport, vq));
+	size = RTE_MIN(nb_desc, max);
+	if (layout_of(port) == SLUICE_PACKED)
+		return size;
+	size = rte_align32pow2(size);
+	return size <= max ? size : size / 2;
+}
+
+static uint16_t
+size_of(const struct sluice_port *port, const struct sluice_queue *q)
+{
+	uint16_t nb_desc = sluice_queue_is_tx(q) ? ((const struct sluice_txq *)q)->nb_desc :
+						   ((const struct sluice_rxq *)q)->nb_desc;
+
+	return sluice_dev_ring_size(port, q->vq, nb_desc);
+}
+
+/* Of a virtqueue's ring, with the features that were chosen. */
+static struct sluice_ring_layout
+layout_at(const struct sluice_port *port, uint16_t vq)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+	bool is_tx = SLUICE_VQ_IS_TX(vq);
+	uint16_t size;
+
+	if (is_idle(port, vq)) {
+		size = sluice_dev_ring_size(port, vq, IDLE_SIZE);
+		/* Without what transmit queues have beside their ring. */
+		return sluice_ring_layout(layout_of(port), size, false);
+	}
+	size = size_of(port, is_tx ? data->tx_queues[vq / 2] : data->rx_queues[vq / 2]);
+	return sluice_ring_layout(layout_of(port), size, is_tx);
+}
+
+/* A slice for each virtqueue, in their order; returns the bytes of all. */
+static size_t
+place_slices(struct sluice_port *port)
+{
+	size_t at = 0;
+	uint16_t vq;
+
+	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++) {
+		port->slices[vq] = at;
+		/* whole pages: those of one virtqueue are not those of another */
+		at += layout_at(port, vq).len;
+	}
+	return at;
+}
+
+static int
+open_kick(const struct sluice_port *port, uint16_t vq, int *fd)
+{
+	int err;
+
+	if (*fd < 0)
+		*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (*fd >= 0)
+		return 0;
+	err = errno;
+	SLUICE_LOG(ERR, "port %u: eventfd for virtqueue %u: %s", port->port_id, vq, strerror(err));
+	return -err;
+}
+
+/* How the device is notified: a register, or a descriptor of this connection. */
+static int
+open_kicks(struct sluice_port *port)
+{
+	struct sluice_queue *q;
+	unsigned int i;
+	uint16_t vq;
+	int ret = 0;
+
+	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_REGISTERS))
+		return 0;
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	ret = ret == 0 ? open_kick(port, q->vq, &q->kick_fd) : ret;
+	/* Nobody writes to it, so one is enough for all. */
+	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++)
+		if (ret == 0 && is_idle(port, vq))
+			ret = open_kick(port, vq, &port->idle_kick_fd);
+	return ret;
+}
+
+static int
+alloc_rings(struct sluice_port *port)
+{
+	size_t len = place_slices(port);
+	int ret;
+
+	if (len > port->rings.len)
+		dmap_coherent_free(port->domain, &port->rings);
+	if (port->rings.va != NULL)
+		return 0;
+	ret = dmap_coherent_alloc(port->domain, port->label, len, port->socket, &port->rings);
+	if (ret != 0)
+		SLUICE_LOG(ERR,
+				"port %u: no %zu bytes for rings: %s; fewer queues or a smaller queue_size "
+				"need less",
+				port->port_id, len, strerror(-ret));
+	return ret;
+}
+
+static void
+reset_queue(struct sluice_port *port, struct sluice_queue *q)
+{
+	bool is_tx = sluice_queue_is_tx(q);
+	struct sluice_queue_conf conf = {
+		.layout = layout_of(port),
+		.size = size_of(port, q),
+		.run = sluice_path_run(is_tx ? port->tx_path->cfg : port->rx_path->cfg),
+		.has_event_idx = has(port, SLUICE_F_EVENT_IDX),
+		.is_in_order = has(port, SLUICE_F_IN_ORDER),
+		.has_indirect = has(port, SLUICE_F_INDIRECT_DESC),
+		.reads_headers = port->rx_path->cfg.has_csum,
+		.va = (char *)port->rings.va + port->slices[q->vq],
+		.da.v = port->rings.da.v + port->slices[q->vq],
+		.domain = port->domain,
+	};
+
+	sluice_watch_reset(&port->watch[q->vq]);
+	if (is_tx) {
+		sluice_txq_reset((struct sluice_txq *)q, &conf);
+		return;
+	}
+	sluice_rxq_reset((struct sluice_rxq *)q, &conf);
+	port->rx_path->fill((struct sluice_rxq *)q);
+}
+
+int
+sluice_rings_make(struct sluice_port *port)
+{
+	struct sluice_queue *q;
+	unsigned int i;
+	int ret = alloc_rings(port);
+
+	if (ret == 0)
+		ret = open_kicks(port);
+	if (ret != 0)
+		return ret;
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	reset_queue(port, q);
+	return 0;
+}
+
+void
+sluice_rings_drop(struct sluice_port *port)
+{
+	struct sluice_queue *q;
+	unsigned int i;
+
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	{
+		if (q->kick_fd >= 0)
+			close(q->kick_fd);
+		q->kick_fd = -1;
+	}
+	if (port->idle_kick_fd >= 0)
+		close(port->idle_kick_fd);
+	port->idle_kick_fd = -1;
+	dmap_coherent_free(port->domain, &port->rings);
+}
+
+int
+sluice_rings_restrict(struct sluice_port *port)
+{
+	struct dmap_span spans[2 * SLUICE_PAIRS_MAX];
+	unsigned int nb = 0;
+	uint16_t vq;
+
+	/* In the order of addresses. */
+	for (vq = 0; sluice_dev_has_ro_rings(port) && vq < sluice_dev_nb_vqs(port); vq++) {
+		spans[nb] = layout_at(port, vq).read_only;
+		spans[nb++].offset += port->slices[vq];
+	}
+	return dmap_coherent_read_only(port->domain, &port->rings, spans, nb);
+}
+
+static struct dmap_addr
+ring_da(const struct sluice_port *port, const void *dv)
+{
+	size_t offset = (const char *)dv - (const char *)port->rings.va;
+
+	return (struct dmap_addr){ port->rings.da.v + offset };
+}
+
+/* size, call_fd and kick_fd are set. */
+static int
+start_ring(struct sluice_port *port, const struct sluice_ring *r, struct sluice_vq_setup *vq)
+{
+	vq->is_packed = layout_of(port) == SLUICE_PACKED;
+	if (vq->is_packed) {
+		vq->dv_desc = r->packed.dv_desc;
+		vq->dv_driver = r->packed.dv_driver_event;
+		vq->dv_device = r->packed.dv_device_event;
+	} else {
+		vq->dv_desc = r->split.dv_desc;
+		vq->dv_driver = r->split.dv_avail;
+		vq->dv_device = r->split.dv_used;
+	}
+	vq->desc_da = ring_da(port, vq->dv_desc);
+	vq->driver_da = ring_da(port, vq->dv_driver);
+	vq->device_da = ring_da(port, vq->dv_device);
+	return port->transport->ops->vq_start(port->transport, vq);
+}
+
+static int
+start_idle(struct sluice_port *port, uint16_t vq)
+{
+	uint16_t size = sluice_dev_ring_size(port, vq, IDLE_SIZE), shadow[IDLE_SIZE];
+	struct sluice_ring_layout l = layout_at(port, vq);
+	struct sluice_vq_setup setup = {
+		.vq = vq, .size = size, .call_fd = -1, .kick_fd = port->idle_kick_fd
+	};
+	char *va = (char *)port->rings.va + port->slices[vq];
+	struct sluice_ring ring = { 0 };
+
+	memset(va, 0, l.len);
+	sluice_ring_init(&ring, layout_of(port), size, &l, va, shadow);
+	return start_ring(port, &ring, &setup);
+}
+
+int
+sluice_rings_start(struct sluice_port *port)
+{
+	const struct sluice_intr *intr = &port->intr;
+	struct sluice_queue *q;
+	unsigned int i;
+	uint16_t vq;
+	int ret = 0;
+
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	{
+		struct sluice_vq_setup setup = {
+			.vq = q->vq, .size = q->ring.size, .call_fd = -1, .kick_fd = q->kick_fd
+		};
+
+		if (!sluice_queue_is_tx(q) && q->id < intr->nb_fds)
+			setup.call_fd = intr->fds[q->id];
+		if (ret == 0)
+			ret = start_ring(port, &q->ring, &setup);
+	}
+	for (vq = 0; ret == 0 && vq < sluice_dev_nb_vqs(port); vq++)
+		if (is_idle(port, vq))
+			ret = start_idle(port, vq);
+	return ret;
+}
+
+struct sluice_doorbell
+sluice_dev_doorbell(const struct sluice_port *port, uint16_t vq, bool is_packed, int kick_fd)
+{
+	struct sluice_doorbell bell = { .vq = vq, .is_packed = is_packed, .fd = kick_fd };
+	struct sluice_notify notify;
+
+	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_REGISTERS)) {
+		notify = port->transport->ops->notify(port->transport, vq);
+		bell.dv_reg = notify.addr;
+		bell.has_data = notify.has_data;
+		bell.fd = -1;
+	}
+	return bell;
+}

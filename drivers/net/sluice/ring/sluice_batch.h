@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* Buffers that a device had, on their way back to their pools. */
+
+#ifndef SLUICE_BATCH_H
+#define SLUICE_BATCH_H
+
+#include <stdint.h>
+
+struct rte_mbuf;
+struct sluice_queue;
+
+/* Buffers of one queue. */
+struct sluice_batch {
+	struct sluice_batch *next;
+	struct sluice_queue *q;
+	uint32_t nb;
+	struct rte_mbuf *m[];
+};
+
+/*
+ * Give back a list of batches; NULL is fine. Where the pools' rules allow the calling thread to do
+ * that.
+ */
+void sluice_batch_free_all(struct sluice_batch *b);
+
+#endif /* SLUICE_BATCH_H */

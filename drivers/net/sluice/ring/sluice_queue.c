@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* A queue off the hot path: failure, quiescence, what comes back to it. */
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <rte_pause.h>
+
+#include "sluice_batch.h"
+#include "sluice_clock.h"
+#include "sluice_queue.h"
+
+/* A core that is inside for longer may hang in a kick. */
+#define KICK_MS 5
+
+static bool has_membarrier;
+
+void
+sluice_queue_break(struct sluice_queue *q, enum sluice_fail why)
+{
+	uint32_t state = __atomic_load_n(&q->state, __ATOMIC_RELAXED);
+	uint64_t one = 1;
+
+	if (q->fail == SLUICE_FAIL_NONE)
+		__atomic_store_n(&q->fail, why, __ATOMIC_RELAXED);
+	/* A queue that the control side is stopping stays STOPPED. */
+	if (state >= SLUICE_QUEUE_RUNNING)
+		__atomic_compare_exchange_n(&q->state, &state, SLUICE_QUEUE_FAILED, false,
+				__ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	if (q->wake_fd >= 0 && write(q->wake_fd, &one, sizeof(one)) < 0)
+		return; /* full: the control thread is awake */
+}
+
+const char *
+sluice_fail_name(enum sluice_fail why)
+{
+	static const char *const names[] = {
+		[SLUICE_FAIL_NONE] = "none",
+		[SLUICE_FAIL_USED_IDX] = "used index ahead of what was given",
+		[SLUICE_FAIL_BAD_ID] = "buffer id that the device does not have",
+		[SLUICE_FAIL_BAD_LEN] = "used length outside of the buffer",
+		[SLUICE_FAIL_NUM_BUFFERS] = "num_buffers that cannot be",
+		[SLUICE_FAIL_NEEDS_RESET] = "the device met an error and needs a reset",
+		[SLUICE_FAIL_GONE] = "the device is gone",
+	};
+
+	static_assert(RTE_DIM(names) == SLUICE_FAIL_MAX, "a name for each reason");
+	return (unsigned int)why < RTE_DIM(names) ? names[why] : "unknown";
+}
+
+void
+sluice_queue_quiesce_init(void)
+{
+	has_membarrier = syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
+					 0) == 0;
+}
+
+void
+sluice_queue_unblock_kick(struct sluice_queue *q)
+{
+	if (q->kick_fd >= 0 && __atomic_load_n(&q->ring.in_kick, __ATOMIC_ACQUIRE))
+		sluice_eventfd_unblock(q->kick_fd);
+}
+
+int
+sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
+{
+	int64_t begin = sluice_clock_ms();
+
+	/*
+	 * Pairs with the order of in_burst and state in sluice_queue_enter(). Where seccomp forbids
+	 * the call, a millisecond is more than any store buffer needs.
+	 */
+	if (SLUICE_HAS_TSAN)
+		__atomic_fetch_or(&q->state, 0, __ATOMIC_SEQ_CST); /* as an exchange with itself */
+	else if (!has_membarrier ||
+			syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+		usleep(1000);
+	while (__atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0) {
+		int64_t now = sluice_clock_ms();
+
+		if (now - begin >= KICK_MS)
+			sluice_queue_unblock_kick(q);
+		if (now > deadline)
+			return -ETIMEDOUT;
+		if (now == begin)
+			rte_pause();
+		else
+			usleep(100); /* the core may need this CPU to leave */
+	}
+	return 0;
+}
+
+void
+sluice_queue_take_returns(struct sluice_queue *q)
+{
+	sluice_batch_free_all(__atomic_exchange_n(&q->returns, NULL, __ATOMIC_ACQUIRE));
+}
+
+void
+sluice_queue_take_news(struct sluice_queue *q)
+{
+	dmap_stream_flush(&q->stream);
+	sluice_queue_take_returns(q);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * A ring in memory: where its parts lie, which of its slots are whose, and how the device is told
+ * of new ones. sluice_ring_split.h and sluice_ring_packed.h have what the two layouts differ in;
+ * sluice_queue.h says what rules slots follow.
+ */
+
+#ifndef SLUICE_RING_H
+#define SLUICE_RING_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+
+#include "dmap.h"
+#include "sluice_spec.h"
+
+enum sluice_layout { SLUICE_SPLIT, SLUICE_PACKED };
+
+/* How a kick reaches the device: a register, or an eventfd. */
+struct sluice_doorbell {
+	volatile void *dv_reg; /* NULL: there is none */
+	uint16_t vq;
+	bool has_data;  /* NOTIFICATION_DATA: tell what is new (2.9) */
+	bool is_packed; /* in which terms */
+	int fd;         /* -1: there is none */
+};
+
+struct sluice_ring {
+	/* constant after setup */
+	union {
+		struct {
+			struct sluice_split_desc *dv_desc;
+			struct sluice_split_avail *dv_avail;
+			struct sluice_split_used *dv_used;
+			uint16_t *avail_shadow; /* what dv_avail->ring holds */
+		} split;
+		struct {
+			struct sluice_packed_desc *dv_desc;
+			struct sluice_packed_event *dv_driver_event;
+			struct sluice_packed_event *dv_device_event;
+		} packed;
+	};
+	uint16_t size;
+	uint16_t mask; /* size - 1; split only */
+	bool has_event_idx;
+	bool is_in_order;
+	struct sluice_doorbell doorbell;
+
+	/* owned by the polling core: slots */
+	uint16_t head;     /* next slot to give */
+	uint16_t tail;     /* oldest slot that is not free */
+	uint16_t nb_free;  /* slots that may be given */
+	uint16_t nb_holes; /* slots behind tail that the device gave back early */
+	/* split: free-running counters; packed: slots with wrap counters */
+	uint16_t avail_idx;
+	uint16_t used_idx;
+	uint16_t used_seen;   /* split: the used index read last */
+	uint16_t avail_flags; /* packed: AVAIL and USED bits of a descriptor given now */
+	bool used_wrap;       /* packed */
+	uint16_t kicked_idx;  /* split: avail_idx at the last notification decision */
+	uint64_t nb_kicks;
+	uint64_t nb_suppressed; /* notifications that the device did not want */
+	uint32_t in_kick; /* atomic: a kick is being written, which a back end may make block */
+};
+
+/* Tables of at most this many descriptors replace chains in the ring. */
+#define SLUICE_INDIRECT_MAX 19
+
+/*
+ * Per transmit slot, device-visible: an indirect table, and a header for the packet that is
+ * described by it. Packets of two slots, which have no room for a header, share the first slot's.
+ */
+struct sluice_tx_extra {
+	struct sluice_net_hdr hdr;
+	uint32_t pad;
+	union {
+		struct sluice_split_desc split[SLUICE_INDIRECT_MAX];
+		struct sluice_packed_desc packed[SLUICE_INDIRECT_MAX];
+	};
+};
+
+/*
+ * An odd number of cache lines: with a power of two the first lines of all slots would share a few
+ * sets.
+ */
+static_assert(sizeof(struct sluice_tx_extra) == 320, "five cache lines");
+
+/* Access rights are given page by page. */
+#define SLUICE_RING_PAGE 4096UL
+
+/*
+ * Where the parts of a ring lie in its piece of coherent memory; offsets in bytes. What the device
+ * only reads has pages of its own: of a split ring descriptors and available ring, of a packed one
+ * the driver's event suppression, of both the extras of transmit slots.
+ */
+struct sluice_ring_layout {
+	size_t desc;
+	size_t driver;              /* split: available ring; packed: driver event suppression */
+	size_t device;              /* split: used ring; packed: device event suppression */
+	size_t extra;               /* transmit: struct sluice_tx_extra[] */
+	struct dmap_span read_only; /* whole pages */
+	size_t len;                 /* whole pages */
+};
+
+/* Layout for a ring of size slots, parts aligned to cache lines. */
+struct sluice_ring_layout sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx);
+
+/* Place an idle ring of size slots in zeroed memory at va, which is laid out as l says. */
+void sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size,
+		const struct sluice_ring_layout *l, void *va, uint16_t *avail_shadow);
+
+/* Send a notification to the device. */
+void sluice_doorbell_ring(struct sluice_ring *r);
+
+/*
+ * A back end that shares an eventfd can make writes to it block, and fill it. A thread that hangs
+ * in one goes on after this, called by any other thread; the notification stays.
+ */
+void sluice_eventfd_unblock(int fd);
+
+/* How far slot lies behind tail, in ring order. */
+static __rte_always_inline uint16_t
+sluice_ring_distance(const struct sluice_ring *r, uint16_t slot)
+{
+	return slot >= r->tail ? slot - r->tail : slot + r->size - r->tail;
+}
+
+static __rte_always_inline uint16_t
+sluice_ring_next(const struct sluice_ring *r, uint16_t slot, uint16_t by)
+{
+	uint32_t next = (uint32_t)slot + by;
+
+	return next >= r->size ? next - r->size : next;
+}
+
+/* Slots from tail on that are not free. */
+static __rte_always_inline uint16_t
+sluice_ring_nb_busy(const struct sluice_ring *r)
+{
+	return r->size - r->nb_free;
+}
+
+/* The oldest slots are free: move tail by nb slots. */
+static __rte_always_inline void
+sluice_ring_free_slots(struct sluice_ring *r, uint16_t nb)
+{
+	r->tail = sluice_ring_next(r, r->tail, nb);
+	r->nb_free += nb;
+}
+
+#endif /* SLUICE_RING_H */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* A receive queue. */
+
+#ifndef SLUICE_RXQ_H
+#define SLUICE_RXQ_H
+
+#include <rte_ether.h>
+#include <rte_mempool.h>
+
+#include "sluice_queue.h"
+
+/*
+ * Where the net header of a received packet goes in a buffer. Data start at the headroom's end, and
+ * so at a cache line, with the header in the line before. A header that is read starts there
+ * itself: then it brings the packet's first bytes along.
+ */
+static __rte_always_inline uint16_t
+sluice_rx_hdr_off(bool is_read)
+{
+	return is_read ? RTE_PKTMBUF_HEADROOM : RTE_PKTMBUF_HEADROOM - SLUICE_NET_HDR_LEN;
+}
+
+/* Shortest used length that is a packet: an Ethernet header behind the net header. */
+#define SLUICE_RX_MIN_LEN (SLUICE_NET_HDR_LEN + RTE_ETHER_HDR_LEN)
+
+struct sluice_rx_path;
+
+struct sluice_rxq {
+	struct sluice_queue q;
+	/* owned by the polling core: a mergeable packet of which buffers are still to come */
+	struct rte_mbuf *seg_first;
+	struct rte_mbuf *seg_last;
+	uint16_t nb_segs_left;
+	uint16_t sample; /* counts down to the next header that is read although it need not be */
+	bool must_read_header; /* the device does not fill buffers as the specification demands */
+	uint16_t nb_batch; /* in-order: buffers that one used entry completed, still to be taken */
+	uint16_t nb_unannounced; /* buffers given since the device was asked if it wants a kick */
+	uint32_t batch_len;      /* in-order: length of the last of them */
+	uint64_t nb_alloc_failed;
+	uint64_t nb_runts;
+	uint64_t nb_bad_hdr;           /* dropped: headers that cannot be */
+	uint64_t nb_scattered;         /* dropped: several buffers, and nobody asked for them */
+	uint64_t nb_multi;             /* packets of more than one buffer */
+	uint64_t nb_zero_num_buffers;  /* headers that say 0 buffers, and mean one */
+	struct sluice_net_hdr seg_hdr; /* of seg_first, a copy; if headers are read */
+	/* constant after setup */
+	uint64_t rearm;    /* the eight bytes at rearm_data of a fresh mbuf */
+	uint64_t ol_flags; /* of a fresh mbuf: says whether the pool has pinned external buffers */
+	uint32_t room;     /* of a buffer, behind the headroom */
+	uint32_t buf_off;  /* from an mbuf of the pool to its buffer; 0: each has to be asked */
+	uint32_t post_len; /* bytes that the device may write: net header and data room */
+	uint16_t free_thresh; /* refill when this many slots are free */
+	uint16_t free_thresh_asked;
+	uint16_t nb_desc; /* asked for by the application */
+	bool may_scatter; /* the application takes packets of several buffers; set at start */
+	const struct sluice_rx_path *path; /* of the next run, or this; atomic */
+	uint16_t *avail_shadow;
+	struct rte_mempool *pool;
+	/* control side: what the counters said when they were reset (sluice_stats.c) */
+	uint64_t reset_at[SLUICE_COUNTERS_MAX];
+};
+
+#endif /* SLUICE_RXQ_H */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* A transmit queue. */
+
+#ifndef SLUICE_TXQ_H
+#define SLUICE_TXQ_H
+
+#include <rte_mempool.h>
+
+#include "sluice_queue.h"
+
+/* Reference count 1 and one segment, as they lie in the eight bytes at rearm_data. */
+#define SLUICE_TX_REARM_MASK 0x0000ffffffff0000ULL
+#define SLUICE_TX_REARM_PLAIN 0x0000000100010000ULL
+
+/* Mbufs on their way back to one pool. */
+#define SLUICE_TX_FREED_MAX 32
+struct sluice_tx_freed {
+	struct rte_mempool *pool;
+	uint32_t nb;
+	struct rte_mbuf *m[SLUICE_TX_FREED_MAX];
+};
+
+/*
+ * What starts at a transmit slot that the device has. n: a plain packet of n + 1 slots, sw_ring has
+ * one segment for each. SLUICE_TX_ODD | n: any other packet of n + 1 slots, sw_ring has its first
+ * segment. SLUICE_TX_FOREIGN: one that is odd for nothing but its pool, so nobody else can hold it.
+ */
+#define SLUICE_TX_MORE 0x3fff /* n of these */
+#define SLUICE_TX_ODD 0x8000
+#define SLUICE_TX_FOREIGN (SLUICE_TX_ODD | 0x4000)
+#define SLUICE_TX_MIDDLE UINT16_MAX /* nothing: the slot belongs to the packet before it */
+
+struct sluice_txq {
+	struct sluice_queue q;
+	/* owned by the polling core */
+	struct sluice_tx_freed freed[2]; /* empty outside of a reclaim; two pools may alternate */
+	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
+	uint16_t nb_odd;                 /* slots given to packets that are not plain */
+	bool is_short; /* the last burst did not find enough slots: look for completions first */
+	/*
+	 * Most slots of the last burst could not go through a vector batch: the next burst tries
+	 * none.
+	 */
+	bool is_mostly_unfit;
+	/* slots minus packets, of the last burst with packets of several slots */
+	uint16_t nb_extra;
+	uint32_t nb_given;    /* slots given, free-running */
+	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */
+	uint16_t *extent;     /* per slot: what starts there, see below */
+	uint64_t nb_unmapped; /* dropped: memory that the device cannot reach */
+	uint64_t nb_oversize; /* dropped: more segments than the ring has slots */
+	uint64_t nb_indirect;
+	uint64_t nb_chained;
+	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */
+	/* packets left to the caller until the device sees their memory, or those before them */
+	uint64_t nb_waiting;
+	uint64_t *left; /* which of the two counts what this burst leaves */
+	/* constant after setup */
+	uint16_t nb_desc; /* asked for by the application */
+	uint16_t *avail_shadow;
+	uint16_t reclaim_asked;
+	uint16_t reclaim_at; /* look for completions when this many slots are not free */
+	bool has_indirect;
+	struct sluice_tx_extra *dv_extra; /* one per slot */
+	struct dmap_addr extra_da;
+	/* control side: what the counters said when they were reset (sluice_stats.c) */
+	uint64_t reset_at[SLUICE_COUNTERS_MAX];
+};
+
+/* Most segments of a packet: as many as ip fragments of a 64 KiB packet in small buffers make. */
+#define SLUICE_TX_SEGS_MAX UINT8_MAX
+
+/* Slots of the packet that starts at a slot. */
+static __rte_always_inline uint16_t
+sluice_tx_slots_of(const struct sluice_txq *txq, uint16_t slot)
+{
+	return (txq->extent[slot] & SLUICE_TX_MORE) + 1;
+}
+
+#endif /* SLUICE_TXQ_H */
