@@ -117,12 +117,11 @@ sluice_tx_has_chains(const struct sluice_txq *txq)
 }
 
 static __rte_always_inline void
-sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
+sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint16_t nb, nb_oldest = 0, nb_slots = 0, expected = r->tail;
 	uint32_t id, sum;
-	bool has_chains;
 
 	nb = sluice_split_nb_used(r, nb_max);
 	if (unlikely(nb > sluice_ring_nb_busy(r) - r->nb_holes)) {
@@ -130,7 +129,6 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 		return;
 	}
 	nb = RTE_MIN(nb, nb_max);
-	has_chains = sluice_tx_has_chains(txq);
 	if (likely(r->nb_holes == 0)) {
 		/*
 		 * In-order: the index says it all, entries of a batch are not even written (2.7.9).
@@ -147,14 +145,16 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool is_in_orde
 			nb_oldest = nb;
 			r->used_idx += nb;
 		}
-		while (SLUICE_VEC_USED != 0 && nb - nb_oldest >= SLUICE_VEC_USED &&
-				expected + SLUICE_VEC_USED <= r->size &&
-				(r->used_idx & r->mask) == expected && !has_chains &&
-				likely(sluice_vec_used_in_order(r, expected))) {
-			expected = sluice_ring_next(r, expected, SLUICE_VEC_USED);
-			r->used_idx += SLUICE_VEC_USED;
-			nb_oldest += SLUICE_VEC_USED;
-			nb_slots += SLUICE_VEC_USED;
+		/* Up to the end of the ring, if its entries lie beside the slots that they name. */
+		if (!is_in_order && SLUICE_VEC_USED != 0 && likely(!has_chains) &&
+				(r->used_idx & r->mask) == expected) {
+			sum = RTE_MIN(nb, (uint16_t)(r->size - expected));
+			while ((uint32_t)nb_oldest + SLUICE_VEC_USED <= sum &&
+					likely(sluice_vec_used_in_order(r, expected + nb_oldest)))
+				nb_oldest += SLUICE_VEC_USED;
+			nb_slots = nb_oldest;
+			r->used_idx += nb_oldest;
+			expected = sluice_ring_next(r, expected, nb_oldest);
 		}
 		/*
 		 * Fewer packets than slots may be on their way: behind the last one ids mean
@@ -202,18 +202,18 @@ sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, ui
  * stops at an id that is not the next one, which ends the queue if the device promised order.
  */
 static __rte_always_inline uint16_t
-sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
+sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint32_t nb, nb_slots = 0, limit = RTE_MIN(sluice_ring_nb_busy(r), nb_max);
-	bool wrap = r->used_wrap, has_chains = sluice_tx_has_chains(txq);
+	bool wrap = r->used_wrap;
 	/* Slots are used in the order in which they were given: this is tail. */
 	uint32_t id, at = r->used_idx;
 
 	while (nb_slots < limit && sluice_packed_slot_is_used(r, at, wrap)) {
 		id = sluice_packed_slot_id(r, at);
 		if (likely(id == at))
-			nb = has_chains ? sluice_tx_slots_of(txq, at) : 1;
+			nb = unlikely(has_chains) ? sluice_tx_slots_of(txq, at) : 1;
 		else
 			nb = sluice_tx_batch_slots(txq, id, at, nb_slots, has_chains, is_in_order);
 		if (unlikely(nb == 0)) {
@@ -234,13 +234,13 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
 }
 
 static __rte_always_inline void
-sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_order)
+sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint32_t done = 0;
 
 	if (likely(r->nb_holes == 0)) {
-		done = sluice_tx_take_oldest(txq, nb_max, is_in_order);
+		done = sluice_tx_take_oldest(txq, nb_max, has_chains, is_in_order);
 		sluice_tx_free_oldest(txq, done);
 	}
 	/*
@@ -254,15 +254,16 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool is_in_ord
 
 /*
  * Free packets that the device has sent: about nb_max, or with packed rings about nb_max slots, at
- * most.
+ * most. has_chains: sluice_tx_has_chains(), which the caller knows.
  */
 static __rte_always_inline void
-sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_path_cfg cfg)
+sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, bool has_chains,
+		const struct sluice_path_cfg cfg)
 {
 	if (cfg.layout == SLUICE_SPLIT)
-		sluice_tx_reclaim_split(txq, nb_max, cfg.is_in_order);
+		sluice_tx_reclaim_split(txq, nb_max, has_chains, cfg.is_in_order);
 	else
-		sluice_tx_reclaim_packed(txq, nb_max, cfg.is_in_order);
+		sluice_tx_reclaim_packed(txq, nb_max, has_chains, cfg.is_in_order);
 	txq->is_short = false;
 }
 
@@ -271,11 +272,11 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, const struct sluice_p
  * as are given: more if packets take several, by as much as in the last burst of such.
  */
 static __rte_always_inline uint16_t
-sluice_tx_reclaim_max(const struct sluice_txq *txq, uint16_t nb_pkts)
+sluice_tx_reclaim_max(const struct sluice_txq *txq, uint16_t nb_pkts, bool has_chains)
 {
 	uint32_t nb = RTE_MAX(nb_pkts, (uint16_t)SLUICE_TX_RECLAIM_MAX);
 
-	if (sluice_tx_has_chains(txq))
+	if (has_chains)
 		nb = RTE_MIN(nb + txq->nb_extra, (uint32_t)UINT16_MAX);
 	return nb;
 }
@@ -424,7 +425,7 @@ sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 
 /* Of the same path, but out of line, so that the loop of batches has the registers for itself. */
 struct sluice_tx_slow {
-	void (*reclaim)(struct sluice_txq *txq, uint16_t nb_max);
+	void (*reclaim)(struct sluice_txq *txq, uint16_t nb_max, bool has_chains);
 	uint16_t (*rest)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			struct sluice_tx_burst *b);
 };
@@ -436,11 +437,14 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_burst copy, b = { 0 };
 	uint16_t nb_tx, nb_dropped = 0;
+	bool has_chains;
 
 	if (unlikely(!sluice_queue_enter(&txq->q, sluice_path_run(cfg))))
 		return 0;
-	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts || txq->is_short)
-		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts));
+	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts || txq->is_short) {
+		has_chains = sluice_tx_has_chains(txq);
+		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts, has_chains), has_chains);
+	}
 	/* A device that broke the rules gets nothing more; the packets stay with the caller. */
 	if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
 		sluice_queue_leave(&txq->q);
@@ -467,8 +471,9 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			txq->is_mostly_unfit = 2 * b.nb_unfit >= b.nb_slots;
 			txq->nb_extra = b.nb_slots - b.nb_bufs;
 		}
-		*txq->left += nb_pkts - nb_tx;
 		txq->is_short = nb_tx < nb_pkts;
+		if (unlikely(nb_tx < nb_pkts))
+			*txq->left += nb_pkts - nb_tx;
 	}
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);

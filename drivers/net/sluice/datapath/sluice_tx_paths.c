@@ -25,9 +25,9 @@
 
 #define DEFINE_PATH(name, ...) \
 	static __rte_noinline void sluice_tx_collect_##name( \
-			struct sluice_txq *txq, uint16_t nb_max) \
+			struct sluice_txq *txq, uint16_t nb_max, bool has_chains) \
 	{ \
-		sluice_tx_reclaim(txq, nb_max, CFG_MANY(__VA_ARGS__)); \
+		sluice_tx_reclaim(txq, nb_max, has_chains, CFG_MANY(__VA_ARGS__)); \
 	} \
 	static __rte_noinline uint16_t sluice_tx_rest_##name(struct sluice_txq *txq, \
 			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
@@ -64,7 +64,7 @@
 		uint16_t nb = nb_max == 0 || nb_max > UINT16_MAX ? UINT16_MAX : nb_max; \
 		uint16_t nb_before = sluice_tx_nb_packets(txq); \
 \
-		sluice_tx_collect_##name(txq, nb); \
+		sluice_tx_collect_##name(txq, nb, sluice_tx_has_chains(txq)); \
 		return nb_before - sluice_tx_nb_packets(txq); \
 	}
 SLUICE_TX_PATHS(DEFINE_PATH)
