@@ -134,6 +134,10 @@ fake_port_open(const struct fake_port_conf *conf)
 	f->pool->mp->flags |= conf->pool_flags;
 	fake_transport_init(&f->ft, conf->is_pci);
 	f->ft.info.nb_pairs_max = f->conf.nb_pairs;
+	if (!conf->has_ctrl)
+		f->ft.info.features &= ~FAKE_CTRL_FEATURES;
+	if (!conf->has_ctrl && f->conf.nb_pairs == 1)
+		f->ft.info.features &= ~SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
 	f->port = calloc(1, sizeof(*f->port));
 	f->dev.data = &f->data;
 	f->data.dev_private = f->port;

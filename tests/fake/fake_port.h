@@ -18,6 +18,11 @@
 
 #define FAKE_PAIRS_MAX 2
 
+/* What a device is asked for on its control queue, beside the number of pairs. */
+#define FAKE_CTRL_FEATURES \
+	(SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
+			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR))
+
 struct fake_port_conf {
 	bool is_pci;
 	bool is_server;
@@ -26,6 +31,7 @@ struct fake_port_conf {
 	uint16_t size;     /* slots of a ring; 0: 64 */
 	uint64_t rx_offloads;
 	unsigned int pool_flags;
+	bool has_ctrl; /* a control queue also with one pair, and all that is asked for by it */
 };
 
 struct fake_port {

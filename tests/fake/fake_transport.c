@@ -187,6 +187,7 @@ fake_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 {
 	RTE_SET_USED(mtu);
 	ft_of(t)->features = features;
+	ft_of(t)->nb_begins++;
 	ft_of(t)->started = 0;
 	ft_of(t)->stopped = 0;
 	return talk(ft_of(t), FAKE_BEGIN, 0);

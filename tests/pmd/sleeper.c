@@ -54,6 +54,7 @@ open_port(uint16_t port)
 	expect(rte_eth_dev_configure(port, 1, 1, &conf), "configure");
 	expect(rte_eth_rx_queue_setup(port, 0, 256, SOCKET_ID_ANY, NULL, pool), "rx queue");
 	expect(rte_eth_tx_queue_setup(port, 0, 256, SOCKET_ID_ANY, NULL), "tx queue");
+	expect(rte_eth_promiscuous_enable(port), "promiscuous mode");
 	expect(rte_eth_dev_start(port), "start");
 	expect(rte_eth_dev_rx_intr_ctl_q(port, 0, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, NULL),
 			"epoll");

@@ -3,8 +3,8 @@
  */
 
 /*
- * ethdev operations on the port. Those on queues are in sluice_ethdev_queue.c, statistics in
- * sluice_stats.c.
+ * ethdev operations on the port. Those on queues are in sluice_ethdev_queue.c, those on what it
+ * receives in sluice_ethdev_filter.c, statistics in sluice_stats.c.
  */
 
 #include <errno.h>
@@ -53,8 +53,8 @@ check_modes(const struct sluice_port *port, const struct rte_eth_conf *conf)
  * A child of fork() has the port in memory that it shares with its parent, but neither the control
  * thread nor the rings. What it did to the port it would do to that of its parent.
  */
-static int
-check_process(const struct sluice_port *port)
+int
+sluice_check_process(const struct sluice_port *port)
 {
 	if (port->pid == getpid())
 		return 0;
@@ -67,7 +67,7 @@ static int
 dev_configure(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	int ret = check_process(port);
+	int ret = sluice_check_process(port);
 
 	if (ret == 0)
 		ret = check_modes(port, &dev->data->dev_conf);
@@ -122,7 +122,7 @@ static int
 dev_start(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	int ret = check_process(port);
+	int ret = sluice_check_process(port);
 
 	if (ret != 0)
 		return ret;
@@ -141,7 +141,7 @@ static int
 dev_stop(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	int ret = check_process(port);
+	int ret = sluice_check_process(port);
 
 	if (ret != 0)
 		return ret;
@@ -160,7 +160,7 @@ static int
 dev_reset(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	int ret = check_process(port);
+	int ret = sluice_check_process(port);
 
 	if (ret != 0)
 		return ret;
@@ -218,6 +218,9 @@ get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
 	/* Of a device that is still to come the best is expected. */
 	if (!has_device || (device.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
 		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
+	if (has_device && (device.features & SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN)) != 0 &&
+			sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ))
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
 	if (sluice_negotiable(port) & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
 	if (has_device)
@@ -244,7 +247,7 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_rx_pktlen = info->max_mtu + SLUICE_FRAME_OVERHEAD;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
-	info->max_mac_addrs = 1;
+	info->max_mac_addrs = SLUICE_MACS_MAX;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->default_rxportconf =
 			(struct rte_eth_dev_portconf){ .burst_size = 32, .nb_queues = 1 };
@@ -323,27 +326,6 @@ mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 	return ret;
 }
 
-static int
-mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
-{
-	/* The back end does not filter by address and has no message to be told it. */
-	RTE_SET_USED(dev);
-	RTE_SET_USED(addr);
-	return 0;
-}
-
-/*
- * Without a control queue for it nothing is filtered (5.1.6.5.1): the port receives all, whatever
- * it was told. More than asked for harms no application, and some end when a driver refuses to be
- * told less.
- */
-static int
-receive_all(struct rte_eth_dev *dev)
-{
-	RTE_SET_USED(dev);
-	return 0;
-}
-
 /* The statistics of queues are where ethdev has them by default, and nowhere else. */
 static int
 queue_stats_mapping_set(struct rte_eth_dev *dev, uint16_t queue, uint8_t index, uint8_t is_rx)
@@ -393,11 +375,16 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.dev_infos_get = dev_infos_get,
 	.link_update = link_update,
 	.mtu_set = mtu_set,
-	.mac_addr_set = mac_addr_set,
-	.promiscuous_enable = receive_all,
-	.promiscuous_disable = receive_all,
-	.allmulticast_enable = receive_all,
-	.allmulticast_disable = receive_all,
+	.promiscuous_enable = sluice_promiscuous_enable,
+	.promiscuous_disable = sluice_promiscuous_disable,
+	.allmulticast_enable = sluice_allmulticast_enable,
+	.allmulticast_disable = sluice_allmulticast_disable,
+	.mac_addr_set = sluice_mac_addr_set,
+	.mac_addr_add = sluice_mac_addr_add,
+	.mac_addr_remove = sluice_mac_addr_remove,
+	.set_mc_addr_list = sluice_set_mc_addr_list,
+	.vlan_filter_set = sluice_vlan_filter_set,
+	.vlan_offload_set = sluice_vlan_offload_set,
 	.rx_queue_setup = sluice_rx_queue_setup,
 	.rx_queue_release = sluice_rx_queue_release,
 	.tx_queue_setup = sluice_tx_queue_setup,

@@ -25,6 +25,22 @@ sluice_port_of(const struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
+/* 0, or -EPERM in a child of fork(), logged: it cannot control the port. */
+int sluice_check_process(const struct sluice_port *port);
+
+/* What the port receives (sluice_ethdev_filter.c). */
+int sluice_promiscuous_enable(struct rte_eth_dev *dev);
+int sluice_promiscuous_disable(struct rte_eth_dev *dev);
+int sluice_allmulticast_enable(struct rte_eth_dev *dev);
+int sluice_allmulticast_disable(struct rte_eth_dev *dev);
+int sluice_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr);
+int sluice_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *addr, uint32_t index,
+		uint32_t pool);
+void sluice_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
+int sluice_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uint32_t nb);
+int sluice_vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int is_on);
+int sluice_vlan_offload_set(struct rte_eth_dev *dev, int mask);
+
 /* Queues (sluice_ethdev_queue.c). */
 int sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 		unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);

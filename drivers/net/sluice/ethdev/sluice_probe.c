@@ -122,9 +122,9 @@ init_port(struct sluice_port *port, const char *name)
 }
 
 static int
-init_mac(struct rte_eth_dev *dev, const struct sluice_port *port)
+init_mac(struct rte_eth_dev *dev, struct sluice_port *port)
 {
-	struct rte_ether_addr *mac = rte_zmalloc("sluice mac", sizeof(*mac), 0);
+	struct rte_ether_addr *mac = rte_zmalloc("sluice mac", SLUICE_MACS_MAX * sizeof(*mac), 0);
 
 	if (mac == NULL) {
 		SLUICE_LOG(ERR, "%s: EAL has no memory left for the MAC address", port->label);
@@ -137,6 +137,7 @@ init_mac(struct rte_eth_dev *dev, const struct sluice_port *port)
 	else
 		rte_eth_random_addr(mac->addr_bytes); /* 5.1.4.2 */
 	dev->data->mac_addrs = mac;
+	port->filter.added[0] = *mac;
 	return 0;
 }
 

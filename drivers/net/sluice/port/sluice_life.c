@@ -53,14 +53,19 @@ run_queue(struct sluice_port *port, struct sluice_queue *q)
 	__atomic_store_n(&q->state, q->run, __ATOMIC_RELEASE);
 }
 
+static bool
+has(const struct sluice_port *port, unsigned int bit)
+{
+	return (port->features & SLUICE_BIT(bit)) != 0;
+}
+
 /* From a connected device to one that runs the rings (3.1.1). */
 static int
 start_device(struct sluice_port *port)
 {
 	const struct sluice_transport_ops *ops = port->transport->ops;
 	uint16_t nb_vqs = sluice_dev_nb_vqs(port);
-	bool has_mtu = (port->features & SLUICE_BIT(SLUICE_NET_F_MTU)) != 0;
-	bool has_ctrl = (port->features & SLUICE_BIT(SLUICE_NET_F_CTRL_VQ)) != 0;
+	bool has_mtu = has(port, SLUICE_NET_F_MTU), has_ctrl = has(port, SLUICE_NET_F_CTRL_VQ);
 	int ret;
 
 	ret = ops->begin(port->transport, port->features, has_mtu ? port->dev->data->mtu : 0);
@@ -77,8 +82,11 @@ start_device(struct sluice_port *port)
 		ret = sluice_ctrl_start(port);
 	if (ret == 0)
 		ret = ops->commit(port->transport, nb_vqs);
-	if (ret == 0 && has_ctrl)
+	/* One pair is in use without being asked for. */
+	if (ret == 0 && has_ctrl && nb_vqs > 2)
 		ret = sluice_ctrl_set_pairs(port, nb_vqs / 2);
+	if (ret == 0)
+		sluice_filter_apply(port);
 	return ret;
 }
 

@@ -22,6 +22,7 @@ static const struct {
 	{ SLUICE_NET_F_MTU, "MTU" },
 	{ SLUICE_NET_F_MRG_RXBUF, "MRG_RXBUF" },
 	{ SLUICE_NET_F_STATUS, "STATUS" },
+	{ SLUICE_NET_F_CTRL_VLAN, "CTRL_VLAN" },
 	{ SLUICE_NET_F_MQ, "MQ" },
 	{ SLUICE_F_INDIRECT_DESC, "INDIRECT_DESC" },
 	{ SLUICE_F_EVENT_IDX, "EVENT_IDX" },
@@ -50,6 +51,7 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 			SLUICE_BIT(SLUICE_F_EVENT_IDX) | SLUICE_BIT(SLUICE_NET_F_MTU) |
 			SLUICE_BIT(SLUICE_NET_F_STATUS);
 	bool has_ctrl_vq = sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ);
+	uint64_t rx_offloads = port->dev->data->dev_conf.rxmode.offloads;
 
 	if (args->has_mrg)
 		f |= SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF);
@@ -60,7 +62,7 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	/*
 	 * Only then: without it devices leave headers empty, and they need not be read (5.1.6.4.1).
 	 */
-	if (port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_CSUM_OFFLOADS)
+	if (rx_offloads & SLUICE_RX_CSUM_OFFLOADS)
 		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
 	f |= port->transport->ops->features;
 	/*
@@ -69,8 +71,14 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	 */
 	if (!has_ctrl_vq && args->nb_pairs > 1)
 		f |= SLUICE_BIT(SLUICE_NET_F_MQ);
-	if (has_ctrl_vq && sluice_dev_nb_vqs(port) > 2)
-		f |= SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
+	/* MQ with one pair, too: it decides which virtqueue is the control queue (5.1.2). */
+	if (has_ctrl_vq)
+		f |= SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ) |
+				SLUICE_BIT(SLUICE_NET_F_CTRL_RX) |
+				SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR);
+	/* Only then: with it a device drops tagged packets of all VLANs but those added. */
+	if (has_ctrl_vq && (rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
+		f |= SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN);
 	return f;
 }
 
@@ -93,7 +101,8 @@ log_missing(const struct sluice_port *port, uint64_t missing, const char *conseq
 static uint64_t
 missing_offloads(const struct sluice_port *port, uint64_t offered)
 {
-	return sluice_dev_wanted_features(port) & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) & ~offered;
+	return sluice_dev_wanted_features(port) & ~offered &
+			(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN));
 }
 
 static bool
@@ -218,7 +227,9 @@ sluice_dev_choose(struct sluice_port *port)
 				"an enabled receive offload needs it; configure the port without");
 		return -ENOTSUP;
 	}
-	missing = wanted & ~port->features & (LAYOUT_FEATURES | SLUICE_BIT(SLUICE_NET_F_MQ));
+	missing = wanted & ~port->features & LAYOUT_FEATURES;
+	if (sluice_dev_nb_vqs(port) > 2)
+		missing |= wanted & ~port->features & SLUICE_BIT(SLUICE_NET_F_MQ);
 	if ((missing & ~port->told_missing) != 0)
 		log_missing(port, missing, "going on without");
 	port->told_missing |= missing;

@@ -22,6 +22,7 @@
 #include "dmap.h"
 #include "sluice_args.h"
 #include "sluice_ctrl.h"
+#include "sluice_filter.h"
 #include "sluice_limit.h"
 #include "sluice_park.h"
 #include "sluice_path.h"
@@ -110,6 +111,7 @@ struct sluice_port {
 	const struct sluice_tx_path *tx_path;
 	bool is_link_up; /* when the control thread looked last */
 	struct sluice_ctrl ctrl;
+	struct sluice_filter filter;
 	struct sluice_watch watch[2 * SLUICE_PAIRS_MAX]; /* by virtqueue */
 	enum sluice_fail failure; /* why it failed last; kept until the next start */
 	uint64_t nb_failures;

@@ -152,6 +152,9 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_PCI_NET_TRANSITIONAL 0x1000 /* 4.1.2.3 */
 
 #define SLUICE_NET_F_CTRL_VQ 17
+#define SLUICE_NET_F_CTRL_RX 18
+#define SLUICE_NET_F_CTRL_VLAN 19
+#define SLUICE_NET_F_CTRL_MAC_ADDR 23
 #define SLUICE_NET_F_SPEED_DUPLEX 63
 #define SLUICE_F_ACCESS_PLATFORM 33
 #define SLUICE_F_NOTIFICATION_DATA 38
@@ -166,7 +169,22 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 /* Index of the control queue: behind the pairs that the device has (5.1.2). */
 #define SLUICE_VQ_CTRL(nb_pairs_max) ((uint32_t)(2 * (nb_pairs_max)))
 
+/* What is nothing without CTRL_VQ (5.1.3.1). */
+#define SLUICE_NET_CTRL_FEATURES \
+	(SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | \
+			SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
+			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR))
+
 /* Control commands (5.1.6.5). */
+#define SLUICE_CTRL_RX 0
+#define SLUICE_CTRL_RX_PROMISC 0
+#define SLUICE_CTRL_RX_ALLMULTI 1
+#define SLUICE_CTRL_MAC 1
+#define SLUICE_CTRL_MAC_TABLE_SET 0
+#define SLUICE_CTRL_MAC_ADDR_SET 1
+#define SLUICE_CTRL_VLAN 2
+#define SLUICE_CTRL_VLAN_ADD 0
+#define SLUICE_CTRL_VLAN_DEL 1
 #define SLUICE_CTRL_MQ 4
 #define SLUICE_CTRL_MQ_VQ_PAIRS_SET 0
 #define SLUICE_CTRL_OK 0

@@ -129,9 +129,8 @@ handshake(struct pci *p, struct sluice_device_info *info)
 	ret = check_features(p);
 	if (ret != 0)
 		return ret;
-	/* Without a control queue nobody can ask for many queues (5.1.3.1). */
 	if (!has(p->offered, SLUICE_NET_F_CTRL_VQ))
-		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_MQ);
+		p->offered &= ~SLUICE_NET_CTRL_FEATURES;
 	if (p->dev.layout.device.len <= SLUICE_NET_CONFIG_DUPLEX)
 		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX);
 	/* Some devices have their queues only when they know that there will be many. */
