@@ -190,6 +190,7 @@ fake_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 	ft_of(t)->nb_begins++;
 	ft_of(t)->started = 0;
 	ft_of(t)->stopped = 0;
+	ft_of(t)->disabled = 0;
 	return talk(ft_of(t), FAKE_BEGIN, 0);
 }
 
@@ -227,6 +228,19 @@ fake_commit(struct sluice_transport *t, uint16_t nb_vqs)
 	RTE_SET_USED(nb_vqs);
 	hold_all(ft_of(t));
 	return talk(ft_of(t), FAKE_COMMIT, 0);
+}
+
+static int
+fake_vq_enable(struct sluice_transport *t, uint16_t vq, bool is_enabled)
+{
+	struct fake_transport *ft = ft_of(t);
+	int ret = talk(ft, FAKE_VQ_ENABLE, vq);
+
+	if (ret == 0 && is_enabled)
+		ft->disabled &= ~(1u << vq);
+	else if (ret == 0)
+		ft->disabled |= 1u << vq;
+	return ret;
 }
 
 static int
@@ -329,6 +343,8 @@ fake_transport_init(struct fake_transport *ft, bool is_pci)
 		ft->ops.notify = fake_notify;
 		ft->ops.set_queue_irqs = fake_set_queue_irqs;
 		ft->ops.state = fake_state;
+	} else {
+		ft->ops.vq_enable = fake_vq_enable;
 	}
 	ft->base.ops = &ft->ops;
 	ft->info = (struct sluice_device_info){ .features = UINT64_MAX, .nb_pairs_max = 1 };
@@ -402,7 +418,7 @@ const char *
 fake_transport_calls(struct fake_transport *ft)
 {
 	static const char *const names[FAKE_NB_OPS] = { "CONNECT", "BEGIN", "PUBLISH", "VQ_START",
-		"COMMIT", "VQ_STOP", "RESET", "REVOKE", "DISCONNECT", "CUT" };
+		"COMMIT", "VQ_ENABLE", "VQ_STOP", "RESET", "REVOKE", "DISCONNECT", "CUT" };
 	static char text[2048];
 	size_t len = 0;
 	uint32_t i;
@@ -410,7 +426,8 @@ fake_transport_calls(struct fake_transport *ft)
 	text[0] = '\0';
 	for (i = 0; i < ft->nb_calls && len < sizeof(text) - 32; i++) {
 		const struct fake_call *c = &ft->calls[i];
-		bool has_arg = c->op == FAKE_VQ_START || c->op == FAKE_VQ_STOP;
+		bool has_arg = c->op == FAKE_VQ_START || c->op == FAKE_VQ_ENABLE ||
+				c->op == FAKE_VQ_STOP;
 
 		len += snprintf(text + len, sizeof(text) - len, "%s%s", i == 0 ? "" : " ",
 				names[c->op]);

@@ -24,6 +24,7 @@ enum fake_op {
 	FAKE_PUBLISH,
 	FAKE_VQ_START,
 	FAKE_COMMIT,
+	FAKE_VQ_ENABLE,
 	FAKE_VQ_STOP,
 	FAKE_RESET,
 	FAKE_NB_TALKS,               /* those above are exchanges with the device, and can fail */
@@ -85,7 +86,7 @@ struct fake_transport {
 	struct fake_link links[FAKE_LINKS_MAX];
 	uint32_t nb_links;                        /* the last one is the one that is connected */
 	int sock;                                 /* our end; -1: none */
-	uint16_t started, stopped;                /* bit masks of virtqueues */
+	uint16_t started, stopped, disabled;      /* bit masks of virtqueues */
 	struct sluice_vq_setup vqs[FAKE_VQS_MAX]; /* as started last */
 	uint64_t features;                        /* told by begin */
 	uint32_t nb_begins;

@@ -52,6 +52,54 @@ def test_txonly_from_the_back_end_reaches_every_queue(shared_pair):
         front.stop()
 
 
+over_many = pytest.mark.parametrize("shared_pair", [c for c in CONFIGS if c.queues > 1], indirect=True,
+    ids=lambda c: c.name)
+
+
+def queue_states(front, queue):
+    """Of the receive and of the transmit queue."""
+    return tuple(re.search("queue state: (\\w+)", front.cmd("show %sq info 0 %d" % (way, queue))).group(1)
+        for way in ("rx", "tx"))
+
+
+@over_many
+def test_a_queue_that_is_stopped(shared_pair):
+    """The others go on, and after its start it has all that is sent to it."""
+    front, others = shared_pair.front, [[]] * (shared_pair.config.queues - 1)
+    for _ in range(20):
+        front.cmds("port 0 rxq 1 stop", "port 0 txq 1 stop")
+        assert queue_states(front, 1) == ("stopped", "stopped")
+        assert queue_states(front, 0) == ("started", "started")
+        front.cmds("port 0 txq 1 start", "port 0 rxq 1 start")
+        assert queue_states(front, 1) == ("started", "started")
+    front.cmds("port 0 rxq 1 stop", "port 0 txq 1 stop")
+    frames = make(200, SMALL)
+    compare(shared_pair.send([frames] + others)[0], frames)
+    front.cmds("port 0 rxq 1 start", "port 0 txq 1 start")
+    shared_pair.exchange("io", 200, SMALL)
+
+
+@over_many
+def test_a_deferred_queue(shared_pair):
+    """It waits for a start of its own, as often as the port is started."""
+    front, others = shared_pair.front, [[]] * (shared_pair.config.queues - 1)
+    front.cmds("port stop 0", "port 0 rxq 1 deferred_start on", "port 0 txq 1 deferred_start on")
+    try:
+        for _ in range(2):
+            front.cmds("port start 0")
+            shared_pair.wait_link()
+            assert queue_states(front, 1) == ("stopped", "stopped")
+            frames = make(200, SMALL)
+            compare(shared_pair.send([frames] + others)[0], frames)
+            front.cmds("port 0 rxq 1 start", "port 0 txq 1 start")
+            shared_pair.exchange("io", 200, SMALL)
+            front.cmds("port stop 0")
+    finally:
+        front.cmds("port 0 rxq 1 deferred_start off", "port 0 txq 1 deferred_start off", "port start 0")
+        shared_pair.wait_link()
+    shared_pair.exchange("io", 200, SMALL)
+
+
 @pytest.fixture
 def uneven(shared_pair):
     """Restarts the front end with other numbers of queues."""
@@ -66,7 +114,7 @@ def uneven(shared_pair):
     shared_pair.exchange("io", 200, SMALL)
 
 
-@pytest.mark.parametrize("shared_pair", [c for c in CONFIGS if c.queues > 1], indirect=True, ids=lambda c: c.name)
+@over_many
 @pytest.mark.parametrize("nb_rx,nb_tx", [(1, 2), (2, 1)])
 def test_more_queues_of_one_direction(uneven, shared_pair, nb_rx, nb_tx):
     uneven(nb_rx, nb_tx)

@@ -49,10 +49,6 @@ check_modes(const struct sluice_port *port, const struct rte_eth_conf *conf)
 	return 0;
 }
 
-/*
- * A child of fork() has the port in memory that it shares with its parent, but neither the control
- * thread nor the rings. What it did to the port it would do to that of its parent.
- */
 int
 sluice_check_process(const struct sluice_port *port)
 {
@@ -110,12 +106,24 @@ link_update(struct rte_eth_dev *dev, int wait_to_complete)
 	return rte_eth_linkstatus_set(dev, &link);
 }
 
-/* ethdev and testpmd ask for the state of each queue; all follow the port. */
+/* ethdev and testpmd ask for the state of each queue; they follow the port, unless held back. */
 static void
-set_queue_states(struct rte_eth_dev *dev, uint8_t state)
+set_queue_states(struct rte_eth_dev *dev, bool is_started)
 {
-	memset(dev->data->rx_queue_state, state, dev->data->nb_rx_queues);
-	memset(dev->data->tx_queue_state, state, dev->data->nb_tx_queues);
+	struct rte_eth_dev_data *data = dev->data;
+	struct sluice_queue *q;
+	unsigned int i;
+	uint8_t state;
+
+	SLUICE_FOREACH_QUEUE(sluice_port_of(dev), q, i)
+	{
+		state = is_started && !q->is_held ? RTE_ETH_QUEUE_STATE_STARTED :
+						    RTE_ETH_QUEUE_STATE_STOPPED;
+		if (sluice_queue_is_tx(q))
+			data->tx_queue_state[q->id] = state;
+		else
+			data->rx_queue_state[q->id] = state;
+	}
 }
 
 static int
@@ -128,7 +136,7 @@ dev_start(struct rte_eth_dev *dev)
 		return ret;
 	ret = sluice_life_start(port);
 	if (ret == 0)
-		set_queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
+		set_queue_states(dev, true);
 	link_update(dev, 0);
 	/*
 	 * After a failure, or a back end that is not there, the control thread goes on from here.
@@ -146,7 +154,7 @@ dev_stop(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	sluice_life_stop(port);
-	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	set_queue_states(dev, false);
 	link_update(dev, 0);
 	sluice_conn_wake(port);
 	return 0;
@@ -165,7 +173,7 @@ dev_reset(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	sluice_life_reset(port);
-	set_queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	set_queue_states(dev, false);
 	link_update(dev, 0);
 	sluice_conn_wake(port);
 	return 0;
@@ -385,6 +393,10 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.set_mc_addr_list = sluice_set_mc_addr_list,
 	.vlan_filter_set = sluice_vlan_filter_set,
 	.vlan_offload_set = sluice_vlan_offload_set,
+	.rx_queue_start = sluice_rx_queue_start,
+	.rx_queue_stop = sluice_rx_queue_stop,
+	.tx_queue_start = sluice_tx_queue_start,
+	.tx_queue_stop = sluice_tx_queue_stop,
 	.rx_queue_setup = sluice_rx_queue_setup,
 	.rx_queue_release = sluice_rx_queue_release,
 	.tx_queue_setup = sluice_tx_queue_setup,

@@ -25,7 +25,11 @@ sluice_port_of(const struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
-/* 0, or -EPERM in a child of fork(), logged: it cannot control the port. */
+/*
+ * A child of fork() has the port in memory that it shares with its parent, but neither the control
+ * thread nor the rings. What it did to the port it would do to that of its parent: -EPERM, and a
+ * line that says so. For what starts or stops something.
+ */
 int sluice_check_process(const struct sluice_port *port);
 
 /* What the port receives (sluice_ethdev_filter.c). */
@@ -46,6 +50,10 @@ int sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc
 		unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
 int sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 		unsigned int socket, const struct rte_eth_txconf *conf);
+int sluice_rx_queue_start(struct rte_eth_dev *dev, uint16_t id);
+int sluice_rx_queue_stop(struct rte_eth_dev *dev, uint16_t id);
+int sluice_tx_queue_start(struct rte_eth_dev *dev, uint16_t id);
+int sluice_tx_queue_stop(struct rte_eth_dev *dev, uint16_t id);
 void sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);

@@ -88,15 +88,8 @@ make_room(struct sluice_port *port, const char *direction, uint16_t id, uint16_t
 /* What both directions refuse. */
 static int
 check_setup(struct sluice_port *port, const char *direction, uint16_t id, uint16_t vq,
-		uint16_t nb_desc, bool is_deferred)
+		uint16_t nb_desc)
 {
-	if (is_deferred) {
-		SLUICE_LOG(ERR,
-				"port %u %s queue %u: deferred start is not supported: queues start with "
-				"the port, set %cx_deferred_start=0",
-				port->port_id, direction, id, direction[0]);
-		return -ENOTSUP;
-	}
 	if (nb_desc < MIN_DESC) {
 		SLUICE_LOG(ERR, "port %u %s queue %u: %u descriptors are too few, at least %u",
 				port->port_id, direction, id, nb_desc, MIN_DESC);
@@ -189,8 +182,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	/* No ring for nb_desc has more; see sluice_dev_ring_size(). */
 	size_t slots = rte_align32pow2(nb_desc);
 	struct sluice_rxq *rxq;
-	int ret = check_setup(
-			port, "receive", id, SLUICE_VQ_RX(id), nb_desc, conf->rx_deferred_start);
+	int ret = check_setup(port, "receive", id, SLUICE_VQ_RX(id), nb_desc);
 
 	if (ret != 0)
 		return ret;
@@ -198,6 +190,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	if (rxq == NULL)
 		return no_memory(port, "receive", id);
 	rxq->nb_desc = nb_desc;
+	rxq->q.is_deferred = conf->rx_deferred_start;
 	rxq->free_thresh_asked = conf->rx_free_thresh != 0 ? conf->rx_free_thresh : DEFAULT_THRESH;
 	ret = init_queue(port, &rxq->q, id, SLUICE_VQ_RX(id), slots, socket);
 	if (ret == 0)
@@ -226,8 +219,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	/* No ring for nb_desc has more; see sluice_dev_ring_size(). */
 	size_t slots = rte_align32pow2(nb_desc);
 	struct sluice_txq *txq;
-	int ret = check_setup(
-			port, "transmit", id, SLUICE_VQ_TX(id), nb_desc, conf->tx_deferred_start);
+	int ret = check_setup(port, "transmit", id, SLUICE_VQ_TX(id), nb_desc);
 
 	if (ret != 0)
 		return ret;
@@ -235,6 +227,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	if (txq == NULL)
 		return no_memory(port, "transmit", id);
 	txq->nb_desc = nb_desc;
+	txq->q.is_deferred = conf->tx_deferred_start;
 	/* tx_free_thresh counts free descriptors, reclaim_at counts those that are not. */
 	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc ?
 			nb_desc - conf->tx_free_thresh :
@@ -286,6 +279,60 @@ sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	dev->data->tx_queues[id] = NULL;
 }
 
+static int
+start_queue(struct rte_eth_dev *dev, struct sluice_queue *q, uint8_t *state)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	int ret = sluice_check_process(port);
+
+	if (ret != 0)
+		return ret;
+	sluice_life_start_queue(port, q);
+	*state = RTE_ETH_QUEUE_STATE_STARTED;
+	/* It has more to do where the device did not answer. */
+	sluice_conn_wake(port);
+	return 0;
+}
+
+static int
+stop_queue(struct rte_eth_dev *dev, struct sluice_queue *q, uint8_t *state)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	int ret = sluice_check_process(port);
+
+	if (ret != 0)
+		return ret;
+	ret = sluice_life_hold_queue(port, q);
+	if (ret == 0)
+		*state = RTE_ETH_QUEUE_STATE_STOPPED;
+	sluice_conn_wake(port);
+	return ret;
+}
+
+int
+sluice_rx_queue_start(struct rte_eth_dev *dev, uint16_t id)
+{
+	return start_queue(dev, dev->data->rx_queues[id], &dev->data->rx_queue_state[id]);
+}
+
+int
+sluice_rx_queue_stop(struct rte_eth_dev *dev, uint16_t id)
+{
+	return stop_queue(dev, dev->data->rx_queues[id], &dev->data->rx_queue_state[id]);
+}
+
+int
+sluice_tx_queue_start(struct rte_eth_dev *dev, uint16_t id)
+{
+	return start_queue(dev, dev->data->tx_queues[id], &dev->data->tx_queue_state[id]);
+}
+
+int
+sluice_tx_queue_stop(struct rte_eth_dev *dev, uint16_t id)
+{
+	return stop_queue(dev, dev->data->tx_queues[id], &dev->data->tx_queue_state[id]);
+}
+
 void
 sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info)
 {
@@ -295,6 +342,7 @@ sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_inf
 	info->scattered_rx = dev->data->scattered_rx;
 	info->nb_desc = rxq->q.ring.size != 0 ? rxq->q.ring.size : rxq->nb_desc;
 	info->rx_buf_size = rxq->post_len - SLUICE_NET_HDR_LEN;
+	info->conf.rx_deferred_start = rxq->q.is_deferred;
 	info->conf.rx_free_thresh = rxq->free_thresh_asked;
 	info->conf.offloads = dev->data->dev_conf.rxmode.offloads;
 }
@@ -307,6 +355,7 @@ sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_inf
 	uint16_t reclaim_at = is_set_up ? txq->reclaim_at : txq->reclaim_asked;
 
 	info->nb_desc = is_set_up ? txq->q.ring.size : txq->nb_desc;
+	info->conf.tx_deferred_start = txq->q.is_deferred;
 	info->conf.tx_free_thresh = info->nb_desc > reclaim_at ? info->nb_desc - reclaim_at : 0;
 	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
 }

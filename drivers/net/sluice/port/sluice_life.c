@@ -40,19 +40,6 @@ sluice_life_is_connected(const struct sluice_port *port)
 	return port->transport->ops->is_connected(port->transport);
 }
 
-/*
- * The first notification is the polling core's: a back end can make a kick block, and the core that
- * hangs in one is helped out by this thread. A receive ring that was filled is announced by the
- * first poll, or with the first wish for an interrupt.
- */
-static void
-run_queue(struct sluice_port *port, struct sluice_queue *q)
-{
-	q->ring.doorbell = sluice_dev_doorbell(port, q->vq, q->layout == SLUICE_PACKED, q->kick_fd);
-	/* Pairs with the acquire in sluice_queue_enter(). */
-	__atomic_store_n(&q->state, q->run, __ATOMIC_RELEASE);
-}
-
 static bool
 has(const struct sluice_port *port, unsigned int bit)
 {
@@ -86,6 +73,8 @@ start_device(struct sluice_port *port)
 	if (ret == 0 && has_ctrl && nb_vqs > 2)
 		ret = sluice_ctrl_set_pairs(port, nb_vqs / 2);
 	if (ret == 0)
+		ret = sluice_life_tell_held(port);
+	if (ret == 0)
 		sluice_filter_apply(port);
 	return ret;
 }
@@ -107,7 +96,8 @@ sluice_life_live(struct sluice_port *port)
 	sluice_set_scatter(port);
 	port->events->paths_chosen(port);
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	run_queue(port, q);
+	if (!q->is_held)
+		sluice_life_run_queue(port, q);
 	sluice_life_step(port, SLUICE_ON_LIVE);
 	port->tick_at = sluice_clock_ms() + SLUICE_TICK_MS;
 	/* Who slept through the absence of a device has asked nobody for interrupts. */
@@ -385,10 +375,14 @@ start_locked(struct sluice_port *port)
 {
 	struct sluice_device_state state;
 	int ret = sluice_check_queues(port);
+	struct sluice_queue *q;
+	unsigned int i;
 
 	if (ret != 0)
 		return ret;
 	port->told_missing = 0;
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	q->is_held = q->is_deferred;
 	ret = sluice_dev_choose(port);
 	if (ret != 0)
 		return ret;

@@ -74,6 +74,13 @@ int sluice_life_probe(struct sluice_port *port);
 int sluice_life_start(struct sluice_port *port);
 /* dev_stop: the device stops; mbufs are back in their pools or parked. */
 void sluice_life_stop(struct sluice_port *port);
+/*
+ * One queue of a port that is started. hold: its bursts return 0 from here on, and its buffers stay
+ * in the ring until it runs again, or the port stops. -EBUSY: a core stays in a burst, nothing
+ * changed. The calling thread may put into any pool.
+ */
+int sluice_life_hold_queue(struct sluice_port *port, struct sluice_queue *q);
+void sluice_life_start_queue(struct sluice_port *port, struct sluice_queue *q);
 /* dev_reset: as a stop, and a new connection to the device, which the control thread makes. */
 void sluice_life_reset(struct sluice_port *port);
 /* The port ends: no device, nothing parked. The control thread is there no more. */

@@ -48,6 +48,15 @@ int sluice_life_live(struct sluice_port *port);
  * it stopped. Waits no longer than the deadlines in sluice_life.h.
  */
 void sluice_life_end(struct sluice_port *port, enum sluice_end how);
+/* The queue of a device that runs the rings takes bursts from here on. */
+void sluice_life_run_queue(struct sluice_port *port, struct sluice_queue *q);
+/* The device that runs the rings is told of queues that the application holds back. */
+int sluice_life_tell_held(struct sluice_port *port);
+/*
+ * A device that went away (-ECONNRESET), or does not talk as it should, is let go; the control
+ * thread tries to reach it, or another.
+ */
+void sluice_life_let_go(struct sluice_port *port, int why);
 /* The cores that did not leave a burst when their queues were stopped: did all leave now? */
 void sluice_life_serve_stuck(struct sluice_port *port);
 

@@ -34,9 +34,9 @@ struct rte_eth_dev;
 struct rte_intr_handle;
 
 /*
- * Receive interrupts (sluice_intr.c, sluice_intr_wake.c): an eventfd per receive queue that the device, or the
- * interrupt thread, writes. They live from dev_configure to the next one or dev_close, whatever
- * happens to the device meanwhile.
+ * Receive interrupts (sluice_intr.c, sluice_intr_wake.c): an eventfd per receive queue that the
+ * device, or the interrupt thread, writes. They live from dev_configure to the next one or
+ * dev_close, whatever happens to the device meanwhile.
  */
 struct sluice_intr {
 	uint16_t nb_fds; /* 0: the application asked for none */
@@ -106,7 +106,7 @@ struct sluice_port {
 	bool has_info;
 	uint64_t features;     /* that the port runs with, or would with a device that has all */
 	uint64_t told_missing; /* features whose lack was said since the start */
-	enum sluice_refusal told_refusal;     /* why the last device was not taken */
+	enum sluice_refusal told_refusal; /* why the last device was not taken */
 	const struct sluice_rx_path *rx_path;
 	const struct sluice_tx_path *tx_path;
 	bool is_link_up; /* when the control thread looked last */

@@ -196,7 +196,9 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 		return;
 	}
 	sluice_rxq_reset((struct sluice_rxq *)q, &conf);
-	port->rx_path->fill((struct sluice_rxq *)q);
+	/* One that is held back is filled by its first burst. */
+	if (!q->is_held)
+		port->rx_path->fill((struct sluice_rxq *)q);
 }
 
 int

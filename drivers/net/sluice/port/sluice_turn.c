@@ -60,8 +60,8 @@ look_for_failure(struct sluice_port *port, const struct sluice_device_state *sta
 	return true;
 }
 
-static void
-let_go(struct sluice_port *port, int why)
+void
+sluice_life_let_go(struct sluice_port *port, int why)
 {
 	const char *peer = port->transport->ops->peer;
 
@@ -100,7 +100,7 @@ look(struct sluice_port *port, struct sluice_device_state *state, struct sluice_
 	if (ret == 0 && port->life == SLUICE_LIVE)
 		ret = dmap_serve(port->domain);
 	if (ret != 0)
-		let_go(port, ret);
+		sluice_life_let_go(port, ret);
 }
 
 static void

@@ -120,6 +120,9 @@ struct sluice_queue {
 	 * any more.
 	 */
 	rte_spinlock_t look_lock;
+	bool is_deferred; /* the port's start does not start it */
+	/* The control side: while the port runs the queue does not, the application wants it so. */
+	bool is_held;
 	/*
 	 * Buffers of pools into which only one core may put: the polling core takes them at its
 	 * next burst. Atomic; pushed by the control side, taken as a whole.

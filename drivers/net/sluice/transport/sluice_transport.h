@@ -146,6 +146,11 @@ struct sluice_transport_ops {
 	int (*vq_start)(struct sluice_transport *t, const struct sluice_vq_setup *vq);
 	/* DRIVER_OK (3.1.1); the first nb_vqs virtqueues run from here on. */
 	int (*commit)(struct sluice_transport *t, uint16_t nb_vqs);
+	/*
+	 * Between commit and vq_stop: may packets come in this virtqueue? NULL where there is no
+	 * word for that.
+	 */
+	int (*vq_enable)(struct sluice_transport *t, uint16_t vq, bool is_enabled);
 	/* The device does not touch the virtqueue any more when this returned 0. */
 	int (*vq_stop)(struct sluice_transport *t, uint16_t vq);
 	/*

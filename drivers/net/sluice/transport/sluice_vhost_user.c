@@ -296,17 +296,24 @@ vhost_user_commit(struct sluice_transport *t, uint16_t nb_vqs)
 }
 
 static int
+vhost_user_vq_enable(struct sluice_transport *t, uint16_t vq, bool is_enabled)
+{
+	struct vhost_user *vu = sluice_vu_of(t);
+	struct batch b = { .nb = 0 };
+
+	if (vu->protocol != 0)
+		add_vring(&b, SLUICE_VU_SET_VRING_ENABLE, vq, is_enabled);
+	return flush(vu, &b);
+}
+
+static int
 vhost_user_vq_stop(struct sluice_transport *t, uint16_t vq)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
 	struct sluice_vu_msg msg = { .request = SLUICE_VU_GET_VRING_BASE,
 		.size = sizeof(msg.vring) };
-	struct batch b = { .nb = 0 };
-	int ret;
+	int ret = vhost_user_vq_enable(t, vq, false);
 
-	if (vu->protocol != 0)
-		add_vring(&b, SLUICE_VU_SET_VRING_ENABLE, vq, 0);
-	ret = flush(vu, &b);
 	if (ret != 0)
 		return ret;
 	/*
@@ -404,6 +411,7 @@ static const struct sluice_transport_ops vhost_user_ops = {
 	.begin = vhost_user_begin,
 	.vq_start = vhost_user_vq_start,
 	.commit = vhost_user_commit,
+	.vq_enable = vhost_user_vq_enable,
 	.vq_stop = vhost_user_vq_stop,
 	.reset = vhost_user_reset,
 	.poll_fds = vhost_user_poll_fds,

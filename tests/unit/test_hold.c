@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* Queues that the application stops and starts while the port runs. */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "env.h"
+#include "fake_clock.h"
+#include "fake_port.h"
+
+#define LEN 60
+
+static uint8_t data[LEN];
+/* Kept while the port runs: the fake transport counts what is out of the pool. */
+static struct rte_mbuf *taken[128];
+static unsigned int nb_taken;
+
+static struct fake_port *
+open_two(unsigned int i)
+{
+	struct fake_port_conf conf = {
+		.nb_pairs = 2, .is_split = i % 2 != 0, .is_pci = i / 2 == 1
+	};
+
+	struct fake_port *f = fake_port_open(&conf);
+
+	/* Nobody plays the control queue here. */
+	if (conf.is_pci)
+		f->ft.info.features &= ~SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
+	return f;
+}
+#define NB_KINDS 4
+
+static void
+start(struct fake_port *f)
+{
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	fake_port_await(f, SLUICE_LIVE, 20);
+}
+
+/* A packet comes. */
+static void
+deliver(struct fake_dev *dev)
+{
+	fake_dev_poll(dev);
+	assert_true(fake_dev_deliver(dev, data, LEN, FAKE_ONE_BY_ONE));
+}
+
+static uint16_t
+poll_queue(struct fake_port *f, uint16_t queue)
+{
+	uint16_t nb = f->dev.rx_pkt_burst(&f->rxq[queue], &taken[nb_taken], 32);
+
+	nb_taken += nb;
+	return nb;
+}
+
+static void
+stop(struct fake_port *f)
+{
+	sluice_life_stop(f->port);
+	rte_pktmbuf_free_bulk(taken, nb_taken);
+	nb_taken = 0;
+}
+
+static uint16_t
+transmit(struct fake_port *f, uint16_t queue)
+{
+	struct rte_mbuf *m = fake_mbuf(f->pool, RTE_PKTMBUF_HEADROOM, LEN);
+	uint16_t nb = f->dev.tx_pkt_burst(&f->txq[queue], &m, 1);
+
+	if (nb == 0)
+		rte_pktmbuf_free(m);
+	return nb;
+}
+
+/* A queue that is held takes part in nothing, the others go on, and nothing is lost. */
+static void
+test_hold_rx(void **state)
+{
+	struct fake_dev devs[2];
+	struct fake_port *f;
+	unsigned int i;
+	uint16_t q;
+
+	(void)state;
+	for (i = 0; i < NB_KINDS; i++) {
+		f = open_two(i);
+		start(f);
+		for (q = 0; q < 2; q++)
+			fake_port_device(f, SLUICE_VQ_RX(q), &devs[q]);
+		fake_transport_forget(&f->ft);
+		deliver(&devs[0]);
+		assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
+		/* A device with registers has no word for it. */
+		assert_int_equal(f->ft.disabled, f->conf.is_pci ? 0 : 1 << SLUICE_VQ_RX(0));
+		assert_int_equal(poll_queue(f, 0), 0);
+		deliver(&devs[1]);
+		assert_int_equal(poll_queue(f, 1), 1);
+		/* One that did not hear of it goes on with what it has. */
+		deliver(&devs[0]);
+		assert_int_equal(poll_queue(f, 0), 0);
+		sluice_life_start_queue(f->port, &f->rxq[0].q);
+		assert_int_equal(f->ft.disabled, 0);
+		assert_int_equal(poll_queue(f, 0), 2);
+		deliver(&devs[0]);
+		assert_int_equal(poll_queue(f, 0), 1);
+		/* Twice is once. */
+		fake_transport_forget(&f->ft);
+		sluice_life_start_queue(f->port, &f->rxq[0].q);
+		assert_int_equal(f->ft.nb_calls, 0);
+		for (q = 0; q < 2; q++)
+			fake_dev_fini(&devs[q]);
+		stop(f);
+		fake_port_close(f);
+	}
+}
+
+/* On transmit the device keeps what it has until it is done, and the caller keeps the rest. */
+static void
+test_hold_tx(void **state)
+{
+	struct fake_dev dev;
+	struct fake_port *f;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < NB_KINDS; i++) {
+		f = open_two(i);
+		start(f);
+		fake_port_device(f, SLUICE_VQ_TX(0), &dev);
+		assert_int_equal(transmit(f, 0), 1);
+		fake_transport_forget(&f->ft);
+		assert_int_equal(sluice_life_hold_queue(f->port, &f->txq[0].q), 0);
+		assert_int_equal(f->ft.nb_calls, 0);
+		assert_int_equal(transmit(f, 0), 0);
+		assert_int_equal(transmit(f, 1), 1);
+		assert_int_equal(sluice_ring_nb_busy(&f->txq[0].q.ring), 1);
+		assert_int_equal(fake_dev_poll(&dev), 1);
+		fake_dev_complete(&dev, 1, FAKE_ONE_BY_ONE);
+		/* What is done by then is free at once. */
+		sluice_life_start_queue(f->port, &f->txq[0].q);
+		assert_int_equal(sluice_life_hold_queue(f->port, &f->txq[0].q), 0);
+		assert_int_equal(sluice_ring_nb_busy(&f->txq[0].q.ring), 0);
+		sluice_life_start_queue(f->port, &f->txq[0].q);
+		assert_int_equal(transmit(f, 0), 1);
+		fake_dev_fini(&dev);
+		stop(f);
+		fake_port_close(f);
+	}
+}
+
+/* Deferred queues wait for their own start, in every run; a held one survives a reconnect. */
+static void
+test_deferred(void **state)
+{
+	struct fake_dev dev;
+	struct fake_port *f;
+	unsigned int i, run;
+
+	(void)state;
+	for (i = 0; i < NB_KINDS; i++) {
+		f = open_two(i);
+		f->rxq[1].q.is_deferred = true;
+		f->txq[1].q.is_deferred = true;
+		start(f);
+		for (run = 0; run < 2; run++) {
+			assert_true(sluice_queue_is_running(&f->rxq[0].q));
+			assert_false(sluice_queue_is_running(&f->rxq[1].q));
+			/* The device has nothing to fill: nobody would take it. */
+			assert_int_equal(sluice_ring_nb_busy(&f->rxq[1].q.ring), 0);
+			assert_int_equal(f->ft.disabled, f->conf.is_pci ? 0 : 1 << SLUICE_VQ_RX(1));
+			assert_int_equal(transmit(f, 1), 0);
+			sluice_life_start_queue(f->port, &f->rxq[1].q);
+			sluice_life_start_queue(f->port, &f->txq[1].q);
+			assert_int_equal(transmit(f, 1), 1);
+			/* The first burst fills the ring. */
+			assert_int_equal(poll_queue(f, 1), 0);
+			fake_port_device(f, SLUICE_VQ_RX(1), &dev);
+			deliver(&dev);
+			assert_int_equal(poll_queue(f, 1), 1);
+			fake_dev_fini(&dev);
+			stop(f);
+			assert_int_equal(sluice_life_start(f->port), 0);
+			fake_port_await(f, SLUICE_LIVE, 20);
+		}
+		stop(f);
+		fake_port_close(f);
+	}
+}
+
+/* The application's wish outlives the device. */
+static void
+test_reconnect(void **state)
+{
+	struct fake_port *f;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		f = open_two(i);
+		start(f);
+		assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[1].q), 0);
+		f->ft.check_answer = -ECONNRESET;
+		f->ft.is_there = false;
+		fake_port_await(f, SLUICE_WAITING, 20);
+		f->ft.check_answer = 0;
+		/* Without a device it is a wish and no more. */
+		assert_int_equal(sluice_life_hold_queue(f->port, &f->txq[0].q), 0);
+		sluice_life_start_queue(f->port, &f->rxq[1].q);
+		f->ft.is_there = true;
+		fake_port_await(f, SLUICE_LIVE, 2000);
+		assert_true(sluice_queue_is_running(&f->rxq[1].q));
+		assert_false(sluice_queue_is_running(&f->txq[0].q));
+		stop(f);
+		fake_port_close(f);
+	}
+}
+
+/* A back end that does not answer is let go, as at any other time; the queue is as asked. */
+static void
+test_no_answer(void **state)
+{
+	struct fake_port *f;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		f = open_two(i % 2);
+		start(f);
+		if (i / 2 == 1)
+			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
+		fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
+		if (i / 2 == 1)
+			sluice_life_start_queue(f->port, &f->rxq[0].q);
+		else
+			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
+		assert_int_equal(f->port->life, SLUICE_WAITING);
+		assert_int_equal(f->rxq[0].q.is_held, i / 2 == 0);
+		fake_transport_fail(&f->ft, FAKE_NEVER, 0);
+		fake_port_await(f, SLUICE_LIVE, 2000);
+		assert_int_equal(sluice_queue_is_running(&f->rxq[0].q), i / 2 == 1);
+		stop(f);
+		fake_port_close(f);
+	}
+}
+
+/* A core that stays in a burst: nothing changed, and the call has its deadline. */
+static void
+test_core_inside(void **state)
+{
+	struct fake_port *f = open_two(0);
+
+	(void)state;
+	start(f);
+	fake_clock_run(1);
+	f->rxq[0].q.in_burst = 1;
+	assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), -EBUSY);
+	f->rxq[0].q.in_burst = 0;
+	assert_true(sluice_queue_is_running(&f->rxq[0].q));
+	assert_false(f->rxq[0].q.is_held);
+	assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
+	stop(f);
+	fake_port_close(f);
+}
+
+int
+main(void)
+{
+	suite_add(test_hold_rx, NULL, "hold_rx");
+	suite_add(test_hold_tx, NULL, "hold_tx");
+	suite_add(test_deferred, NULL, "deferred");
+	suite_add(test_reconnect, NULL, "reconnect");
+	suite_add(test_no_answer, NULL, "no_answer");
+	suite_add(test_core_inside, NULL, "core_inside");
+	return suite_run("hold");
+}
