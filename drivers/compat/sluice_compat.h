@@ -20,6 +20,9 @@
 #error "Sluice was not ported to this DPDK release yet: the private driver structs differ"
 #endif
 
+/* 25.07: what a library exports is marked in its source, for DPDK's own build. */
+#define RTE_EXPORT_INTERNAL_SYMBOL(symbol)
+
 /* 23.03: control threads by rte_thread. */
 #if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
 #include <rte_thread.h>

@@ -32,6 +32,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <rte_compat.h>
+
 struct rte_mempool;
 struct dmap_domain;
 
@@ -115,6 +117,7 @@ struct dmap_backend {
 /**
  * Make an empty domain. ctx is passed to the back end's functions and must outlive the domain.
  */
+__rte_internal
 int dmap_domain_create(const char *name, const struct dmap_backend *backend, void *ctx,
 		struct dmap_domain **out);
 
@@ -126,6 +129,7 @@ int dmap_domain_create(const char *name, const struct dmap_backend *backend, voi
  * with -EEXIST. -ENOTSUP: the back end shows files, -EBUSY: the domain is not empty, -EINVAL: no
  * such da_max.
  */
+__rte_internal
 int dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max);
 
 /**
@@ -133,21 +137,25 @@ int dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max);
  * it must not wait. To be said before the first dmap_publish(), and to be valid until the domain
  * ends.
  */
+__rte_internal
 void dmap_set_waker(struct dmap_domain *d, void (*fn)(void *ctx), void *ctx);
 
 /**
  * Free the domain; what is still in it is revoked and freed. The device of a remote back end must
  * not listen any more. NULL is fine.
  */
+__rte_internal
 void dmap_domain_destroy(struct dmap_domain *d);
 
 /**
  * Coherent memory of len bytes, zeroed and page-aligned. what names it in listings.
  */
+__rte_internal
 int dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int socket,
 		struct dmap_coherent *out);
 
 /** Give it back; *c is cleared. A cleared *c is fine. */
+__rte_internal
 void dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c);
 
 /**
@@ -157,12 +165,15 @@ void dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c);
  * remote back end is told by the next dmap_publish(), or by dmap_serve(), and only then the pool is
  * within its reach.
  */
+__rte_internal
 int dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp);
 
 /** Hide the pool's pages again, unless another owner needs them. Unknown pools are fine. */
+__rte_internal
 void dmap_del_pool(struct dmap_domain *d, const struct rte_mempool *mp);
 
 /** Show the pages of EAL memory that hold [addr, addr + len); hidden again when EAL frees them. */
+__rte_internal
 int dmap_add_range(struct dmap_domain *d, const void *addr, size_t len);
 
 /**
@@ -174,6 +185,7 @@ struct dmap_span {
 	size_t offset;
 	size_t len;
 };
+__rte_internal
 int dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c,
 		const struct dmap_span *spans, unsigned int nb);
 
@@ -182,18 +194,21 @@ int dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c
  * choice. addr, da and len must be multiples of the granule. -ENOTSUP: the back end shows files
  * only, -EEXIST: it is shown already.
  */
+__rte_internal
 int dmap_add_external(struct dmap_domain *d, const void *addr, struct dmap_addr da, size_t len);
 
 /**
  * Hide it, whatever else lies in it: the application is about to take the memory away. -ENOENT: it
  * was not shown with exactly this address and length.
  */
+__rte_internal
 int dmap_del_external(struct dmap_domain *d, const void *addr, size_t len);
 
 /**
  * Does it make sense to compare NUMA nodes with this one? Not on machines of one node, without
  * NUMA, or for a device of no known node (SOCKET_ID_ANY).
  */
+__rte_internal
 bool dmap_numa_is_told(int node);
 
 /**
@@ -201,6 +216,7 @@ bool dmap_numa_is_told(int node);
  * looked at once, and what lies elsewhere gets a warning that begins with who. Returns how many
  * there were.
  */
+__rte_internal
 unsigned int dmap_check_nodes(struct dmap_domain *d, const char *who, int node);
 
 /**
@@ -208,6 +224,7 @@ unsigned int dmap_check_nodes(struct dmap_domain *d, const char *who, int node);
  * Pools that came with packets are left out if it accepts the rest only: -ENOSPC and -EREMOTEIO are
  * refusals, with which remote back ends can live, others end the exchange.
  */
+__rte_internal
 int dmap_publish(struct dmap_domain *d);
 
 /**
@@ -216,6 +233,7 @@ int dmap_publish(struct dmap_domain *d);
  * only, whose packets are dropped; -errno: the exchange with the device failed, or it does not let
  * go of memory, so it must be cut off.
  */
+__rte_internal
 int dmap_serve(struct dmap_domain *d);
 
 /**
@@ -223,15 +241,19 @@ int dmap_serve(struct dmap_domain *d);
  * local back end takes back all that the device could reach; with a remote one only cutting the
  * connection helps. Never waits.
  */
+__rte_internal
 void dmap_revoke(struct dmap_domain *d);
 
 /** Copy up to max regions that may be used; returns how many there are. */
+__rte_internal
 unsigned int dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsigned int max);
 
 /** Bytes that the device can reach through the current table. */
+__rte_internal
 uint64_t dmap_bytes(struct dmap_domain *d);
 
 /** Pieces that the device's address space is made of: regions told, or entries of an IOMMU. */
+__rte_internal
 unsigned int dmap_nb_maps(struct dmap_domain *d);
 
 /*
@@ -245,9 +267,11 @@ struct dmap_window {
 };
 
 /** Find the window that holds [addr, addr + len). -ENOENT if the device cannot reach all of it. */
+__rte_internal
 int dmap_lookup(struct dmap_domain *d, const void *addr, size_t len, struct dmap_window *out);
 
 /** Counts removals: what a stream remembers is void when it changes. */
+__rte_internal
 const uint32_t *dmap_generation(const struct dmap_domain *d);
 
 /* Back ends: a memfd of the driver's own beside EAL's files; EAL's memory as a whole. */
@@ -280,25 +304,30 @@ extern const struct dmap_backend dmap_vfio_backend;
  * device is opened. Refuses every set-up in which the promise could not be kept; logs what is wrong
  * and the cure.
  */
+__rte_internal
 int dmap_vfio_open(const char *sysfs, const char *pci_addr, struct dmap_vfio **out);
 
 /**
  * After the device was opened by EAL: does it still use this container, and does the kernel count
  * exactly our maps? Logs what is wrong.
  */
+__rte_internal
 int dmap_vfio_verify(const struct dmap_vfio *v);
 
 /** Have the kernel reset the device behind an open VFIO device descriptor. */
+__rte_internal
 int dmap_vfio_reset_device(int device_fd);
 
 /**
  * Is this still an open VFIO device descriptor? EAL does not say whether it closed it.
  */
+__rte_internal
 bool dmap_vfio_is_device(int device_fd);
 
 /**
  * Everything is unmapped, group and container are closed. The device must be closed. NULL is fine.
  */
+__rte_internal
 void dmap_vfio_close(struct dmap_vfio *v);
 
 #endif /* DMAP_H */

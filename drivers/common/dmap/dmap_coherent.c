@@ -11,6 +11,7 @@
 
 #include "dmap_impl.h"
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_coherent_alloc)
 int
 dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int socket,
 		struct dmap_coherent *out)
@@ -44,6 +45,7 @@ dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int soc
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_coherent_free)
 void
 dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c)
 {

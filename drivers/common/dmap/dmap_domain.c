@@ -78,6 +78,7 @@ add_all_eal(struct dmap_domain *d)
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_domain_create)
 int
 dmap_domain_create(const char *name, const struct dmap_backend *backend, void *ctx,
 		struct dmap_domain **out)
@@ -107,6 +108,7 @@ dmap_domain_create(const char *name, const struct dmap_backend *backend, void *c
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_domain_destroy)
 void
 dmap_domain_destroy(struct dmap_domain *d)
 {
@@ -208,6 +210,7 @@ add(struct dmap_domain *d, const struct dmap_buffer *buf)
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_add_pool)
 int
 dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp)
 {
@@ -216,6 +219,7 @@ dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp)
 	return add(d, &buf);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_del_pool)
 void
 dmap_del_pool(struct dmap_domain *d, const struct rte_mempool *mp)
 {
@@ -227,6 +231,7 @@ dmap_del_pool(struct dmap_domain *d, const struct rte_mempool *mp)
 		dmap_domain_remove(d, DMAP_OWNER_POOL, mp);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_add_range)
 int
 dmap_add_range(struct dmap_domain *d, const void *addr, size_t len)
 {
@@ -235,6 +240,7 @@ dmap_add_range(struct dmap_domain *d, const void *addr, size_t len)
 	return add(d, &buf);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_regions)
 unsigned int
 dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsigned int max)
 {
@@ -248,6 +254,7 @@ dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsigned int max)
 	return nb;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_bytes)
 uint64_t
 dmap_bytes(struct dmap_domain *d)
 {
@@ -262,6 +269,7 @@ dmap_bytes(struct dmap_domain *d)
 	return bytes;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_nb_maps)
 unsigned int
 dmap_nb_maps(struct dmap_domain *d)
 {
@@ -281,6 +289,7 @@ lookup_locked(struct dmap_domain *d, const void *addr, size_t len, struct dmap_w
 	return w != NULL ? 0 : -ENOENT;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_lookup)
 int
 dmap_lookup(struct dmap_domain *d, const void *addr, size_t len, struct dmap_window *out)
 {
@@ -294,6 +303,7 @@ dmap_try_lookup(struct dmap_domain *d, const void *addr, size_t len, struct dmap
 	return dmap_spin_briefly(&d->table_lock) ? lookup_locked(d, addr, len, out) : -EAGAIN;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_generation)
 const uint32_t *
 dmap_generation(const struct dmap_domain *d)
 {

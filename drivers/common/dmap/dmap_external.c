@@ -11,6 +11,7 @@
 
 #include "dmap_impl.h"
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_add_external)
 int
 dmap_add_external(struct dmap_domain *d, const void *addr, struct dmap_addr da, size_t len)
 {
@@ -33,6 +34,7 @@ dmap_add_external(struct dmap_domain *d, const void *addr, struct dmap_addr da, 
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_del_external)
 int
 dmap_del_external(struct dmap_domain *d, const void *addr, size_t len)
 {
@@ -85,6 +87,7 @@ split_by_access(const struct dmap_region *whole, const struct dmap_span *spans, 
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_coherent_read_only)
 int
 dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c,
 		const struct dmap_span *spans, unsigned int nb)

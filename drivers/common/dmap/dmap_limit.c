@@ -16,6 +16,7 @@
 /* Device addresses given by this file begin here: small numbers are mistakes, and should fault. */
 #define FIRST_DA (1UL << 20)
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_limit)
 int
 dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max)
 {

@@ -130,6 +130,7 @@ memfd_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 	free(piece);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_memfd_backend)
 const struct dmap_backend dmap_memfd_backend = {
 	.name = "memfd",
 	.coherent_alloc = memfd_coherent_alloc,

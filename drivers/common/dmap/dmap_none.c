@@ -45,6 +45,7 @@ none_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 	rte_memzone_free(handle);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_none_backend)
 const struct dmap_backend dmap_none_backend = {
 	.name = "none",
 	.coherent_alloc = none_coherent_alloc,

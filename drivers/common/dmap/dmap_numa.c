@@ -19,6 +19,7 @@
 /* Pages that the kernel is asked about at a time. */
 #define BATCH 256
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_numa_is_told)
 bool
 dmap_numa_is_told(int node)
 {
@@ -83,6 +84,7 @@ warn(const struct dmap_owner *o, const char *who, int found, int node)
 				who, ((const struct rte_mempool *)o->key)->name, found, node, node);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_check_nodes)
 unsigned int
 dmap_check_nodes(struct dmap_domain *d, const char *who, int node)
 {

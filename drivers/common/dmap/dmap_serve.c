@@ -34,6 +34,7 @@ dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned in
 	return p->publish(p->ctx, regions, nb);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_waker)
 void
 dmap_set_waker(struct dmap_domain *d, void (*fn)(void *ctx), void *ctx)
 {
@@ -244,6 +245,7 @@ tell_changes(struct dmap_domain *d)
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_serve)
 int
 dmap_serve(struct dmap_domain *d)
 {
@@ -323,6 +325,7 @@ begin_live(struct dmap_domain *d)
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_publish)
 int
 dmap_publish(struct dmap_domain *d)
 {
@@ -346,6 +349,7 @@ dmap_publish(struct dmap_domain *d)
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_revoke)
 void
 dmap_revoke(struct dmap_domain *d)
 {

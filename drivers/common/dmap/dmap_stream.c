@@ -16,6 +16,7 @@
 
 #define NEIGHBOURHOOD ((uintptr_t)2 << 20)
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_stream_init)
 void
 dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d)
 {
@@ -26,6 +27,7 @@ dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d)
 	s->lcore = LCORE_ID_ANY;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_stream_flush)
 void
 dmap_stream_flush(struct dmap_stream *s)
 {
@@ -36,6 +38,7 @@ dmap_stream_flush(struct dmap_stream *s)
 	memset(s->near, 0, sizeof(s->near));
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_stream_ask)
 void
 dmap_stream_ask(struct dmap_stream *s)
 {
@@ -74,6 +77,7 @@ memory_of(const struct rte_mbuf *m, struct dmap_buffer *buf)
 	return buf->pool;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_lend_miss)
 bool
 dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
 		struct dmap_addr *out)

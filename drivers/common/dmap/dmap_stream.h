@@ -39,16 +39,19 @@ struct dmap_stream {
 	struct dmap_domain *domain;
 };
 
+__rte_internal
 void dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d);
 
 /*
  * Bottom half of dmap_lend(): other windows, the domain's table, and at last a note for the control
  * thread.
  */
+__rte_internal
 bool dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
 		struct dmap_addr *out);
 
 /* Forget everything; bottom half of dmap_stream_refresh(). */
+__rte_internal
 void dmap_stream_flush(struct dmap_stream *s);
 
 /**
@@ -56,6 +59,7 @@ void dmap_stream_flush(struct dmap_stream *s);
  * says which it is. So the answer costs nothing on the hot path but what it costs to remember the
  * windows again.
  */
+__rte_internal
 void dmap_stream_ask(struct dmap_stream *s);
 
 /** Does the stream know what the domain knows, and is not asked for anything? */

@@ -178,6 +178,7 @@ attach(struct dmap_vfio *v)
 	return -err;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_vfio_open)
 int
 dmap_vfio_open(const char *sysfs, const char *pci_addr, struct dmap_vfio **out)
 {
@@ -212,6 +213,7 @@ dmap_vfio_open(const char *sysfs, const char *pci_addr, struct dmap_vfio **out)
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_vfio_verify)
 int
 dmap_vfio_verify(const struct dmap_vfio *v)
 {
@@ -238,12 +240,14 @@ dmap_vfio_verify(const struct dmap_vfio *v)
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_vfio_reset_device)
 int
 dmap_vfio_reset_device(int device_fd)
 {
 	return ioctl(device_fd, VFIO_DEVICE_RESET) < 0 ? -errno : 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_vfio_is_device)
 bool
 dmap_vfio_is_device(int device_fd)
 {
@@ -357,6 +361,7 @@ vfio_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 	rte_memzone_free(handle);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_vfio_backend)
 const struct dmap_backend dmap_vfio_backend = {
 	.name = "vfio",
 	.coherent_alloc = vfio_coherent_alloc,
@@ -366,6 +371,7 @@ const struct dmap_backend dmap_vfio_backend = {
 	.granule = DMAP_VFIO_PAGE,
 };
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_vfio_close)
 void
 dmap_vfio_close(struct dmap_vfio *v)
 {
