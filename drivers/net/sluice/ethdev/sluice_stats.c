@@ -205,7 +205,7 @@ struct sheet {
 	unsigned int nb;
 };
 
-static void __attribute__((format(printf, 3, 4)))
+static void __rte_format_printf(3, 4)
 write_entry(struct sheet *s, uint64_t value, const char *fmt, ...)
 {
 	va_list args;

@@ -8,6 +8,9 @@
  * shortly.
  */
 
+#include <limits.h>
+#include <stdalign.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -32,13 +35,12 @@ sluice_vu_find_open(struct vhost_user *vu)
 void
 sluice_vu_find_arm(struct vhost_user *vu)
 {
-	size_t len = base_name(vu->path) - vu->path;
-	char folder[len + 2];
+	int len = base_name(vu->path) - vu->path;
+	char folder[PATH_MAX];
 
 	if (vu->has_watch || vu->inotify_fd < 0)
 		return;
-	memcpy(folder, vu->path, len);
-	strcpy(&folder[len], ".");
+	snprintf(folder, sizeof(folder), "%.*s.", len, vu->path);
 	vu->has_watch = inotify_add_watch(vu->inotify_fd, folder,
 					IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR) >= 0;
 }
@@ -46,7 +48,7 @@ sluice_vu_find_arm(struct vhost_user *vu)
 bool
 sluice_vu_find_read(struct vhost_user *vu)
 {
-	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	alignas(struct inotify_event) char buf[4096];
 	const char *name = base_name(vu->path);
 	const struct inotify_event *event;
 	bool is_there = false;
