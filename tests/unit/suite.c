@@ -7,9 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_common.h>
 #include <rte_log.h>
 
 #include "env.h"
+
+/* One test alone, or some: SLUICE_UNIT_TESTS=PATTERN, with * and ?. Before main(), of every test program. */
+RTE_INIT(choose_tests)
+{
+	cmocka_set_test_filter(getenv("SLUICE_UNIT_TESTS"));
+}
 
 uint64_t
 env_kicks(struct env *e)
@@ -200,7 +207,7 @@ is_wanted(const struct env_conf *conf, suite_filter filter)
 	static unsigned int nb_said;
 
 	if (!env_can_run(conf) && nb_said++ == 0)
-		printf("# this CPU cannot run all rows: %s and others are not tested\n",
+		fprintf(stderr, "# this CPU cannot run all rows: %s and others are not tested\n",
 				env_name(conf));
 	return env_can_run(conf) && (filter == NULL || filter(conf));
 }

@@ -265,7 +265,7 @@ main(void)
 	const char *text = getenv("SLUICE_SEED");
 
 	run_seed = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
-	printf("# SLUICE_SEED=%" PRIu64 "\n", run_seed);
+	fprintf(stderr, "# SLUICE_SEED=%" PRIu64 "\n", run_seed);
 	suite_add_rx(test_rx_traces, "rx traces");
 	suite_add_tx(test_tx_traces, "tx traces");
 	return suite_run("diff");
