@@ -30,6 +30,14 @@
 int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_func fn, void *arg);
 #endif
 
+/* 23.11: hash functions are asked for by name. */
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+#define SLUICE_COMPAT_ADD_TOEPLITZ(info) RTE_SET_USED(info)
+#else
+#define SLUICE_COMPAT_ADD_TOEPLITZ(info) \
+	((info)->rss_algo_capa |= RTE_ETH_HASH_ALGO_CAPA_MASK(TOEPLITZ))
+#endif
+
 /*
  * 24.11: rte_kvargs_process() refuses keys without a value, which used to be given to the handler.
  */

@@ -126,6 +126,9 @@ test_words(void **state)
 	assert_memory_equal(a.mac, mac, sizeof(mac));
 	assert_int_equal(must_parse("path=/x,isolation=none").isolation, SLUICE_ISOLATION_NONE);
 	assert_int_equal(must_parse("path=/x,isolation=scoped").isolation, SLUICE_ISOLATION_SCOPED);
+	assert_int_equal(must_parse("path=/x").rss, SLUICE_RSS_ARG_AUTO);
+	assert_int_equal(must_parse("path=/x,rss=sw").rss, SLUICE_RSS_ARG_SW);
+	assert_int_equal(must_parse("path=/x,rss=off").rss, SLUICE_RSS_ARG_OFF);
 }
 
 static void
@@ -178,6 +181,8 @@ test_bad_words(void **state)
 		snprintf(shown, sizeof(shown), "'mac=%s'", macs[i]);
 		must_refuse(params, "mac", shown, "unicast");
 	}
+	must_refuse("path=/x,rss=", "rss", "'rss='", "sw or off");
+	must_refuse("path=/x,rss=on", "rss", "'rss=on'", "sw or off");
 	must_refuse("path=/x,isolation=", "isolation", "'isolation='", "scoped or none");
 	must_refuse("path=/x,isolation=all", "isolation", "'isolation=all'", "scoped or none");
 	must_refuse("path=/x,isolation=Scoped", "isolation", "'isolation=Scoped'",
@@ -225,7 +230,7 @@ test_string_is_true(void **state)
 {
 	static const char *const keys[] = { "path", "queues", "queue_size", "mac", "server",
 		"socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order", "vectorized",
-		"speed", "isolation" };
+		"speed", "isolation", "rss" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 

@@ -39,7 +39,7 @@ def flow(frame):
 def test_four_queue_pairs(boot, nic):
     """The order within a flow holds, every queue has flows, and what came by a queue goes by that queue."""
     guest = boot(MACHINE)
-    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=4"])
+    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=4", "--disable-rss"])
     negotiated(guest, nic)
     assert "VIRTIO_NET_F_MQ" in guest.features(nic)
     flows = [with_checksums(PER_FLOW, SMALL[4:], 1 + n, 1000 + n)[1] for n in range(FLOWS)]
@@ -69,7 +69,7 @@ def waiting(testpmd, queues):
 def test_more_queues_of_one_direction(boot, nic):
     """The device takes as many pairs as the larger number; what it steers into any pair that has a queue is there."""
     guest = boot(MACHINE)
-    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=1"])
+    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=1", "--disable-rss"])
     negotiated(guest, nic)
     peer = Peer(guest.nics[nic])
     peer.drain()

@@ -25,12 +25,8 @@ be16_at(const uint8_t *p)
 	return p[0] << 8 | p[1];
 }
 
-/*
- * Where the header behind Ethernet and up to two VLAN tags begins, and its type. Reads below end;
- * 0: too short.
- */
-static uint32_t
-find_l3(const uint8_t *data, uint32_t end, uint16_t *type)
+uint32_t
+sluice_offload_find_l3(const uint8_t *data, uint32_t end, uint16_t *type)
 {
 	uint32_t l3 = RTE_ETHER_HDR_LEN, nb_vlan;
 
@@ -54,7 +50,7 @@ static uint32_t
 find_l4(const uint8_t *data, uint32_t end, uint8_t *proto)
 {
 	uint16_t type;
-	uint32_t l3 = find_l3(data, end, &type);
+	uint32_t l3 = sluice_offload_find_l3(data, end, &type);
 
 	if (l3 == 0)
 		return 0;
@@ -152,7 +148,7 @@ sluice_offload_ipv4_other(struct rte_mbuf *m)
 	uint16_t type;
 	bool is_right;
 
-	l3 = find_l3(data, m->data_len, &type);
+	l3 = sluice_offload_find_l3(data, m->data_len, &type);
 	if (l3 == 0 || type != RTE_ETHER_TYPE_IPV4 || m->data_len < l3 + sizeof(*ip))
 		return;
 	ip = (const struct rte_ipv4_hdr *)(data + l3);

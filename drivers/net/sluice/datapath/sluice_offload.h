@@ -28,6 +28,12 @@
  */
 bool sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr);
 
+/*
+ * Where the header behind Ethernet and up to two VLAN tags begins, and its type. Reads below end;
+ * 0: too short for IPv4.
+ */
+uint32_t sluice_offload_find_l3(const uint8_t *data, uint32_t end, uint16_t *type);
+
 /* sluice_offload_ipv4() of packets with VLAN tags or options, and of those without IPv4. */
 void sluice_offload_ipv4_other(struct rte_mbuf *m);
 

@@ -50,10 +50,4 @@ uint16_t sluice_path_simd_bits(void);
 const struct sluice_rx_path *sluice_rx_path_select(uint64_t features, uint16_t simd_bits);
 const struct sluice_tx_path *sluice_tx_path_select(uint64_t features, uint16_t simd_bits);
 
-/*
- * rte_eth_rx_burst() that also checks IPv4 headers, by the burst function of the queue's path. For
- * the queue's polling core.
- */
-uint16_t sluice_rx_burst_ipv4(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
-
 #endif /* SLUICE_PATH_H */

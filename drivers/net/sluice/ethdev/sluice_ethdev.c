@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sluice_ethdev.h"
+#include "sluice_rx_stage.h"
 #include "sluice_life.h"
 #include "sluice_log.h"
 #include "sluice_probe.h"
@@ -69,11 +70,8 @@ dev_configure(struct rte_eth_dev *dev)
 		ret = check_modes(port, &dev->data->dev_conf);
 	if (ret != 0)
 		return ret;
-	if (dev->data->dev_conf.rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG)
-		SLUICE_LOG(NOTICE,
-				"port %u: the %s chooses the receive queue, RSS settings have no effect",
-				port->port_id, port->transport->ops->peer);
-	return sluice_intr_configure(dev);
+	ret = sluice_steer_configure(port);
+	return ret == 0 ? sluice_intr_configure(dev) : ret;
 }
 
 static int
@@ -134,7 +132,11 @@ dev_start(struct rte_eth_dev *dev)
 
 	if (ret != 0)
 		return ret;
-	ret = sluice_life_start(port);
+	ret = sluice_steer_start(port);
+	if (ret == 0)
+		ret = sluice_life_start(port);
+	if (ret != 0)
+		sluice_steer_stop(port);
 	if (ret == 0)
 		set_queue_states(dev, true);
 	link_update(dev, 0);
@@ -154,6 +156,7 @@ dev_stop(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	sluice_life_stop(port);
+	sluice_steer_stop(port);
 	set_queue_states(dev, false);
 	link_update(dev, 0);
 	sluice_conn_wake(port);
@@ -173,6 +176,7 @@ dev_reset(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	sluice_life_reset(port);
+	sluice_steer_stop(port);
 	set_queue_states(dev, false);
 	link_update(dev, 0);
 	sluice_conn_wake(port);
@@ -190,6 +194,7 @@ dev_close(struct rte_eth_dev *dev)
 	sluice_conn_stop(port);
 	/* Let go of the device first: then there is nobody to tell of memory that goes away. */
 	sluice_life_close(port);
+	sluice_steer_stop(port);
 	sluice_intr_close(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		sluice_rx_queue_release(dev, i);
@@ -218,11 +223,11 @@ default_ring(const struct sluice_port *port, uint16_t nb_max)
 static void
 get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
 {
-	uint16_t nb_pairs = port->args.nb_pairs;
+	uint16_t nb_pairs = sluice_max_pairs(port);
 	struct sluice_device_info device;
 	bool has_device = sluice_dev_info(port, &device);
 
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_RSS_HASH;
 	/* Of a device that is still to come the best is expected. */
 	if (!has_device || (device.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
 		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
@@ -231,13 +236,12 @@ get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
 	if (sluice_negotiable(port) & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
-	if (has_device)
-		nb_pairs = RTE_MIN(nb_pairs, device.nb_pairs_max);
 	info->max_mtu = sluice_max_mtu(port);
 	info->rx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_RX(0));
 	info->tx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_TX(0));
 	info->max_rx_queues = nb_pairs;
 	info->max_tx_queues = nb_pairs;
+	sluice_rss_info(port, nb_pairs, info);
 }
 
 static int
@@ -282,10 +286,17 @@ failed(struct sluice_port *port)
 			NULL);
 }
 
-static bool
-checks_ipv4(const struct rte_eth_dev *dev)
+static struct sluice_rx_stage
+stage_of(const struct rte_eth_dev *dev)
 {
-	return (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
+	const struct sluice_port *port = sluice_port_of(dev);
+	uint64_t offloads = dev->data->dev_conf.rxmode.offloads;
+
+	return (struct sluice_rx_stage){
+		.has_ipv4 = (offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0,
+		.has_hash = sluice_steer_hashes(port),
+		.is_spread = sluice_steer_spreads(port),
+	};
 }
 
 /*
@@ -298,12 +309,14 @@ set_bursts(struct sluice_port *port)
 {
 	struct rte_eth_dev *dev = port->dev;
 	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[port->port_id];
+	struct sluice_rx_stage stage = stage_of(dev);
+	sluice_rx_stage_fn burst = sluice_rx_stage_burst(&stage);
 	bool is_copied = dev->rx_pkt_burst != NULL && fp->rxq.data == (void **)dev->data->rx_queues;
 
 	is_copied = is_copied &&
-			(fp->rx_pkt_burst == sluice_rx_burst_ipv4 ||
+			(sluice_rx_stage_is_burst(fp->rx_pkt_burst) ||
 					sluice_path_is_rx_burst(fp->rx_pkt_burst));
-	dev->rx_pkt_burst = checks_ipv4(dev) ? sluice_rx_burst_ipv4 : port->rx_path->burst;
+	dev->rx_pkt_burst = burst != NULL ? burst : port->rx_path->burst;
 	dev->tx_pkt_burst = port->tx_path->burst;
 	if (!is_copied)
 		return;
@@ -351,12 +364,17 @@ static int
 rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
 {
 	const struct sluice_rx_path *path = sluice_port_of(dev)->rx_path;
+	struct sluice_rx_stage stage;
 
 	RTE_SET_USED(id);
 	if (path == NULL)
 		return -EINVAL;
-	snprintf(mode->info, sizeof(mode->info), "%s%s", path->name,
-			checks_ipv4(dev) ? ", IPv4 checksums" : "");
+	stage = stage_of(dev);
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s", path->name,
+			stage.has_ipv4 ? ", IPv4 checksums" : "",
+			stage.has_hash ? ", RSS hash by " : "",
+			stage.has_hash ? sluice_rss_kit_name(sluice_port_of(dev)) : "",
+			stage.is_spread ? ", spread" : "");
 	return 0;
 }
 
@@ -405,6 +423,10 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.rx_queue_intr_disable = sluice_rx_queue_intr_disable,
 	.rxq_info_get = sluice_rxq_info_get,
 	.txq_info_get = sluice_txq_info_get,
+	.rss_hash_update = sluice_rss_hash_update,
+	.rss_hash_conf_get = sluice_rss_hash_conf_get,
+	.reta_update = sluice_reta_update,
+	.reta_query = sluice_reta_query,
 	.rx_burst_mode_get = rx_burst_mode_get,
 	.tx_burst_mode_get = tx_burst_mode_get,
 	.tx_done_cleanup = sluice_tx_done_cleanup,

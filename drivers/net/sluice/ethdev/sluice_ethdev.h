@@ -72,6 +72,18 @@ void sluice_intr_close(struct rte_eth_dev *dev);
 int sluice_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id);
 int sluice_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id);
 
+/* RSS (sluice_ethdev_rss.c): the operations, what dev_infos_get says of it, and what hashes. */
+int sluice_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf);
+int sluice_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf);
+int sluice_reta_update(
+		struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size);
+int sluice_reta_query(
+		struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size);
+/* nb_pairs: of the port, for now. */
+void sluice_rss_info(
+		const struct sluice_port *port, uint16_t nb_pairs, struct rte_eth_dev_info *info);
+const char *sluice_rss_kit_name(const struct sluice_port *port);
+
 /* Statistics (sluice_stats.c). */
 /* queues: NULL, or where the counters of queues go. */
 int sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,

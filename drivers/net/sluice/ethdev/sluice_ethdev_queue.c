@@ -18,6 +18,7 @@
 #include "sluice_log.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_spread.h"
 
 #define DEFAULT_THRESH 32 /* as SLUICE_RX_REFILL */
 /*
@@ -377,20 +378,35 @@ count_used(struct sluice_queue *q)
 	return nb;
 }
 
+/* Packets that other queues have for this one. */
+static uint32_t
+count_waiting(struct sluice_rxq *rxq)
+{
+	uint32_t nb = 0;
+
+	rte_spinlock_lock(&rxq->q.look_lock);
+	if (rxq->hand != NULL)
+		nb = sluice_spread_count(rxq->hand);
+	rte_spinlock_unlock(&rxq->q.look_lock);
+	return nb;
+}
+
 sluice_compat_count
 sluice_rx_queue_count(void *rxq)
 {
-	return count_used(rxq);
+	return count_used(rxq) + count_waiting(rxq);
 }
 
 int
 sluice_rx_descriptor_status(void *rxq, uint16_t offset)
 {
 	struct sluice_queue *q = rxq;
+	/* One that the device knows nothing of has no ring. */
+	uint16_t size = q->ring.size != 0 ? q->ring.size : ((struct sluice_rxq *)rxq)->nb_desc;
 
-	if (offset >= q->ring.size)
+	if (offset >= size)
 		return -EINVAL;
-	if (offset < count_used(q))
+	if (offset < count_used(q) + count_waiting(rxq))
 		return RTE_ETH_RX_DESC_DONE;
 	return offset < sluice_ring_nb_busy(&q->ring) ? RTE_ETH_RX_DESC_AVAIL :
 							RTE_ETH_RX_DESC_UNAVAIL;

@@ -54,9 +54,16 @@ static const struct counter rxq_counters[] = {
 	RXQ_COUNTER("scatter_errors", nb_scattered),
 	RXQ_COUNTER("multi_buffer_packets", nb_multi),
 	RXQ_COUNTER("zero_num_buffers", nb_zero_num_buffers),
+	RXQ_COUNTER("spread_full_errors", nb_spread_full),
+	RXQ_COUNTER("handed_packets", nb_handed),
 	RXQ_COUNTER("kicks", q.ring.nb_kicks),
 	RXQ_COUNTER("suppressed_kicks", q.ring.nb_suppressed),
 	RXQ_COUNTER("dma_map_misses", q.stream.nb_misses),
+};
+
+static const struct counter spread_counters[] = {
+	RXQ_COUNTER(NULL, delivered.packets),
+	RXQ_COUNTER(NULL, delivered.bytes),
 };
 
 static const struct counter txq_counters[] = {
@@ -107,11 +114,19 @@ value_of(const void *base, const uint64_t *reset_at, const struct counter *c)
 	return value > then ? value - then : 0;
 }
 
+/* What reaches the application is counted behind the rings where packets are spread. */
+static const struct counter *
+counter_of(const struct sluice_rxq *rxq, unsigned int i)
+{
+	return i < RTE_DIM(spread_counters) && rxq->is_spread ? &spread_counters[i] :
+								&rxq_counters[i];
+}
+
 /* A queue that is configured and not set up has counted nothing. */
 static uint64_t
 rxq_value(const struct sluice_rxq *rxq, unsigned int i)
 {
-	return rxq == NULL ? 0 : value_of(rxq, &rxq->reset_at[i], &rxq_counters[i]);
+	return rxq == NULL ? 0 : value_of(rxq, &rxq->reset_at[i], counter_of(rxq, i));
 }
 
 static uint64_t
@@ -180,13 +195,14 @@ int
 sluice_stats_reset(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
+	unsigned int c;
 	uint16_t i;
 
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		struct sluice_rxq *rxq = dev->data->rx_queues[i];
 
-		if (rxq != NULL)
-			remember(rxq, rxq->reset_at, rxq_counters, RTE_DIM(rxq_counters));
+		for (c = 0; rxq != NULL && c < RTE_DIM(rxq_counters); c++)
+			remember(rxq, &rxq->reset_at[c], counter_of(rxq, c), 1);
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		struct sluice_txq *txq = dev->data->tx_queues[i];

@@ -191,6 +191,18 @@ set_isolation_pci(struct sluice_args *args, const char *value)
 }
 
 static int
+set_rss(struct sluice_args *args, const char *value)
+{
+	if (strcmp(value, "sw") == 0)
+		args->rss = SLUICE_RSS_ARG_SW;
+	else if (strcmp(value, "off") == 0)
+		args->rss = SLUICE_RSS_ARG_OFF;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
 set_ro_rings(struct sluice_args *args, const char *value)
 {
 	args->has_ro_rings = true;
@@ -227,6 +239,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "vectorized", set_vectorized, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "isolation", set_isolation, "scoped or none" },
+	{ "rss", set_rss, "sw or off" },
 };
 
 static const struct arg_key pci_keys[] = {
@@ -241,6 +254,7 @@ static const struct arg_key pci_keys[] = {
 	{ "isolation", set_isolation_pci,
 			"scoped; a PCI device is reached through an IOMMU or not at all" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
+	{ "rss", set_rss, "sw or off" },
 	/* net_virtio leaves devices with vdpa=1 alone: for programs that ask it before us. */
 	{ "vdpa", set_claim, "0 or 1" },
 };

@@ -20,6 +20,13 @@
 /* As net_virtio_user. */
 #define SLUICE_QUEUE_SIZE_DEFAULT 256
 
+/* Who spreads packets over receive queues when RSS is asked for. */
+enum sluice_rss_arg {
+	SLUICE_RSS_ARG_AUTO, /* the device if it can; none of ours does, so software */
+	SLUICE_RSS_ARG_SW,
+	SLUICE_RSS_ARG_OFF, /* nobody: the device puts them where it likes */
+};
+
 enum sluice_isolation { SLUICE_ISOLATION_SCOPED, SLUICE_ISOLATION_NONE };
 
 struct sluice_args {
@@ -45,6 +52,7 @@ struct sluice_args {
 	bool is_vectorized;
 	uint32_t speed; /* Mbit/s; UINT32_MAX: unknown */
 	enum sluice_isolation isolation;
+	enum sluice_rss_arg rss;
 	bool has_ro_rings; /* asked for, one way or the other */
 	bool is_ro_rings;
 };
@@ -52,12 +60,13 @@ struct sluice_args {
 /* For the PMD information: what the parser takes. */
 #define SLUICE_ARGS_STRING \
 	"path=<path> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
-	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped|none>"
+	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped|none> " \
+	"rss=<sw|off>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
 	"in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped> ro_rings=<0|1> " \
-	"vdpa=<0|1>"
+	"rss=<sw|off> vdpa=<0|1>"
 
 /*
  * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.

@@ -29,6 +29,13 @@ sluice_life_run_queue(struct sluice_port *port, struct sluice_queue *q)
 	__atomic_store_n(&q->state, q->run, __ATOMIC_RELEASE);
 }
 
+/* Receive queues that the device knows nothing of have none. */
+static bool
+has_ring(const struct sluice_port *port, const struct sluice_queue *q)
+{
+	return sluice_queue_is_tx(q) || q->id < sluice_dev_nb_rx(port);
+}
+
 /* Where a message says whether a ring is to be used. */
 static int
 tell(struct sluice_port *port, const struct sluice_queue *q, bool is_enabled)
@@ -115,7 +122,8 @@ void
 sluice_life_start_queue(struct sluice_port *port, struct sluice_queue *q)
 {
 	sluice_life_lock(port, SLUICE_LOCK_MS);
-	if (q->is_held && port->life == SLUICE_LIVE && q->fail == SLUICE_FAIL_NONE) {
+	if (q->is_held && has_ring(port, q) && port->life == SLUICE_LIVE &&
+			q->fail == SLUICE_FAIL_NONE) {
 		tell_or_let_go(port, q, true);
 		if (port->life == SLUICE_LIVE)
 			sluice_life_run_queue(port, q);

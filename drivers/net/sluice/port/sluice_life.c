@@ -311,12 +311,14 @@ sluice_life_init(struct sluice_port *port)
 	rte_spinlock_init(&port->info_lock);
 	pthread_mutex_init(&port->lock, NULL);
 	sluice_park_init(&port->park);
+	sluice_steer_init(&port->steer);
 }
 
 void
 sluice_life_fini(struct sluice_port *port)
 {
 	sluice_park_fini(&port->park);
+	sluice_steer_fini(&port->steer);
 	pthread_mutex_destroy(&port->lock);
 }
 

@@ -58,6 +58,15 @@ sluice_max_mtu(struct sluice_port *port)
 }
 
 uint16_t
+sluice_max_pairs(struct sluice_port *port)
+{
+	struct sluice_device_info info;
+	bool has_info = sluice_dev_info(port, &info);
+
+	return has_info ? RTE_MIN(port->args.nb_pairs, info.nb_pairs_max) : port->args.nb_pairs;
+}
+
+uint16_t
 sluice_desc_max(struct sluice_port *port, uint16_t vq)
 {
 	uint16_t max = port->args.has_queue_size ? port->args.queue_size : SLUICE_QUEUE_SIZE_MAX;

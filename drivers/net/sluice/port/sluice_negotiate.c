@@ -122,7 +122,7 @@ judge(const struct sluice_port *port, const struct sluice_device_info *info)
 		return SLUICE_TAKEN;
 	if (missing_offloads(port, info->features) != 0)
 		return SLUICE_REFUSED_OFFLOAD;
-	if (RTE_MAX(data->nb_rx_queues, data->nb_tx_queues) > info->nb_pairs_max)
+	if (RTE_MAX(sluice_dev_nb_rx(port), data->nb_tx_queues) > info->nb_pairs_max)
 		return SLUICE_REFUSED_PAIRS;
 	if (!sluice_frames_fit(port, info))
 		return SLUICE_REFUSED_FRAMES;

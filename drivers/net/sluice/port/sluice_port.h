@@ -28,6 +28,7 @@
 #include "sluice_path.h"
 #include "sluice_queue_ctl.h"
 #include "sluice_transport.h"
+#include "sluice_steer.h"
 #include "sluice_watch.h"
 
 struct rte_eth_dev;
@@ -129,6 +130,12 @@ struct sluice_port {
 	int stuck_eof_fd;
 	uint64_t reset_at[SLUICE_COUNTERS_MAX]; /* what they said when they were reset */
 	struct sluice_intr intr;
+	struct sluice_steer steer;
+	/*
+	 * The last of the receive queues, of which the device knows nothing: all that they have
+	 * comes from the others. Set by dev_configure.
+	 */
+	uint16_t nb_soft_rx;
 	/*
 	 * When the control thread tries to connect again (sluice_clock_ms()), and how long it
 	 * waited for that.
@@ -170,6 +177,8 @@ uint64_t sluice_negotiable(struct sluice_port *port);
 bool sluice_has_mtu(struct sluice_port *port);
 /* The largest MTU: what the device has, as far as its frames can be received. */
 uint16_t sluice_max_mtu(struct sluice_port *port);
+/* Queue pairs that the port can have: what the device has, as far as the arguments go. */
+uint16_t sluice_max_pairs(struct sluice_port *port);
 /* The most descriptors that a virtqueue can have. */
 uint16_t sluice_desc_max(struct sluice_port *port, uint16_t vq);
 /* Are packets of several buffers asked for, and does the device make them? */
@@ -217,13 +226,15 @@ sluice_dev_has_ro_rings(const struct sluice_port *port)
 	for (i = 0; i < sluice_dev_nb_queues(port); i++) \
 		if ((q = sluice_dev_queue(port, i)) != NULL)
 
+/* Receive queues that the device knows. */
+uint16_t sluice_dev_nb_rx(const struct sluice_port *port);
 unsigned int sluice_dev_nb_queues(const struct sluice_port *port);
 /*
  * Virtqueues come in pairs (5.1.2), queues need not: there are as many pairs as the larger number
  * asks for. A virtqueue without a queue has a ring in which nothing is ever available.
  */
 uint16_t sluice_dev_nb_vqs(const struct sluice_port *port);
-/* NULL: it is not set up. */
+/* NULL: it is not set up, or the device knows nothing of it. */
 struct sluice_queue *sluice_dev_queue(const struct sluice_port *port, unsigned int i);
 
 /*

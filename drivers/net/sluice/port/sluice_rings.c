@@ -22,11 +22,17 @@
 #define IDLE_SIZE 64
 
 uint16_t
+sluice_dev_nb_rx(const struct sluice_port *port)
+{
+	return port->dev->data->nb_rx_queues - port->nb_soft_rx;
+}
+
+uint16_t
 sluice_dev_nb_vqs(const struct sluice_port *port)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
 
-	return 2 * RTE_MAX(data->nb_rx_queues, data->nb_tx_queues);
+	return 2 * RTE_MAX(sluice_dev_nb_rx(port), data->nb_tx_queues);
 }
 
 static bool
@@ -34,7 +40,7 @@ is_idle(const struct sluice_port *port, uint16_t vq)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
 
-	return vq / 2 >= (SLUICE_VQ_IS_TX(vq) ? data->nb_tx_queues : data->nb_rx_queues);
+	return vq / 2 >= (SLUICE_VQ_IS_TX(vq) ? data->nb_tx_queues : sluice_dev_nb_rx(port));
 }
 
 unsigned int
@@ -48,8 +54,9 @@ sluice_dev_queue(const struct sluice_port *port, unsigned int i)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
 
-	return i < data->nb_rx_queues ? data->rx_queues[i] :
-					data->tx_queues[i - data->nb_rx_queues];
+	if (i >= data->nb_rx_queues)
+		return data->tx_queues[i - data->nb_rx_queues];
+	return i < sluice_dev_nb_rx(port) ? data->rx_queues[i] : NULL;
 }
 
 static bool

@@ -143,7 +143,7 @@ sluice_watch_link_up(struct sluice_port *port)
 	const struct rte_eth_dev_data *data = port->dev->data;
 	uint16_t i;
 
-	for (i = 0; i < data->nb_rx_queues; i++)
+	for (i = 0; i < sluice_dev_nb_rx(port); i++)
 		ring_again(data->rx_queues[i]);
 	for (i = 0; i < data->nb_tx_queues; i++)
 		ring_again(data->tx_queues[i]);
@@ -160,7 +160,7 @@ sluice_watch(struct sluice_port *port)
 
 	snprintf(who, sizeof(who), "port %u", port->port_id);
 	dmap_check_nodes(port->domain, who, port->socket);
-	for (i = 0; i < data->nb_rx_queues; i++) {
+	for (i = 0; i < sluice_dev_nb_rx(port); i++) {
 		q = data->rx_queues[i];
 		if (has_nodes)
 			watch_core(port, &port->watch[q->vq], q, "receive");

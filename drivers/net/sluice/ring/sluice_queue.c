@@ -67,20 +67,25 @@ sluice_queue_unblock_kick(struct sluice_queue *q)
 		sluice_eventfd_unblock(q->kick_fd);
 }
 
+void
+sluice_queue_fence(void)
+{
+	/* Where seccomp forbids the call, a millisecond is more than any store buffer needs. */
+	if (!has_membarrier ||
+			syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+		usleep(1000);
+}
+
 int
 sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
 {
 	int64_t begin = sluice_clock_ms();
 
-	/*
-	 * Pairs with the order of in_burst and state in sluice_queue_enter(). Where seccomp forbids
-	 * the call, a millisecond is more than any store buffer needs.
-	 */
+	/* Pairs with the order of in_burst and state in sluice_queue_enter(). */
 	if (SLUICE_HAS_TSAN)
 		__atomic_fetch_or(&q->state, 0, __ATOMIC_SEQ_CST); /* as an exchange with itself */
-	else if (!has_membarrier ||
-			syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
-		usleep(1000);
+	else
+		sluice_queue_fence();
 	while (__atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0) {
 		int64_t now = sluice_clock_ms();
 

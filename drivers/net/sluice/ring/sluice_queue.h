@@ -155,7 +155,12 @@ void sluice_queue_take_news(struct sluice_queue *q);
  * deadline (sluice_clock_ms()). A core that hangs in a kick is helped out.
  */
 int sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline);
-/* Once per process, before the first quiesce. */
+/*
+ * What each polling core does from now on comes after what this thread wrote before, and what it
+ * wrote before is seen here. No fence on the polling core is needed: membarrier(2) puts one there.
+ */
+void sluice_queue_fence(void);
+/* Once per process, before the first of both. */
 void sluice_queue_quiesce_init(void);
 /* Is a burst function inside? For queues that are not RUNNING and were quiesced in vain. */
 static inline bool

@@ -27,6 +27,8 @@ sluice_rx_hdr_off(bool is_read)
 #define SLUICE_RX_MIN_LEN (SLUICE_NET_HDR_LEN + RTE_ETHER_HDR_LEN)
 
 struct sluice_rx_path;
+struct sluice_rss;
+struct sluice_hand;
 
 struct sluice_rxq {
 	struct sluice_queue q;
@@ -46,6 +48,21 @@ struct sluice_rxq {
 	uint64_t nb_multi;             /* packets of more than one buffer */
 	uint64_t nb_zero_num_buffers;  /* headers that say 0 buffers, and mean one */
 	struct sluice_net_hdr seg_hdr; /* of seg_first, a copy; if headers are read */
+	/*
+	 * The software stage behind the burst function (sluice_rx_stage.h). turn is odd while the
+	 * polling core is inside; rss and hand are atomic, and set by the control side.
+	 */
+	uint32_t stage_turn;
+	const struct sluice_rss *rss; /* what is hashed; NULL: nothing */
+	struct sluice_hand *hand;     /* NULL: packets are not spread */
+	bool is_spread;
+	/* To the application, while packets are spread: stats has what came from the device. */
+	struct {
+		uint64_t packets;
+		uint64_t bytes;
+	} delivered;
+	uint64_t nb_handed;      /* packets that went to other queues */
+	uint64_t nb_spread_full; /* dropped: the queue that they are for has too many already */
 	/* constant after setup */
 	uint64_t rearm;    /* the eight bytes at rearm_data of a fresh mbuf */
 	uint64_t ol_flags; /* of a fresh mbuf: says whether the pool has pinned external buffers */

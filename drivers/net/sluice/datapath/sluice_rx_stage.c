@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <rte_pause.h>
+
+#include "sluice_clock.h"
+#include "sluice_offload.h"
+#include "sluice_path.h"
+#include "sluice_rx_stage.h"
+#include "sluice_spread.h"
+
+static __rte_always_inline uint16_t
+receive(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_rx_stage stage)
+{
+	/* The control thread may change it meanwhile: the old path receives nothing then. */
+	const struct sluice_rx_path *path = __atomic_load_n(&rxq->path, __ATOMIC_RELAXED);
+
+	/* A queue that the device knows nothing of. */
+	if (stage.is_spread && path == NULL)
+		return 0;
+	return path->burst(rxq, pkts, nb_pkts);
+}
+
+static __rte_always_inline void
+check_ipv4(struct rte_mbuf **pkts, uint16_t nb)
+{
+	uint16_t i;
+
+	for (i = 0; i < nb; i++)
+		sluice_offload_ipv4(pkts[i]);
+}
+
+/* Pairs with sluice_queue_fence() and sluice_rx_stage_pass(). */
+static __rte_always_inline void
+enter(struct sluice_rxq *rxq)
+{
+	if (SLUICE_HAS_TSAN) {
+		__atomic_fetch_add(&rxq->stage_turn, 1, __ATOMIC_SEQ_CST);
+	} else {
+		__atomic_store_n(&rxq->stage_turn, rxq->stage_turn + 1, __ATOMIC_RELAXED);
+		rte_compiler_barrier();
+	}
+}
+
+static __rte_always_inline void
+leave(struct sluice_rxq *rxq)
+{
+	__atomic_store_n(&rxq->stage_turn, rxq->stage_turn + 1, __ATOMIC_RELEASE);
+}
+
+/*
+ * The first room is for packets from other queues, which came earlier. Some is left for the
+ * device's: they would wait for ever behind those, and others wait for them.
+ */
+static __rte_always_inline uint16_t
+room_of_others(struct sluice_hand *hand, uint16_t nb_pkts)
+{
+	uint16_t left = RTE_MAX(nb_pkts / 4, (int)(hand->turn++ % 2));
+
+	return hand->is_receiving ? nb_pkts - left : nb_pkts;
+}
+
+/* What this function is about is a literal, which the compiler folds. */
+static __rte_always_inline uint16_t
+receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_rx_stage stage)
+{
+	const struct sluice_rss *rss = NULL;
+	struct sluice_hand *hand = NULL;
+	uint16_t nb = 0, nb_new;
+
+	if (!stage.has_hash) {
+		nb = receive(rxq, pkts, nb_pkts, stage);
+		check_ipv4(pkts, nb);
+		return nb;
+	}
+	enter(rxq);
+	rss = __atomic_load_n(&rxq->rss, __ATOMIC_ACQUIRE);
+	if (stage.is_spread)
+		hand = __atomic_load_n(&rxq->hand, __ATOMIC_ACQUIRE);
+	/* A queue that is held back gets nothing, from nobody. */
+	if (stage.is_spread && hand != NULL && likely(!rxq->q.is_held))
+		nb = sluice_spread_take(rxq, hand, pkts, room_of_others(hand, nb_pkts));
+	nb_new = receive(rxq, pkts + nb, nb_pkts - nb, stage);
+	if (stage.has_ipv4)
+		check_ipv4(pkts + nb, nb_new);
+	if (likely(rss != NULL && nb_new != 0)) {
+		rss->kit->burst(rss, pkts + nb, nb_new);
+		if (stage.is_spread && hand != NULL)
+			nb_new = sluice_spread_give(rxq, hand, rss, pkts + nb, nb_new);
+	}
+	leave(rxq);
+	return nb + nb_new;
+}
+
+#define STAGES(X) \
+	X(ipv4, .has_ipv4 = true) \
+	X(hash, .has_hash = true) \
+	X(ipv4_hash, .has_ipv4 = true, .has_hash = true) \
+	X(spread, .has_hash = true, .is_spread = true) \
+	X(ipv4_spread, .has_ipv4 = true, .has_hash = true, .is_spread = true)
+
+#define DEFINE_BURST(name, ...) \
+	static uint16_t burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts) \
+	{ \
+		return receive_and_do( \
+				rxq, pkts, nb_pkts, (struct sluice_rx_stage){ __VA_ARGS__ }); \
+	}
+STAGES(DEFINE_BURST)
+
+#define DEFINE_ROW(name, ...) { { __VA_ARGS__ }, burst_##name },
+static const struct {
+	struct sluice_rx_stage stage;
+	sluice_rx_stage_fn burst;
+} rows[] = { STAGES(DEFINE_ROW) };
+
+sluice_rx_stage_fn
+sluice_rx_stage_burst(const struct sluice_rx_stage *stage)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(rows); i++)
+		if (rows[i].stage.has_ipv4 == stage->has_ipv4 &&
+				rows[i].stage.has_hash == stage->has_hash &&
+				rows[i].stage.is_spread == stage->is_spread)
+			return rows[i].burst;
+	return NULL;
+}
+
+bool
+sluice_rx_stage_is_burst(sluice_rx_stage_fn burst)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(rows); i++)
+		if (rows[i].burst == burst)
+			return true;
+	return false;
+}
+
+int
+sluice_rx_stage_pass(const struct sluice_rxq *rxq, int64_t deadline)
+{
+	uint32_t turn = __atomic_load_n(&rxq->stage_turn, __ATOMIC_ACQUIRE);
+	bool is_first = true;
+
+	if (turn % 2 == 0)
+		return 0;
+	for (; __atomic_load_n(&rxq->stage_turn, __ATOMIC_ACQUIRE) == turn; is_first = false) {
+		if (sluice_clock_ms() > deadline)
+			return -ETIMEDOUT;
+		if (is_first)
+			rte_pause();
+		else
+			usleep(100); /* the core may need this CPU to leave */
+	}
+	return 0;
+}

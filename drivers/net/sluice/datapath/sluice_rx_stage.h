@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * What no virtio device does, in software, for who asks: IPv4 header checksums (which virtio does
+ * not know, 5.1.6.4), the RSS hash, and spreading packets by it. Burst functions of their own
+ * around that of the port's path, so that nobody else pays.
+ */
+
+#ifndef SLUICE_RX_STAGE_H
+#define SLUICE_RX_STAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+struct sluice_rxq;
+
+/* What is asked for. */
+struct sluice_rx_stage {
+	bool has_ipv4;  /* RTE_ETH_RX_OFFLOAD_IPV4_CKSUM */
+	bool has_hash;  /* sluice_rxq.rss is set */
+	bool is_spread; /* and sluice_rxq.hand, of all queues */
+};
+
+typedef uint16_t (*sluice_rx_stage_fn)(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/* The function that does it; NULL: nothing is asked for. For the queue's polling core. */
+sluice_rx_stage_fn sluice_rx_stage_burst(const struct sluice_rx_stage *stage);
+bool sluice_rx_stage_is_burst(sluice_rx_stage_fn burst);
+
+/*
+ * What the control side wrote to rxq->rss or rxq->hand before is all that the queue's core uses
+ * from now on: it is not inside, or has left since. sluice_queue_fence() comes first, once for all
+ * queues. -ETIMEDOUT: it does not leave before the deadline (sluice_clock_ms()).
+ */
+int sluice_rx_stage_pass(const struct sluice_rxq *rxq, int64_t deadline);
+
+#endif /* SLUICE_RX_STAGE_H */

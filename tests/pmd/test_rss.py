@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""RSS by software: stock testpmd asks for it, and each queue gets the flows that the redirection table gives it, in
+order and with their hash. The back end knows nothing of it."""
+import re
+
+import pytest
+
+from frames import SMALL, packet
+from pair import Config
+from testpmd import wait_for
+from toeplitz import KEY, TABLE, hash_of
+
+OTHER_KEY = bytes((7 * i + 1) & 0xff for i in range(40))
+# What testpmd's options mean: of which packets ports are hashed, or addresses.
+ADDRESSES = {"ports": (), "addresses": True}
+UDP = {"ports": (17,), "addresses": False}
+
+
+def config(name, device=4, queues=4, what=None, **devargs):
+    """what: ADDRESSES or UDP; None is testpmd's default, and that is addresses"""
+    made = Config(name, queues=device, front_args=["--rxq=%d" % queues], **devargs)
+    made.what = what or ADDRESSES
+    if what:
+        made.front_args += ["--rss-udp" if what is UDP else "--rss-ip"]
+    return made
+
+
+# As many queues of the device as of the application.
+MANY = [config("packed-4of4", what=ADDRESSES), config("split-4of4", what=UDP, packed_vq=0), config("asked-4of4", rss="sw")]
+
+
+def over(configs):
+    return pytest.mark.parametrize("shared_pair", configs, indirect=True, ids=lambda c: c.name)
+
+
+def flows(count, first=0):
+    """UDP and TCP over IPv4 and IPv6 with many addresses and ports, ICMP, and what is no IP; a number in each."""
+    from scapy.all import ARP, ICMP, IP, TCP, UDP, IPv6
+    made = []
+    for n in range(first, first + count):
+        flow = n % 61
+        v4, v6 = IP(src="192.0.2.%d" % flow, dst="198.51.100.7"), IPv6(src="2001:db8::%x" % flow, dst="2001:db8::1")
+        layers = [v4 / UDP(sport=1000 + flow, dport=53), v4 / TCP(sport=1000 + flow, dport=80),
+            v6 / UDP(sport=3000 + flow, dport=53), v6 / TCP(sport=4, dport=4000 + flow), v4 / ICMP(),
+            ARP(psrc="192.0.2.%d" % flow)]
+        made.append(bytes(packet(n, [layers[flow % len(layers)]])))
+    return made
+
+
+def received(pair, per_queue):
+    """What testpmd prints of each packet that it receives: [(length, hash or None, queue)]"""
+    front, back = pair.front, pair.back
+    pair.rewind(per_queue)
+    mark = len(front.log())
+    front.cmds("set verbose 1", "set fwd rxonly", "start")
+    back.cmds("set fwd io", "start")
+    want, found = sum(map(len, per_queue)), []
+
+    def seen():
+        found[:] = re.findall(r"length=(\d+) - nb_segs=1(?: - RSS hash=(0x\w+) - RSS queue=0x\w+)?.*?"
+            r"Receive queue=(0x\w+)", front.log()[mark:], re.S)
+        return len(found) >= want
+    try:
+        wait_for(seen, 15, "%d packets" % want)
+    finally:
+        back.stop()
+        front.stop()
+        front.cmd("set verbose 0")
+    return [(int(length), int(text, 16) if text else None, int(queue, 16)) for length, text, queue in found]
+
+
+def check(got, per_queue, table, key=KEY, **what):
+    """Each packet has its hash and is in its queue; in a queue those that came by one queue are in order."""
+    left = {queue: [] for queue in range(max(table) + 1)}
+    for source, frames in enumerate(per_queue):
+        for frame in frames:
+            value = hash_of(frame, key, **what)
+            queue = source if value is None else table[value % TABLE]
+            left.setdefault(queue, []).append((source, len(frame), value))
+    for length, value, queue in got:
+        at = next((i for i, (_, *rest) in enumerate(left[queue]) if rest == [length, value]), None)
+        assert at is not None, "queue %d got length %d, hash %s" % (queue, length, value)
+        source = left[queue][at][0]
+        first = next(i for i, (other, *_) in enumerate(left[queue]) if other == source)
+        assert at == first, "queue %d: a packet of the device's queue %d came before another" % (queue, source)
+        del left[queue][at]
+    assert not any(left.values()), left
+
+
+def set_table(front, table):
+    """In pieces: testpmd's command line is short."""
+    for at in range(0, TABLE, 8):
+        front.cmd("port config 0 rss reta " + ",".join("(%d,%d)" % (i, table[i]) for i in range(at, at + 8)))
+
+
+def even(queues):
+    return [i % queues for i in range(TABLE)]
+
+
+def spread(pair, per_queue, count=240):
+    """The same number of frames by each queue of the device."""
+    return [flows(count, count * q) for q in range(per_queue)]
+
+
+@over(MANY)
+def test_each_queue_gets_its_flows(shared_pair):
+    sent = spread(shared_pair, 4)
+    got = received(shared_pair, sent)
+    check(got, sent, even(4), **shared_pair.config.what)
+    assert all(any(queue == q for _, _, queue in got) for q in range(4))
+
+
+@over(MANY[:1])
+def test_key_and_table_change(shared_pair):
+    """While the port is started: the next packets go by the new ones, and both are told."""
+    front = shared_pair.front
+    sources = shared_pair.config.queues
+    sent, what = spread(shared_pair, sources, 120), shared_pair.config.what
+    try:
+        # testpmd sets the type along with the key.
+        front.cmds("port config 0 rss-hash-key ipv4 " + OTHER_KEY.hex(), "port config all rss ip")
+        assert OTHER_KEY.hex().upper() in front.cmd("show port 0 rss-hash key")
+        check(received(shared_pair, sent), sent, even(4), OTHER_KEY, **what)
+        turned = [3 - i % 2 for i in range(TABLE)]
+        set_table(front, turned)
+        said = front.cmd("show port 0 rss reta 128 (0xffffffffffffffff,0xffffffffffffffff)")
+        table = {int(i): int(q) for i, q in re.findall(r"hash index=(\d+), queue=(\d+)", said)}
+        assert table == dict(enumerate(turned))
+        check(received(shared_pair, sent), sent, turned, OTHER_KEY, **what)
+        front.cmd("port config all rss tcp")
+        assert "ipv4-tcp" in front.cmd("show port 0 rss-hash")
+        check(received(shared_pair, sent), sent, turned, OTHER_KEY, ports=(6,), addresses=False)
+    finally:
+        front.cmds("port config 0 rss-hash-key ipv4 " + KEY.hex(),
+            "port config all rss " + ("udp" if what is UDP else "ip"))
+        set_table(front, even(4))
+
+
+@over(MANY[:1])
+def test_restart(shared_pair):
+    """What waits in queues that nobody polls goes back to its pool, and a port that starts again spreads again."""
+    front, back = shared_pair.front, shared_pair.back
+    sources = shared_pair.config.queues
+    shared_pair.rewind(spread(shared_pair, sources))
+    front.cmds("set fwd rxonly", "start")
+    back.cmds("set fwd io", "start")
+    front.stop()
+    back.stop()
+    front.cmds("port stop 0", "port start 0")
+    shared_pair.wait_link()
+    sent = spread(shared_pair, sources)
+    check(received(shared_pair, sent), sent, even(4), **shared_pair.config.what)
+
+
+@over(MANY[:1])
+def test_what_is_no_ip_stays(shared_pair):
+    """Frames without anything to hash go through the queue that the back end has for them."""
+    shared_pair.exchange("io", 400, SMALL)
+
+
+@over([config("off", rss="off")])
+def test_off(shared_pair):
+    """Accepted, and the back end chooses the queue."""
+    got = received(shared_pair, spread(shared_pair, 4, 60))
+    assert [sum(queue == q for _, _, queue in got) for q in range(4)] == [60] * 4
+    assert "RSS spreads nothing: rss=off" in shared_pair.front.log()
+    assert "spread" not in shared_pair.front.burst_mode("rxq")
+
+
+@over([Config("one-queue")])
+def test_who_asks_for_nothing(shared_pair):
+    """One queue: the burst function is that of the path alone."""
+    mode = shared_pair.front.burst_mode("rxq")
+    assert mode and "hash" not in mode and "spread" not in mode
