@@ -2,13 +2,15 @@
 # Copyright(c) 2026 The Sluice authors
 """RSS by software: stock testpmd asks for it, and each queue gets the flows that the redirection table gives it, in
 order and with their hash. The back end knows nothing of it."""
+import os
 import re
 
 import pytest
 
-from frames import SMALL, packet
+from frames import SMALL, packet, write_pcap
 from pair import Config
-from testpmd import wait_for
+from puppet import Obedient
+from testpmd import BUILD, PLUGIN, wait_for
 from toeplitz import KEY, TABLE, hash_of
 
 OTHER_KEY = bytes((7 * i + 1) & 0xff for i in range(40))
@@ -173,3 +175,96 @@ def test_who_asks_for_nothing(shared_pair):
     """One queue: the burst function is that of the path alone."""
     mode = shared_pair.front.burst_mode("rxq")
     assert mode and "hash" not in mode and "spread" not in mode
+
+
+class Reader(Obedient):
+    """rss_reader.c: one transmit queue, and more receive queues than the back end has. testpmd has as many of both."""
+
+    def __init__(self, path, queues, polled=None, updates=0, packed=1):
+        super().__init__(os.path.join(BUILD, "tests", "rss_reader"), args=[str(queues), str(polled or queues),
+            str(updates)], eal=["-d", os.path.basename(PLUGIN), "-m", "64",
+            "--vdev", "net_sluice0,path=%s,packed_vq=%d" % (path, packed)])
+
+    def packets(self):
+        return [(int(length), int(value, 16) or None, int(queue)) for queue, value, length
+            in re.findall(r"^packet (\d+) (0x\w+) (\d+)$", self.log(), re.M)]
+
+    def end(self):
+        """Every buffer is back, also those that waited for a queue that nobody polled."""
+        self.tell("")
+        assert self.wait_end() == 0, self.log()[-2000:]
+        assert re.search(r"updates, 0 missing, 0$", self.log(), re.M), self.log()[-2000:]
+
+
+class Source:
+    """A back end with one queue pair; it sends what it is told to."""
+
+    def __init__(self, folder, testpmds):
+        self.path, self.pcap = os.path.join(folder, "v.sock"), os.path.join(folder, "in.pcap")
+        write_pcap(self.pcap, [])
+        self.start(testpmds)
+
+    def start(self, testpmds):
+        self.back = testpmds(["net_vhost0,iface=%s,queues=1,client=0" % self.path,
+            "net_pcap0,rx_pcap=%s,tx_pcap=%s" % (self.pcap, self.pcap + ".out")])
+        self.back.cmds("set burst tx delay 1 retry 2000000", "set fwd io retry")
+
+    def send(self, frames):
+        write_pcap(self.pcap, frames)
+        wait_for(self.back.link_up, 10, "a front end")
+        self.back.cmds("stop", "port stop 1", "port start 1", "start")
+
+
+@pytest.fixture
+def source(folder, testpmds):
+    return Source(folder, testpmds)
+
+
+@pytest.mark.parametrize("queues,packed", [(2, 1), (4, 1), (7, 0)])
+def test_one_queue_of_the_device(source, queues, packed):
+    """The back end fills one queue, all are served, and a thousand updates of the table lose nothing."""
+    reader = Reader(source.path, queues, updates=1000, packed=packed)
+    try:
+        sent = flows(900)
+        source.send(sent)
+        wait_for(lambda: len(reader.packets()) >= len(sent), 20, "%d packets" % len(sent))
+        reader.wait_log("rss_reader: updated", 20)
+        got = reader.packets()
+        check(got, [sent], even(queues), **UDP)
+        assert len({queue for _, _, queue in got}) > queues // 2
+        reader.end()
+    finally:
+        reader.kill()
+
+
+def test_a_queue_that_nobody_polls(source):
+    """The others get all of theirs; what waits goes back at the stop."""
+    reader = Reader(source.path, 4, polled=3)
+    try:
+        sent = flows(600)
+        source.send(sent)
+        table = even(4)
+        mine = [f for f in sent if hash_of(f, **UDP) is None or table[hash_of(f, **UDP) % TABLE] != 3]
+        wait_for(lambda: len(reader.packets()) >= len(mine), 20, "%d packets" % len(mine))
+        check(reader.packets(), [mine], table, **UDP)
+        reader.end()
+    finally:
+        reader.kill()
+
+
+def test_the_back_end_comes_again(source, testpmds):
+    reader = Reader(source.path, 4)
+    try:
+        for turn in range(2):
+            sent = flows(300, 300 * turn)
+            source.send(sent)
+            want = 300 * (turn + 1)
+            wait_for(lambda: len(reader.packets()) >= want, 20, "%d packets" % want)
+            check(reader.packets()[-300:], [sent], even(4), **UDP)
+            if turn == 0:
+                source.back.kill()
+                os.unlink(source.path)
+                source.start(testpmds)
+        reader.end()
+    finally:
+        reader.kill()

@@ -174,7 +174,7 @@ queue_of(uint32_t flow, const uint8_t *key, const uint16_t *reta)
 }
 
 /* Polls a queue until it is empty; each packet has to be its own. Returns how many there were. */
-static uint32_t
+static __rte_unused uint32_t
 poll_queue(uint16_t id, uint16_t nb_burst, const uint8_t *key, const uint16_t *reta, uint32_t *last)
 {
 	struct rte_mbuf *pkts[BURST];

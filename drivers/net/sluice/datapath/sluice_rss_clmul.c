@@ -81,44 +81,33 @@ multiply_tuples(__m256i tuples, __m256i addr_keys, __m256i port_key)
 					MULTIPLY(a, addr_keys, 0x11)));
 }
 
+/* What was seen of some packets, to be judged for all at once. */
+struct look {
+	__m128i other;     /* not 0: a header that is another one */
+	__m128i lens;      /* word 4: length of the shortest packet's first part */
+	uint8_t has_ports; /* 0: a protocol of which no ports are hashed */
+};
+
 /*
- * Are all eight what most packets are? Bytes behind the end of a short one are read, since each
- * buffer has room for them, and then it is none of these.
+ * The tuple of a packet, at the end, if it is what most packets are. Bytes behind the end of a
+ * short one are read, since each buffer has room for them, and then it is none of these.
  */
-static __rte_always_inline bool
-are_plain(const struct sluice_rss *rss, struct rte_mbuf **pkts)
+static __rte_always_inline __m128i
+load_tuple(const struct sluice_rss *rss, const struct rte_mbuf *m, struct look *look)
 {
 	const __m128i want = _mm_setr_epi8(0x08, 0x00, 0x45, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	const __m128i mask = _mm_setr_epi8(-1, -1, -1, 0, 0, 0, 0, 0, 0x3f, -1, 0, 0, 0, 0, 0, 0);
-	__m128i other = _mm_setzero_si128(), lens = _mm_set1_epi16(-1);
-	uint8_t has_ports = UINT8_MAX;
-	unsigned int i;
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	__m128i head = _mm_loadu_si128((const __m128i *)(data + AT_TYPE));
 
-	for (i = 0; i < GROUP; i++) {
-		const uint8_t *data = rte_pktmbuf_mtod(pkts[i], const uint8_t *);
-		__m128i head = _mm_loadu_si128((const __m128i *)(data + AT_TYPE));
-
-		/* The words behind the packet type: length of the packet, and of its first part. */
-		lens = _mm_min_epu16(lens, _mm_loadu_si128((const __m128i *)&pkts[i]->packet_type));
-		other = _mm_or_si128(other, _mm_and_si128(_mm_xor_si128(head, want), mask));
-		has_ports &= rss->has_v4_ports[data[AT_PROTO]];
-	}
 	static_assert(offsetof(struct rte_mbuf, data_len) ==
 					offsetof(struct rte_mbuf, packet_type) +
 							4 * sizeof(uint16_t),
 			"word 4 of the load");
-	return has_ports != 0 && _mm_testz_si128(other, other) &&
-			_mm_extract_epi16(lens, 4) >= LEN_MIN;
-}
-
-static __rte_always_inline __m256i
-load_tuples(struct rte_mbuf *first, struct rte_mbuf *second)
-{
-	return _mm256_inserti128_si256(
-			_mm256_castsi128_si256(_mm_loadu_si128(
-					rte_pktmbuf_mtod_offset(first, const __m128i *, AT_LOAD))),
-			_mm_loadu_si128(rte_pktmbuf_mtod_offset(second, const __m128i *, AT_LOAD)),
-			1);
+	look->lens = _mm_min_epu16(look->lens, _mm_loadu_si128((const __m128i *)&m->packet_type));
+	look->other = _mm_or_si128(look->other, _mm_and_si128(_mm_xor_si128(head, want), mask));
+	look->has_ports &= rss->has_v4_ports[data[AT_PROTO]];
+	return _mm_loadu_si128((const __m128i *)(data + AT_LOAD));
 }
 
 static __rte_always_inline void
@@ -128,16 +117,25 @@ store_hash(struct rte_mbuf *m, uint32_t hash)
 	m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
 }
 
-static __rte_always_inline void
-hash_group(struct rte_mbuf **pkts, __m256i addr_keys, __m256i port_key)
+/* False: not all eight are what most packets are, and nothing was done. */
+static __rte_always_inline bool
+hash_group(const struct sluice_rss *rss, struct rte_mbuf **pkts, __m256i addr_keys,
+		__m256i port_key)
 {
+	struct look look = { _mm_setzero_si128(), _mm_set1_epi16(-1), UINT8_MAX };
 	__m256i sums[GROUP / 2], h;
 	__m128i half;
 	unsigned int i;
 
+	for (i = 0; i < GROUP / 2; i++) {
+		half = load_tuple(rss, pkts[i], &look);
+		sums[i] = _mm256_set_m128i(load_tuple(rss, pkts[i + GROUP / 2], &look), half);
+	}
+	if (unlikely(look.has_ports == 0 || !_mm_testz_si128(look.other, look.other) ||
+			    _mm_extract_epi16(look.lens, 4) < LEN_MIN))
+		return false;
 	for (i = 0; i < GROUP / 2; i++)
-		sums[i] = multiply_tuples(
-				load_tuples(pkts[i], pkts[i + GROUP / 2]), addr_keys, port_key);
+		sums[i] = multiply_tuples(sums[i], addr_keys, port_key);
 	/* The second word of each 128 bits, of the first four packets and of the last. */
 	h = _mm256_unpackhi_epi64(_mm256_unpacklo_epi32(sums[0], sums[1]),
 			_mm256_unpacklo_epi32(sums[2], sums[3]));
@@ -152,6 +150,7 @@ hash_group(struct rte_mbuf **pkts, __m256i addr_keys, __m256i port_key)
 	store_hash(pkts[5], _mm_extract_epi32(half, 1));
 	store_hash(pkts[6], _mm_extract_epi32(half, 2));
 	store_hash(pkts[7], _mm_extract_epi32(half, 3));
+	return true;
 }
 
 static uint32_t
@@ -181,8 +180,7 @@ hash_burst(const struct sluice_rss *rss, struct rte_mbuf **pkts, uint16_t nb)
 	uint16_t i, nb_other;
 
 	for (i = 0; i < nb;) {
-		if (nb - i >= GROUP && likely(are_plain(rss, pkts + i))) {
-			hash_group(pkts + i, addr_keys, port_key);
+		if (nb - i >= GROUP && likely(hash_group(rss, pkts + i, addr_keys, port_key))) {
 			i += GROUP;
 			continue;
 		}

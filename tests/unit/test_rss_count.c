@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Instructions per packet of what software RSS adds, counted exactly by the trap flag: the hash and
+ * the mbuf's fields, and the hand-over between queues. Of builds that are optimized and not
+ * instrumented.
+ */
+
+#include "bench_trap.h"
+#include "steer_world.h"
+
+#define NB 32
+/* With 256-bit registers, and where only the multiplication has fewer bits. */
+#define HASH_256_MAX 25
+#define HASH_128_MAX 29
+
+#if defined(RTE_ARCH_X86_64) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && \
+		!SLUICE_HAS_TSAN
+#define CAN_COUNT 1
+#else
+#define CAN_COUNT 0
+#endif
+
+static const struct sluice_rss_kit *kit;
+
+static uint16_t
+hash(void *rss, struct rte_mbuf **pkts, uint16_t nb)
+{
+	kit->burst(rss, pkts, nb);
+	return nb;
+}
+
+static uint16_t
+give(void *rxq, struct rte_mbuf **pkts, uint16_t nb)
+{
+	struct sluice_rxq *q = rxq;
+
+	return sluice_spread_give(q, q->hand, q->rss, pkts, nb);
+}
+
+static uint16_t
+take(void *rxq, struct rte_mbuf **pkts, uint16_t nb)
+{
+	struct sluice_rxq *q = rxq;
+
+	return sluice_spread_take(q, q->hand, pkts, nb);
+}
+
+static void
+get_packets(struct rte_mbuf **pkts)
+{
+	uint32_t flow;
+
+	w->nb_arriving[0] = 0;
+	for (flow = 0; flow < NB; flow++)
+		arrive(0, flow, 0);
+	memcpy(pkts, w->arriving[0], NB * sizeof(*pkts));
+	w->nb_arrived[0] = NB;
+}
+
+static double
+count_hash(void)
+{
+	struct sluice_rss rss = w->port->steer.tables[w->port->steer.current];
+	struct rte_mbuf *pkts[NB];
+	uint64_t cost = 0;
+
+	get_packets(pkts);
+	assert_int_equal(bench_meter_trap(hash, &rss, pkts, NB, &cost), NB);
+	rte_pktmbuf_free_bulk(pkts, NB);
+	return (double)cost / NB;
+}
+
+static void
+test_hash(void **state)
+{
+	unsigned int i;
+	double n;
+
+	(void)state;
+	if (!CAN_COUNT)
+		skip();
+	assert_int_equal(bench_trap_init(), 0);
+	assert_int_equal(open_world(2, 1, UDP), 0);
+	assert_int_equal(start(), 0);
+	for (i = 0; (kit = sluice_rss_kit_at(i, RTE_VECT_SIMD_256)) != NULL; i++) {
+		count_hash(); /* symbols that are looked up the first time */
+		n = count_hash();
+		print_message("# hash by %s: %.2f instructions per packet\n", kit->name, n);
+		/* What is for any CPU takes as long as it takes. */
+		if (strcmp(kit->name, "VPCLMULQDQ") == 0)
+			fake_assert(n <= HASH_256_MAX, "%.2f", n);
+		else if (strcmp(kit->name, "PCLMULQDQ") == 0)
+			fake_assert(n <= HASH_128_MAX, "%.2f", n);
+	}
+	close_world();
+}
+
+/* Burst of 32, all queues have some. */
+static void
+test_hand_over(void **state)
+{
+	struct rte_mbuf *pkts[NB];
+	uint16_t nb, i, nb_own, sum;
+	uint64_t cost[2];
+	int turn;
+
+	(void)state;
+	if (!CAN_COUNT)
+		skip();
+	for (nb = 2; nb <= NB_MAX; nb *= 2) {
+		assert_int_equal(open_world(nb, 1, UDP), 0);
+		assert_int_equal(start(), 0);
+		kit = sluice_rss_kit_at(0, RTE_VECT_SIMD_256);
+		for (turn = 0; turn < 2; turn++) {
+			get_packets(pkts);
+			hash((void *)(uintptr_t)w->rxq[0].rss, pkts, NB);
+			memset(cost, 0, sizeof(cost));
+			nb_own = bench_meter_trap(give, &w->rxq[0], pkts, NB, &cost[0]);
+			rte_pktmbuf_free_bulk(pkts, nb_own);
+			for (i = 1, sum = 0; i < nb; i++) {
+				uint16_t n = bench_meter_trap(take, &w->rxq[i], pkts, NB, &cost[1]);
+
+				rte_pktmbuf_free_bulk(pkts, n);
+				sum += n;
+			}
+			assert_int_equal(nb_own + sum, NB);
+		}
+		print_message("# hand-over, 1 queue to %u: %.2f instructions per packet that was looked at, "
+			      "and %.2f per packet that was taken (%u)\n",
+				nb, (double)cost[0] / NB, (double)cost[1] / sum, sum);
+		close_world();
+	}
+}
+
+int
+main(void)
+{
+	suite_add(test_hash, NULL, "hash");
+	suite_add(test_hand_over, NULL, "hand-over");
+	return suite_run("rss_count");
+}
