@@ -9,9 +9,9 @@
  *     rss_reader EAL-OPTIONS -- QUEUES POLLED UPDATES
  *
  * Polls the first POLLED of QUEUES queues of port 0 by a worker, and says of each packet "packet
- * QUEUE HASH LENGTH". Meanwhile the main thread writes the redirection table UPDATES times, as it is.
- * Ends after a line on its standard input, with the port stopped and every buffer back: "rss_reader:
- * N updates, M missing".
+ * QUEUE HASH LENGTH". Meanwhile the main thread writes the redirection table UPDATES times, as it
+ * is. Ends after a line on its standard input, with the port stopped and every buffer back:
+ * "rss_reader: N updates, M missing, RESULT".
  */
 
 #include <stdio.h>
