@@ -5,6 +5,8 @@
 The back end sends and never takes, so that the transmit ring keeps what was received; then it
 takes, and the old frames come out first.
 """
+import time
+
 import pytest
 
 from pair import Config
@@ -75,4 +77,25 @@ def test_ring_larger_than_the_pool(new_pair, packed):
     wait_for(lambda: front.stats()["RX-packets"] > 20000, 10, "receiving")
     back.stop()
     front.stop()
+    pair.close()
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+@pytest.mark.parametrize("packed", LAYOUTS, ids=NAMES)
+def test_a_silent_queue_gives_its_buffers_back(new_pair, packed, asked):
+    """With idle_reclaim=1 what is out of the pool fits the receive ring; else the transmit ring has some, too."""
+    size = 64
+    pair = new_pair(Config("idle", packed_vq=packed, queue_size=size, idle_reclaim=asked,
+        front_args=["--mbcache=0", "--rxd=%d" % size, "--txd=%d" % size]))
+    front, back = pair.front, pair.back
+    back.cmds("set fwd rxonly", "start")
+    for _ in range(3):
+        front.cmds("set fwd txonly", "start")
+        wait_for(lambda: back.stats(0)["RX-packets"] > 1000, 10, "packets")
+        front.stop()
+        time.sleep(0.5)     # 100 ms are promised, on a machine that does nothing else
+        available, mbufs = front.pool()
+        assert (mbufs - available <= size) == bool(asked), "%d mbufs are out" % (mbufs - available)
+    back.stop()
+    pair.exchange()
     pair.close()

@@ -149,6 +149,7 @@ test_bad_numbers(void **state)
 				{ "2147483648", "-1", "", "10G", "4294967296", "ten" } },
 		{ "server", "0 or 1", { "2", "-1", "", "yes", "true", "01x", "256" } },
 		{ "packed_vq", "0 or 1", { "2", "", "on" } },
+		{ "idle_reclaim", "0 or 1", { "2", "", "100" } },
 		{ "mrg_rxbuf", "0 or 1", { "2", "", "off" } },
 		{ "in_order", "0 or 1", { "2", "", "y" } },
 		{ "vectorized", "0 or 1", { "2", "", "n" } },
@@ -230,7 +231,7 @@ test_string_is_true(void **state)
 {
 	static const char *const keys[] = { "path", "queues", "queue_size", "mac", "server",
 		"socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order", "vectorized",
-		"speed", "isolation", "rss" };
+		"speed", "idle_reclaim", "isolation", "rss" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 

@@ -259,7 +259,6 @@ test_core_inside(void **state)
 
 	(void)state;
 	start(f);
-	fake_clock_run(1);
 	f->rxq[0].q.in_burst = 1;
 	assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), -EBUSY);
 	f->rxq[0].q.in_burst = 0;

@@ -170,6 +170,12 @@ set_speed(struct sluice_args *args, const char *value)
 }
 
 static int
+set_idle_reclaim(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->is_idle_reclaim);
+}
+
+static int
 set_isolation(struct sluice_args *args, const char *value)
 {
 	if (strcmp(value, "scoped") == 0)
@@ -238,6 +244,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "in_order", set_in_order, "0 or 1" },
 	{ "vectorized", set_vectorized, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
+	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation, "scoped or none" },
 	{ "rss", set_rss, "sw or off" },
 };
@@ -251,6 +258,7 @@ static const struct arg_key pci_keys[] = {
 	{ "in_order", set_in_order, "0 or 1" },
 	{ "vectorized", set_vectorized, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
+	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation_pci,
 			"scoped; a PCI device is reached through an IOMMU or not at all" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },

@@ -50,7 +50,8 @@ struct sluice_args {
 	bool has_mrg;
 	bool is_in_order;
 	bool is_vectorized;
-	uint32_t speed; /* Mbit/s; UINT32_MAX: unknown */
+	uint32_t speed;       /* Mbit/s; UINT32_MAX: unknown */
+	bool is_idle_reclaim; /* buffers of idle transmit queues come back by themselves */
 	enum sluice_isolation isolation;
 	enum sluice_rss_arg rss;
 	bool has_ro_rings; /* asked for, one way or the other */
@@ -60,13 +61,13 @@ struct sluice_args {
 /* For the PMD information: what the parser takes. */
 #define SLUICE_ARGS_STRING \
 	"path=<path> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
-	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped|none> " \
-	"rss=<sw|off>"
+	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> speed=<int> " \
+	"idle_reclaim=<0|1> isolation=<scoped|none> rss=<sw|off>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
-	"in_order=<0|1> vectorized=<0|1> speed=<int> isolation=<scoped> ro_rings=<0|1> " \
-	"rss=<sw|off> vdpa=<0|1>"
+	"in_order=<0|1> vectorized=<0|1> speed=<int> idle_reclaim=<0|1> " \
+	"isolation=<scoped> ro_rings=<0|1> rss=<sw|off> vdpa=<0|1>"
 
 /*
  * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.

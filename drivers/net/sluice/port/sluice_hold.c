@@ -72,14 +72,13 @@ tell_or_let_go(struct sluice_port *port, const struct sluice_queue *q, bool is_e
 		sluice_life_let_go(port, ret);
 }
 
-/* No burst starts, and none is inside. */
-static int
-stop_bursts(struct sluice_queue *q)
+int
+sluice_life_pause_queue(struct sluice_queue *q, unsigned int ms)
 {
 	int ret;
 
 	__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
-	ret = sluice_queue_quiesce(q, sluice_clock_ms() + SLUICE_QUIESCE_MS);
+	ret = sluice_queue_quiesce(q, sluice_clock_ms() + ms);
 	if (ret != 0) {
 		__atomic_store_n(&q->state, q->run, __ATOMIC_RELEASE);
 		return ret;
@@ -99,7 +98,7 @@ sluice_life_hold_queue(struct sluice_port *port, struct sluice_queue *q)
 	sluice_life_lock(port, SLUICE_LOCK_MS);
 	is_running = port->life == SLUICE_LIVE && sluice_queue_is_running(q);
 	if (is_running)
-		ret = stop_bursts(q);
+		ret = sluice_life_pause_queue(q, SLUICE_QUIESCE_MS);
 	q->is_held = ret == 0;
 	/* A burst that met a violation meanwhile has said so: the port goes down as a whole. */
 	if (is_running && q->is_held && q->fail == SLUICE_FAIL_NONE) {

@@ -21,6 +21,11 @@
 #define SLUICE_STEADY_MS 1000
 /* How often a device that runs is looked at. */
 #define SLUICE_TICK_MS 1000
+/*
+ * How often it is looked whether a transmit queue is idle: it is when nothing was given between two
+ * looks, so its buffers are back after twice this time.
+ */
+#define SLUICE_IDLE_MS 40
 /* How often it is looked whether a core left its burst. */
 #define SLUICE_STUCK_MS 10
 
@@ -50,6 +55,16 @@ int sluice_life_live(struct sluice_port *port);
 void sluice_life_end(struct sluice_port *port, enum sluice_end how);
 /* The queue of a device that runs the rings takes bursts from here on. */
 void sluice_life_run_queue(struct sluice_port *port, struct sluice_queue *q);
+/*
+ * No burst starts in a queue that runs, and none is inside. -ETIMEDOUT: one stays for longer than
+ * ms milliseconds; the queue runs on.
+ */
+int sluice_life_pause_queue(struct sluice_queue *q, unsigned int ms);
+/*
+ * Transmit queues that nobody gives packets to: what the device has sent goes back to its pools.
+ * Of a port that is live, each SLUICE_IDLE_MS, if the application asked for it.
+ */
+void sluice_life_reclaim_idle(struct sluice_port *port);
 /* The device that runs the rings is told of queues that the application holds back. */
 int sluice_life_tell_held(struct sluice_port *port);
 /*

@@ -68,25 +68,15 @@ sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct slui
 	return ret;
 }
 
-/*
- * Only one core may put into some pools; which one it is nobody knows, but the queue's own is none
- * the worse.
- */
+/* See sluice_mbuf_needs_own_core(). */
 static bool
 needs_own_core(const struct sluice_batch *b)
 {
-	struct rte_mbuf *seg;
-	unsigned int flags;
 	uint32_t i;
 
 	for (i = 0; i < b->nb; i++)
-		for (seg = b->m[i]; seg != NULL; seg = seg->next) {
-			flags = seg->pool->flags;
-			if (RTE_MBUF_CLONED(seg))
-				flags |= rte_mbuf_from_indirect(seg)->pool->flags;
-			if (flags & RTE_MEMPOOL_F_SP_PUT)
-				return true;
-		}
+		if (sluice_mbuf_needs_own_core(b->m[i]))
+			return true;
 	return false;
 }
 

@@ -144,6 +144,10 @@ struct sluice_port {
 	unsigned int retry_ms;
 	int64_t connected_at; /* by the control thread, last */
 	int64_t tick_at;
+	/* sluice_idle.c: the next look, what each transmit queue had been given at the last */
+	int64_t idle_at;
+	uint32_t idle_seen[SLUICE_PAIRS_MAX];
+	bool was_idle_told;
 	struct sluice_limit limit; /* of what is said of a device that comes and goes */
 	/* control thread */
 	rte_thread_t thread;

@@ -181,6 +181,9 @@ sluice_life_turn(struct sluice_port *port, enum sluice_news news, struct sluice_
 		try_connect(port);
 	if (port->life == SLUICE_LIVE && sluice_clock_ms() >= port->tick_at)
 		tick(port);
+	if (port->life == SLUICE_LIVE && port->args.is_idle_reclaim &&
+			sluice_clock_ms() >= port->idle_at)
+		sluice_life_reclaim_idle(port);
 	if (port->life == SLUICE_LIVE)
 		sluice_dev_state(port, &state);
 	if (state.mtu != 0)
@@ -199,6 +202,8 @@ timeout(struct sluice_port *port)
 
 	if (may_connect(port) && (!port->args.is_server || now < port->retry_at))
 		at = RTE_MIN(at, port->retry_at);
+	if (port->life == SLUICE_LIVE && port->args.is_idle_reclaim)
+		at = RTE_MIN(at, port->idle_at);
 	if (port->life == SLUICE_LIVE)
 		at = RTE_MIN(at, port->tick_at);
 	else if (sluice_life_is_connected(port) &&

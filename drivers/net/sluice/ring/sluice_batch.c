@@ -8,6 +8,22 @@
 
 #include "sluice_batch.h"
 
+bool
+sluice_mbuf_needs_own_core(const struct rte_mbuf *m)
+{
+	unsigned int flags;
+
+	for (; m != NULL; m = m->next) {
+		flags = m->pool->flags;
+		if (RTE_MBUF_CLONED(m))
+			flags |= rte_mbuf_from_indirect((struct rte_mbuf *)(uintptr_t)m)
+						 ->pool->flags;
+		if (flags & RTE_MEMPOOL_F_SP_PUT)
+			return true;
+	}
+	return false;
+}
+
 void
 sluice_batch_free_all(struct sluice_batch *b)
 {

@@ -7,6 +7,7 @@
 #ifndef SLUICE_BATCH_H
 #define SLUICE_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rte_mbuf;
@@ -19,6 +20,12 @@ struct sluice_batch {
 	uint32_t nb;
 	struct rte_mbuf *m[];
 };
+
+/*
+ * Only one core may put into some pools; which one it is nobody knows, but the queue's own is none
+ * the worse. Is a segment of this packet from such a pool?
+ */
+bool sluice_mbuf_needs_own_core(const struct rte_mbuf *m);
 
 /*
  * Give back a list of batches; NULL is fine. Where the pools' rules allow the calling thread to do
