@@ -90,7 +90,7 @@ struct fake_transport {
 	struct sluice_vq_setup vqs[FAKE_VQS_MAX]; /* as started last */
 	uint64_t features;                        /* told by begin */
 	uint32_t nb_begins;
-	uint16_t reg;                             /* a notification register */
+	uint16_t reg; /* a notification register */
 	const int *irq_fds;
 	uint16_t nb_irq_fds;
 };

@@ -12,7 +12,10 @@
 
 #include "env.h"
 
-/* One test alone, or some: SLUICE_UNIT_TESTS=PATTERN, with * and ?. Before main(), of every test program. */
+/*
+ * One test alone, or some: SLUICE_UNIT_TESTS=PATTERN, with * and ?. Before main(), of every test
+ * program.
+ */
 RTE_INIT(choose_tests)
 {
 	cmocka_set_test_filter(getenv("SLUICE_UNIT_TESTS"));

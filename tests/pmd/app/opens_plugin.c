@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright(c) 2026 The Sluice authors
 /*
- * A program that opens the plug-in (argv[2]) by itself, when argv[1] says: "before" EAL starts, "after" that, or
- * "closed", before and closed again at once. Then it attaches the port argv[3], and starts and closes it.
+ * A program that opens the plug-in (argv[2]) by itself, when argv[1] says: "before" EAL starts,
+ * "after" that, or "closed", before and closed again at once. Then it attaches the port argv[3],
+ * and starts and closes it.
  */
 #include <dlfcn.h>
 #include <stdio.h>

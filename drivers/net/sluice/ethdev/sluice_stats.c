@@ -222,7 +222,7 @@ struct sheet {
 };
 
 static void __rte_format_printf(3, 4)
-write_entry(struct sheet *s, uint64_t value, const char *fmt, ...)
+		write_entry(struct sheet *s, uint64_t value, const char *fmt, ...)
 {
 	va_list args;
 
