@@ -232,6 +232,44 @@ test_addresses(void **state)
 		}
 }
 
+/* In a group of eight one that ends before its ports do, and one that is a fragment, anywhere. */
+static void
+test_one_of_eight(void **state)
+{
+	static struct packet p[8];
+	struct rte_mbuf *pkts[RTE_DIM(p)];
+	uint8_t key[SLUICE_RSS_KEY_LEN];
+	const struct sluice_rss_kit *kit;
+	struct sluice_rss rss;
+	unsigned int k, n, at;
+
+	(void)state;
+	set(&rss, key, true);
+	for (k = 0; (kit = sluice_rss_kit_at(k, SIMD_ANY)) != NULL; k++)
+		for (at = 0; at < 2 * RTE_DIM(p); at++) {
+			for (n = 0; n < RTE_DIM(p); n++) {
+				make(&p[n], &samples[0]);
+				pkts[n] = &p[n].m;
+			}
+			n = at / 2;
+			/* Fragments are hashed if that is asked for, and nothing else of theirs is. */
+			rss.tuple_len[SLUICE_RSS_IPV4][SLUICE_RSS_FRAG] = at % 2 == 0 ? 8 : 0;
+			if (at % 2 == 0) {
+				p[n].m.data_len--;
+				p[n].m.pkt_len--;
+			} else {
+				make(&p[n], &samples[11]);
+			}
+			kit->burst(&rss, pkts, RTE_DIM(p));
+			for (n = 0; n < RTE_DIM(p); n++)
+				check(&p[n], key,
+						n != at / 2                 ? PORTS :
+								at % 2 == 0 ? ADDRS :
+									      0,
+						samples[11].name);
+		}
+}
+
 /* Every flow and key is another one, and so are the neighbours in a burst. */
 static void
 test_random(void **state)
@@ -396,6 +434,7 @@ main(void)
 {
 	suite_add(test_samples, NULL, "samples");
 	suite_add(test_addresses, NULL, "addresses only");
+	suite_add(test_one_of_eight, NULL, "one of eight");
 	suite_add(test_random, NULL, "random");
 	suite_add(test_short, NULL, "short, and in two segments");
 	suite_add(test_garbage, NULL, "garbage");
