@@ -5,6 +5,8 @@ each other: the kernel's trace of IOMMU maps, its count of the container's entri
 QEMU's trace of faults, and the memory itself while a hostile DMA engine shoots from inside the port's
 container (guest/edu_attack.c). Each has its positive control: the same observation where the answer must
 be the opposite; and with another driver the same shots at the same foreign memory hit."""
+import re
+
 import pytest
 
 from guest import DRIVER, IS_SLUICE, exchange
@@ -22,7 +24,7 @@ OWN_POOLS = ["--port-numa-config=(0,0),(1,1)"]
 def some(numbers):
     """Addresses of a few pages, the first and the last among them: a shot takes 0.1 s."""
     numbers = sorted(numbers)
-    return [page * PAGE for page in numbers[::len(numbers) // 4] + numbers[-1:]]
+    return [page * PAGE for page in sorted({*numbers[::len(numbers) // 4], numbers[-1]})]
 
 
 @pytest.fixture
@@ -160,8 +162,9 @@ def test_the_kernel_logs_the_fault(guest, attack):
 # Pages of the slices of a receive and a transmit queue of 256 slots, and those that the device may only read. Split:
 # descriptors fill the first, the available ring starts the second, a transmit queue's extras follow; the used ring
 # comes last. Packed: descriptors and the device's event structure come first, then the driver's, and the extras.
-SLICES = (3, 23)
-READ_ONLY = {"a": (range(0, 2), range(0, 22)), "b": (range(2, 3), range(2, 23))}
+# And of the control queue, which has a zone of its own: a small ring, four pages of commands, and one of answers.
+SLICES = (3, 23, 7)
+READ_ONLY = {"a": (range(0, 2), range(0, 22), (0, 2, 3, 4, 5)), "b": (range(2, 3), range(2, 23), range(1, 6))}
 
 
 @pytest.mark.sluice
@@ -172,11 +175,13 @@ def test_rings_that_the_device_only_reads_are_read_only(guest, attack, nic):
     testpmd = guest.testpmd([nic])
     attacker = attack(testpmd)
     attacker.load(middle(pool_pages(testpmd)))
-    rings = [page * PAGE for page in sorted(zone_pages(testpmd, guest.nics[nic].bdf))]
-    assert len(rings) == sum(SLICES)
+    bdf = re.escape(guest.nics[nic].bdf)
+    zones = [sorted(zone_pages(testpmd, bdf + which)) for which in ("(?! ctrl)", " ctrl")]
+    rings = [page * PAGE for zone in zones for page in zone]
+    assert [len(zone) for zone in zones] == [sum(SLICES[:2]), SLICES[2]]
     before = {page: attacker.peek(page) for page in rings}
     refused = {page for _, page in attacker.shoot(*(("write", page) for page in rings))}
-    assert {rings.index(page) for page in refused} == {queue * SLICES[0] + n for queue in (0, 1)
+    assert {rings.index(page) for page in refused} == {sum(SLICES[:queue]) + n for queue in range(len(SLICES))
         for n in READ_ONLY[nic][queue]}
     for page in rings:
         now = attacker.peek(page)
