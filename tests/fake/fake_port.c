@@ -238,6 +238,14 @@ fake_port_await(struct fake_port *f, enum sluice_life life, unsigned int ms)
 }
 
 void
+fake_port_live(struct fake_port *f)
+{
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	fake_port_await(f, SLUICE_LIVE, 20);
+}
+
+void
 fake_port_unpark(struct fake_port *f)
 {
 	fake_transport_hang_up_all(&f->ft);

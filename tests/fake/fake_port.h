@@ -67,6 +67,8 @@ void fake_port_turn(struct fake_port *f, enum sluice_news news);
  * Turns until the port is in this state, time going on by 1 ms with each; fails the test after ms.
  */
 void fake_port_await(struct fake_port *f, enum sluice_life life, unsigned int ms);
+/* From one that was just opened to one that is live. */
+void fake_port_live(struct fake_port *f);
 /* All that is parked goes back, as time passes. */
 void fake_port_unpark(struct fake_port *f);
 

@@ -36,14 +36,6 @@ open_two(unsigned int i)
 }
 #define NB_KINDS 4
 
-static void
-start(struct fake_port *f)
-{
-	assert_int_equal(sluice_life_probe(f->port), 0);
-	assert_int_equal(sluice_life_start(f->port), 0);
-	fake_port_await(f, SLUICE_LIVE, 20);
-}
-
 /* A packet comes. */
 static void
 deliver(struct fake_dev *dev)
@@ -92,7 +84,7 @@ test_hold_rx(void **state)
 	(void)state;
 	for (i = 0; i < NB_KINDS; i++) {
 		f = open_two(i);
-		start(f);
+		fake_port_live(f);
 		for (q = 0; q < 2; q++)
 			fake_port_device(f, SLUICE_VQ_RX(q), &devs[q]);
 		fake_transport_forget(&f->ft);
@@ -133,7 +125,7 @@ test_hold_tx(void **state)
 	(void)state;
 	for (i = 0; i < NB_KINDS; i++) {
 		f = open_two(i);
-		start(f);
+		fake_port_live(f);
 		fake_port_device(f, SLUICE_VQ_TX(0), &dev);
 		assert_int_equal(transmit(f, 0), 1);
 		fake_transport_forget(&f->ft);
@@ -169,7 +161,7 @@ test_deferred(void **state)
 		f = open_two(i);
 		f->rxq[1].q.is_deferred = true;
 		f->txq[1].q.is_deferred = true;
-		start(f);
+		fake_port_live(f);
 		for (run = 0; run < 2; run++) {
 			assert_true(sluice_queue_is_running(&f->rxq[0].q));
 			assert_false(sluice_queue_is_running(&f->rxq[1].q));
@@ -205,7 +197,7 @@ test_reconnect(void **state)
 	(void)state;
 	for (i = 0; i < 2; i++) {
 		f = open_two(i);
-		start(f);
+		fake_port_live(f);
 		assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[1].q), 0);
 		f->ft.check_answer = -ECONNRESET;
 		f->ft.is_there = false;
@@ -233,7 +225,7 @@ test_no_answer(void **state)
 	(void)state;
 	for (i = 0; i < 4; i++) {
 		f = open_two(i % 2);
-		start(f);
+		fake_port_live(f);
 		if (i / 2 == 1)
 			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
 		fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
@@ -258,7 +250,7 @@ test_core_inside(void **state)
 	struct fake_port *f = open_two(0);
 
 	(void)state;
-	start(f);
+	fake_port_live(f);
 	f->rxq[0].q.in_burst = 1;
 	assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), -EBUSY);
 	f->rxq[0].q.in_burst = 0;

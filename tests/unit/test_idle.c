@@ -21,9 +21,7 @@ open_live(unsigned int i, bool is_asked, unsigned int pool_flags, struct fake_de
 	struct fake_port *f = fake_port_open(&conf);
 
 	f->port->args.is_idle_reclaim = is_asked;
-	assert_int_equal(sluice_life_probe(f->port), 0);
-	assert_int_equal(sluice_life_start(f->port), 0);
-	fake_port_await(f, SLUICE_LIVE, 20);
+	fake_port_live(f);
 	fake_port_device(f, SLUICE_VQ_TX(0), dev);
 	return f;
 }
