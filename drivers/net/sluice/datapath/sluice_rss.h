@@ -86,6 +86,14 @@ const struct sluice_rss_kit *sluice_rss_kit_at(unsigned int i, uint16_t simd_bit
 uint32_t sluice_rss_tuple(const struct sluice_rss *rss, const struct rte_mbuf *m,
 		uint8_t tuple[SLUICE_RSS_TUPLE_MAX]);
 
+/* A packet has this hash. */
+static inline void
+sluice_rss_store(struct rte_mbuf *m, uint32_t hash)
+{
+	m->hash.rss = hash;
+	m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
+}
+
 /* hash.rss and the flag of one packet, by a kit's function. */
 void sluice_rss_one(const struct sluice_rss *rss, struct rte_mbuf *m,
 		uint32_t (*tuple)(

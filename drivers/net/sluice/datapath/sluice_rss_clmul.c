@@ -110,13 +110,6 @@ load_tuple(const struct sluice_rss *rss, const struct rte_mbuf *m, struct look *
 	return _mm_loadu_si128((const __m128i *)(data + AT_LOAD));
 }
 
-static __rte_always_inline void
-store_hash(struct rte_mbuf *m, uint32_t hash)
-{
-	m->hash.rss = hash;
-	m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
-}
-
 /* False: not all eight are what most packets are, and nothing was done. */
 static __rte_always_inline bool
 hash_group(const struct sluice_rss *rss, struct rte_mbuf **pkts, __m256i addr_keys,
@@ -141,15 +134,15 @@ hash_group(const struct sluice_rss *rss, struct rte_mbuf **pkts, __m256i addr_ke
 			_mm256_unpacklo_epi32(sums[2], sums[3]));
 	h = turn_round(h);
 	half = _mm256_castsi256_si128(h);
-	store_hash(pkts[0], _mm_extract_epi32(half, 0));
-	store_hash(pkts[1], _mm_extract_epi32(half, 1));
-	store_hash(pkts[2], _mm_extract_epi32(half, 2));
-	store_hash(pkts[3], _mm_extract_epi32(half, 3));
+	sluice_rss_store(pkts[0], _mm_extract_epi32(half, 0));
+	sluice_rss_store(pkts[1], _mm_extract_epi32(half, 1));
+	sluice_rss_store(pkts[2], _mm_extract_epi32(half, 2));
+	sluice_rss_store(pkts[3], _mm_extract_epi32(half, 3));
 	half = _mm256_extracti128_si256(h, 1);
-	store_hash(pkts[4], _mm_extract_epi32(half, 0));
-	store_hash(pkts[5], _mm_extract_epi32(half, 1));
-	store_hash(pkts[6], _mm_extract_epi32(half, 2));
-	store_hash(pkts[7], _mm_extract_epi32(half, 3));
+	sluice_rss_store(pkts[4], _mm_extract_epi32(half, 0));
+	sluice_rss_store(pkts[5], _mm_extract_epi32(half, 1));
+	sluice_rss_store(pkts[6], _mm_extract_epi32(half, 2));
+	sluice_rss_store(pkts[7], _mm_extract_epi32(half, 3));
 	return true;
 }
 

@@ -209,6 +209,5 @@ sluice_rss_one(const struct sluice_rss *rss, struct rte_mbuf *m,
 
 	if (len == 0)
 		return;
-	m->hash.rss = hash(rss, tuple, len);
-	m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
+	sluice_rss_store(m, hash(rss, tuple, len));
 }
