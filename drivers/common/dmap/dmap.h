@@ -73,6 +73,13 @@ struct dmap_coherent {
 	void *handle; /* for the back end */
 };
 
+/* The device's address of va, which lies in mem. Any thread. */
+static inline struct dmap_addr
+dmap_coherent_da(const struct dmap_coherent *mem, const void *va)
+{
+	return (struct dmap_addr){ mem->da.v + ((const char *)va - (const char *)mem->va) };
+}
+
 /*
  * A back end makes regions reachable. One call at a time.
  */

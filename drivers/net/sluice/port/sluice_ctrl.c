@@ -59,12 +59,6 @@ answer_of(const struct sluice_ctrl *c, uint16_t place)
 	return (struct answer *)command_of(c, SLUICE_CTRL_PLACES) + place;
 }
 
-static struct dmap_addr
-da_of(const struct sluice_ctrl *c, const void *dv)
-{
-	return (struct dmap_addr){ c->mem.da.v + ((const char *)dv - (const char *)c->mem.va) };
-}
-
 static int
 make_memory(struct sluice_port *port)
 {
@@ -132,22 +126,15 @@ sluice_ctrl_prepare(struct sluice_port *port)
 int
 sluice_ctrl_start(struct sluice_port *port)
 {
-	const struct sluice_transport_ops *ops = port->transport->ops;
 	struct sluice_ctrl *c = &port->ctrl;
-	const struct sluice_ring *r = &c->ring;
 	struct sluice_vq_setup vq = {
-		.size = r->size, .is_packed = c->is_packed, .kick_fd = -1, .call_fd = -1
+		.vq = SLUICE_VQ_CTRL(port->info.nb_pairs_max),
+		.size = c->ring.size,
+		.kick_fd = -1,
+		.call_fd = -1,
 	};
-	int ret;
+	int ret = sluice_rings_start_one(port, &c->mem, &c->ring, &vq);
 
-	vq.vq = SLUICE_VQ_CTRL(port->info.nb_pairs_max);
-	vq.dv_desc = c->is_packed ? (void *)r->packed.dv_desc : r->split.dv_desc;
-	vq.dv_driver = c->is_packed ? (void *)r->packed.dv_driver_event : r->split.dv_avail;
-	vq.dv_device = c->is_packed ? (void *)r->packed.dv_device_event : r->split.dv_used;
-	vq.desc_da = da_of(c, vq.dv_desc);
-	vq.driver_da = da_of(c, vq.dv_driver);
-	vq.device_da = da_of(c, vq.dv_device);
-	ret = ops->vq_start(port->transport, &vq);
 	if (ret == 0) {
 		c->ring.doorbell = sluice_dev_doorbell(port, vq.vq, c->is_packed, -1);
 		c->is_running = true;
@@ -172,7 +159,8 @@ sluice_ctrl_free(struct sluice_port *port)
 static void
 give(struct sluice_ctrl *c, uint16_t place, size_t len)
 {
-	struct dmap_addr cmd = da_of(c, command_of(c, place)), ack = da_of(c, answer_of(c, place));
+	struct dmap_addr cmd = dmap_coherent_da(&c->mem, command_of(c, place));
+	struct dmap_addr ack = dmap_coherent_da(&c->mem, answer_of(c, place));
 	struct sluice_ring *r = &c->ring;
 	uint16_t id = 2 * place, first = r->head, second = sluice_ring_next(r, first, 1);
 	bool wants_kick;

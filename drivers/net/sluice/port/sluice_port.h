@@ -251,6 +251,9 @@ void sluice_rings_drop(struct sluice_port *port);
 int sluice_rings_restrict(struct sluice_port *port);
 /* Tell the device of all rings. */
 int sluice_rings_start(struct sluice_port *port);
+/* Of one, which lies in mem: what vq says of places is set here, the rest by the caller. */
+int sluice_rings_start_one(struct sluice_port *port, const struct dmap_coherent *mem,
+		const struct sluice_ring *r, struct sluice_vq_setup *vq);
 
 /*
  * Slots of a virtqueue's ring for nb_desc asked descriptors, with these features and this device.

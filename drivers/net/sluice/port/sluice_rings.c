@@ -257,17 +257,9 @@ sluice_rings_restrict(struct sluice_port *port)
 	return dmap_coherent_read_only(port->domain, &port->rings, spans, nb);
 }
 
-static struct dmap_addr
-ring_da(const struct sluice_port *port, const void *dv)
-{
-	size_t offset = (const char *)dv - (const char *)port->rings.va;
-
-	return (struct dmap_addr){ port->rings.da.v + offset };
-}
-
-/* size, call_fd and kick_fd are set. */
-static int
-start_ring(struct sluice_port *port, const struct sluice_ring *r, struct sluice_vq_setup *vq)
+int
+sluice_rings_start_one(struct sluice_port *port, const struct dmap_coherent *mem,
+		const struct sluice_ring *r, struct sluice_vq_setup *vq)
 {
 	vq->is_packed = layout_of(port) == SLUICE_PACKED;
 	if (vq->is_packed) {
@@ -279,9 +271,9 @@ start_ring(struct sluice_port *port, const struct sluice_ring *r, struct sluice_
 		vq->dv_driver = r->split.dv_avail;
 		vq->dv_device = r->split.dv_used;
 	}
-	vq->desc_da = ring_da(port, vq->dv_desc);
-	vq->driver_da = ring_da(port, vq->dv_driver);
-	vq->device_da = ring_da(port, vq->dv_device);
+	vq->desc_da = dmap_coherent_da(mem, vq->dv_desc);
+	vq->driver_da = dmap_coherent_da(mem, vq->dv_driver);
+	vq->device_da = dmap_coherent_da(mem, vq->dv_device);
 	return port->transport->ops->vq_start(port->transport, vq);
 }
 
@@ -298,7 +290,7 @@ start_idle(struct sluice_port *port, uint16_t vq)
 
 	memset(va, 0, l.len);
 	sluice_ring_init(&ring, layout_of(port), size, &l, va, shadow);
-	return start_ring(port, &ring, &setup);
+	return sluice_rings_start_one(port, &port->rings, &ring, &setup);
 }
 
 int
@@ -319,7 +311,7 @@ sluice_rings_start(struct sluice_port *port)
 		if (!sluice_queue_is_tx(q) && q->id < intr->nb_fds)
 			setup.call_fd = intr->fds[q->id];
 		if (ret == 0)
-			ret = start_ring(port, &q->ring, &setup);
+			ret = sluice_rings_start_one(port, &port->rings, &q->ring, &setup);
 	}
 	for (vq = 0; ret == 0 && vq < sluice_dev_nb_vqs(port); vq++)
 		if (is_idle(port, vq))
