@@ -79,14 +79,9 @@ sluice_life_pause_queue(struct sluice_queue *q, unsigned int ms)
 
 	__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
 	ret = sluice_queue_quiesce(q, sluice_clock_ms() + ms);
-	if (ret != 0) {
+	if (ret != 0)
 		__atomic_store_n(&q->state, q->run, __ATOMIC_RELEASE);
-		return ret;
-	}
-	/* Who looks at the ring outside of a burst is out, too. */
-	rte_spinlock_lock(&q->look_lock);
-	rte_spinlock_unlock(&q->look_lock);
-	return 0;
+	return ret;
 }
 
 int

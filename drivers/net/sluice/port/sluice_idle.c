@@ -77,6 +77,6 @@ sluice_life_reclaim_idle(struct sluice_port *port)
 			port->tx_path->cleanup((struct sluice_txq *)q, q->ring.size);
 		/* A violation that it met ends the port with the next turn. */
 		if (q->fail == SLUICE_FAIL_NONE)
-			__atomic_store_n(&q->state, q->run, __ATOMIC_RELEASE);
+			sluice_life_run_queue(port, q);
 	}
 }

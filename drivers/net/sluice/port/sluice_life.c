@@ -130,9 +130,6 @@ stop_datapath(struct sluice_port *port)
 					"parked until it leaves",
 					port->port_id, q->vq);
 		}
-		/* Who looks at the ring outside of a burst is out, too. */
-		rte_spinlock_lock(&q->look_lock);
-		rte_spinlock_unlock(&q->look_lock);
 		q->ring.doorbell.fd = -1;
 		q->ring.doorbell.dv_reg = NULL;
 	}

@@ -76,8 +76,8 @@ sluice_queue_fence(void)
 		usleep(1000);
 }
 
-int
-sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
+static int
+await_burst(struct sluice_queue *q, int64_t deadline)
 {
 	int64_t begin = sluice_clock_ms();
 
@@ -99,6 +99,17 @@ sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
 			usleep(100); /* the core may need this CPU to leave */
 	}
 	return 0;
+}
+
+int
+sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
+{
+	int ret = await_burst(q, deadline);
+
+	/* Who looks at the ring outside of a burst leaves soon. */
+	rte_spinlock_lock(&q->look_lock);
+	rte_spinlock_unlock(&q->look_lock);
+	return ret;
 }
 
 void

@@ -150,9 +150,10 @@ void sluice_queue_take_returns(struct sluice_queue *q);
 void sluice_queue_take_news(struct sluice_queue *q);
 
 /*
- * Wait until no burst function is inside the queue, which must not be RUNNING. Needs no fence on
- * the polling core: membarrier(2) puts one there. -ETIMEDOUT if the core does not leave before the
- * deadline (sluice_clock_ms()). A core that hangs in a kick is helped out.
+ * Wait until no burst function is inside the queue, which must not be RUNNING, and nobody else
+ * looks at its ring. Needs no fence on the polling core: membarrier(2) puts one there. -ETIMEDOUT
+ * if the core does not leave before the deadline (sluice_clock_ms()). A core that hangs in a kick
+ * is helped out.
  */
 int sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline);
 /*
