@@ -147,20 +147,27 @@ dev_start(struct rte_eth_dev *dev)
 	return ret;
 }
 
+/* As end does it: the port is not started any more. */
 static int
-dev_stop(struct rte_eth_dev *dev)
+end_run(struct rte_eth_dev *dev, void (*end)(struct sluice_port *port))
 {
 	struct sluice_port *port = sluice_port_of(dev);
 	int ret = sluice_check_process(port);
 
 	if (ret != 0)
 		return ret;
-	sluice_life_stop(port);
+	end(port);
 	sluice_steer_stop(port);
 	set_queue_states(dev, false);
 	link_update(dev, 0);
 	sluice_conn_wake(port);
 	return 0;
+}
+
+static int
+dev_stop(struct rte_eth_dev *dev)
+{
+	return end_run(dev, sluice_life_stop);
 }
 
 /*
@@ -170,17 +177,7 @@ dev_stop(struct rte_eth_dev *dev)
 static int
 dev_reset(struct rte_eth_dev *dev)
 {
-	struct sluice_port *port = sluice_port_of(dev);
-	int ret = sluice_check_process(port);
-
-	if (ret != 0)
-		return ret;
-	sluice_life_reset(port);
-	sluice_steer_stop(port);
-	set_queue_states(dev, false);
-	link_update(dev, 0);
-	sluice_conn_wake(port);
-	return 0;
+	return end_run(dev, sluice_life_reset);
 }
 
 static int

@@ -35,45 +35,36 @@ end(struct sluice_port *port, int ret)
 }
 
 static int
-set_promiscuous(struct rte_eth_dev *dev, bool is_on)
+set_mode(struct rte_eth_dev *dev, bool is_on, int (*set)(struct sluice_port *port, bool is_on))
 {
 	struct sluice_port *port = sluice_port_of(dev);
 	int ret = begin(port);
 
-	return ret != 0 ? ret : end(port, sluice_filter_set_promiscuous(port, is_on));
+	return ret != 0 ? ret : end(port, set(port, is_on));
 }
 
 int
 sluice_promiscuous_enable(struct rte_eth_dev *dev)
 {
-	return set_promiscuous(dev, true);
+	return set_mode(dev, true, sluice_filter_set_promiscuous);
 }
 
 int
 sluice_promiscuous_disable(struct rte_eth_dev *dev)
 {
-	return set_promiscuous(dev, false);
-}
-
-static int
-set_all_multicast(struct rte_eth_dev *dev, bool is_on)
-{
-	struct sluice_port *port = sluice_port_of(dev);
-	int ret = begin(port);
-
-	return ret != 0 ? ret : end(port, sluice_filter_set_all_multicast(port, is_on));
+	return set_mode(dev, false, sluice_filter_set_promiscuous);
 }
 
 int
 sluice_allmulticast_enable(struct rte_eth_dev *dev)
 {
-	return set_all_multicast(dev, true);
+	return set_mode(dev, true, sluice_filter_set_all_multicast);
 }
 
 int
 sluice_allmulticast_disable(struct rte_eth_dev *dev)
 {
-	return set_all_multicast(dev, false);
+	return set_mode(dev, false, sluice_filter_set_all_multicast);
 }
 
 static int

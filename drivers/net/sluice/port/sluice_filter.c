@@ -178,30 +178,30 @@ send_vlan(struct sluice_port *port, uint16_t id, bool is_on)
 			&id, sizeof(id), "a VLAN");
 }
 
+/* A flag of port->filter, by the command that tells it. */
+static int
+set_flag(struct sluice_port *port, bool *flag, bool is_on, int (*send)(struct sluice_port *port))
+{
+	bool was_on = *flag;
+	int ret;
+
+	*flag = is_on;
+	ret = send(port);
+	if (ret != 0)
+		*flag = was_on;
+	return ret;
+}
+
 int
 sluice_filter_set_promiscuous(struct sluice_port *port, bool is_on)
 {
-	bool was_on = port->filter.is_promiscuous;
-	int ret;
-
-	port->filter.is_promiscuous = is_on;
-	ret = send_promiscuous(port);
-	if (ret != 0)
-		port->filter.is_promiscuous = was_on;
-	return ret;
+	return set_flag(port, &port->filter.is_promiscuous, is_on, send_promiscuous);
 }
 
 int
 sluice_filter_set_all_multicast(struct sluice_port *port, bool is_on)
 {
-	bool was_on = port->filter.is_all_multicast;
-	int ret;
-
-	port->filter.is_all_multicast = is_on;
-	ret = send_all_multicast(port);
-	if (ret != 0)
-		port->filter.is_all_multicast = was_on;
-	return ret;
+	return set_flag(port, &port->filter.is_all_multicast, is_on, send_all_multicast);
 }
 
 int
