@@ -252,7 +252,9 @@ test_one_of_eight(void **state)
 				pkts[n] = &p[n].m;
 			}
 			n = at / 2;
-			/* Fragments are hashed if that is asked for, and nothing else of theirs is. */
+			/*
+			 * Fragments are hashed if that is asked for, and nothing else of theirs is.
+			 */
 			rss.tuple_len[SLUICE_RSS_IPV4][SLUICE_RSS_FRAG] = at % 2 == 0 ? 8 : 0;
 			if (at % 2 == 0) {
 				p[n].m.data_len--;
