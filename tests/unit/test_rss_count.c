@@ -8,13 +8,23 @@
  * instrumented.
  */
 
+#include <stdio.h>
+
 #include "bench_trap.h"
 #include "steer_world.h"
 
 #define NB 32
-/* With 256-bit registers, and where only the multiplication has fewer bits. */
+/*
+ * With 256-bit registers, and where only the multiplication has fewer bits. What is asked for is
+ * gcc's; clang's code for the same takes a little more.
+ */
+#ifdef __clang__
+#define HASH_256_MAX 27
+#define HASH_128_MAX 31
+#else
 #define HASH_256_MAX 25
 #define HASH_128_MAX 29
+#endif
 
 #if defined(RTE_ARCH_X86_64) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && \
 		!SLUICE_HAS_TSAN
@@ -80,8 +90,6 @@ test_hash(void **state)
 	double n;
 
 	(void)state;
-	if (!CAN_COUNT)
-		skip();
 	assert_int_equal(bench_trap_init(), 0);
 	assert_int_equal(open_world(2, 1, UDP), 0);
 	assert_int_equal(start(), 0);
@@ -108,8 +116,6 @@ test_hand_over(void **state)
 	int turn;
 
 	(void)state;
-	if (!CAN_COUNT)
-		skip();
 	for (nb = 2; nb <= NB_MAX; nb *= 2) {
 		assert_int_equal(open_world(nb, 1, UDP), 0);
 		assert_int_equal(start(), 0);
@@ -138,6 +144,11 @@ test_hand_over(void **state)
 int
 main(void)
 {
+	/* All of it: what cmocka says of a test that is skipped is a failure to meson. */
+	if (!CAN_COUNT) {
+		puts("1..0 # SKIP not optimized, instrumented, or another machine");
+		return 0;
+	}
 	suite_add(test_hash, NULL, "hash");
 	suite_add(test_hand_over, NULL, "hand-over");
 	return suite_run("rss_count");
