@@ -38,6 +38,13 @@ int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_fun
 	((info)->rss_algo_capa |= RTE_ETH_HASH_ALGO_CAPA_MASK(TOEPLITZ))
 #endif
 
+/* 24.03: how many descriptors of a transmit queue are in use. */
+#if RTE_VERSION < RTE_VERSION_NUM(24, 3, 0, 0)
+#define SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, fn) RTE_SET_USED(fn)
+#else
+#define SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, fn) ((dev)->tx_queue_count = (fn))
+#endif
+
 /*
  * 24.11: rte_kvargs_process() refuses keys without a value, which used to be given to the handler.
  */

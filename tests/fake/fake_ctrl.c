@@ -48,6 +48,7 @@ reset(struct fake_ctrl *c)
 	c->table_len = 0;
 	memset(c->vlans, 0, sizeof(c->vlans));
 	c->nb_pairs = 1;
+	c->nb_announced = 0;
 	c->nb_begins = c->ft->nb_begins;
 }
 
@@ -129,6 +130,11 @@ execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 		need(c, SLUICE_NET_F_CTRL_VLAN, "VLAN");
 		need_len(len, 4, "VLAN");
 		return set_vlan(c, cmd[1], word % 4096);
+	case SLUICE_CTRL_ANNOUNCE * 256 + SLUICE_CTRL_ANNOUNCE_ACK:
+		need(c, SLUICE_NET_F_GUEST_ANNOUNCE, "announcement");
+		need_len(len, 2, "announcement");
+		c->nb_announced++;
+		return SLUICE_CTRL_OK;
 	case SLUICE_CTRL_MQ * 256 + SLUICE_CTRL_MQ_VQ_PAIRS_SET:
 		need(c, SLUICE_NET_F_MQ, "queue pairs");
 		need_len(len, 4, "queue pairs");

@@ -54,6 +54,7 @@ struct fake_ctrl {
 	uint32_t table_len;
 	uint64_t vlans[64];
 	uint16_t nb_pairs;
+	uint32_t nb_announced; /* answers to its wish to be announced */
 };
 
 /* An honest device behind the control queue of a transport. */

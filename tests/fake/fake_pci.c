@@ -179,6 +179,17 @@ common_read(struct fake_pci *f, uint64_t at, uint8_t width)
 {
 	expect_width("common read", at, width, width_of(at));
 	switch (at) {
+	case 0x00:
+		return f->feature_select[0];
+	case 0x08:
+		return f->feature_select[1];
+	case 0x0c:
+		return f->feature_select[1] > 1 ? 0 :
+						  f->driver_features >> (32 * f->feature_select[1]);
+	case 0x16:
+		return f->queue_select;
+	case 0x20 ... 0x34:
+		return selected(f)->addr[(at - 0x20) / 4];
 	case 0x04:
 		if (f->forgets_features && f->nb_resets > 2)
 			return 0;
@@ -318,6 +329,24 @@ check_access(const struct fake_pci *f, uint8_t bar, uint64_t offset, uint8_t wid
 				bar);
 }
 
+/* Fields of the device configuration (5.1.4). */
+static uint8_t
+config_width_of(uint64_t at)
+{
+	switch (at) {
+	case 6:
+	case 8:
+	case 10:
+	case 18:
+		return 2;
+	case 12:
+	case 20:
+		return 4;
+	default:
+		return 1;
+	}
+}
+
 static uint32_t
 fake_read(void *ctx, uint8_t bar, uint64_t offset, uint8_t width)
 {
@@ -328,6 +357,8 @@ fake_read(void *ctx, uint8_t bar, uint64_t offset, uint8_t width)
 	if (f->is_gone)
 		return width == 4 ? UINT32_MAX : (1U << 8 * width) - 1;
 	if (offset >= FAKE_PCI_DEVICE && offset < FAKE_PCI_DEVICE + sizeof(f->net)) {
+		expect_width("configuration read", offset, width,
+				config_width_of(offset - FAKE_PCI_DEVICE));
 		memcpy(&value, &f->net[offset - FAKE_PCI_DEVICE], width);
 		return value;
 	}

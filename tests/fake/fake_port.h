@@ -21,7 +21,8 @@
 /* What a device is asked for on its control queue, beside the number of pairs. */
 #define FAKE_CTRL_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
-			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR))
+			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR) | \
+			SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE))
 
 struct fake_port_conf {
 	bool is_pci;

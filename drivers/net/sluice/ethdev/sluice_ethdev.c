@@ -4,7 +4,8 @@
 
 /*
  * ethdev operations on the port. Those on queues are in sluice_ethdev_queue.c, those on what it
- * receives in sluice_ethdev_filter.c, statistics in sluice_stats.c.
+ * receives in sluice_ethdev_filter.c, those on the device behind it in sluice_ethdev_device.c,
+ * statistics in sluice_stats.c.
  */
 
 #include <errno.h>
@@ -74,10 +75,10 @@ dev_configure(struct rte_eth_dev *dev)
 	return ret == 0 ? sluice_intr_configure(dev) : ret;
 }
 
-static int
-link_update(struct rte_eth_dev *dev, int wait_to_complete)
+/* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
+static struct rte_eth_link
+link_of(struct sluice_port *port)
 {
-	struct sluice_port *port = sluice_port_of(dev);
 	struct rte_eth_link link = {
 		/*
 		 * Applications compute with it, and "unknown" is a very large number. As net_vhost.
@@ -89,11 +90,9 @@ link_update(struct rte_eth_dev *dev, int wait_to_complete)
 	};
 	struct sluice_device_state state = { .speed = UINT32_MAX };
 
-	RTE_SET_USED(wait_to_complete);
-	/* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
 	if (__atomic_load_n(&port->life, __ATOMIC_ACQUIRE) == SLUICE_LIVE)
 		sluice_dev_state(port, &state);
-	if (state.is_link_up)
+	if (state.is_link_up && !__atomic_load_n(&port->is_held_down, __ATOMIC_ACQUIRE))
 		link.link_status = RTE_ETH_LINK_UP;
 	if (state.is_half_duplex)
 		link.link_duplex = RTE_ETH_LINK_HALF_DUPLEX;
@@ -101,6 +100,15 @@ link_update(struct rte_eth_dev *dev, int wait_to_complete)
 		link.link_speed = port->args.speed;
 	else if (state.speed != UINT32_MAX)
 		link.link_speed = state.speed;
+	return link;
+}
+
+int
+sluice_link_update(struct rte_eth_dev *dev, int wait_to_complete)
+{
+	struct rte_eth_link link = link_of(sluice_port_of(dev));
+
+	RTE_SET_USED(wait_to_complete);
 	return rte_eth_linkstatus_set(dev, &link);
 }
 
@@ -139,7 +147,7 @@ dev_start(struct rte_eth_dev *dev)
 		sluice_steer_stop(port);
 	if (ret == 0)
 		set_queue_states(dev, true);
-	link_update(dev, 0);
+	sluice_link_update(dev, 0);
 	/*
 	 * After a failure, or a back end that is not there, the control thread goes on from here.
 	 */
@@ -159,7 +167,7 @@ end_run(struct rte_eth_dev *dev, void (*end)(struct sluice_port *port))
 	end(port);
 	sluice_steer_stop(port);
 	set_queue_states(dev, false);
-	link_update(dev, 0);
+	sluice_link_update(dev, 0);
 	sluice_conn_wake(port);
 	return 0;
 }
@@ -245,6 +253,7 @@ static int
 dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
 	struct sluice_port *port = sluice_port_of(dev);
+	struct rte_eth_link link;
 
 	info->rx_desc_lim = (struct rte_eth_desc_lim){ .nb_min = 4, .nb_align = 1 };
 	info->tx_desc_lim = info->rx_desc_lim;
@@ -257,6 +266,8 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_rx_pktlen = info->max_mtu + SLUICE_FRAME_OVERHEAD;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	info->max_mac_addrs = SLUICE_MACS_MAX;
+	link = link_of(port);
+	info->speed_capa = rte_eth_speed_bitflag(link.link_speed, link.link_duplex);
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->default_rxportconf =
 			(struct rte_eth_dev_portconf){ .burst_size = 32, .nb_queues = 1 };
@@ -269,7 +280,7 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 static void
 link_changed(struct sluice_port *port)
 {
-	link_update(port->dev, 0);
+	sluice_link_update(port->dev, 0);
 	if (port->dev->data->dev_conf.intr_conf.lsc)
 		rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_INTR_LSC, NULL);
 }
@@ -396,7 +407,13 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.dev_close = dev_close,
 	.dev_reset = dev_reset,
 	.dev_infos_get = dev_infos_get,
-	.link_update = link_update,
+	.link_update = sluice_link_update,
+	.dev_set_link_up = sluice_set_link_up,
+	.dev_set_link_down = sluice_set_link_down,
+	.is_removed = sluice_is_removed,
+	.fw_version_get = sluice_fw_version_get,
+	.get_reg = sluice_get_reg,
+	.get_monitor_addr = sluice_get_monitor_addr,
 	.mtu_set = mtu_set,
 	.promiscuous_enable = sluice_promiscuous_enable,
 	.promiscuous_disable = sluice_promiscuous_disable,

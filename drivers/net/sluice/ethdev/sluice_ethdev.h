@@ -32,6 +32,16 @@ sluice_port_of(const struct rte_eth_dev *dev)
  */
 int sluice_check_process(const struct sluice_port *port);
 
+/* ethdev's copy of the link is what the device says now. Any thread. */
+int sluice_link_update(struct rte_eth_dev *dev, int wait_to_complete);
+
+/* The device behind the port (sluice_ethdev_device.c). */
+int sluice_set_link_up(struct rte_eth_dev *dev);
+int sluice_set_link_down(struct rte_eth_dev *dev);
+int sluice_is_removed(struct rte_eth_dev *dev);
+int sluice_fw_version_get(struct rte_eth_dev *dev, char *text, size_t len);
+int sluice_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs);
+
 /* What the port receives (sluice_ethdev_filter.c). */
 int sluice_promiscuous_enable(struct rte_eth_dev *dev);
 int sluice_promiscuous_disable(struct rte_eth_dev *dev);
@@ -58,10 +68,21 @@ void sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);
 void sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info);
+
+/* What is in the rings (sluice_ethdev_look.c). */
 sluice_compat_count sluice_rx_queue_count(void *rxq);
 int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
 int sluice_tx_descriptor_status(void *txq, uint16_t offset);
+/* Descriptors that are not free, but for those that the device says it is done with. */
+int sluice_tx_queue_count(void *txq);
+/*
+ * Where the device writes with the next packet. -ENOTSUP: that memory may go away under who watches
+ * it; -EAGAIN: the queue does not run, or has something to take already. The polling core.
+ */
+int sluice_get_monitor_addr(void *rxq, struct rte_power_monitor_cond *pmc);
+
 int sluice_tx_done_cleanup(void *txq, uint32_t nb_max);
+
 /*
  * Receive interrupts (sluice_intr.c), as dev_conf.intr_conf.rxq asks for. configure is for a port
  * that does not run; on error there are none. enable and disable are for the thread that polls the

@@ -3,7 +3,8 @@
  */
 
 /*
- * ethdev operations on queues: setup, release, and questions about their state.
+ * ethdev operations on queues: setup, release, and how they are set up. Questions about their rings
+ * are in sluice_ethdev_look.c.
  */
 
 #include <errno.h>
@@ -16,9 +17,6 @@
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 #include "sluice_log.h"
-#include "sluice_ring_packed.h"
-#include "sluice_ring_split.h"
-#include "sluice_spread.h"
 
 #define DEFAULT_THRESH 32 /* as SLUICE_RX_REFILL */
 /*
@@ -359,73 +357,6 @@ sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_inf
 	info->conf.tx_deferred_start = txq->q.is_deferred;
 	info->conf.tx_free_thresh = info->nb_desc > reclaim_at ? info->nb_desc - reclaim_at : 0;
 	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
-}
-
-/*
- * Used entries that wait to be taken; 0 while the queue does not run. The lock keeps the ring where
- * it is while it is looked at: a device may go away at any time.
- */
-static uint16_t
-count_used(struct sluice_queue *q)
-{
-	uint16_t nb = 0;
-
-	rte_spinlock_lock(&q->look_lock);
-	if (sluice_queue_is_running(q))
-		nb = q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
-						 sluice_packed_count_used(&q->ring);
-	rte_spinlock_unlock(&q->look_lock);
-	return nb;
-}
-
-/* Packets that other queues have for this one. */
-static uint32_t
-count_waiting(struct sluice_rxq *rxq)
-{
-	uint32_t nb = 0;
-
-	rte_spinlock_lock(&rxq->q.look_lock);
-	if (rxq->hand != NULL)
-		nb = sluice_spread_count(rxq->hand);
-	rte_spinlock_unlock(&rxq->q.look_lock);
-	return nb;
-}
-
-sluice_compat_count
-sluice_rx_queue_count(void *rxq)
-{
-	return count_used(rxq) + count_waiting(rxq);
-}
-
-int
-sluice_rx_descriptor_status(void *rxq, uint16_t offset)
-{
-	struct sluice_queue *q = rxq;
-	/* One that the device knows nothing of has no ring. */
-	uint16_t size = q->ring.size != 0 ? q->ring.size : ((struct sluice_rxq *)rxq)->nb_desc;
-
-	if (offset >= size)
-		return -EINVAL;
-	if (offset < count_used(q) + count_waiting(rxq))
-		return RTE_ETH_RX_DESC_DONE;
-	return offset < sluice_ring_nb_busy(&q->ring) ? RTE_ETH_RX_DESC_AVAIL :
-							RTE_ETH_RX_DESC_UNAVAIL;
-}
-
-int
-sluice_tx_descriptor_status(void *txq, uint16_t offset)
-{
-	struct sluice_queue *q = txq;
-
-	if (offset >= q->ring.size)
-		return -EINVAL;
-	/*
-	 * Offset 0 is where the next packet goes; behind the free slots come the oldest that are
-	 * not free.
-	 */
-	if (offset < q->ring.nb_free || offset - q->ring.nb_free < count_used(q))
-		return RTE_ETH_TX_DESC_DONE;
-	return RTE_ETH_TX_DESC_FULL;
 }
 
 int

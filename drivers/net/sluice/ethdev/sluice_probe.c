@@ -172,6 +172,7 @@ sluice_port_finish(struct rte_eth_dev *dev)
 	dev->rx_queue_count = sluice_rx_queue_count;
 	dev->rx_descriptor_status = sluice_rx_descriptor_status;
 	dev->tx_descriptor_status = sluice_tx_descriptor_status;
+	SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, sluice_tx_queue_count);
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	rte_eth_dev_probing_finish(dev);
 	return 0;

@@ -25,8 +25,8 @@ void
 sluice_life_run_queue(struct sluice_port *port, struct sluice_queue *q)
 {
 	q->ring.doorbell = sluice_dev_doorbell(port, q->vq, q->layout == SLUICE_PACKED, q->kick_fd);
-	/* Pairs with the acquire in sluice_queue_enter(). */
-	__atomic_store_n(&q->state, q->run, __ATOMIC_RELEASE);
+	if (!port->is_held_down)
+		sluice_queue_resume(q);
 }
 
 /* Receive queues that the device knows nothing of have none. */

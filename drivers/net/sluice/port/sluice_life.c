@@ -382,6 +382,7 @@ start_locked(struct sluice_port *port)
 	port->told_missing = 0;
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	q->is_held = q->is_deferred;
+	__atomic_store_n(&port->is_held_down, 0, __ATOMIC_RELEASE);
 	ret = sluice_dev_choose(port);
 	if (ret != 0)
 		return ret;

@@ -83,6 +83,12 @@ int sluice_life_hold_queue(struct sluice_port *port, struct sluice_queue *q);
 void sluice_life_start_queue(struct sluice_port *port, struct sluice_queue *q);
 /* dev_reset: as a stop, and a new connection to the device, which the control thread makes. */
 void sluice_life_reset(struct sluice_port *port);
+/*
+ * Link up and down as the application wants it (sluice_link.c); with port->lock held. Each start
+ * takes it up again.
+ */
+void sluice_link_down(struct sluice_port *port);
+void sluice_link_up(struct sluice_port *port);
 /* The port ends: no device, nothing parked. The control thread is there no more. */
 void sluice_life_close(struct sluice_port *port);
 

@@ -75,6 +75,9 @@ void sluice_life_let_go(struct sluice_port *port, int why);
 /* The cores that did not leave a burst when their queues were stopped: did all leave now? */
 void sluice_life_serve_stuck(struct sluice_port *port);
 
+/* The device wants the port to make itself known (sluice_announce.c); the control thread. */
+void sluice_announce(struct sluice_port *port);
+
 /* The next try to connect comes after a pause that grows from first_ms on; or at once. */
 void sluice_life_retry_later(struct sluice_port *port, unsigned int first_ms);
 void sluice_life_retry_now(struct sluice_port *port);

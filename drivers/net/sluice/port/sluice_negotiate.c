@@ -75,7 +75,8 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	if (has_ctrl_vq)
 		f |= SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ) |
 				SLUICE_BIT(SLUICE_NET_F_CTRL_RX) |
-				SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR);
+				SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR) |
+				SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE);
 	/* Only then: with it a device drops tagged packets of all VLANs but those added. */
 	if (has_ctrl_vq && (rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
 		f |= SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN);

@@ -186,9 +186,11 @@ sluice_life_turn(struct sluice_port *port, enum sluice_news news, struct sluice_
 		sluice_life_reclaim_idle(port);
 	if (port->life == SLUICE_LIVE)
 		sluice_dev_state(port, &state);
+	if (state.wants_announce && port->life == SLUICE_LIVE)
+		sluice_announce(port);
 	if (state.mtu != 0)
 		sluice_dev_mtu_changed(port, state.mtu);
-	port->is_link_up = port->life == SLUICE_LIVE && state.is_link_up;
+	port->is_link_up = port->life == SLUICE_LIVE && state.is_link_up && !port->is_held_down;
 	if (port->is_link_up && !was_up)
 		sluice_watch_link_up(port);
 	out->has_link_changed = was_up != port->is_link_up;

@@ -36,6 +36,26 @@ sluice_queue_break(struct sluice_queue *q, enum sluice_fail why)
 		return; /* full: the control thread is awake */
 }
 
+void
+sluice_queue_pause(struct sluice_queue *q)
+{
+	uint32_t run = q->run;
+
+	__atomic_compare_exchange_n(&q->state, &run, SLUICE_QUEUE_STOPPED, false, __ATOMIC_RELEASE,
+			__ATOMIC_RELAXED);
+}
+
+void
+sluice_queue_resume(struct sluice_queue *q)
+{
+	uint32_t stopped = SLUICE_QUEUE_STOPPED;
+
+	/* Pairs with the acquire in sluice_queue_enter(). */
+	if (__atomic_load_n(&q->fail, __ATOMIC_RELAXED) == SLUICE_FAIL_NONE)
+		__atomic_compare_exchange_n(&q->state, &stopped, q->run, false, __ATOMIC_RELEASE,
+				__ATOMIC_RELAXED);
+}
+
 const char *
 sluice_fail_name(enum sluice_fail why)
 {

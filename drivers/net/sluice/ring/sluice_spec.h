@@ -131,6 +131,7 @@ struct sluice_net_config {
 };
 
 #define SLUICE_NET_S_LINK_UP 1
+#define SLUICE_NET_S_ANNOUNCE 2 /* 5.1.6.5.4 */
 
 /* Queue index of receive and transmit queue of a pair (5.1.2). */
 #define SLUICE_VQ_RX(pair) ((uint16_t)(2 * (pair)))
@@ -154,6 +155,7 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_NET_F_CTRL_VQ 17
 #define SLUICE_NET_F_CTRL_RX 18
 #define SLUICE_NET_F_CTRL_VLAN 19
+#define SLUICE_NET_F_GUEST_ANNOUNCE 21
 #define SLUICE_NET_F_CTRL_MAC_ADDR 23
 #define SLUICE_NET_F_SPEED_DUPLEX 63
 #define SLUICE_F_ACCESS_PLATFORM 33
@@ -173,6 +175,7 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_NET_CTRL_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | \
 			SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
+			SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE) | \
 			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR))
 
 /* Control commands (5.1.6.5). */
@@ -185,6 +188,8 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_CTRL_VLAN 2
 #define SLUICE_CTRL_VLAN_ADD 0
 #define SLUICE_CTRL_VLAN_DEL 1
+#define SLUICE_CTRL_ANNOUNCE 3
+#define SLUICE_CTRL_ANNOUNCE_ACK 0
 #define SLUICE_CTRL_MQ 4
 #define SLUICE_CTRL_MQ_VQ_PAIRS_SET 0
 #define SLUICE_CTRL_OK 0

@@ -154,6 +154,7 @@ sluice_pci_read_state(
 {
 	const struct pci_window *w = &dev->layout.device;
 	uint8_t status = sluice_pci_status(dev);
+	uint16_t net_status;
 
 	*state = (struct sluice_device_state){
 		.is_gone = status == PCI_STATUS_GONE,
@@ -165,10 +166,11 @@ sluice_pci_read_state(
 	if (state->is_gone)
 		return;
 	/* One access each: nothing to tear. */
-	if (has(features, SLUICE_NET_F_STATUS))
-		state->is_link_up =
-				(pci_read(dev, w, offsetof(struct sluice_net_config, status), 2) &
-						SLUICE_NET_S_LINK_UP) != 0;
+	if (has(features, SLUICE_NET_F_STATUS)) {
+		net_status = pci_read(dev, w, offsetof(struct sluice_net_config, status), 2);
+		state->is_link_up = (net_status & SLUICE_NET_S_LINK_UP) != 0;
+		state->wants_announce = (net_status & SLUICE_NET_S_ANNOUNCE) != 0;
+	}
 	if (has(features, SLUICE_NET_F_SPEED_DUPLEX)) {
 		state->speed = pci_read(dev, w, SLUICE_NET_CONFIG_SPEED, 4);
 		state->is_half_duplex = pci_read(dev, w, SLUICE_NET_CONFIG_DUPLEX, 1) == 0;

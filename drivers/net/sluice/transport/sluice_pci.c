@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "pci_common.h"
+#include "pci_describe.h"
+#include "pci_irq.h"
 #include "sluice_log.h"
 
 /* What is accepted to have a look at the queues; each start of the port negotiates anew. */
@@ -32,9 +34,7 @@ struct pci {
 	char *name;
 	uint16_t nb_pairs_max; /* looked at */
 	bool is_connected;
-	int event_fd; /* written when the device interrupts */
-	bool has_irq;
-	uint16_t nb_queue_vectors; /* of receive queues, from vector 1 on */
+	struct pci_irq irq;
 	uint64_t offered;
 	uint64_t features; /* negotiated */
 	uint32_t ctrl_vq;
@@ -224,37 +224,11 @@ pci_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 	}
 	p->features = features;
 	/* Without an interrupt changes are seen a little later. */
-	if (p->has_irq && p->dev.layout.nb_vectors != 0 &&
+	if (p->irq.is_on && p->dev.layout.nb_vectors != 0 &&
 			!sluice_pci_map_config_vector(&p->dev, 0))
 		SLUICE_LOG(WARNING, "%s: the device has no interrupt for configuration changes",
 				p->name);
 	return 0;
-}
-
-/*
- * Vectors come before the queue is enabled. A device may be short of them (4.1.5.1.2.2): then
- * vector 0 does, which means all queues.
- */
-static int
-map_vector(struct pci *p, const struct sluice_vq_setup *vq)
-{
-	uint16_t vector = vq->vq / 2 + 1;
-
-	if (p->dev.layout.nb_vectors == 0)
-		return 0;
-	if (vq->call_fd < 0) {
-		sluice_pci_map_vq_vector(&p->dev, vq->vq, SLUICE_MSIX_NO_VECTOR);
-		return 0;
-	}
-	if (vector <= p->nb_queue_vectors && sluice_pci_map_vq_vector(&p->dev, vq->vq, vector))
-		return 0;
-	if (sluice_pci_map_vq_vector(&p->dev, vq->vq, 0))
-		return 0;
-	SLUICE_LOG(ERR,
-			"%s: virtqueue %u: the device gives it no interrupt vector; the port works without receive "
-			"interrupts (intr_conf.rxq = 0)",
-			p->name, vq->vq);
-	return -EPROTO;
 }
 
 static int
@@ -270,7 +244,7 @@ pci_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
 				p->name, vq->vq, vq->size);
 		return -EINVAL;
 	}
-	ret = map_vector(p, vq);
+	ret = sluice_pci_irq_map(&p->dev, &p->irq, vq);
 	if (ret != 0)
 		return ret;
 	return sluice_pci_enable_vq(&p->dev, vq, &p->vqs[i], notify_len, &p->notify_at[i]);
@@ -306,7 +280,7 @@ static unsigned int
 pci_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
 {
 	RTE_SET_USED(wants_peer);
-	pfds[0] = (struct pollfd){ .fd = pci_of(t)->event_fd, .events = POLLIN };
+	pfds[0] = (struct pollfd){ .fd = pci_of(t)->irq.event_fd, .events = POLLIN };
 	return 1;
 }
 
@@ -317,7 +291,7 @@ pci_polled(struct sluice_transport *t, const struct pollfd *pfds, unsigned int n
 	uint64_t count;
 
 	/* One read takes however many interrupts there were. */
-	if (nb == 0 || pfds[0].revents == 0 || read(p->event_fd, &count, sizeof(count)) < 0)
+	if (nb == 0 || pfds[0].revents == 0 || read(p->irq.event_fd, &count, sizeof(count)) < 0)
 		return SLUICE_NEWS_NONE;
 	return SLUICE_NEWS_DEVICE;
 }
@@ -343,50 +317,12 @@ pci_notify(const struct sluice_transport *t, uint16_t vq)
 	};
 }
 
-/* The machine may have fewer vectors left than the device; one is enough. */
-static int
-start_irqs(struct pci *p, const int *fds, uint16_t nb)
-{
-	struct sluice_pci_place isr = { p->dev.layout.isr.bar, p->dev.layout.isr.offset };
-	uint16_t nb_vectors = p->dev.layout.nb_vectors;
-	struct sluice_pci_irqs irqs = {
-		.event_fd = p->event_fd,
-		.isr = nb_vectors == 0 ? &isr : NULL,
-		.queue_fds = fds,
-		.nb_queue_fds = nb,
-		.nb_queue_vectors = nb_vectors == 0 ? 0 : RTE_MIN(nb, nb_vectors - 1),
-	};
-	int ret = p->dev.ops->irq_start(p->dev.ctx, &irqs);
-
-	if (ret != 0 && irqs.nb_queue_vectors != 0) {
-		irqs.nb_queue_vectors = 0;
-		ret = p->dev.ops->irq_start(p->dev.ctx, &irqs);
-	}
-	p->has_irq = ret == 0;
-	p->nb_queue_vectors = irqs.nb_queue_vectors;
-	return ret;
-}
-
 static int
 pci_set_queue_irqs(struct sluice_transport *t, const int *fds, uint16_t nb)
 {
 	struct pci *p = pci_of(t);
-	int ret;
 
-	if (p->has_irq)
-		p->dev.ops->irq_stop(p->dev.ctx);
-	ret = start_irqs(p, fds, nb);
-	if (ret != 0 && nb != 0)
-		SLUICE_LOG(ERR,
-				"%s: no interrupts for receive queues: the machine gives the device none; the port "
-				"works without them (intr_conf.rxq = 0)",
-				p->name);
-	else if (ret == 0 && p->nb_queue_vectors < nb)
-		SLUICE_LOG(NOTICE,
-				"%s: %u of %u receive queues have an interrupt vector of their own, the others "
-				"wake through that of the device (QEMU: vectors=N, N at least %u)",
-				p->name, p->nb_queue_vectors, nb, nb + 1);
-	return ret;
+	return sluice_pci_irq_set(&p->dev, &p->irq, fds, nb);
 }
 
 static void
@@ -398,16 +334,30 @@ pci_state(struct sluice_transport *t, struct sluice_device_state *state)
 }
 
 static void
+pci_describe(const struct sluice_transport *t, char *buf, size_t len)
+{
+	sluice_pci_describe(&pci_of(t)->dev, buf, len);
+}
+
+static unsigned int
+pci_regs(struct sluice_transport *t, uint32_t *out, unsigned int nb)
+{
+	struct pci *p = pci_of(t);
+
+	return sluice_pci_read_regs(&p->dev, out, nb);
+}
+
+static void
 pci_destroy(struct sluice_transport *t)
 {
 	struct pci *p = pci_of(t);
 
 	pci_disconnect(t);
-	if (p->has_irq)
+	if (p->irq.is_on)
 		p->dev.ops->irq_stop(p->dev.ctx);
 	p->dev.ops->close(p->dev.ctx);
-	if (p->event_fd >= 0)
-		close(p->event_fd);
+	if (p->irq.event_fd >= 0)
+		close(p->irq.event_fd);
 	free(p->vqs);
 	free(p->notify_at);
 	free(p->name);
@@ -437,6 +387,8 @@ static const struct sluice_transport_ops pci_ops = {
 	.notify = pci_notify,
 	.set_queue_irqs = pci_set_queue_irqs,
 	.state = pci_state,
+	.describe = pci_describe,
+	.regs = pci_regs,
 	.destroy = pci_destroy,
 };
 
@@ -450,8 +402,8 @@ init(struct pci *p)
 		ret = sluice_pci_find_layout(&p->dev);
 	if (ret != 0)
 		return ret;
-	p->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->event_fd < 0) {
+	p->irq.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->irq.event_fd < 0) {
 		ret = -errno;
 		SLUICE_LOG(ERR, "%s: no eventfd for interrupts: %s (ulimit -n)", p->name,
 				strerror(-ret));
@@ -462,7 +414,7 @@ init(struct pci *p)
 	ret = sluice_pci_reset(&p->dev, &p->base);
 	if (ret != 0)
 		return ret;
-	if (start_irqs(p, NULL, 0) != 0)
+	if (sluice_pci_irq_start(&p->dev, &p->irq, NULL, 0) != 0)
 		SLUICE_LOG(NOTICE, "%s: no interrupt: link changes are seen by polling", p->name);
 	return 0;
 }
@@ -479,15 +431,15 @@ sluice_pci_create(const struct sluice_pci_conf *conf, struct sluice_transport **
 	p->name = strdup(conf->name);
 	p->dev = (struct pci_device){ .name = p->name, .ops = conf->ops, .ctx = conf->ctx };
 	p->nb_pairs_max = conf->nb_pairs_max;
-	p->event_fd = -1;
+	p->irq.event_fd = -1;
 	p->ctrl_vq = UINT32_MAX;
 	ret = init(p);
 	if (ret == 0) {
 		*out = &p->base;
 		return 0;
 	}
-	if (p->event_fd >= 0)
-		close(p->event_fd);
+	if (p->irq.event_fd >= 0)
+		close(p->irq.event_fd);
 	free(p->name);
 	free(p);
 	return ret;

@@ -48,6 +48,7 @@ struct sluice_device_state {
 	uint32_t speed;   /* Mbit/s; UINT32_MAX: not told */
 	bool is_half_duplex;
 	uint16_t mtu; /* 0: not told, or as it was told at connect */
+	bool wants_announce; /* the driver shall make itself known to the network (5.1.6.5.4) */
 };
 
 /* How to notify the device of one virtqueue, where it is not an eventfd. */
@@ -181,6 +182,13 @@ struct sluice_transport_ops {
 	int (*set_queue_irqs)(struct sluice_transport *t, const int *fds, uint16_t nb);
 	/* With HAS_STATUS. Any thread, any time until destroy. */
 	void (*state)(struct sluice_transport *t, struct sluice_device_state *state);
+	/* What is at the other end, in one line. Any thread. */
+	void (*describe)(const struct sluice_transport *t, char *buf, size_t len);
+	/*
+	 * Its registers, at most nb words of 32 bits; returns how many there are. NULL: there are
+	 * none.
+	 */
+	unsigned int (*regs)(struct sluice_transport *t, uint32_t *out, unsigned int nb);
 	void (*destroy)(struct sluice_transport *t);
 };
 

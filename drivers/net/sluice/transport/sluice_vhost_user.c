@@ -383,6 +383,12 @@ close_fd(int fd)
 }
 
 static void
+vhost_user_describe(const struct sluice_transport *t, char *buf, size_t len)
+{
+	snprintf(buf, len, "vhost-user, protocol features 0x%" PRIx64, sluice_vu_of(t)->protocol);
+}
+
+static void
 vhost_user_destroy(struct sluice_transport *t)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
@@ -417,6 +423,7 @@ static const struct sluice_transport_ops vhost_user_ops = {
 	.poll_fds = vhost_user_poll_fds,
 	.polled = vhost_user_polled,
 	.state = vhost_user_state,
+	.describe = vhost_user_describe,
 	.destroy = vhost_user_destroy,
 };
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * ethdev operations on the device behind a port: its link, whether it is there, what it is, what is
+ * in its registers.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_dev_info.h>
+
+#include "sluice_ethdev.h"
+#include "sluice_life.h"
+
+static int
+set_link(struct rte_eth_dev *dev, void (*set)(struct sluice_port *port))
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	int ret = sluice_check_process(port);
+
+	if (ret != 0)
+		return ret;
+	pthread_mutex_lock(&port->lock);
+	set(port);
+	pthread_mutex_unlock(&port->lock);
+	sluice_link_update(dev, 0);
+	return 0;
+}
+
+int
+sluice_set_link_up(struct rte_eth_dev *dev)
+{
+	return set_link(dev, sluice_link_up);
+}
+
+int
+sluice_set_link_down(struct rte_eth_dev *dev)
+{
+	return set_link(dev, sluice_link_down);
+}
+
+/* A back end that went away may come again; a device that does not answer on its bus does not. */
+int
+sluice_is_removed(struct rte_eth_dev *dev)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	struct sluice_device_state state;
+
+	sluice_dev_state(port, &state);
+	return state.is_gone;
+}
+
+int
+sluice_fw_version_get(struct rte_eth_dev *dev, char *text, size_t len)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	char all[128];
+	size_t needed;
+
+	port->transport->ops->describe(port->transport, all, sizeof(all));
+	needed = strlen(all) + 1;
+	if (len < needed)
+		return needed;
+	memcpy(text, all, needed);
+	return 0;
+}
+
+int
+sluice_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	unsigned int room = regs->data == NULL ? 0 : regs->length, nb;
+
+	if (port->transport->ops->regs == NULL)
+		return -ENOTSUP;
+	if (regs->offset != 0)
+		return -EINVAL;
+	pthread_mutex_lock(&port->lock);
+	nb = port->transport->ops->regs(port->transport, regs->data, room);
+	pthread_mutex_unlock(&port->lock);
+	regs->width = sizeof(uint32_t);
+	regs->version = 1; /* of virtio */
+	if (regs->data == NULL)
+		regs->length = nb;
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * ethdev operations that look at a ring outside of a burst: how much waits, what a descriptor is,
+ * where the device writes next.
+ */
+
+#include <errno.h>
+
+#include <rte_power_intrinsics.h>
+
+#include "sluice_ethdev.h"
+#include "sluice_ring_packed.h"
+#include "sluice_ring_split.h"
+#include "sluice_spread.h"
+
+/*
+ * Used entries that wait to be taken; 0 while the queue does not run. The lock keeps the ring where
+ * it is while it is looked at: a device may go away at any time.
+ */
+static uint16_t
+count_used(struct sluice_queue *q)
+{
+	uint16_t nb = 0;
+
+	rte_spinlock_lock(&q->look_lock);
+	if (sluice_queue_is_running(q))
+		nb = q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
+						 sluice_packed_count_used(&q->ring);
+	rte_spinlock_unlock(&q->look_lock);
+	return nb;
+}
+
+/* Packets that other queues have for this one. */
+static uint32_t
+count_waiting(struct sluice_rxq *rxq)
+{
+	uint32_t nb = 0;
+
+	rte_spinlock_lock(&rxq->q.look_lock);
+	if (rxq->hand != NULL)
+		nb = sluice_spread_count(rxq->hand);
+	rte_spinlock_unlock(&rxq->q.look_lock);
+	return nb;
+}
+
+sluice_compat_count
+sluice_rx_queue_count(void *rxq)
+{
+	return count_used(rxq) + count_waiting(rxq);
+}
+
+int
+sluice_rx_descriptor_status(void *rxq, uint16_t offset)
+{
+	struct sluice_queue *q = rxq;
+	/* One that the device knows nothing of has no ring. */
+	uint16_t size = q->ring.size != 0 ? q->ring.size : ((struct sluice_rxq *)rxq)->nb_desc;
+
+	if (offset >= size)
+		return -EINVAL;
+	if (offset < count_used(q) + count_waiting(rxq))
+		return RTE_ETH_RX_DESC_DONE;
+	return offset < sluice_ring_nb_busy(&q->ring) ? RTE_ETH_RX_DESC_AVAIL :
+							RTE_ETH_RX_DESC_UNAVAIL;
+}
+
+int
+sluice_tx_descriptor_status(void *txq, uint16_t offset)
+{
+	struct sluice_queue *q = txq;
+
+	if (offset >= q->ring.size)
+		return -EINVAL;
+	/*
+	 * Offset 0 is where the next packet goes; behind the free slots come the oldest that are
+	 * not free.
+	 */
+	if (offset < q->ring.nb_free || offset - q->ring.nb_free < count_used(q))
+		return RTE_ETH_TX_DESC_DONE;
+	return RTE_ETH_TX_DESC_FULL;
+}
+
+int
+sluice_tx_queue_count(void *txq)
+{
+	struct sluice_queue *q = txq;
+	uint16_t nb_busy, nb_done = count_used(q);
+
+	/* Packets of several slots are one used entry: a little more than there is, never less. */
+	nb_busy = sluice_ring_nb_busy(&q->ring);
+	return nb_busy > nb_done ? nb_busy - nb_done : 0;
+}
+
+/* The value at the monitored address: 0: sleep, else there is something to do. */
+enum { OPAQUE_MASK, OPAQUE_VALUE };
+
+static int
+has_moved(const uint64_t value, const uint64_t opaque[RTE_POWER_MONITOR_OPAQUE_SZ])
+{
+	return (value & opaque[OPAQUE_MASK]) != opaque[OPAQUE_VALUE] ? -1 : 0;
+}
+
+static int
+is_used(const uint64_t value, const uint64_t opaque[RTE_POWER_MONITOR_OPAQUE_SZ])
+{
+	return (value & opaque[OPAQUE_MASK]) == opaque[OPAQUE_VALUE] ? -1 : 0;
+}
+
+/*
+ * Split: the used index, which is where it was as long as nothing comes (2.7.8). Packed: the flags
+ * of the next descriptor to be used, both bits of which become the wrap counter (2.8.1).
+ */
+static void
+watch_ring(const struct sluice_queue *q, struct rte_power_monitor_cond *pmc)
+{
+	const struct sluice_ring *r = &q->ring;
+
+	pmc->size = sizeof(uint16_t);
+	if (q->layout == SLUICE_SPLIT) {
+		pmc->addr = &r->split.dv_used->idx;
+		pmc->fn = has_moved;
+		pmc->opaque[OPAQUE_MASK] = UINT16_MAX;
+		pmc->opaque[OPAQUE_VALUE] = r->used_idx;
+	} else {
+		pmc->addr = &r->packed.dv_desc[r->used_idx].flags;
+		pmc->fn = is_used;
+		pmc->opaque[OPAQUE_MASK] = SLUICE_PACKED_BITS;
+		pmc->opaque[OPAQUE_VALUE] = r->used_wrap ? SLUICE_PACKED_BITS : 0;
+	}
+}
+
+int
+sluice_get_monitor_addr(void *queue, struct rte_power_monitor_cond *pmc)
+{
+	struct sluice_rxq *rxq = queue;
+	const struct sluice_transport *t = rxq->q.port->transport;
+	int ret = -EAGAIN;
+
+	/* The rings of a back end go with its connection, those of a PCI device when all stands. */
+	if (!sluice_transport_can(t, SLUICE_TRANSPORT_CAN_REVOKE))
+		return -ENOTSUP;
+	rte_spinlock_lock(&rxq->q.look_lock);
+	/* What other queues hand over comes without a write of the device. */
+	if (sluice_queue_is_running(&rxq->q) && rxq->nb_batch == 0 && rxq->hand == NULL) {
+		watch_ring(&rxq->q, pmc);
+		ret = 0;
+	}
+	rte_spinlock_unlock(&rxq->q.look_lock);
+	return ret;
+}
