@@ -30,6 +30,11 @@
 int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_func fn, void *arg);
 #endif
 
+/* 23.03: numbers in telemetry have other names. */
+#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
+#define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
+#endif
+
 /* 23.11: hash functions are asked for by name. */
 #if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
 #define SLUICE_COMPAT_ADD_TOEPLITZ(info) RTE_SET_USED(info)

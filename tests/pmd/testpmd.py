@@ -108,8 +108,10 @@ class Testpmd:
         # In memory: nothing is left in hugetlbfs when a process is killed on purpose.
         files = [] if own_files else ["--in-memory"]
         command = (FRONT if front else [TESTPMD]) + ["--lcores", lcores(1 + workers), "--main-lcore", "0", "--no-pci",
-            "--iova-mode=va", "--no-telemetry", "--file-prefix", self.prefix,
+            "--iova-mode=va", "--file-prefix", self.prefix,
             "-m", str(memory)] + files
+        if "--telemetry" not in eal:
+            command += ["--no-telemetry"]
         if front and IS_SLUICE:
             command += ["-d", os.path.basename(PLUGIN)]
         if front and not IS_SLUICE:

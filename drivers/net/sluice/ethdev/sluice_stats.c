@@ -88,6 +88,7 @@ static const struct counter port_counters[] = {
 	PORT_COUNTER("rx_lost_packets", nb_rx_lost),
 	PORT_COUNTER("unacked_buffers", park.nb_unacked),
 	PORT_COUNTER("announced_packets", nb_announced),
+	PORT_COUNTER("path_changes", nb_path_changes),
 };
 
 static_assert(RTE_DIM(rxq_counters) <= SLUICE_COUNTERS_MAX &&

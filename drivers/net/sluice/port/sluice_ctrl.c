@@ -11,6 +11,7 @@
 #include "sluice_log.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_trace.h"
 
 #define POLL_US 50
 /* Neither of the two values that the device may write. */
@@ -304,9 +305,8 @@ await(struct sluice_port *port, uint16_t place)
 	return ack == SLUICE_CTRL_OK ? 0 : -EIO;
 }
 
-int
-sluice_ctrl_command(
-		struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, size_t len)
+static int
+command(struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, size_t len)
 {
 	struct sluice_ctrl *c = &port->ctrl;
 	struct command *dv_cmd;
@@ -326,13 +326,24 @@ sluice_ctrl_command(
 	dv_cmd = command_of(c, place);
 	dv_cmd->class = class;
 	dv_cmd->cmd = cmd;
-	memcpy(dv_cmd->data, data, len);
+	if (len != 0)
+		memcpy(dv_cmd->data, data, len);
 	answer_of(c, place)->ack = NO_ANSWER;
 	give(c, place, len + offsetof(struct command, data));
 	ret = await(port, place);
 	/* A device that does not answer may be gone. */
 	if (ret == -ETIMEDOUT)
 		sluice_conn_wake(port);
+	return ret;
+}
+
+int
+sluice_ctrl_command(
+		struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, size_t len)
+{
+	int ret = command(port, class, cmd, data, len);
+
+	sluice_trace_command(port->port_id, class, cmd, ret);
 	return ret;
 }
 

@@ -22,18 +22,6 @@
 /* The longest pause between tries to reach a device. */
 #define RETRY_MAX_MS 1000
 
-void
-sluice_life_step(struct sluice_port *port, enum sluice_life_event event)
-{
-	enum sluice_life to = sluice_life_after(port->life, event);
-
-	if (to == SLUICE_NB_LIVES)
-		SLUICE_LOG(ERR, "port %u: %s while %s", port->port_id,
-				sluice_life_event_name(event), sluice_life_name(port->life));
-	else
-		__atomic_store_n(&port->life, to, __ATOMIC_RELEASE);
-}
-
 bool
 sluice_life_is_connected(const struct sluice_port *port)
 {

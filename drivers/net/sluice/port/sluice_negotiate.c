@@ -218,6 +218,8 @@ sluice_dev_choose(struct sluice_port *port)
 {
 	bool is_connected = port->transport->ops->is_connected(port->transport);
 	uint64_t wanted = sluice_dev_wanted_features(port), missing;
+	const struct sluice_rx_path *rx_path;
+	const struct sluice_tx_path *tx_path;
 	uint16_t simd_bits = port->args.is_vectorized ? sluice_path_simd_bits() : 0;
 	struct sluice_queue *q;
 	unsigned int i;
@@ -234,11 +236,15 @@ sluice_dev_choose(struct sluice_port *port)
 	if ((missing & ~port->told_missing) != 0)
 		log_missing(port, missing, "going on without");
 	port->told_missing |= missing;
+	rx_path = port->rx_path;
+	tx_path = port->tx_path;
 	port->rx_path = sluice_rx_path_select(port->features, simd_bits);
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!sluice_queue_is_tx(q))
 		__atomic_store_n(&((struct sluice_rxq *)q)->path, port->rx_path, __ATOMIC_RELAXED);
 	port->tx_path = sluice_tx_path_select(port->features, simd_bits);
+	port->nb_path_changes += rx_path != NULL &&
+			(rx_path != port->rx_path || tx_path != port->tx_path);
 	return 0;
 }
 

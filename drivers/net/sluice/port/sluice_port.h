@@ -118,6 +118,7 @@ struct sluice_port {
 	enum sluice_fail failure; /* why it failed last; kept until the next start */
 	uint64_t nb_failures;
 	uint64_t nb_connects;
+	uint64_t nb_path_changes; /* burst functions were replaced by others */
 	uint64_t nb_announced; /* RARP requests that a device asked for */
 	uint64_t nb_tx_lost; /* packets that a device had when it went away */
 	/* buffers that it had filled, and that no core had taken, when the rings ended */

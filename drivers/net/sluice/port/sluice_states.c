@@ -8,7 +8,9 @@
 
 #include <rte_common.h>
 
-#include "sluice_life.h"
+#include "sluice_life_impl.h"
+#include "sluice_log.h"
+#include "sluice_trace.h"
 
 /*
  * The table: X(from, event, to). What is not in it cannot happen. doc/design/states.md has the same
@@ -72,4 +74,35 @@ sluice_life_after(enum sluice_life life, enum sluice_life_event event)
 		if (table[i].from == life && table[i].event == event)
 			return table[i].to;
 	return SLUICE_NB_LIVES;
+}
+
+static void
+trace(const struct sluice_port *port, enum sluice_life_event event)
+{
+	if (event == SLUICE_ON_CONNECT)
+		sluice_trace_connect(port->port_id, port->info.features);
+	else if (event == SLUICE_ON_START)
+		sluice_trace_start(port->port_id);
+	else if (event == SLUICE_ON_LIVE)
+		sluice_trace_live(port->port_id, port->features, port->rx_path->name,
+				port->tx_path->name);
+	else if (event == SLUICE_ON_STOP)
+		sluice_trace_stop(port->port_id);
+	else if (event == SLUICE_ON_GONE)
+		sluice_trace_disconnect(port->port_id);
+	else if (event == SLUICE_ON_BROKEN)
+		sluice_trace_failure(port->port_id, sluice_fail_name(port->failure));
+}
+
+void
+sluice_life_step(struct sluice_port *port, enum sluice_life_event event)
+{
+	enum sluice_life to = sluice_life_after(port->life, event);
+
+	if (to == SLUICE_NB_LIVES)
+		SLUICE_LOG(ERR, "port %u: %s while %s", port->port_id,
+				sluice_life_event_name(event), sluice_life_name(port->life));
+	else
+		__atomic_store_n(&port->life, to, __ATOMIC_RELEASE);
+	trace(port, event);
 }

@@ -10,7 +10,6 @@
 /* Configuration space of every PCI device. */
 #define CONFIG_VENDOR 0x00
 #define CONFIG_REVISION 0x08
-#define CONFIG_SUBSYSTEM 0x2c
 
 /* How wide the fields of the device configuration are, at the offset of each (5.1.4). */
 static const uint8_t config_widths[24] = {
@@ -36,14 +35,12 @@ static const uint8_t config_widths[24] = {
 void
 sluice_pci_describe(const struct pci_device *dev, char *buf, size_t len)
 {
-	uint16_t ids[2] = { 0 }, subsystem[2] = { 0 };
+	uint16_t ids[2] = { 0 };
 	uint8_t revision = 0;
 
 	dev->ops->read_config(dev->ctx, ids, sizeof(ids), CONFIG_VENDOR);
 	dev->ops->read_config(dev->ctx, &revision, sizeof(revision), CONFIG_REVISION);
-	dev->ops->read_config(dev->ctx, subsystem, sizeof(subsystem), CONFIG_SUBSYSTEM);
-	snprintf(buf, len, "virtio 1, PCI %04x:%04x revision %u, subsystem %04x:%04x", ids[0],
-			ids[1], revision, subsystem[0], subsystem[1]);
+	snprintf(buf, len, "virtio 1 PCI %04x:%04x rev %u", ids[0], ids[1], revision);
 }
 
 /* Where words go, or are only counted. */

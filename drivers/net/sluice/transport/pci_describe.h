@@ -11,7 +11,7 @@
 
 #include "pci_regs.h"
 
-/* One line: ids, revision, feature bits. */
+/* Ids and revision; some applications have room for 31 characters. */
 void sluice_pci_describe(const struct pci_device *dev, char *buf, size_t len);
 
 /*

@@ -385,7 +385,7 @@ close_fd(int fd)
 static void
 vhost_user_describe(const struct sluice_transport *t, char *buf, size_t len)
 {
-	snprintf(buf, len, "vhost-user, protocol features 0x%" PRIx64, sluice_vu_of(t)->protocol);
+	snprintf(buf, len, "vhost-user 0x%" PRIx64, sluice_vu_of(t)->protocol);
 }
 
 static void
