@@ -214,6 +214,7 @@ test_less(void **state)
 	uint16_t (*rx_burst)(void *rxq, struct rte_mbuf **pkts, uint16_t nb);
 	uint16_t (*tx_burst)(void *txq, struct rte_mbuf **pkts, uint16_t nb);
 	uint32_t rx_run, tx_run;
+	uint64_t nb_changes;
 	struct rte_mbuf *pkts[2];
 	struct fake_dev dev;
 	unsigned int i;
@@ -227,6 +228,7 @@ test_less(void **state)
 		tx_burst = f->dev.tx_pkt_burst;
 		rx_run = f->rxq[0].q.run;
 		tx_run = f->txq[0].q.run;
+		nb_changes = f->port->nb_path_changes;
 		go_away(f);
 		f->ft.info.features ^= LESS;
 		fake_log_begin();
@@ -237,6 +239,7 @@ test_less(void **state)
 		if (i == 0)
 			assert_non_null(strstr(
 					log, "does not offer MRG_RXBUF RING_PACKED IN_ORDER"));
+		assert_int_equal(f->port->nb_path_changes, nb_changes + 1);
 		assert_int_not_equal(f->rxq[0].q.run, rx_run);
 		assert_int_not_equal(f->txq[0].q.run, tx_run);
 		assert_int_equal(f->ft.vqs[0].is_packed, i % 2);
