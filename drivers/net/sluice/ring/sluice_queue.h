@@ -145,8 +145,8 @@ void sluice_queue_break(struct sluice_queue *q, enum sluice_fail why);
 const char *sluice_fail_name(enum sluice_fail why);
 
 /*
- * A queue that runs stops for a while, and goes on where it was; its ring stays with the device. The
- * control side. After a pause bursts may still be inside: sluice_queue_quiesce().
+ * A queue that runs stops for a while, and goes on where it was; its ring stays with the device.
+ * The control side. After a pause bursts may still be inside: sluice_queue_quiesce().
  */
 void sluice_queue_pause(struct sluice_queue *q);
 void sluice_queue_resume(struct sluice_queue *q);
