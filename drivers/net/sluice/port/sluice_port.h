@@ -110,7 +110,7 @@ struct sluice_port {
 	enum sluice_refusal told_refusal; /* why the last device was not taken */
 	const struct sluice_rx_path *rx_path;
 	const struct sluice_tx_path *tx_path;
-	bool is_link_up; /* when the control thread looked last */
+	bool is_link_up;       /* when the control thread looked last */
 	uint32_t is_held_down; /* atomic: the application wants the link down */
 	struct sluice_ctrl ctrl;
 	struct sluice_filter filter;
@@ -119,8 +119,8 @@ struct sluice_port {
 	uint64_t nb_failures;
 	uint64_t nb_connects;
 	uint64_t nb_path_changes; /* burst functions were replaced by others */
-	uint64_t nb_announced; /* RARP requests that a device asked for */
-	uint64_t nb_tx_lost; /* packets that a device had when it went away */
+	uint64_t nb_announced;    /* RARP requests that a device asked for */
+	uint64_t nb_tx_lost;      /* packets that a device had when it went away */
 	/* buffers that it had filled, and that no core had taken, when the rings ended */
 	uint64_t nb_rx_lost;
 	struct sluice_park park;
@@ -151,7 +151,7 @@ struct sluice_port {
 	int64_t idle_at;
 	uint32_t idle_seen[SLUICE_PAIRS_MAX];
 	bool was_idle_told;
-	int64_t announce_at; /* not before */
+	int64_t announce_at;       /* not before */
 	struct sluice_limit limit; /* of what is said of a device that comes and goes */
 	/* control thread */
 	rte_thread_t thread;

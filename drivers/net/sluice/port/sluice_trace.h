@@ -12,60 +12,39 @@
 #include <rte_trace_point.h>
 
 /* The application starts or stops the port; whatever comes of it. */
-RTE_TRACE_POINT(
-	sluice_trace_start,
-	RTE_TRACE_POINT_ARGS(uint16_t port_id),
-	rte_trace_point_emit_u16(port_id);
-)
+RTE_TRACE_POINT(sluice_trace_start, RTE_TRACE_POINT_ARGS(uint16_t port_id),
+		rte_trace_point_emit_u16(port_id);)
 
-RTE_TRACE_POINT(
-	sluice_trace_stop,
-	RTE_TRACE_POINT_ARGS(uint16_t port_id),
-	rte_trace_point_emit_u16(port_id);
-)
+RTE_TRACE_POINT(sluice_trace_stop, RTE_TRACE_POINT_ARGS(uint16_t port_id),
+		rte_trace_point_emit_u16(port_id);)
 
 /* A device is connected and taken; offered: its features. */
-RTE_TRACE_POINT(
-	sluice_trace_connect,
-	RTE_TRACE_POINT_ARGS(uint16_t port_id, uint64_t offered),
-	rte_trace_point_emit_u16(port_id);
-	rte_trace_point_emit_u64(offered);
-)
+RTE_TRACE_POINT(sluice_trace_connect, RTE_TRACE_POINT_ARGS(uint16_t port_id, uint64_t offered),
+		rte_trace_point_emit_u16(port_id);
+		rte_trace_point_emit_u64(offered);)
 
 /* It went away, or was let go. */
-RTE_TRACE_POINT(
-	sluice_trace_disconnect,
-	RTE_TRACE_POINT_ARGS(uint16_t port_id),
-	rte_trace_point_emit_u16(port_id);
-)
+RTE_TRACE_POINT(sluice_trace_disconnect, RTE_TRACE_POINT_ARGS(uint16_t port_id),
+		rte_trace_point_emit_u16(port_id);)
 
 /* It runs the rings with these features, and these burst functions work on them. */
-RTE_TRACE_POINT(
-	sluice_trace_live,
-	RTE_TRACE_POINT_ARGS(uint16_t port_id, uint64_t features, const char *rx_path,
-		const char *tx_path),
-	rte_trace_point_emit_u16(port_id);
-	rte_trace_point_emit_u64(features);
-	rte_trace_point_emit_string(rx_path);
-	rte_trace_point_emit_string(tx_path);
-)
+RTE_TRACE_POINT(sluice_trace_live,
+		RTE_TRACE_POINT_ARGS(uint16_t port_id, uint64_t features, const char *rx_path,
+				const char *tx_path),
+		rte_trace_point_emit_u16(port_id);
+		rte_trace_point_emit_u64(features); rte_trace_point_emit_string(rx_path);
+		rte_trace_point_emit_string(tx_path);)
 
 /* It broke the rules, or says that it is in trouble. */
-RTE_TRACE_POINT(
-	sluice_trace_failure,
-	RTE_TRACE_POINT_ARGS(uint16_t port_id, const char *why),
-	rte_trace_point_emit_u16(port_id);
-	rte_trace_point_emit_string(why);
-)
+RTE_TRACE_POINT(sluice_trace_failure, RTE_TRACE_POINT_ARGS(uint16_t port_id, const char *why),
+		rte_trace_point_emit_u16(port_id);
+		rte_trace_point_emit_string(why);)
 
 /* A command on the control queue, and what became of it (sluice_ctrl_command()). */
-RTE_TRACE_POINT(
-	sluice_trace_command,
-	RTE_TRACE_POINT_ARGS(uint16_t port_id, uint8_t class, uint8_t cmd, int ret),
-	rte_trace_point_emit_u16(port_id);
-	rte_trace_point_emit_u8(class);
-	rte_trace_point_emit_u8(cmd);
-	rte_trace_point_emit_int(ret);
-)
+RTE_TRACE_POINT(sluice_trace_command,
+		RTE_TRACE_POINT_ARGS(uint16_t port_id, uint8_t class, uint8_t cmd, int ret),
+		rte_trace_point_emit_u16(port_id);
+		rte_trace_point_emit_u8(class); rte_trace_point_emit_u8(cmd);
+		rte_trace_point_emit_int(ret);)
 
 #endif /* SLUICE_TRACE_H */

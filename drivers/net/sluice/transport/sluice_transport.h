@@ -47,7 +47,7 @@ struct sluice_device_state {
 	bool is_link_up;  /* true if the device does not tell */
 	uint32_t speed;   /* Mbit/s; UINT32_MAX: not told */
 	bool is_half_duplex;
-	uint16_t mtu; /* 0: not told, or as it was told at connect */
+	uint16_t mtu;        /* 0: not told, or as it was told at connect */
 	bool wants_announce; /* the driver shall make itself known to the network (5.1.6.5.4) */
 };
 
