@@ -136,6 +136,7 @@ test_link(void **state)
 		link_down(f);
 		assert_int_equal(sluice_life_start(f->port), 0);
 		assert_true(fake_port_send(f));
+		fake_dev_fini(&peer);
 		fake_port_close(f);
 	}
 }
