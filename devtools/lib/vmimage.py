@@ -7,6 +7,7 @@ The initramfs is two archives that the kernel unpacks one after the other: a big
 when the machine's packages do, kept in .cache/vm/, and a small one of what is built here, made anew
 each time. Neither is compressed: the guest is emulated, and unpacking would take it seconds.
 """
+import fcntl
 import glob
 import hashlib
 import lzma
@@ -62,7 +63,6 @@ def extract_vmlinux(bzimage, vmlinux):
 
 def kernel(series=KERNEL):
     """(vmlinux, folder of its modules)"""
-    os.makedirs(CACHE, exist_ok=True)
     package = newest(series) or (stable_kernel() if series == KERNEL else None)
     if not package:
         raise Trouble("no kernel %s from Debian's backports: run devtools/setup" % series)
@@ -205,6 +205,13 @@ def base_files():
 
 def base_archive(series=KERNEL):
     """(vmlinux, path of the big archive), made unless those of the same files are there"""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)    # others may want it at the same time
+        return make_base_archive(series)
+
+
+def make_base_archive(series):
     vmlinux, modules_folder = kernel(series)
     busybox = "/bin/busybox"
     if not os.path.exists(busybox) or "INTERP" in output("readelf", "-l", busybox):
@@ -246,8 +253,10 @@ def compiled(name, source, headers, *options):
     path = os.path.join(CACHE, name)
     if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, [source] + headers)):
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        new = "%s.%d" % (path, os.getpid())     # others may want it at the same time
         output(os.environ.get("CC", "gcc"), "-std=gnu11", "-Wall", "-Wextra", "-Werror", *options,
-            "-o", path, source)
+            "-o", new, source)
+        os.rename(new, path)
     return path
 
 
