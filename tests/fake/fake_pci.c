@@ -8,6 +8,7 @@
 
 #include "fake_error.h"
 #include "fake_pci.h"
+#include "fake_pci_vq.h"
 
 static void
 put32(uint8_t *at, uint32_t value)
@@ -111,21 +112,11 @@ fake_pci_interrupt_vq(struct fake_pci *f, uint16_t vq)
 static void
 reset(struct fake_pci *f)
 {
-	unsigned int i;
-
 	f->nb_resets++;
 	f->status = 0;
 	f->driver_features = 0;
 	f->config_vector = SLUICE_MSIX_NO_VECTOR;
-	for (i = 0; i < FAKE_PCI_QUEUES_MAX; i++) {
-		struct fake_pci_queue *q = &f->queues[i];
-
-		q->size = q->size_max;
-		q->msix_vector = SLUICE_MSIX_NO_VECTOR;
-		q->is_enabled = false;
-		q->written = 0;
-		memset(q->addr, 0, sizeof(q->addr));
-	}
+	fake_pci_vq_reset_all(f);
 }
 
 /* A slow reset shows the old status for a while. */
@@ -135,27 +126,6 @@ read_status(struct fake_pci *f)
 	if (f->nb_pending != 0 && --f->nb_pending == 0)
 		reset(f);
 	return f->status;
-}
-
-static struct fake_pci_queue *
-selected(struct fake_pci *f)
-{
-	static struct fake_pci_queue none;
-
-	if (f->queue_select < FAKE_PCI_QUEUES_MAX && f->queue_select < f->num_queues)
-		return &f->queues[f->queue_select];
-	none = (struct fake_pci_queue){ 0 };
-	return &none;
-}
-
-static uint16_t
-read_size(struct fake_pci *f)
-{
-	struct fake_pci_queue *q = selected(f);
-
-	if (f->shrinks && q->size > 1)
-		q->size--;
-	return q->size;
 }
 
 static void
@@ -171,7 +141,7 @@ width_of(uint64_t at)
 {
 	if (at == 0x14 || at == 0x15)
 		return 1;
-	return at < 0x10 || at >= 0x20 ? 4 : 2;
+	return at < 0x10 || (at >= 0x20 && at < 0x38) ? 4 : 2;
 }
 
 static uint32_t
@@ -188,8 +158,6 @@ common_read(struct fake_pci *f, uint64_t at, uint8_t width)
 						  f->driver_features >> (32 * f->feature_select[1]);
 	case 0x16:
 		return f->queue_select;
-	case 0x20 ... 0x34:
-		return selected(f)->addr[(at - 0x20) / 4];
 	case 0x04:
 		if (f->forgets_features && f->nb_resets > 2)
 			return 0;
@@ -206,13 +174,12 @@ common_read(struct fake_pci *f, uint64_t at, uint8_t width)
 		f->nb_restless -= f->nb_restless != 0;
 		return f->generation;
 	case 0x18:
-		return read_size(f);
 	case 0x1a:
-		return selected(f)->msix_vector;
 	case 0x1c:
-		return selected(f)->is_enabled;
 	case 0x1e:
-		return selected(f)->notify_off;
+	case 0x20 ... 0x34:
+	case 0x3a:
+		return fake_pci_vq_read(f, at);
 	default:
 		fake_error("common read at 0x%lx", (unsigned long)at);
 		return 0;
@@ -259,34 +226,6 @@ write_features(struct fake_pci *f, uint32_t value)
 }
 
 static void
-write_queue(struct fake_pci *f, uint64_t at, uint32_t value)
-{
-	struct fake_pci_queue *q = selected(f);
-
-	if (q->is_enabled)
-		fake_error("queue %u: register 0x%lx written while enabled", f->queue_select,
-				(unsigned long)at);
-	if (!(f->status & SLUICE_STATUS_FEATURES_OK))
-		fake_error("queue %u set up before FEATURES_OK (3.1.1)", f->queue_select);
-	if (at >= 0x20) {
-		q->addr[(at - 0x20) / 4] = value;
-		q->written |= 1 << (at - 0x20) / 4;
-	} else if (at == 0x18) {
-		if (value == 0 || value > q->size_max)
-			fake_error("queue %u: size %u of %u (4.1.4.3.2)", f->queue_select, value,
-					q->size_max);
-		q->size = f->keeps_size ? q->size : value;
-	} else if (at == 0x1a) {
-		q->msix_vector = value < f->nb_vectors_kept ? value : SLUICE_MSIX_NO_VECTOR;
-	} else {
-		if (value != 1 || q->written != 0x3f)
-			fake_error("queue %u: enabled with %u, addresses written 0x%x (4.1.4.3.2)",
-					f->queue_select, value, q->written);
-		q->is_enabled = true;
-	}
-}
-
-static void
 common_write(struct fake_pci *f, uint64_t at, uint8_t width, uint32_t value)
 {
 	expect_width("common write", at, width, width_of(at));
@@ -313,7 +252,8 @@ common_write(struct fake_pci *f, uint64_t at, uint8_t width, uint32_t value)
 	case 0x1a:
 	case 0x1c:
 	case 0x20 ... 0x34:
-		write_queue(f, at, value);
+	case 0x3a:
+		fake_pci_vq_write(f, at, value);
 		break;
 	default:
 		fake_error("common write at 0x%lx: not the driver's to write (4.1.4.3.2)",

@@ -41,7 +41,7 @@
 			SLUICE_BIT(SLUICE_NET_F_MAC) | SLUICE_BIT(SLUICE_NET_F_STATUS) | \
 			SLUICE_BIT(SLUICE_NET_F_MTU) | SLUICE_BIT(SLUICE_NET_F_MQ) | \
 			SLUICE_BIT(SLUICE_NET_F_CTRL_VQ) | SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX) | \
-			SLUICE_BIT(SLUICE_F_NOTIFICATION_DATA))
+			SLUICE_BIT(SLUICE_F_NOTIFICATION_DATA) | SLUICE_BIT(SLUICE_F_RING_RESET))
 
 struct fake_pci_queue {
 	uint16_t size_max; /* 0: does not exist */
@@ -49,8 +49,9 @@ struct fake_pci_queue {
 	uint16_t notify_off;
 	uint16_t msix_vector;
 	bool is_enabled;
-	uint32_t addr[6]; /* desc, driver, device; low half first */
-	uint8_t written;  /* a bit per half */
+	unsigned int nb_resets; /* of this queue, by queue_reset */
+	uint32_t addr[6];       /* desc, driver, device; low half first */
+	uint8_t written;        /* a bit per half */
 };
 
 struct fake_pci {
@@ -64,8 +65,10 @@ struct fake_pci {
 	struct fake_pci_queue queues[FAKE_PCI_QUEUES_MAX];
 	uint8_t net[64]; /* device configuration */
 	/* lies and troubles */
-	bool is_gone;             /* all bits 1 */
-	unsigned int reset_reads; /* status reads until a reset is done; UINT32_MAX: never */
+	bool is_gone;                /* all bits 1 */
+	unsigned int reset_reads;    /* status reads until a reset is done; UINT32_MAX: never */
+	unsigned int vq_reset_reads; /* as reset_reads, of a queue's reset; UINT32_MAX: never */
+	bool keeps_enabled;          /* a queue, when it is reset */
 	bool refuses_features;
 	bool forgets_features;    /* offers nothing once it was reset again */
 	bool is_restless;         /* configuration generation changes with each read */
@@ -78,7 +81,8 @@ struct fake_pci {
 	uint16_t nb_host_vectors; /* for queues; the machine has no more */
 	/* what happened */
 	uint8_t status;
-	unsigned int nb_pending; /* status reads until the reset under way is done */
+	unsigned int nb_pending;    /* status reads until the reset under way is done */
+	unsigned int nb_vq_pending; /* reads of queue_reset until it is done */
 	uint8_t generation;
 	uint64_t driver_features;
 	uint32_t feature_select[2];

@@ -111,7 +111,8 @@ nb_posted(const struct fake_transport *ft)
 	uint16_t i;
 
 	for (i = 0; i < f->conf.nb_pairs; i++)
-		nb += sluice_ring_nb_busy(&f->rxq[i].q.ring);
+		if (!(ft->forgotten & 1u << SLUICE_VQ_RX(i)))
+			nb += sluice_ring_nb_busy(&f->rxq[i].q.ring);
 	return nb;
 }
 

@@ -191,6 +191,7 @@ fake_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
 	ft_of(t)->started = 0;
 	ft_of(t)->stopped = 0;
 	ft_of(t)->disabled = 0;
+	ft_of(t)->forgotten = 0;
 	return talk(ft_of(t), FAKE_BEGIN, 0);
 }
 
@@ -217,6 +218,7 @@ fake_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
 
 	/* Whatever it answers, it may have heard. */
 	ft->started |= 1u << vq->vq;
+	ft->forgotten &= ~(1u << vq->vq);
 	ft->vqs[vq->vq] = *vq;
 	hold_all(ft);
 	return talk(ft, FAKE_VQ_START, vq->vq);
@@ -253,6 +255,25 @@ fake_vq_stop(struct sluice_transport *t, uint16_t vq)
 		ft->stopped |= 1u << vq;
 	if (ft->started == ft->stopped)
 		release_all(ft);
+	return ret;
+}
+
+/* A device that has it as a feature. */
+static int
+fake_vq_reset(struct sluice_transport *t, uint16_t vq)
+{
+	struct fake_transport *ft = ft_of(t);
+	int ret;
+
+	if (!(ft->features & SLUICE_BIT(SLUICE_F_RING_RESET)))
+		fake_error("virtqueue %u is reset without RING_RESET", vq);
+	if (!(ft->started & 1u << vq) || (ft->forgotten & 1u << vq))
+		fake_error("virtqueue %u is reset, and was not started", vq);
+	ret = talk(ft, FAKE_VQ_RESET, vq);
+	if (ret == 0) {
+		ft->forgotten |= 1u << vq;
+		hold_all(ft);
+	}
 	return ret;
 }
 
@@ -340,6 +361,7 @@ fake_transport_init(struct fake_transport *ft, bool is_pci)
 		ft->ops.flags = SLUICE_TRANSPORT_HAS_REGISTERS | SLUICE_TRANSPORT_CAN_REVOKE |
 				SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_HAS_CTRL_VQ;
 		ft->ops.vq_size_max = fake_vq_size_max;
+		ft->ops.vq_reset = fake_vq_reset;
 		ft->ops.notify = fake_notify;
 		ft->ops.set_queue_irqs = fake_set_queue_irqs;
 		ft->ops.state = fake_state;
@@ -418,7 +440,8 @@ const char *
 fake_transport_calls(struct fake_transport *ft)
 {
 	static const char *const names[FAKE_NB_OPS] = { "CONNECT", "BEGIN", "PUBLISH", "VQ_START",
-		"COMMIT", "VQ_ENABLE", "VQ_STOP", "RESET", "REVOKE", "DISCONNECT", "CUT" };
+		"COMMIT", "VQ_ENABLE", "VQ_STOP", "VQ_RESET", "RESET", "REVOKE", "DISCONNECT",
+		"CUT" };
 	static char text[2048];
 	size_t len = 0;
 	uint32_t i;
@@ -427,7 +450,7 @@ fake_transport_calls(struct fake_transport *ft)
 	for (i = 0; i < ft->nb_calls && len < sizeof(text) - 32; i++) {
 		const struct fake_call *c = &ft->calls[i];
 		bool has_arg = c->op == FAKE_VQ_START || c->op == FAKE_VQ_ENABLE ||
-				c->op == FAKE_VQ_STOP;
+				c->op == FAKE_VQ_STOP || c->op == FAKE_VQ_RESET;
 
 		len += snprintf(text + len, sizeof(text) - len, "%s%s", i == 0 ? "" : " ",
 				names[c->op]);

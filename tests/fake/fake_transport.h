@@ -26,6 +26,7 @@ enum fake_op {
 	FAKE_COMMIT,
 	FAKE_VQ_ENABLE,
 	FAKE_VQ_STOP,
+	FAKE_VQ_RESET,
 	FAKE_RESET,
 	FAKE_NB_TALKS,               /* those above are exchanges with the device, and can fail */
 	FAKE_REVOKE = FAKE_NB_TALKS, /* the domain of a PCI device shows nothing */
@@ -87,6 +88,7 @@ struct fake_transport {
 	uint32_t nb_links;                        /* the last one is the one that is connected */
 	int sock;                                 /* our end; -1: none */
 	uint16_t started, stopped, disabled;      /* bit masks of virtqueues */
+	uint16_t forgotten;                       /* reset, and not started again */
 	struct sluice_vq_setup vqs[FAKE_VQS_MAX]; /* as started last */
 	uint64_t features;                        /* told by begin */
 	uint32_t nb_begins;

@@ -36,6 +36,18 @@ open_two(unsigned int i)
 }
 #define NB_KINDS 4
 
+/* A device that forgets single rings. */
+static struct fake_port *
+open_forgetful(bool is_split)
+{
+	struct fake_port_conf conf = { .nb_pairs = 2, .is_split = is_split, .is_pci = true };
+	struct fake_port *f = fake_port_open(&conf);
+
+	f->ft.info.features &= ~SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
+	f->ft.ops.features |= SLUICE_BIT(SLUICE_F_RING_RESET);
+	return f;
+}
+
 /* A packet comes. */
 static void
 deliver(struct fake_dev *dev)
@@ -261,6 +273,139 @@ test_core_inside(void **state)
 	fake_port_close(f);
 }
 
+/* Buffers that neither the pool nor the application has. */
+static uint32_t
+nb_out(const struct fake_port *f)
+{
+	return f->pool->conf.nb - f->pool->nb_free - nb_taken;
+}
+
+/* The buffers come back at the stop, what waited is counted, the next start has a fresh ring. */
+static void
+test_forget_rx(void **state)
+{
+	struct fake_dev devs[2];
+	struct fake_port *f;
+	unsigned int i, run;
+	uint16_t busy;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		f = open_forgetful(i);
+		fake_port_live(f);
+		busy = sluice_ring_nb_busy(&f->rxq[1].q.ring);
+		fake_port_device(f, SLUICE_VQ_RX(1), &devs[1]);
+		for (run = 1; run <= 3; run++) {
+			fake_port_device(f, SLUICE_VQ_RX(0), &devs[0]);
+			deliver(&devs[0]);
+			assert_int_equal(poll_queue(f, 0), 1);
+			deliver(&devs[0]);
+			assert_true(nb_out(f) > busy);
+			fake_transport_forget(&f->ft);
+			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
+			assert_string_equal(fake_transport_calls(&f->ft), "VQ_RESET 0");
+			assert_int_equal(f->port->nb_rx_lost, run);
+			assert_int_equal(nb_out(f), sluice_ring_nb_busy(&f->rxq[1].q.ring));
+			assert_int_equal(poll_queue(f, 0), 0);
+			deliver(&devs[1]);
+			assert_int_equal(poll_queue(f, 1), 1);
+			fake_dev_fini(&devs[0]);
+			sluice_life_start_queue(f->port, &f->rxq[0].q);
+			assert_string_equal(fake_transport_calls(&f->ft), "VQ_RESET 0 VQ_START 0");
+			assert_int_equal(sluice_ring_nb_busy(&f->rxq[0].q.ring), busy);
+		}
+		/* A port that stops meanwhile has nothing of it, and starts with all. */
+		assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
+		fake_dev_fini(&devs[1]);
+		stop(f);
+		assert_int_equal(nb_out(f), 0);
+		assert_int_equal(sluice_life_start(f->port), 0);
+		fake_port_device(f, SLUICE_VQ_RX(0), &devs[0]);
+		deliver(&devs[0]);
+		assert_int_equal(poll_queue(f, 0), 1);
+		fake_dev_fini(&devs[0]);
+		stop(f);
+		fake_port_close(f);
+	}
+}
+
+static struct fake_dev *sender;
+
+/* As time passes the device sends. */
+static void
+send_one(void)
+{
+	if (fake_dev_poll(sender) != 0)
+		fake_dev_complete(sender, 1, FAKE_ONE_BY_ONE);
+}
+
+/* What the device has is sent if it does so soon, and otherwise lost and counted. */
+static void
+test_forget_tx(void **state)
+{
+	struct fake_dev dev;
+	struct fake_port *f;
+	unsigned int i;
+	int64_t begin;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		f = open_forgetful(i % 2);
+		fake_port_live(f);
+		fake_port_device(f, SLUICE_VQ_TX(0), &dev);
+		sender = &dev;
+		assert_int_equal(transmit(f, 0), 1);
+		if (i / 2 == 0)
+			fake_clock_on_sleep = send_one;
+		begin = sluice_clock_ms();
+		assert_int_equal(sluice_life_hold_queue(f->port, &f->txq[0].q), 0);
+		fake_clock_on_sleep = NULL;
+		assert_int_equal(f->port->nb_tx_lost, i / 2);
+		assert_in_range(sluice_clock_ms() - begin, 0, i / 2 == 0 ? 1 : 11);
+		assert_int_equal(sluice_ring_nb_busy(&f->txq[0].q.ring), 0);
+		assert_int_equal(transmit(f, 0), 0);
+		assert_int_equal(transmit(f, 1), 1);
+		fake_dev_fini(&dev);
+		sluice_life_start_queue(f->port, &f->txq[0].q);
+		fake_port_device(f, SLUICE_VQ_TX(0), &dev);
+		assert_int_equal(transmit(f, 0), 1);
+		assert_int_equal(fake_dev_poll(&dev), 1);
+		fake_dev_fini(&dev);
+		stop(f);
+		fake_port_close(f);
+	}
+}
+
+/* A device that does not forget, or takes no ring again, is let go; the queue is as asked. */
+static void
+test_forget_fails(void **state)
+{
+	struct fake_port *f;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		f = open_forgetful(i % 2);
+		fake_port_live(f);
+		if (i / 2 == 1)
+			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
+		fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
+		if (i / 2 == 1)
+			sluice_life_start_queue(f->port, &f->rxq[0].q);
+		else
+			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
+		assert_int_equal(f->port->life, SLUICE_WAITING);
+		assert_int_equal(nb_out(f), 0);
+		fake_transport_fail(&f->ft, FAKE_NEVER, 0);
+		fake_port_await(f, SLUICE_LIVE, 2000);
+		assert_int_equal(sluice_queue_is_running(&f->rxq[0].q), i / 2 == 1);
+		sluice_life_start_queue(f->port, &f->rxq[0].q);
+		assert_true(sluice_queue_is_running(&f->rxq[0].q));
+		stop(f);
+		fake_port_close(f);
+	}
+}
+
 int
 main(void)
 {
@@ -270,5 +415,8 @@ main(void)
 	suite_add(test_reconnect, NULL, "reconnect");
 	suite_add(test_no_answer, NULL, "no_answer");
 	suite_add(test_core_inside, NULL, "core_inside");
+	suite_add(test_forget_rx, NULL, "forget_rx");
+	suite_add(test_forget_tx, NULL, "forget_tx");
+	suite_add(test_forget_fails, NULL, "forget_fails");
 	return suite_run("hold");
 }

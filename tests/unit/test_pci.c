@@ -69,6 +69,73 @@ test_start(void **state)
 	fake_check();
 }
 
+/* One queue is forgotten, slowly, and set up anew with another size; the others stay. */
+static void
+test_reset_queue(void **state)
+{
+	struct sluice_vq_setup vq = setup_of(0, 32);
+	struct sluice_transport *t = NULL;
+	enum step step;
+	unsigned int i;
+
+	(void)state;
+	fake_context("reset of a queue");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	for (i = 1; i <= 3; i++) {
+		dev.vq_reset_reads = i - 1;
+		assert_int_equal(t->ops->vq_reset(t, 0), 0);
+		assert_int_equal(dev.queues[0].nb_resets, i);
+		assert_false(dev.queues[0].is_enabled);
+		assert_true(dev.queues[1].is_enabled);
+		assert_int_equal(t->ops->vq_start(t, &vq), 0);
+		assert_int_equal(dev.queues[0].size, 32);
+		assert_true(dev.queues[0].is_enabled);
+	}
+	assert_int_equal(dev.status, RUNNING);
+	t->ops->destroy(t);
+	fake_check();
+
+	fake_context("no room for the register: no feature");
+	fake_pci_init(&dev);
+	fake_pci_cap(&dev, FAKE_PCI_CAP_COMMON, FAKE_PCI_CAP_NOTIFY, 1, FAKE_PCI_BAR,
+			FAKE_PCI_COMMON, 0x38);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_int_equal(dev.driver_features & SLUICE_BIT(SLUICE_F_RING_RESET), 0);
+	t->ops->destroy(t);
+	fake_check();
+}
+
+/* A device that does not say that it has forgotten a queue, or is gone. */
+static void
+test_reset_queue_in_vain(void **state)
+{
+	struct sluice_transport *t = NULL;
+	enum step step;
+	unsigned int i;
+	int64_t begin;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		fake_context("reset of a queue in vain, %u", i);
+		fake_pci_init(&dev);
+		assert_int_equal(create(&t), 0);
+		assert_int_equal(run_until_refused(t, ANY, &step), 0);
+		dev.vq_reset_reads = i == 0 ? UINT32_MAX : 0;
+		dev.keeps_enabled = i == 1;
+		dev.is_gone = i == 2;
+		sluice_transport_begin(t, 1000);
+		begin = sluice_clock_ms();
+		assert_int_equal(t->ops->vq_reset(t, 0), i == 2 ? -ENODEV : -ETIMEDOUT);
+		assert_in_range(sluice_clock_ms() - begin, 0, 1200);
+		dev.is_gone = false;
+		t->ops->destroy(t);
+		fake_check();
+	}
+}
+
 /* A queue of more slots than the device has, or that it does not have, is not set up. */
 static void
 test_no_such_queue(void **state)
@@ -382,6 +449,8 @@ int
 main(void)
 {
 	suite_add(test_start, NULL, "start");
+	suite_add(test_reset_queue, NULL, "reset_queue");
+	suite_add(test_reset_queue_in_vain, NULL, "reset_queue_in_vain");
 	suite_add(test_no_such_queue, NULL, "no such queue");
 	suite_add(test_tolerated, NULL, "tolerated");
 	suite_add(test_notify, NULL, "notify");

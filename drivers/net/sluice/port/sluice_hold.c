@@ -9,12 +9,20 @@
  * used, it is sent for receive rings, so that a device that spreads packets leaves that one out. A
  * back end may go on reading a transmit ring that is disabled [vhost-user, Ring states], so nothing
  * is gained there.
+ *
+ * A device with RING_RESET forgets the ring instead (2.6.1): its buffers go back to their pools,
+ * and the queue starts again with a fresh one. What it had received, and nobody had taken, is lost.
  */
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "sluice_life_impl.h"
 #include "sluice_log.h"
+
+/* Packets that the device is about to send get this long before it forgets them. */
+#define LAST_MS 10
+#define LAST_POLL_US 50
 
 /*
  * The first notification is the polling core's: a back end can make a kick block, and the core that
@@ -84,6 +92,47 @@ sluice_life_pause_queue(struct sluice_queue *q, unsigned int ms)
 	return ret;
 }
 
+static bool
+forgets(const struct sluice_port *port)
+{
+	return (port->features & SLUICE_BIT(SLUICE_F_RING_RESET)) != 0;
+}
+
+/* What the device is done with is free; one that forgets has a little time for the rest. */
+static void
+clean_up(const struct sluice_port *port, struct sluice_txq *txq)
+{
+	int64_t end = sluice_clock_ms() + LAST_MS;
+
+	port->tx_path->cleanup(txq, 0);
+	while (forgets(port) && sluice_ring_nb_busy(&txq->q.ring) != 0 &&
+			txq->q.fail == SLUICE_FAIL_NONE && sluice_clock_ms() < end) {
+		usleep(LAST_POLL_US);
+		port->tx_path->cleanup(txq, 0);
+	}
+}
+
+/* The queue is STOPPED, and its ring the device's until here. */
+static void
+forget(struct sluice_port *port, struct sluice_queue *q)
+{
+	uint32_t nb;
+	int ret;
+
+	sluice_transport_begin(port->transport, SLUICE_END_MS);
+	ret = port->transport->ops->vq_reset(port->transport, q->vq);
+	if (ret != 0) {
+		sluice_life_let_go(port, ret);
+		return;
+	}
+	if (!sluice_queue_is_tx(q))
+		port->nb_rx_lost += sluice_rxq_nb_waiting((const struct sluice_rxq *)q);
+	nb = sluice_queue_drain(q, NULL);
+	if (sluice_queue_is_tx(q))
+		port->nb_tx_lost += nb;
+	sluice_rings_forget(port, q);
+}
+
 int
 sluice_life_hold_queue(struct sluice_port *port, struct sluice_queue *q)
 {
@@ -98,8 +147,11 @@ sluice_life_hold_queue(struct sluice_port *port, struct sluice_queue *q)
 	/* A burst that met a violation meanwhile has said so: the port goes down as a whole. */
 	if (is_running && q->is_held && q->fail == SLUICE_FAIL_NONE) {
 		if (sluice_queue_is_tx(q))
-			port->tx_path->cleanup((struct sluice_txq *)q, 0);
-		tell_or_let_go(port, q, false);
+			clean_up(port, (struct sluice_txq *)q);
+		if (!forgets(port))
+			tell_or_let_go(port, q, false);
+		else if (q->fail == SLUICE_FAIL_NONE)
+			forget(port, q);
 	}
 	sluice_intr_wake(port);
 	pthread_mutex_unlock(&port->lock);
@@ -112,15 +164,33 @@ sluice_life_hold_queue(struct sluice_port *port, struct sluice_queue *q)
 	return -EBUSY;
 }
 
+/* A ring that the device knows, or has forgotten. */
+static void
+tell_again(struct sluice_port *port, struct sluice_queue *q)
+{
+	int ret;
+
+	if (!q->is_forgotten) {
+		tell_or_let_go(port, q, true);
+		return;
+	}
+	sluice_transport_begin(port->transport, SLUICE_END_MS);
+	ret = sluice_rings_start_again(port, q);
+	if (ret != 0)
+		sluice_life_let_go(port, ret);
+}
+
 void
 sluice_life_start_queue(struct sluice_port *port, struct sluice_queue *q)
 {
 	sluice_life_lock(port, SLUICE_LOCK_MS);
 	if (q->is_held && has_ring(port, q) && port->life == SLUICE_LIVE &&
 			q->fail == SLUICE_FAIL_NONE) {
-		tell_or_let_go(port, q, true);
+		tell_again(port, q);
 		if (port->life == SLUICE_LIVE)
 			sluice_life_run_queue(port, q);
+		/* Who sleeps has asked for interrupts in a ring that is no more. */
+		sluice_intr_wake(port);
 	}
 	q->is_held = false;
 	pthread_mutex_unlock(&port->lock);

@@ -75,8 +75,9 @@ int sluice_life_start(struct sluice_port *port);
 /* dev_stop: the device stops; mbufs are back in their pools or parked. */
 void sluice_life_stop(struct sluice_port *port);
 /*
- * One queue of a port that is started. hold: its bursts return 0 from here on, and its buffers stay
- * in the ring until it runs again, or the port stops. -EBUSY: a core stays in a burst, nothing
+ * One queue of a port that is started. hold: its bursts return 0 from here on. Its buffers go back
+ * to their pools where the device can forget a ring, and otherwise stay in the ring until it runs
+ * again, or the port stops. -EBUSY: a core stays in a burst, nothing
  * changed. The calling thread may put into any pool.
  */
 int sluice_life_hold_queue(struct sluice_port *port, struct sluice_queue *q);

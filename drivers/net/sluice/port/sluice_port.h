@@ -260,6 +260,13 @@ int sluice_rings_start_one(struct sluice_port *port, const struct dmap_coherent 
 		const struct sluice_ring *r, struct sluice_vq_setup *vq);
 
 /*
+ * Of a queue that the device has forgotten: forget makes a fresh and empty ring, of which again
+ * tells the device, receive buffers in it.
+ */
+void sluice_rings_forget(struct sluice_port *port, struct sluice_queue *q);
+int sluice_rings_start_again(struct sluice_port *port, struct sluice_queue *q);
+
+/*
  * Slots of a virtqueue's ring for nb_desc asked descriptors, with these features and this device.
  */
 uint16_t sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_desc);

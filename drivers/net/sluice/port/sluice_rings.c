@@ -198,13 +198,17 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 	};
 
 	sluice_watch_reset(&port->watch[q->vq]);
-	if (is_tx) {
+	q->is_forgotten = false;
+	if (is_tx)
 		sluice_txq_reset((struct sluice_txq *)q, &conf);
-		return;
-	}
-	sluice_rxq_reset((struct sluice_rxq *)q, &conf);
-	/* One that is held back is filled by its first burst. */
-	if (!q->is_held)
+	else
+		sluice_rxq_reset((struct sluice_rxq *)q, &conf);
+}
+
+static void
+fill(const struct sluice_port *port, struct sluice_queue *q)
+{
+	if (!sluice_queue_is_tx(q))
 		port->rx_path->fill((struct sluice_rxq *)q);
 }
 
@@ -220,7 +224,12 @@ sluice_rings_make(struct sluice_port *port)
 	if (ret != 0)
 		return ret;
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	reset_queue(port, q);
+	{
+		reset_queue(port, q);
+		/* One that is held back is filled by its first burst. */
+		if (!q->is_held)
+			fill(port, q);
+	}
 	return 0;
 }
 
@@ -293,26 +302,45 @@ start_idle(struct sluice_port *port, uint16_t vq)
 	return sluice_rings_start_one(port, &port->rings, &ring, &setup);
 }
 
+static int
+start_queue(struct sluice_port *port, const struct sluice_queue *q)
+{
+	const struct sluice_intr *intr = &port->intr;
+	struct sluice_vq_setup setup = {
+		.vq = q->vq, .size = q->ring.size, .call_fd = -1, .kick_fd = q->kick_fd
+	};
+
+	if (!sluice_queue_is_tx(q) && q->id < intr->nb_fds)
+		setup.call_fd = intr->fds[q->id];
+	return sluice_rings_start_one(port, &port->rings, &q->ring, &setup);
+}
+
+void
+sluice_rings_forget(struct sluice_port *port, struct sluice_queue *q)
+{
+	reset_queue(port, q);
+	q->is_forgotten = true;
+}
+
+int
+sluice_rings_start_again(struct sluice_port *port, struct sluice_queue *q)
+{
+	q->is_forgotten = false;
+	fill(port, q);
+	return start_queue(port, q);
+}
+
 int
 sluice_rings_start(struct sluice_port *port)
 {
-	const struct sluice_intr *intr = &port->intr;
 	struct sluice_queue *q;
 	unsigned int i;
 	uint16_t vq;
 	int ret = 0;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
-		struct sluice_vq_setup setup = {
-			.vq = q->vq, .size = q->ring.size, .call_fd = -1, .kick_fd = q->kick_fd
-		};
-
-		if (!sluice_queue_is_tx(q) && q->id < intr->nb_fds)
-			setup.call_fd = intr->fds[q->id];
-		if (ret == 0)
-			ret = sluice_rings_start_one(port, &port->rings, &q->ring, &setup);
-	}
+	if (ret == 0)
+		ret = start_queue(port, q);
 	for (vq = 0; ret == 0 && vq < sluice_dev_nb_vqs(port); vq++)
 		if (is_idle(port, vq))
 			ret = start_idle(port, vq);

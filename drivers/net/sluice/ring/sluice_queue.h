@@ -123,6 +123,8 @@ struct sluice_queue {
 	bool is_deferred; /* the port's start does not start it */
 	/* The control side: while the port runs the queue does not, the application wants it so. */
 	bool is_held;
+	/* The control side: the device has forgotten the ring, and shall get a fresh one. */
+	bool is_forgotten;
 	/*
 	 * Buffers of pools into which only one core may put: the polling core takes them at its
 	 * next burst. Atomic; pushed by the control side, taken as a whole.

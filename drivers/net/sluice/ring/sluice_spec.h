@@ -160,6 +160,7 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_NET_F_SPEED_DUPLEX 63
 #define SLUICE_F_ACCESS_PLATFORM 33
 #define SLUICE_F_NOTIFICATION_DATA 38
+#define SLUICE_F_RING_RESET 40
 
 #define SLUICE_MSIX_NO_VECTOR 0xffff /* 4.1.5.1.2.2 */
 

@@ -237,6 +237,34 @@ sluice_pci_enable_vq(const struct pci_device *dev, const struct sluice_vq_setup 
 	return 0;
 }
 
+int
+sluice_pci_reset_vq(const struct pci_device *dev, const struct sluice_transport *t, uint16_t vq)
+{
+	uint16_t is_under_way, is_enabled;
+
+	pci_common_write16(dev, PCI_COMMON_QUEUE_SELECT16, vq);
+	pci_common_write16(dev, PCI_COMMON_QUEUE_RESET16, 1);
+	for (;;) {
+		is_under_way = pci_common_read16(dev, PCI_COMMON_QUEUE_RESET16);
+		is_enabled = pci_common_read16(dev, PCI_COMMON_QUEUE_ENABLE16);
+		if (is_under_way == 0 && is_enabled == 0)
+			return 0;
+		if (sluice_pci_status(dev) == PCI_STATUS_GONE) {
+			SLUICE_LOG(ERR, "%s: virtqueue %u: reset: the device is gone", dev->name,
+					vq);
+			return -ENODEV;
+		}
+		if (sluice_transport_left(t) == 0) {
+			SLUICE_LOG(ERR,
+					"%s: virtqueue %u: reset: the device does not say that it is done "
+					"(queue_reset %u, queue_enable %u)",
+					dev->name, vq, is_under_way, is_enabled);
+			return -ETIMEDOUT;
+		}
+		usleep(POLL_US);
+	}
+}
+
 bool
 sluice_pci_map_vq_vector(const struct pci_device *dev, uint16_t vq, uint16_t vector)
 {

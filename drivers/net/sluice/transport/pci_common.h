@@ -47,6 +47,13 @@ int sluice_pci_enable_vq(const struct pci_device *dev, const struct sluice_vq_se
 		const struct pci_vq *expected, uint8_t notify_len, uint64_t *notify_at);
 
 /*
+ * Have the device forget a virtqueue (4.1.4.3.2), and wait until it says so, as long as the
+ * transport allows. The next thing is to enable it anew. -ETIMEDOUT, -ENODEV.
+ */
+int sluice_pci_reset_vq(
+		const struct pci_device *dev, const struct sluice_transport *t, uint16_t vq);
+
+/*
  * Have a virtqueue, which is not enabled yet, or configuration changes use an interrupt vector, or
  * SLUICE_MSIX_NO_VECTOR (4.1.5.1.2). False: the device could not.
  */

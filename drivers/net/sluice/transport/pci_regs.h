@@ -32,6 +32,9 @@
 #define PCI_COMMON_QUEUE_DRIVER64 0x28
 #define PCI_COMMON_QUEUE_DEVICE64 0x30
 #define PCI_COMMON_LEN 0x38
+/* With RING_RESET there is more. */
+#define PCI_COMMON_QUEUE_RESET16 0x3a
+#define PCI_COMMON_RESET_LEN 0x3c
 
 /* A piece of a BAR that holds one of the device's structures. */
 struct pci_window {

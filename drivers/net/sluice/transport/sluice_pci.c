@@ -133,6 +133,8 @@ handshake(struct pci *p, struct sluice_device_info *info)
 		p->offered &= ~SLUICE_NET_CTRL_FEATURES;
 	if (p->dev.layout.device.len <= SLUICE_NET_CONFIG_DUPLEX)
 		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX);
+	if (p->dev.layout.common.len < PCI_COMMON_RESET_LEN)
+		p->offered &= ~SLUICE_BIT(SLUICE_F_RING_RESET);
 	/* Some devices have their queues only when they know that there will be many. */
 	ret = sluice_pci_accept_features(&p->dev, p->offered & QUEUE_FEATURES);
 	if (ret != 0)
@@ -276,6 +278,14 @@ pci_vq_stop(struct sluice_transport *t, uint16_t vq)
 	return 0;
 }
 
+static int
+pci_vq_reset(struct sluice_transport *t, uint16_t vq)
+{
+	struct pci *p = pci_of(t);
+
+	return sluice_pci_reset_vq(&p->dev, t, vq);
+}
+
 static unsigned int
 pci_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
 {
@@ -370,7 +380,8 @@ static const struct sluice_transport_ops pci_ops = {
 	.flags = SLUICE_TRANSPORT_HAS_REGISTERS | SLUICE_TRANSPORT_CAN_REVOKE |
 			SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_HAS_CTRL_VQ,
 	.features = SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | SLUICE_BIT(SLUICE_F_NOTIFICATION_DATA) |
-			SLUICE_BIT(SLUICE_NET_F_MAC) | SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX),
+			SLUICE_BIT(SLUICE_F_RING_RESET) | SLUICE_BIT(SLUICE_NET_F_MAC) |
+			SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX),
 	.connect = pci_connect,
 	.disconnect = pci_disconnect,
 	.is_connected = pci_is_connected,
@@ -380,6 +391,7 @@ static const struct sluice_transport_ops pci_ops = {
 	.vq_start = pci_vq_start,
 	.commit = pci_commit,
 	.vq_stop = pci_vq_stop,
+	.vq_reset = pci_vq_reset,
 	.reset = pci_reset,
 	.poll_fds = pci_poll_fds,
 	.polled = pci_polled,

@@ -155,6 +155,12 @@ struct sluice_transport_ops {
 	/* The device does not touch the virtqueue any more when this returned 0. */
 	int (*vq_stop)(struct sluice_transport *t, uint16_t vq);
 	/*
+	 * With RING_RESET (2.6.1): the device does not touch this virtqueue any more when this
+	 * returned 0, and knows nothing of it until vq_start; the others go on. NULL: the transport
+	 * has no word for that, and does not ask for the feature.
+	 */
+	int (*vq_reset)(struct sluice_transport *t, uint16_t vq);
+	/*
 	 * Device status 0. With registers: a device that does not acknowledge is stopped from
 	 * outside.
 	 */
