@@ -85,16 +85,18 @@ def test_the_others_go_on(boot, nic):
     frames = [frame for turn in zip(*flows) for frame in turn]
     peer = Peer(guest.nics[nic])
     peer.drain()
-    testpmd.cmds("set fwd io", "start")
+    testpmd.cmd("set fwd io")
     counts = [received(testpmd)]
     for word in (None, "stop", "start"):
         if word:
-            testpmd.cmd("port 0 rxq 1 " + word)
+            assert "forwarding" not in testpmd.cmd("port 0 rxq 1 " + word)
+        testpmd.cmd("start")
         send_slowly(peer, frames)
+        testpmd.stop()
         counts.append(received(testpmd))
-    testpmd.stop()
     first, while_stopped, after = ([b - a for a, b in zip(*counts[i:i + 2])] for i in range(3))
     assert sum(first) == len(frames) and first[1] > 0, counts
     assert while_stopped == [first[0], 0, first[2], first[3]], counts
-    assert sum(after) == len(frames) and after[1] > 0, counts
+    # The host may have kept what it steered there meanwhile.
+    assert [after[0], after[2], after[3]] == [first[0], first[2], first[3]] and after[1] >= first[1], counts
     guest.close(testpmd, nic)
