@@ -14,7 +14,7 @@ PUPPET = os.path.join(BUILD, "tests", "puppet")
 VHOST_PEER = os.path.join(os.environ.get("SLUICE_TEST_TOOLS") or BUILD, "tests", "vhost_peer")
 # Seconds that calls may take, and what a busy machine adds.
 SLACK = float(os.environ.get("SLUICE_TEST_SLACK", "1"))
-BOUNDS = {"probe": 5, "start": 5, "stop": 2, "close": 2, "cleanup": 2, "info": 0, "stats": 0, "xstats": 0}
+BOUNDS = {"probe": 5, "start": 5, "stop": 2, "close": 2, "cleanup": 2, "promiscuous": 0.5, "link": 0.5, "info": 0, "stats": 0, "xstats": 0}
 
 
 class Obedient(Testpmd):

@@ -222,6 +222,26 @@ def test_reconnect(table, steps):
     table.run(reconnecting, cells)
 
 
+def asking(front, port, backend, fault):
+    """What needs the port, while the control thread waits for the other side"""
+    start_again(front, port)
+    for verb in ("promiscuous", "link"):
+        before = len(backend.connections)
+        backend.faults = [fault]
+        backend.hang_up()
+        wait_for(lambda: any(fault.step in connection.messages for connection in backend.connections[before:]), 10,
+            "a connection with " + fault.step)
+        assert timed(front, verb, port) == 0, verb
+        backend.faults = []
+        front.wait_up(port)
+    finish(front, port)
+
+
+def test_calls_while_it_reconnects(table, steps):
+    table.run(asking, [(Fault(step, "silent"), {}) for step in steps["probe"] + steps["start"]
+        if step in QUERIES or step == "SET_MEM_TABLE"])
+
+
 def whole_life(folder, number, fault):
     """A process of its own: a probe that goes wrong, one that does not, and the end of the process while the
     back end is at fault again."""

@@ -136,6 +136,30 @@ test_reset_queue_in_vain(void **state)
 	}
 }
 
+/* A device that was stopped from outside is none until it is reached anew. */
+static void
+test_cut_and_again(void **state)
+{
+	struct sluice_transport *t = NULL;
+	enum step step;
+
+	(void)state;
+	fake_context("cut");
+	fake_pci_init(&dev);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_int_equal(t->ops->check(t), 0);
+	t->ops->cut(t);
+	assert_false(dev.is_running);
+	assert_int_equal(t->ops->check(t), -ECONNRESET);
+	t->ops->disconnect(t);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	assert_true(dev.is_running);
+	assert_int_equal(t->ops->check(t), 0);
+	t->ops->destroy(t);
+	fake_check();
+}
+
 /* A queue of more slots than the device has, or that it does not have, is not set up. */
 static void
 test_no_such_queue(void **state)
@@ -451,6 +475,7 @@ main(void)
 	suite_add(test_start, NULL, "start");
 	suite_add(test_reset_queue, NULL, "reset_queue");
 	suite_add(test_reset_queue_in_vain, NULL, "reset_queue_in_vain");
+	suite_add(test_cut_and_again, NULL, "cut_and_again");
 	suite_add(test_no_such_queue, NULL, "no such queue");
 	suite_add(test_tolerated, NULL, "tolerated");
 	suite_add(test_notify, NULL, "notify");

@@ -176,6 +176,23 @@ do_info(struct command *c)
 	return ret;
 }
 
+/* The other way round each time: a call with what is set already does not reach the driver. */
+static int
+do_promiscuous(struct command *c)
+{
+	return rte_eth_promiscuous_get(c->port->id) == 1 ?
+			rte_eth_promiscuous_disable(c->port->id) :
+			rte_eth_promiscuous_enable(c->port->id);
+}
+
+static int
+do_link(struct command *c)
+{
+	int ret = rte_eth_dev_set_link_down(c->port->id);
+
+	return ret == 0 ? rte_eth_dev_set_link_up(c->port->id) : ret;
+}
+
 static int
 do_stats(struct command *c)
 {
@@ -281,6 +298,8 @@ static const struct verb verbs[] = {
 	{ "remove", do_remove },
 	{ "reset", do_reset },
 	{ "info", do_info },
+	{ "promiscuous", do_promiscuous },
+	{ "link", do_link },
 	{ "stats", do_stats },
 	{ "xstats", do_xstats },
 	{ "poll", do_poll },

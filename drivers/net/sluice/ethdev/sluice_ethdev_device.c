@@ -23,7 +23,7 @@ set_link(struct rte_eth_dev *dev, void (*set)(struct sluice_port *port))
 
 	if (ret != 0)
 		return ret;
-	pthread_mutex_lock(&port->lock);
+	sluice_life_lock(port, SLUICE_LOCK_MS);
 	set(port);
 	pthread_mutex_unlock(&port->lock);
 	sluice_link_update(dev, 0);

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 
 #include "sluice_ethdev.h"
+#include "sluice_life.h"
 #include "sluice_log.h"
 
 /* port->lock, and the time of a conversation. */
@@ -22,7 +23,7 @@ begin(struct sluice_port *port)
 
 	if (ret != 0)
 		return ret;
-	pthread_mutex_lock(&port->lock);
+	sluice_life_lock(port, SLUICE_LOCK_MS);
 	sluice_transport_begin(port->transport, SLUICE_FILTER_MS);
 	return 0;
 }

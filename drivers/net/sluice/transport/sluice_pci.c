@@ -194,12 +194,11 @@ pci_disconnect(struct sluice_transport *t)
 	return -1;
 }
 
-/* A device does not hang up; state() says whether it is there. */
+/* A device does not hang up; state() says whether it is there. One that was cut does nothing. */
 static int
 pci_check(struct sluice_transport *t)
 {
-	RTE_SET_USED(t);
-	return 0;
+	return sluice_transport_is_cut(t) ? -ECONNRESET : 0;
 }
 
 static bool

@@ -127,7 +127,7 @@ struct sluice_transport_ops {
 	bool (*is_connected)(const struct sluice_transport *t);
 	/*
 	 * Is the connection whole? -ECONNRESET: the other side ended it. -EPROTO: it said what
-	 * nobody asked for. Where a device cannot hang up: 0.
+	 * nobody asked for. Where a device cannot hang up: 0, unless it was cut.
 	 */
 	int (*check)(struct sluice_transport *t);
 	/*
