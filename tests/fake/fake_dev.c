@@ -172,12 +172,39 @@ fake_buf_table(struct fake_dev *dev, struct fake_buf *b, uint64_t da, uint32_t l
 	return b->table;
 }
 
+/* The MUSTs for the header of a packet of len bytes (5.1.6.2.1, 5.1.6.2.2). */
+static void
+check_header(const struct fake_dev *dev, const struct fake_buf *b, const struct sluice_net_hdr *hdr,
+		uint32_t len)
+{
+	static const struct sluice_net_hdr zero;
+
+	if (memcmp(hdr, &zero, sizeof(zero)) == 0)
+		return;
+	if (!dev->conf.has_offloads)
+		fake_error("slot %u: the net header of a packet of %u bytes is not zero", b->slot,
+				len);
+	if (hdr->num_buffers != 0)
+		fake_error("slot %u: num_buffers is %u", b->slot, hdr->num_buffers);
+	if (hdr->flags != SLUICE_NET_HDR_F_NEEDS_CSUM)
+		fake_error("slot %u: flags are 0x%x", b->slot, hdr->flags);
+	if (hdr->csum_start + hdr->csum_offset + 2u > len)
+		fake_error("slot %u: the checksum is behind the packet's end", b->slot);
+	if (hdr->gso_type == SLUICE_NET_HDR_GSO_NONE && (hdr->gso_size | hdr->hdr_len) != 0)
+		fake_error("slot %u: lengths of segments, and no segments", b->slot);
+	if (hdr->gso_type != SLUICE_NET_HDR_GSO_NONE &&
+			(hdr->gso_size == 0 || hdr->hdr_len < hdr->csum_start ||
+					hdr->hdr_len > len))
+		fake_error("slot %u: segments of %u bytes behind %u of headers", b->slot,
+				hdr->gso_size, hdr->hdr_len);
+}
+
 /* Header and data of a packet to send (5.1.6.2). */
 static void
 collect(struct fake_dev *dev, const struct fake_buf *b)
 {
-	static const uint8_t zero[SLUICE_NET_HDR_LEN];
 	uint32_t len = fake_dev_room(b), at = 0;
+	struct sluice_net_hdr hdr = { 0 };
 	uint8_t *bytes = malloc(len + 1);
 	uint16_t i;
 
@@ -187,16 +214,17 @@ collect(struct fake_dev *dev, const struct fake_buf *b)
 		if (va != NULL)
 			memcpy(bytes + at, va, b->parts[i].len);
 	}
-	if (len < sizeof(zero) || memcmp(bytes, zero, sizeof(zero)) != 0)
-		fake_error("slot %u: the net header of a packet of %u bytes is not zero", b->slot,
-				len);
-	len = len < sizeof(zero) ? 0 : len - sizeof(zero);
-	memmove(bytes, bytes + sizeof(zero), len);
+	memcpy(&hdr, bytes, len < sizeof(hdr) ? len : sizeof(hdr));
+	if (len < sizeof(hdr))
+		fake_error("slot %u: a packet of %u bytes has no net header", b->slot, len);
+	len = len < sizeof(hdr) ? 0 : len - sizeof(hdr);
+	check_header(dev, b, &hdr, len);
+	memmove(bytes, bytes + sizeof(hdr), len);
 	if (dev->nb_sent == dev->room_sent) {
 		dev->room_sent = dev->room_sent == 0 ? 64 : dev->room_sent * 2;
 		dev->sent = realloc(dev->sent, dev->room_sent * sizeof(*dev->sent));
 	}
-	dev->sent[dev->nb_sent++] = (struct fake_packet){ .data = bytes, .len = len };
+	dev->sent[dev->nb_sent++] = (struct fake_packet){ .hdr = hdr, .data = bytes, .len = len };
 }
 
 uint32_t

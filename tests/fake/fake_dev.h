@@ -28,6 +28,7 @@ struct fake_dev_conf {
 	bool has_event_idx;
 	bool has_indirect;
 	bool has_mrg;
+	bool has_offloads; /* CSUM, HOST_TSO4, HOST_TSO6, HOST_ECN and HOST_USO were negotiated */
 	/* Device addresses of the three parts (2.7, 2.8). */
 	uint64_t desc, driver, device;
 	/*
@@ -58,6 +59,7 @@ struct fake_buf {
 };
 
 struct fake_packet {
+	struct sluice_net_hdr hdr;
 	uint8_t *data;
 	uint32_t len;
 };

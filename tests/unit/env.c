@@ -12,6 +12,7 @@
 #include "sluice_clock.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_tx_offload.h"
 
 #define ALL_BITS (SLUICE_DESC_F_AVAIL | SLUICE_DESC_F_USED)
 
@@ -44,6 +45,12 @@ bool
 env_has_csum(const struct env_conf *conf)
 {
 	return path_cfg(conf)->has_csum;
+}
+
+bool
+env_has_offloads(const struct env_conf *conf)
+{
+	return path_cfg(conf)->has_offloads;
 }
 
 bool
@@ -117,6 +124,7 @@ start_device(struct env *e)
 		.has_event_idx = e->conf.has_event_idx,
 		.has_indirect = e->conf.has_indirect,
 		.has_mrg = env_has_mrg(&e->conf),
+		.has_offloads = env_has_offloads(&e->conf),
 		.desc = e->rings.da.v + l.desc,
 		.driver = e->rings.da.v + l.driver,
 		.device = e->rings.da.v + l.device,
@@ -141,6 +149,8 @@ start_queue(struct env *e)
 		.is_in_order = c->is_in_order,
 		.has_indirect = c->has_indirect,
 		.reads_headers = path_cfg(c)->has_csum,
+		.tx_flags = c->tx_flags,
+		.has_ecn = c->has_ecn,
 		.va = e->rings.va,
 		.da = e->rings.da,
 		.domain = e->domain,
@@ -207,6 +217,8 @@ env_open(const struct env_conf *conf)
 	e->conf = *conf;
 	if (e->conf.thresh == 0)
 		e->conf.thresh = 32;
+	if (e->conf.tx_flags == 0 && env_has_offloads(conf))
+		e->conf.tx_flags = ENV_TX_FLAGS;
 	e->random = 0x9e3779b97f4a7c15ULL;
 	pool.nb = conf->nb_mbufs != 0 ? conf->nb_mbufs : 2u * conf->size + 600;
 	e->pool = fake_pool_create(&pool);

@@ -29,6 +29,11 @@
 
 #define ENV_BURST_MAX 512
 
+/* What packets ask for where all offloads are switched on. */
+#define ENV_TX_FLAGS \
+	(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_VLAN | \
+			RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+
 struct env_conf {
 	bool is_tx;
 	unsigned int row; /* in the table of paths */
@@ -37,6 +42,8 @@ struct env_conf {
 	bool has_indirect;
 	bool is_lying; /* the DMA domain */
 	bool is_pinned;
+	bool has_ecn;
+	uint64_t tx_flags; /* that packets may have; 0: all, if the row has offloads */
 	uint16_t size;
 	/* Split: where the indices start. Packed: slot, and bit 15: the wrap counters are 0. */
 	uint16_t start;
@@ -70,6 +77,7 @@ bool env_is_packed(const struct env_conf *conf);
 bool env_is_split(const struct env_conf *conf);
 bool env_has_mrg(const struct env_conf *conf);
 bool env_has_csum(const struct env_conf *conf);
+bool env_has_offloads(const struct env_conf *conf);
 bool env_is_unordered(const struct env_conf *conf);
 /* "split_mrg, in order, lying, 256" */
 const char *env_name(const struct env_conf *conf);

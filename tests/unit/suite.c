@@ -171,7 +171,9 @@ add_row(suite_fn fn, const char *name, const struct env_conf *base, const char *
 		conf.is_lying = lying;
 		suite_add(fn, &conf, "%s: %s%s, %s domain", name,
 				strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,
-				conf.is_in_order && !conf.is_tx ? " in order" : "",
+				conf.is_in_order && (!conf.is_tx || env_has_offloads(&conf)) ?
+						" in order" :
+						"",
 				lying ? "lying" : "identity");
 	}
 }
@@ -237,6 +239,10 @@ suite_add_tx_if(suite_filter filter, suite_fn fn, const char *name)
 	for (conf.row = 0; conf.row < env_nb_rows(true); conf.row++) {
 		conf.is_in_order = sluice_tx_path_at(conf.row)->cfg.is_in_order;
 		if (is_wanted(&conf, filter))
+			add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name);
+		/* With offloads a row is for both kinds of devices. */
+		conf.is_in_order = true;
+		if (env_has_offloads(&conf) && is_wanted(&conf, filter))
 			add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name);
 	}
 }

@@ -132,14 +132,17 @@ sluice_rx_path_select(uint64_t features, uint16_t simd_bits)
 }
 
 const struct sluice_tx_path *
-sluice_tx_path_select(uint64_t features, uint16_t simd_bits)
+sluice_tx_path_select(uint64_t features, bool has_offloads, uint16_t simd_bits)
 {
 	const struct sluice_tx_path *p;
 	unsigned int i;
 
 	for (i = 0; (p = sluice_tx_path_at(i)) != NULL; i++)
 		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
-				p->cfg.is_in_order == has(features, SLUICE_F_IN_ORDER))
+				p->cfg.has_offloads == has_offloads &&
+				(has_offloads ||
+						p->cfg.is_in_order ==
+								has(features, SLUICE_F_IN_ORDER)))
 			break;
 	return p;
 }

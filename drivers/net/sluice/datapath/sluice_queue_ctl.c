@@ -9,6 +9,7 @@
 #include "sluice_queue_ctl.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_tx_offload.h"
 
 static struct sluice_ring_layout
 reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool is_tx,
@@ -55,6 +56,12 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	txq->dv_extra = (struct sluice_tx_extra *)((char *)conf->va + l.extra);
 	txq->extra_da.v = conf->da.v + l.extra;
 	txq->has_indirect = conf->has_indirect;
+	txq->has_ecn = conf->has_ecn;
+	/* With its header a packet may not be longer than the queue (2.7.5.3.1, 2.8.19). */
+	txq->nb_segs_max = RTE_MIN(SLUICE_TX_SEGS_MAX, conf->size - 1);
+	txq->tx_flags = conf->tx_flags;
+	txq->slow_flags = (SLUICE_TX_FLAGS | SLUICE_TX_HAS_OUTER) &
+			~(conf->tx_flags & SLUICE_TX_BATCH_FLAGS);
 	txq->reclaim_at = RTE_MIN(txq->reclaim_asked, RTE_MAX(conf->size / 2, 1));
 	txq->pool = NULL;
 	txq->is_short = false;

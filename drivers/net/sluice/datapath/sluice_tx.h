@@ -26,6 +26,8 @@
 #include "sluice_pool.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_tx_odd.h"
+#include "sluice_tx_offload.h"
 #include "sluice_vec.h"
 #include "sluice_vec_one.h"
 
@@ -40,29 +42,6 @@
  * the application has just written it.
  */
 #define SLUICE_TX_FEW 8
-
-/* What a burst has given so far; nothing of it is visible to the device. */
-struct sluice_tx_burst {
-	uint16_t slot;       /* next slot */
-	uint16_t nb_slots;   /* given */
-	uint16_t nb_bufs;    /* buffers, one available entry each */
-	uint16_t head_flags; /* packed: flags of the first descriptor */
-	/* slots of packets that no batch takes: odd ones, and plain ones of several slots */
-	uint16_t nb_unfit;
-	/* slots given up to the end of the last plain packet of several slots */
-	uint16_t chain_end;
-	uint64_t bytes; /* of packets given in batches */
-};
-
-/*
- * Out of line, in sluice_tx_odd.c: nb packets of any kind, given or dropped one by one. Returns how
- * many; fewer: there is no room, or the next one has to wait until the device sees its memory.
- * Bytes and errors are counted.
- */
-uint16_t sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b);
-uint16_t sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b);
 
 /*
  * In sluice_tx_complete.c. The nb_slots oldest slots are done, not only plain ones, and none is a
@@ -252,6 +231,13 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool has_chain
 		sluice_tx_complete_packed(txq, nb_max - done);
 }
 
+/* With offloads a path is for both kinds of devices. */
+static __rte_always_inline bool
+sluice_tx_is_in_order(const struct sluice_ring *r, const struct sluice_path_cfg cfg)
+{
+	return cfg.has_offloads ? r->is_in_order : cfg.is_in_order;
+}
+
 /*
  * Free packets that the device has sent: about nb_max, or with packed rings about nb_max slots, at
  * most. has_chains: sluice_tx_has_chains(), which the caller knows.
@@ -260,10 +246,12 @@ static __rte_always_inline void
 sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, bool has_chains,
 		const struct sluice_path_cfg cfg)
 {
+	const bool is_in_order = sluice_tx_is_in_order(&txq->q.ring, cfg);
+
 	if (cfg.layout == SLUICE_SPLIT)
-		sluice_tx_reclaim_split(txq, nb_max, has_chains, cfg.is_in_order);
+		sluice_tx_reclaim_split(txq, nb_max, has_chains, is_in_order);
 	else
-		sluice_tx_reclaim_packed(txq, nb_max, has_chains, cfg.is_in_order);
+		sluice_tx_reclaim_packed(txq, nb_max, has_chains, is_in_order);
 	txq->is_short = false;
 }
 
@@ -313,15 +301,17 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 		avail_pos = (r->avail_idx + b->nb_bufs) & r->mask;
 		nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - avail_pos));
 	}
+	if (cfg.has_offloads && (txq->tx_flags & RTE_MBUF_F_TX_VLAN) != 0)
+		sluice_tx_insert_tags(pkts, nb_max);
 	if (cfg.is_few) {
 		one = sluice_one_tx_kit(txq, b->slot, avail_pos, cfg.layout);
-		while (n < nb_max && likely(sluice_one_tx_give(&one, n, pkts[n], cfg.layout)))
+		while (n < nb_max && likely(sluice_one_tx_give(&one, n, pkts[n], cfg)))
 			n++;
 		b->bytes += sluice_one_tx_bytes(&one);
 	} else {
 		kit = sluice_vec_tx_kit(txq, b->slot, avail_pos, cfg.layout);
 		while (n + nb <= nb_max &&
-				likely(sluice_vec_tx_give(&kit, slot + n, &pkts[n], cfg.layout)))
+				likely(sluice_vec_tx_give(&kit, slot + n, &pkts[n], cfg)))
 			n += nb;
 		b->bytes += sluice_vec_tx_bytes(&kit);
 	}
@@ -372,15 +362,6 @@ sluice_tx_announce(struct sluice_txq *txq, uint16_t nb_slots, const struct sluic
 		r->nb_suppressed++;
 }
 
-static __rte_always_inline uint16_t
-sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
-{
-	if (layout == SLUICE_SPLIT)
-		return sluice_tx_give_odd_split(txq, pkts, nb, b);
-	return sluice_tx_give_odd_packed(txq, pkts, nb, b);
-}
-
 /*
  * The used entries that are looked at next come while the application works, if the device has
  * written them; if not, this core has their lines, and nothing happens. With order an entry stands
@@ -416,7 +397,7 @@ sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 		/* The more often it is in vain, the longer it is not tried. */
 		nb_pause += sluice_tx_batch(cfg);
 		nb_run = RTE_MIN(nb_pause, (uint16_t)(nb_pkts - nb_tx));
-		nb_run = sluice_tx_give_odd(txq, &pkts[nb_tx], nb_run, b, cfg.layout);
+		nb_run = sluice_tx_give_odd(txq, &pkts[nb_tx], nb_run, b, cfg);
 		if (nb_run == 0)
 			break;
 	}
@@ -461,8 +442,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		/* The counter before; then by how much it grew. */
 		nb_dropped = txq->q.stats.errors;
 		if (cfg.is_few || txq->is_mostly_unfit)
-			nb_tx += sluice_tx_give_odd(
-					txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg.layout);
+			nb_tx += sluice_tx_give_odd(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg);
 		else
 			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
 		b = copy;
@@ -478,7 +458,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);
 		sluice_tx_announce(txq, b.nb_slots, cfg);
-		if (cfg.layout == SLUICE_PACKED && cfg.is_in_order && !cfg.is_few)
+		if (cfg.layout == SLUICE_PACKED && sluice_tx_is_in_order(r, cfg) && !cfg.is_few)
 			sluice_tx_prefetch_used(r, b.nb_slots);
 	}
 	txq->q.stats.packets += nb_tx - nb_dropped;

@@ -61,7 +61,7 @@ sluice_tx_next_link(const struct sluice_tx_links *l, uint32_t slot, uint32_t *bi
  */
 static __rte_always_inline bool
 sluice_tx_lay_chain(struct sluice_txq *txq, const struct sluice_tx_links *l, struct rte_mbuf *m,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	uint32_t i, nb = m->nb_segs, slot = l->slot, next, bits = l->bits;
 	uint32_t len, before = SLUICE_NET_HDR_LEN;
@@ -73,15 +73,15 @@ sluice_tx_lay_chain(struct sluice_txq *txq, const struct sluice_tx_links *l, str
 		return false;
 	for (i = 1; i <= nb; i++, before = 0, slot = next, seg = seg->next) {
 		if (unlikely(seg == NULL || rte_mbuf_refcnt_read(seg) != 1 ||
-				    !RTE_MBUF_DIRECT(seg) || seg->pool != l->pool ||
-				    seg->data_len == 0))
+				    (seg->ol_flags & sluice_tx_odd_flags(cfg)) != 0 ||
+				    seg->pool != l->pool || seg->data_len == 0))
 			return false;
 		va = rte_pktmbuf_mtod(seg, char *) - before;
 		len = seg->data_len + before;
 		if (unlikely(!dmap_lend(&txq->q.stream, seg, va, len, &da)))
 			return false;
 		next = sluice_tx_next_link(l, slot, &bits);
-		if (layout == SLUICE_SPLIT)
+		if (cfg.layout == SLUICE_SPLIT)
 			sluice_split_desc_write((struct sluice_split_desc *)l->dv_desc + slot, da,
 					len, i < nb ? SLUICE_DESC_F_NEXT : 0, next);
 		else
@@ -124,7 +124,7 @@ sluice_tx_give_chain(
  */
 static __rte_always_inline uint16_t
 sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
+		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_links l;
@@ -133,18 +133,19 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 
 	if (!sluice_tx_adopt_pool(txq, pkts[0]->pool, b->nb_slots))
 		return 0;
-	l = sluice_tx_links(txq, b, layout);
+	l = sluice_tx_links(txq, b, cfg.layout);
 	nb_slots = l.nb_free;
 	for (n = 0; n < nb; n++) {
 		nb_segs = pkts[n]->nb_segs;
-		if (nb_segs == 1 || !sluice_tx_lay_chain(txq, &l, pkts[n], layout))
+		if (nb_segs == 1 || !sluice_tx_can_give(txq, pkts[n], cfg) ||
+				!sluice_tx_lay_chain(txq, &l, pkts[n], cfg))
 			break;
-		if (layout == SLUICE_SPLIT)
+		if (cfg.layout == SLUICE_SPLIT)
 			sluice_split_make_available(r, b->nb_bufs + n, l.slot);
 		bytes += pkts[n]->pkt_len;
-		sluice_tx_clear_header(
-				rte_pktmbuf_mtod_offset(pkts[n], void *, -SLUICE_NET_HDR_LEN));
-		sluice_tx_give_chain(&l, nb_segs, r->head, layout);
+		sluice_tx_fill_header(txq, pkts[n],
+				rte_pktmbuf_mtod_offset(pkts[n], void *, -SLUICE_NET_HDR_LEN), cfg);
+		sluice_tx_give_chain(&l, nb_segs, r->head, cfg.layout);
 	}
 	if (n == 0)
 		return 0;

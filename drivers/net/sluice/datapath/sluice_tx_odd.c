@@ -4,7 +4,7 @@
 
 /*
  * The long way of transmitting: packets of several segments, shared or external buffers, no
- * headroom, other pools. See sluice_tx.h.
+ * headroom, other pools; and those that ask for something. See sluice_tx.h, sluice_tx_offload.h.
  *
  * As long as the ring is not short of slots, a packet of plain segments, or of one segment, takes a
  * slot for each part, which is the fastest. Any other takes one slot if it fits one descriptor or
@@ -63,16 +63,53 @@ give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint
 }
 
 /*
- * All parts of a packet. Empty segments are left out: a descriptor of length zero is not allowed.
- * False: some memory is out of the device's reach, or there are more segments than nb_segs says.
+ * The same of a packet that asks for something, with its headers as they must be: in place, or a
+ * copy of them in the memory of the packet's first slot.
  */
 static bool
-collect_parts(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
+give_asking_header(struct sluice_txq *txq, uint16_t slot, struct rte_mbuf *m, struct part *parts,
+		uint16_t *nb)
+{
+	uint32_t nb_copied = 0;
+	uint8_t *place;
+
+	*nb = 1;
+	if (sluice_tx_edit(txq, m)) {
+		if (m->data_off >= SLUICE_NET_HDR_LEN) {
+			place = rte_pktmbuf_mtod_offset(m, uint8_t *, -SLUICE_NET_HDR_LEN);
+			parts[0].len = SLUICE_NET_HDR_LEN + m->data_len;
+			if (!dmap_lend(&txq->q.stream, m, place, parts[0].len, &parts[0].da))
+				return false;
+			sluice_tx_put_header(txq, m, place);
+			return true;
+		}
+		place = txq->dv_extra[slot].headers;
+		sluice_tx_put_header(txq, m, place);
+		parts[0].len = SLUICE_NET_HDR_LEN;
+	} else {
+		place = txq->dv_extra[slot].headers;
+		parts[0].len = sluice_tx_copy_headers(txq, m, place, &nb_copied);
+	}
+	parts[0].da.v = txq->extra_da.v + slot * sizeof(struct sluice_tx_extra) +
+			offsetof(struct sluice_tx_extra, headers);
+	if (m->data_len == nb_copied)
+		return true;
+	parts[1].len = m->data_len - nb_copied;
+	*nb = 2;
+	return dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod_offset(m, void *, nb_copied),
+			parts[1].len, &parts[1].da);
+}
+
+/*
+ * The other parts of a packet. Empty segments are left out: a descriptor of length zero is not
+ * allowed. False: some memory is out of the device's reach, or there are more segments than nb_segs
+ * says.
+ */
+static bool
+collect_rest(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
 {
 	struct rte_mbuf *seg;
 
-	if (!give_header(txq, m, parts, nb))
-		return false;
 	for (seg = m->next; seg != NULL; seg = seg->next) {
 		if (seg->data_len == 0)
 			continue;
@@ -170,27 +207,30 @@ refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb)
 
 static __rte_always_inline enum verdict
 give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
+	const bool asks = sluice_tx_asks(m), is_copied = cfg.has_offloads && asks;
 	uint16_t nb_free = txq->q.ring.nb_free - b->nb_slots;
+	const enum sluice_layout layout = cfg.layout;
 	struct part parts[TX_PARTS_MAX];
 	uint16_t nb, nb_slots, head = b->slot;
-	bool is_indirect;
+	bool is_indirect, is_shown;
 
-	/*
-	 * With its header it may not be longer than the queue, in a table neither (2.7.5.3.1,
-	 * 2.8.19).
-	 */
-	if (m->nb_segs > SLUICE_TX_SEGS_MAX || m->nb_segs >= txq->q.ring.size)
+	if (m->nb_segs > txq->nb_segs_max)
 		return drop(m, &txq->nb_oversize);
+	if (unlikely(asks) && sluice_tx_find_fault(txq, m) != SLUICE_TX_FINE)
+		return drop(m, &txq->nb_faults[sluice_tx_find_fault(txq, m)]);
 	if (nb_free == 0)
 		return NO_ROOM;
-	if (!collect_parts(txq, m, parts, &nb))
+	is_shown = is_copied ? give_asking_header(txq, head, m, parts, &nb) :
+			       give_header(txq, m, parts, &nb);
+	if (!is_shown || !collect_rest(txq, m, parts, &nb))
 		return refuse(txq, m, nb);
 	/* More segments than nb_segs says. */
 	if (unlikely(nb > txq->q.ring.size))
 		return drop(m, &txq->nb_oversize);
-	is_indirect = txq->has_indirect && nb > 1 && nb <= SLUICE_INDIRECT_MAX;
+	/* The copy has the place of the table. */
+	is_indirect = txq->has_indirect && !is_copied && nb > 1 && nb <= SLUICE_INDIRECT_MAX;
 	nb_slots = is_indirect ? 1 : nb;
 	if (nb_slots > nb_free)
 		return NO_ROOM;
@@ -214,27 +254,83 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 static __rte_noinline enum verdict
 give_odd_split(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
 {
-	return give_odd(txq, m, b, SLUICE_SPLIT);
+	return give_odd(txq, m, b, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
 }
 
 static __rte_noinline enum verdict
 give_odd_packed(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
 {
-	return give_odd(txq, m, b, SLUICE_PACKED);
+	return give_odd(txq, m, b, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+}
+
+static __rte_noinline enum verdict
+give_odd_asking(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		enum sluice_layout layout)
+{
+	return give_odd(txq, m, b,
+			(struct sluice_path_cfg){ .layout = layout, .has_offloads = true });
 }
 
 static __rte_noinline uint16_t
 give_chains_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
-	return sluice_tx_give_chains(txq, pkts, nb, b, SLUICE_SPLIT);
+	return sluice_tx_give_chains(
+			txq, pkts, nb, b, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
 }
 
 static __rte_noinline uint16_t
 give_chains_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
-	return sluice_tx_give_chains(txq, pkts, nb, b, SLUICE_PACKED);
+	return sluice_tx_give_chains(
+			txq, pkts, nb, b, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+}
+
+static __rte_noinline uint16_t
+give_chains_asking(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout)
+{
+	return sluice_tx_give_chains(txq, pkts, nb, b,
+			(struct sluice_path_cfg){ .layout = layout, .has_offloads = true });
+}
+
+/* Packets from the first on, as many as follow each other and are alike. Returns how many. */
+static __rte_always_inline uint16_t
+give_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b,
+		const struct sluice_path_cfg cfg)
+{
+	if (pkts[0]->nb_segs == 1)
+		return sluice_tx_give_singles(txq, pkts, nb, b, cfg);
+	if (cfg.has_offloads)
+		return give_chains_asking(txq, pkts, nb, b, cfg.layout);
+	if (cfg.layout == SLUICE_SPLIT)
+		return give_chains_split(txq, pkts, nb, b);
+	return give_chains_packed(txq, pkts, nb, b);
+}
+
+/* A packet that is like no other. Counts it. */
+static __rte_always_inline enum verdict
+give_one(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		const struct sluice_path_cfg cfg)
+{
+	uint32_t len = m->pkt_len;
+	enum verdict verdict;
+
+	if (cfg.has_offloads) {
+		if (m->ol_flags & RTE_MBUF_F_TX_VLAN)
+			len += sizeof(struct rte_vlan_hdr);
+		verdict = give_odd_asking(txq, m, b, cfg.layout);
+	} else if (cfg.layout == SLUICE_SPLIT) {
+		verdict = give_odd_split(txq, m, b);
+	} else {
+		verdict = give_odd_packed(txq, m, b);
+	}
+	if (verdict == GIVEN)
+		txq->q.stats.bytes += len;
+	else if (verdict == DROPPED)
+		txq->q.stats.errors++;
+	return verdict;
 }
 
 /*
@@ -243,37 +339,22 @@ give_chains_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
  */
 static __rte_always_inline uint16_t
 give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	enum verdict verdict;
 	uint16_t n, nb_run;
-	uint32_t len;
 
 	txq->left = &txq->nb_ring_full;
 	/* One by itself does without the loop, and what the loop takes. */
-	if (nb == 1 && pkts[0]->nb_segs == 1 &&
-			sluice_tx_give_singles(txq, pkts, 1, b, layout) == 1)
+	if (nb == 1 && pkts[0]->nb_segs == 1 && sluice_tx_give_singles(txq, pkts, 1, b, cfg) == 1)
 		return 1;
 	for (n = 0; n < nb; n += nb_run) {
-		if (pkts[n]->nb_segs == 1)
-			nb_run = sluice_tx_give_singles(txq, &pkts[n], nb - n, b, layout);
-		else if (layout == SLUICE_SPLIT)
-			nb_run = give_chains_split(txq, &pkts[n], nb - n, b);
-		else
-			nb_run = give_chains_packed(txq, &pkts[n], nb - n, b);
+		nb_run = give_run(txq, &pkts[n], nb - n, b, cfg);
 		if (nb_run != 0)
 			continue;
-		len = pkts[n]->pkt_len;
-		if (layout == SLUICE_SPLIT)
-			verdict = give_odd_split(txq, pkts[n], b);
-		else
-			verdict = give_odd_packed(txq, pkts[n], b);
+		verdict = give_one(txq, pkts[n], b, cfg);
 		if (verdict == NO_ROOM || verdict == NOT_YET)
 			break;
-		if (verdict == GIVEN)
-			txq->q.stats.bytes += len;
-		else
-			txq->q.stats.errors++;
 		nb_run = 1;
 	}
 	return n;
@@ -283,12 +364,28 @@ uint16_t
 sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
-	return give_all(txq, pkts, nb, b, SLUICE_SPLIT);
+	return give_all(txq, pkts, nb, b, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
 }
 
 uint16_t
 sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
-	return give_all(txq, pkts, nb, b, SLUICE_PACKED);
+	return give_all(txq, pkts, nb, b, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+}
+
+uint16_t
+sluice_tx_give_asking_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b)
+{
+	return give_all(txq, pkts, nb, b,
+			(struct sluice_path_cfg){ .layout = SLUICE_SPLIT, .has_offloads = true });
+}
+
+uint16_t
+sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b)
+{
+	return give_all(txq, pkts, nb, b,
+			(struct sluice_path_cfg){ .layout = SLUICE_PACKED, .has_offloads = true });
 }

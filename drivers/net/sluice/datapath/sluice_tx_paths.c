@@ -14,7 +14,9 @@
 	X(split, .layout = SLUICE_SPLIT) \
 	X(split_in_order, .layout = SLUICE_SPLIT, .is_in_order = true) \
 	X(packed, .layout = SLUICE_PACKED) \
-	X(packed_in_order, .layout = SLUICE_PACKED, .is_in_order = true)
+	X(packed_in_order, .layout = SLUICE_PACKED, .is_in_order = true) \
+	X(split_offloads, .layout = SLUICE_SPLIT, .has_offloads = true) \
+	X(packed_offloads, .layout = SLUICE_PACKED, .has_offloads = true)
 
 /* A build without batches gives all packets as few ones. */
 #define CFG_MANY(...) \

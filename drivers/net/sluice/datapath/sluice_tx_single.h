@@ -50,6 +50,27 @@ sluice_tx_nb_to_spare(const struct sluice_ring *r, const struct sluice_tx_burst 
 }
 
 /*
+ * With offloads: a packet that asks for nothing, or of which the device has only to be told. False:
+ * another has to look at it.
+ */
+static __rte_always_inline bool
+sluice_tx_can_give(struct sluice_txq *txq, struct rte_mbuf *m, const struct sluice_path_cfg cfg)
+{
+	return !cfg.has_offloads || likely(!sluice_tx_asks(m)) || sluice_tx_edit(txq, m);
+}
+
+/* The net header in front of the data of a packet that can be given. */
+static __rte_always_inline void
+sluice_tx_fill_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *hdr,
+		const struct sluice_path_cfg cfg)
+{
+	if (cfg.has_offloads && sluice_tx_asks(m))
+		sluice_tx_put_header(txq, m, hdr);
+	else
+		sluice_tx_clear_header(hdr);
+}
+
+/*
  * Slots that follow each other without a wrap, and what it takes to fill them. A copy, because the
  * compiler would read all of it again after each store that could have changed it.
  */
@@ -106,7 +127,7 @@ sluice_tx_fill_slot(struct sluice_tx_slots *s, uint16_t head, struct dmap_addr d
  */
 static __rte_always_inline bool
 sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	char *hdr = rte_pktmbuf_mtod_offset(m, char *, -SLUICE_NET_HDR_LEN);
 	uint32_t len = m->data_len + SLUICE_NET_HDR_LEN;
@@ -115,11 +136,11 @@ sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte
 
 	if (s->slot == s->end || !dmap_lend(&txq->q.stream, m, hdr, len, &da))
 		return false;
-	sluice_tx_clear_header(hdr);
+	sluice_tx_fill_header(txq, m, hdr, cfg);
 	s->sw_ring[s->slot] = m;
 	s->extent[s->slot] = is_foreign ? SLUICE_TX_FOREIGN : 0;
 	s->nb_odd += is_foreign;
-	sluice_tx_fill_slot(s, s->slot, da, len, 0, layout);
+	sluice_tx_fill_slot(s, s->slot, da, len, 0, cfg.layout);
 	return true;
 }
 
@@ -152,9 +173,9 @@ sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
  */
 static __rte_always_inline uint16_t
 sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
+		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
-	struct sluice_tx_slots s = sluice_tx_slots(txq, b, layout);
+	struct sluice_tx_slots s = sluice_tx_slots(txq, b, cfg.layout);
 	uint64_t bytes = 0;
 	uint16_t n, head;
 	bool is_given;
@@ -165,20 +186,23 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		head = s.slot;
 		if (m->nb_segs != 1)
 			break;
-		if (sluice_tx_has_header_room(m)) {
+		if (!sluice_tx_can_give(txq, m, cfg))
+			break;
+		if (sluice_tx_has_header_room(m, cfg)) {
 			/*
 			 * Until one of the run is plain: then it is known which are of another
 			 * pool.
 			 */
 			if (s.nb_odd == s.slot - b->slot)
 				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
-			is_given = sluice_tx_fill_one(txq, &s, m, layout);
+			is_given = sluice_tx_fill_one(txq, &s, m, cfg);
 		} else {
-			is_given = sluice_tx_fill_pair(txq, &s, m, layout);
+			is_given = !sluice_tx_asks(m) &&
+					sluice_tx_fill_pair(txq, &s, m, cfg.layout);
 		}
 		if (!is_given)
 			break;
-		if (layout == SLUICE_SPLIT)
+		if (cfg.layout == SLUICE_SPLIT)
 			sluice_split_make_available(&txq->q.ring, b->nb_bufs + n, head);
 		bytes += m->pkt_len;
 	}

@@ -57,6 +57,7 @@ struct sluice_vec_tx_kit {
 	__m256i head_fix;
 	__m256i sum;
 	uint64_t said; /* by the headers */
+	uint64_t slow_flags;
 };
 
 static __rte_always_inline uint64_t
@@ -345,6 +346,7 @@ sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 		.flags = sluice_avx2_flags(r, slot, 0, layout),
 		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_vec_head_fix(r, slot), 0, 0),
 		.sum = _mm256_setzero_si256(),
+		.slow_flags = txq->slow_flags,
 	};
 }
 
@@ -369,10 +371,10 @@ sluice_avx2_load(struct sluice_avx2_lines *l, unsigned int i, const struct rte_m
 
 /* As the 512-bit primitive: by what all four have set, and what any of them has set. */
 static __rte_always_inline bool
-sluice_avx2_plain(const struct sluice_avx2_lines *l, __m256i pool)
+sluice_avx2_plain(const struct sluice_avx2_lines *l, __m256i pool, const struct sluice_path_cfg cfg)
 {
-	const __m256i mask = _mm256_setr_epi64x(0, 0, SLUICE_TX_REARM_MASK,
-			(int64_t)(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
+	const __m256i mask = _mm256_setr_epi64x(
+			0, 0, SLUICE_TX_REARM_MASK, (int64_t)sluice_tx_odd_flags(cfg));
 	const __m256i want = _mm256_setr_epi64x(0, 0, SLUICE_TX_REARM_PLAIN, 0);
 	__m256i any = _mm256_or_si256(
 			_mm256_or_si256(l->lo[0], l->lo[1]), _mm256_or_si256(l->lo[2], l->lo[3]));
@@ -408,7 +410,7 @@ sluice_avx2_tx_va(const struct sluice_avx2_lines *l, unsigned int i, __m256i *le
 
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	const __m256i hdr = sluice_avx2_odd(SLUICE_NET_HDR_LEN);
 	__m256i a, b, len_a, len_b, data;
@@ -418,7 +420,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	sluice_avx2_load(&l, 1, pkts[1]);
 	sluice_avx2_load(&l, 2, pkts[2]);
 	sluice_avx2_load(&l, 3, pkts[3]);
-	if (unlikely(!sluice_avx2_plain(&l, k->pool)))
+	if (unlikely(!sluice_avx2_plain(&l, k->pool, cfg)))
 		return false;
 	a = sluice_avx2_tx_va(&l, 0, &len_a);
 	b = sluice_avx2_tx_va(&l, 2, &len_b);
@@ -428,12 +430,15 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	if (unlikely(sluice_avx2_any_outside(sluice_avx2_outside(k->lo, k->span, a, len_a),
 			    sluice_avx2_outside(k->lo, k->span, b, len_b))))
 		return false;
+	if (cfg.has_offloads && unlikely(!sluice_tx_write_headers(pkts, k->slow_flags)))
+		return false;
 	k->sum = _mm256_add_epi64(k->sum, data);
-	sluice_x86_clear_headers(&k->said, _mm256_unpacklo_epi64(a, b));
+	if (!cfg.has_offloads)
+		sluice_x86_clear_headers(&k->said, _mm256_unpacklo_epi64(a, b));
 	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), len_a);
 	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), len_b);
-	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, layout);
-	if (layout == SLUICE_SPLIT)
+	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, cfg.layout);
+	if (cfg.layout == SLUICE_SPLIT)
 		sluice_vec_make_available(&k->avail, slot);
 	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
 	_mm256_storeu_si256(

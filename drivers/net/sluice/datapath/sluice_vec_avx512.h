@@ -61,6 +61,7 @@ struct sluice_vec_tx_kit {
 	__m512i head_fix;
 	__m512i sum;
 	uint64_t said; /* by the headers */
+	uint64_t slow_flags;
 };
 
 /* Ids of four packed descriptors in the odd words. */
@@ -405,6 +406,7 @@ sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 		.flags = sluice_avx512_flags(r, slot, 0, layout),
 		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_vec_head_fix(r, slot)),
 		.sum = _mm512_setzero_si512(),
+		.slow_flags = txq->slow_flags,
 	};
 }
 
@@ -420,10 +422,11 @@ sluice_vec_tx_bytes(const struct sluice_vec_tx_kit *k)
  * always so.
  */
 static __rte_always_inline bool
-sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d)
+sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d,
+		const struct sluice_path_cfg cfg)
 {
-	const __m512i mask = _mm512_setr_epi64(0, 0, SLUICE_TX_REARM_MASK,
-			(int64_t)(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL), 0, 0, 0, -1);
+	const __m512i mask = _mm512_setr_epi64(
+			0, 0, SLUICE_TX_REARM_MASK, (int64_t)sluice_tx_odd_flags(cfg), 0, 0, 0, -1);
 	const __m512i offset = _mm512_setr_epi64(0, 0, 0xfff0, 0, 0, 0, 0, 0);
 	__m512i any = _mm512_or_si512(_mm512_ternarylogic_epi64(a, b, c, 0xfe), d);
 	__m512i all = _mm512_and_si512(_mm512_ternarylogic_epi64(a, b, c, 0x80), d);
@@ -445,7 +448,7 @@ sluice_avx512_clear_headers(uint64_t *said, __m512i va)
 
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	/* buf_addr, the word with data_len, and the word with data_off, of two mbufs each */
 	const __m512i pick = _mm512_setr_epi64(0, 5, 8, 13, 2, 2, 10, 10);
@@ -457,7 +460,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	b = _mm512_load_si512(pkts[1]);
 	c = _mm512_load_si512(pkts[2]);
 	d = _mm512_load_si512(pkts[3]);
-	if (unlikely(!sluice_avx512_plain(k->want, a, b, c, d)))
+	if (unlikely(!sluice_avx512_plain(k->want, a, b, c, d, cfg)))
 		return false;
 	ab = _mm512_permutex2var_epi64(a, pick, b);
 	cd = _mm512_permutex2var_epi64(c, pick, d);
@@ -468,11 +471,14 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	off = _mm512_maskz_add_epi64(0xaa, lens, hdr);
 	if (unlikely(!sluice_avx512_in_window(k->lo, k->span, va, off)))
 		return false;
+	if (cfg.has_offloads && unlikely(!sluice_tx_write_headers(pkts, k->slow_flags)))
+		return false;
 	k->sum = _mm512_add_epi64(k->sum, lens);
-	sluice_avx512_clear_headers(&k->said, va);
+	if (!cfg.has_offloads)
+		sluice_avx512_clear_headers(&k->said, va);
 	va = _mm512_or_si512(_mm512_add_epi64(va, k->delta), off);
-	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, layout);
-	if (layout == SLUICE_SPLIT)
+	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, cfg.layout);
+	if (cfg.layout == SLUICE_SPLIT)
 		sluice_vec_make_available(&k->avail, slot);
 	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
 	_mm256_storeu_si256(

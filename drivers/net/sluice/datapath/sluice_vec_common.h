@@ -12,6 +12,7 @@
 
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_tx_offload.h"
 
 /* The stores and loads of the primitives rely on this layout of an mbuf. */
 static_assert(offsetof(struct rte_mbuf, buf_addr) == 0, "word 0");
@@ -77,22 +78,6 @@ sluice_vec_make_available(const struct sluice_vec_avail *a, uint32_t slot)
 		return;
 	memcpy(&a->shadow[slot + a->offset], &want, sizeof(want));
 	memcpy(&a->dv_ring[slot + a->offset], &want, sizeof(want));
-}
-
-/*
- * All zero: no offload, and num_buffers is 0 on transmit (5.1.6.2.1). Reads first: it often is
- * zero.
- */
-static __rte_always_inline void
-sluice_tx_clear_header(void *hdr)
-{
-	/* Bytes 0 to 7 and 4 to 11. */
-	sluice_word *a = hdr, *b = sluice_word_at(hdr, 4);
-
-	if ((*a | *b) != 0) {
-		*a = 0;
-		*b = 0;
-	}
 }
 
 /*

@@ -75,6 +75,7 @@ struct sluice_vec_tx_kit {
 	const struct rte_mempool *pool;
 	uint64x2_t sum;
 	uint64_t said; /* by the headers */
+	uint64_t slow_flags;
 };
 
 /* id and the three that follow. */
@@ -353,6 +354,7 @@ sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 		.extent = txq->extent,
 		.pool = txq->pool,
 		.sum = vdupq_n_u64(0),
+		.slow_flags = txq->slow_flags,
 	};
 }
 
@@ -373,9 +375,9 @@ sluice_neon_state(const struct rte_mbuf *m)
 /* As the 512-bit primitive: by what all four have set, and what any of them has set. */
 static __rte_always_inline bool
 sluice_neon_plain(const uint64x2_t state[4], struct rte_mbuf *const *m,
-		const struct rte_mempool *pool)
+		const struct rte_mempool *pool, const struct sluice_path_cfg cfg)
 {
-	const uint64x2_t mask = { SLUICE_TX_REARM_MASK, RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL };
+	const uint64x2_t mask = { SLUICE_TX_REARM_MASK, sluice_tx_odd_flags(cfg) };
 	const uint64x2_t want = { SLUICE_TX_REARM_PLAIN, 0 };
 	uint64x2_t any = vorrq_u64(vorrq_u64(state[0], state[1]), vorrq_u64(state[2], state[3]));
 	uint64x2_t all = vandq_u64(vandq_u64(state[0], state[1]), vandq_u64(state[2], state[3]));
@@ -415,7 +417,7 @@ sluice_neon_tx_va(struct rte_mbuf *const *m, const uint64x2_t *state)
 
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	const uint64x2_t hdr = vdupq_n_u64(SLUICE_NET_HDR_LEN);
 	const uint64x2_t state[4] = { sluice_neon_state(pkts[0]), sluice_neon_state(pkts[1]),
@@ -423,7 +425,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	struct sluice_neon_words va, lens;
 	uint64x2_t data;
 
-	if (unlikely(!sluice_neon_plain(state, pkts, k->pool)))
+	if (unlikely(!sluice_neon_plain(state, pkts, k->pool, cfg)))
 		return false;
 	lens.a = sluice_neon_data_lens(&pkts[0]);
 	lens.b = sluice_neon_data_lens(&pkts[2]);
@@ -434,11 +436,14 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	va.b = sluice_neon_tx_va(&pkts[2], &state[2]);
 	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
 		return false;
+	if (cfg.has_offloads && unlikely(!sluice_tx_write_headers(pkts, k->slow_flags)))
+		return false;
 	k->sum = vaddq_u64(k->sum, data);
-	sluice_vec_clear_headers(&k->said, vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),
-			vgetq_lane_u64(va.b, 0), vgetq_lane_u64(va.b, 1));
-	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, layout);
-	if (layout == SLUICE_SPLIT)
+	if (!cfg.has_offloads)
+		sluice_vec_clear_headers(&k->said, vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),
+				vgetq_lane_u64(va.b, 0), vgetq_lane_u64(va.b, 1));
+	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, cfg.layout);
+	if (cfg.layout == SLUICE_SPLIT)
 		sluice_vec_make_available(&k->avail, slot);
 	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
 	memcpy(&k->sw_ring[slot], pkts, 4 * sizeof(*pkts));

@@ -138,15 +138,18 @@ sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 	return (struct sluice_vec_tx_kit){ 0 };
 }
 
-/* Give a batch of plain packets at slot, their headers cleared. */
+/*
+ * Give a batch of plain packets at slot, their headers cleared, or with cfg.has_offloads written
+ * (sluice_tx_write_header()).
+ */
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	RTE_SET_USED(k);
 	RTE_SET_USED(slot);
 	RTE_SET_USED(pkts);
-	RTE_SET_USED(layout);
+	RTE_SET_USED(cfg);
 	return false;
 }
 

@@ -32,15 +32,15 @@ struct sluice_one_tx_kit {
 	uint64_t word;           /* length 0, id and flags of the next descriptor */
 	uint64_t step;           /* from it to the one behind it */
 	uint64_t sum;
+	uint64_t slow_flags;
 };
 
 static __rte_always_inline bool
-sluice_tx_has_header_room(struct rte_mbuf *m)
+sluice_tx_has_header_room(struct rte_mbuf *m, const struct sluice_path_cfg cfg)
 {
 	/* Atomic, or the compiler joins it with nb_segs. */
-	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
-			(m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0 &&
-			m->data_off >= SLUICE_NET_HDR_LEN;
+	return (m->ol_flags & sluice_tx_odd_flags(cfg)) == 0 && rte_mbuf_refcnt_read(m) == 1 &&
+			m->nb_segs == 1 && m->data_off >= SLUICE_NET_HDR_LEN;
 }
 
 static __rte_always_inline struct sluice_one_tx_kit
@@ -58,6 +58,7 @@ sluice_one_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 		.lo = w->lo + SLUICE_NET_HDR_LEN,
 		.span = w->span - SLUICE_NET_HDR_LEN,
 		.base = w->lo + w->delta,
+		.slow_flags = txq->slow_flags,
 	};
 
 	if (layout == SLUICE_SPLIT) {
@@ -80,13 +81,13 @@ sluice_one_tx_bytes(const struct sluice_one_tx_kit *k)
 /* The nth packet of the kit. */
 static __rte_always_inline bool
 sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	sluice_desc_word *dv_words = (sluice_desc_word *)&k->dv_desc[n];
 	uint64_t off, left, len;
 	char *data;
 
-	if (unlikely(!sluice_tx_has_header_room(m) || m->pool != k->pool))
+	if (unlikely(!sluice_tx_has_header_room(m, cfg) || m->pool != k->pool))
 		return false;
 	data = rte_pktmbuf_mtod(m, char *);
 	len = m->data_len;
@@ -98,13 +99,16 @@ sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
 	 */
 	if (unlikely((int64_t)(off | left) < 0))
 		return false;
-	sluice_tx_clear_header(data - SLUICE_NET_HDR_LEN);
+	if (!cfg.has_offloads)
+		sluice_tx_clear_header(data - SLUICE_NET_HDR_LEN);
+	else if (unlikely((m->ol_flags & k->slow_flags) != 0 || !sluice_tx_write_header(m)))
+		return false;
 	k->sum += len;
 	k->sw_ring[n] = m;
 	k->extent[n] = 0;
 	__atomic_store_n(&dv_words[0], off + k->base, __ATOMIC_RELAXED);
 	__atomic_store_n(&dv_words[1], k->word + len + SLUICE_NET_HDR_LEN, __ATOMIC_RELAXED);
-	if (layout == SLUICE_SPLIT) {
+	if (cfg.layout == SLUICE_SPLIT) {
 		sluice_vec_make_one_available(&k->avail, k->slot + n);
 	} else {
 		k->word += k->step;

@@ -17,6 +17,7 @@
 #include "sluice_life.h"
 #include "sluice_log.h"
 #include "sluice_probe.h"
+#include "sluice_tx_offload.h"
 
 /*
  * Rings of the device's size, unless it is enormous: buffers that wait there are missing elsewhere.
@@ -268,7 +269,7 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_mac_addrs = SLUICE_MACS_MAX;
 	link = link_of(port);
 	info->speed_capa = rte_eth_speed_bitflag(link.link_speed, link.link_duplex);
-	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	info->tx_offload_capa = sluice_dev_tx_capa(port);
 	info->default_rxportconf =
 			(struct rte_eth_dev_portconf){ .burst_size = 32, .nb_queues = 1 };
 	info->default_txportconf = info->default_rxportconf;
@@ -326,6 +327,7 @@ set_bursts(struct sluice_port *port)
 					sluice_path_is_rx_burst(fp->rx_pkt_burst));
 	dev->rx_pkt_burst = burst != NULL ? burst : port->rx_path->burst;
 	dev->tx_pkt_burst = port->tx_path->burst;
+	dev->tx_pkt_prepare = sluice_tx_prepare;
 	if (!is_copied)
 		return;
 	__atomic_store_n(&fp->rx_pkt_burst, dev->rx_pkt_burst, __ATOMIC_RELEASE);

@@ -164,6 +164,18 @@ set_vectorized(struct sluice_args *args, const char *value)
 }
 
 static int
+set_csum(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->has_csum);
+}
+
+static int
+set_tso(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->has_tso);
+}
+
+static int
 set_speed(struct sluice_args *args, const char *value)
 {
 	return parse_number(value, 0, SPEED_MAX, &args->speed);
@@ -243,6 +255,8 @@ static const struct arg_key vdev_keys[] = {
 	{ "mrg_rxbuf", set_mrg_rxbuf, "0 or 1" },
 	{ "in_order", set_in_order, "0 or 1" },
 	{ "vectorized", set_vectorized, "0 or 1" },
+	{ "csum", set_csum, "0 or 1" },
+	{ "tso", set_tso, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation, "scoped or none" },
@@ -257,6 +271,8 @@ static const struct arg_key pci_keys[] = {
 	{ "mrg_rxbuf", set_mrg_rxbuf, "0 or 1" },
 	{ "in_order", set_in_order, "0 or 1" },
 	{ "vectorized", set_vectorized, "0 or 1" },
+	{ "csum", set_csum, "0 or 1" },
+	{ "tso", set_tso, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation_pci,
@@ -338,6 +354,8 @@ static const struct sluice_args defaults = {
 	.has_mrg = true,
 	.is_in_order = true,
 	.is_vectorized = true,
+	.has_csum = true,
+	.has_tso = true,
 	.speed = UINT32_MAX,
 };
 

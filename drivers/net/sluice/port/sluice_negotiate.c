@@ -18,8 +18,11 @@ static const struct {
 	unsigned int bit;
 	const char *name;
 } feature_names[] = {
+	{ SLUICE_NET_F_CSUM, "CSUM" },
 	{ SLUICE_NET_F_GUEST_CSUM, "GUEST_CSUM" },
 	{ SLUICE_NET_F_MTU, "MTU" },
+	{ SLUICE_NET_F_HOST_TSO4, "HOST_TSO4" },
+	{ SLUICE_NET_F_HOST_TSO6, "HOST_TSO6" },
 	{ SLUICE_NET_F_MRG_RXBUF, "MRG_RXBUF" },
 	{ SLUICE_NET_F_STATUS, "STATUS" },
 	{ SLUICE_NET_F_CTRL_VLAN, "CTRL_VLAN" },
@@ -29,6 +32,7 @@ static const struct {
 	{ SLUICE_F_VERSION_1, "VERSION_1" },
 	{ SLUICE_F_RING_PACKED, "RING_PACKED" },
 	{ SLUICE_F_IN_ORDER, "IN_ORDER" },
+	{ SLUICE_NET_F_HOST_USO, "HOST_USO" },
 };
 
 /* Features whose loss changes rings or burst functions, and so is said. */
@@ -37,10 +41,59 @@ static const struct {
 			SLUICE_BIT(SLUICE_F_INDIRECT_DESC) | SLUICE_BIT(SLUICE_F_EVENT_IDX) | \
 			SLUICE_BIT(SLUICE_F_RING_PACKED) | SLUICE_BIT(SLUICE_F_IN_ORDER))
 
+/* What an offload that is enabled cannot do without. */
+#define TSO_FEATURES (SLUICE_BIT(SLUICE_NET_F_HOST_TSO4) | SLUICE_BIT(SLUICE_NET_F_HOST_TSO6))
+#define OFFLOAD_FEATURES \
+	(SLUICE_BIT(SLUICE_NET_F_CSUM) | SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | TSO_FEATURES | \
+			SLUICE_BIT(SLUICE_NET_F_HOST_USO) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN))
+
 static bool
 has(uint64_t features, unsigned int bit)
 {
 	return (features & SLUICE_BIT(bit)) != 0;
+}
+
+uint64_t
+sluice_port_tx_offloads(const struct sluice_port *port)
+{
+	return port->dev->data->dev_conf.txmode.offloads & SLUICE_TX_OFFLOADS;
+}
+
+uint64_t
+sluice_dev_tx_capa(struct sluice_port *port)
+{
+	uint64_t capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
+			RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	struct sluice_device_info device;
+	/* Few have USO, so it is not expected. */
+	uint64_t features = SLUICE_BIT(SLUICE_NET_F_CSUM) | TSO_FEATURES;
+
+	if (sluice_dev_info(port, &device))
+		features = device.features;
+	if (!port->args.has_csum || !has(features, SLUICE_NET_F_CSUM))
+		return capa;
+	capa |= SLUICE_TX_CSUM_OFFLOADS;
+	if (port->args.has_tso && (features & TSO_FEATURES) == TSO_FEATURES)
+		capa |= RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	if (port->args.has_tso && has(features, SLUICE_NET_F_HOST_USO))
+		capa |= RTE_ETH_TX_OFFLOAD_UDP_TSO;
+	return capa;
+}
+
+/* What the transmit offloads that are switched on take; all of them take CSUM (5.1.3.1). */
+static uint64_t
+tx_offload_features(uint64_t offloads)
+{
+	uint64_t f = 0;
+
+	if (offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
+		f |= SLUICE_BIT(SLUICE_NET_F_HOST_TSO4) | SLUICE_BIT(SLUICE_NET_F_HOST_TSO6) |
+				SLUICE_BIT(SLUICE_NET_F_HOST_ECN);
+	if (offloads & RTE_ETH_TX_OFFLOAD_UDP_TSO)
+		f |= SLUICE_BIT(SLUICE_NET_F_HOST_USO);
+	if (f != 0 || (offloads & SLUICE_TX_CSUM_OFFLOADS) != 0)
+		f |= SLUICE_BIT(SLUICE_NET_F_CSUM);
+	return f;
 }
 
 uint64_t
@@ -64,6 +117,7 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	 */
 	if (rx_offloads & SLUICE_RX_CSUM_OFFLOADS)
 		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
+	f |= tx_offload_features(sluice_port_tx_offloads(port));
 	f |= port->transport->ops->features;
 	/*
 	 * The front end of vhost-user is the device model: it needs no control queue to use many
@@ -98,12 +152,10 @@ log_missing(const struct sluice_port *port, uint64_t missing, const char *conseq
 			port->transport->ops->peer, names, consequence);
 }
 
-/* What the offloads that are enabled cannot do without. */
 static uint64_t
 missing_offloads(const struct sluice_port *port, uint64_t offered)
 {
-	return sluice_dev_wanted_features(port) & ~offered &
-			(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN));
+	return sluice_dev_wanted_features(port) & OFFLOAD_FEATURES & ~offered;
 }
 
 static bool
@@ -141,7 +193,7 @@ log_refusal(const struct sluice_port *port, enum sluice_refusal why,
 				port->label, peer, port->args.queue_size);
 	else if (why == SLUICE_REFUSED_OFFLOAD)
 		log_missing(port, missing_offloads(port, info->features),
-				"an enabled receive offload needs it, so the port waits for one that does; "
+				"an enabled offload needs it, so the port waits for one that does; "
 				"or configure the port without");
 	else if (why == SLUICE_REFUSED_FRAMES)
 		SLUICE_LOG(ERR,
@@ -227,7 +279,7 @@ sluice_dev_choose(struct sluice_port *port)
 	port->features = is_connected ? wanted & port->info.features : wanted;
 	if (missing_offloads(port, port->features) != 0) {
 		log_missing(port, missing_offloads(port, port->features),
-				"an enabled receive offload needs it; configure the port without");
+				"an enabled offload needs it; configure the port without");
 		return -ENOTSUP;
 	}
 	missing = wanted & ~port->features & LAYOUT_FEATURES;
@@ -242,7 +294,8 @@ sluice_dev_choose(struct sluice_port *port)
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!sluice_queue_is_tx(q))
 		__atomic_store_n(&((struct sluice_rxq *)q)->path, port->rx_path, __ATOMIC_RELAXED);
-	port->tx_path = sluice_tx_path_select(port->features, simd_bits);
+	port->tx_path = sluice_tx_path_select(
+			port->features, sluice_port_tx_offloads(port) != 0, simd_bits);
 	port->nb_path_changes += rx_path != NULL &&
 			(rx_path != port->rx_path || tx_path != port->tx_path);
 	return 0;

@@ -52,6 +52,15 @@ struct sluice_intr {
 /* What the application asks for to have checksums of received packets told. */
 #define SLUICE_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 
+/* The same of packets that it sends. */
+#define SLUICE_TX_CSUM_OFFLOADS (RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+
+/* What takes burst functions that look at the flags of each packet to be sent. */
+#define SLUICE_TX_OFFLOADS \
+	(SLUICE_TX_CSUM_OFFLOADS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | \
+			RTE_ETH_TX_OFFLOAD_VLAN_INSERT | RTE_ETH_TX_OFFLOAD_TCP_TSO | \
+			RTE_ETH_TX_OFFLOAD_UDP_TSO)
+
 /* Where a port is in its life; sluice_life.c has the table of what leads where. */
 enum sluice_life {
 	SLUICE_ABSENT,  /* stopped, no device */
@@ -162,6 +171,13 @@ struct sluice_port {
 
 /* Features that the device arguments and the configuration ask for (sluice_negotiate.c). */
 uint64_t sluice_dev_wanted_features(const struct sluice_port *port);
+/*
+ * Transmit offloads (RTE_ETH_TX_OFFLOAD_*) that the arguments allow and the device has; of one that
+ * is still to come the best is expected. Any thread, never waits for a device.
+ */
+uint64_t sluice_dev_tx_capa(struct sluice_port *port);
+/* Those of SLUICE_TX_OFFLOADS that the application switched on. */
+uint64_t sluice_port_tx_offloads(const struct sluice_port *port);
 /*
  * A device is connected: may the port use it? Logs why not, or what is less than the arguments ask
  * for. From here on port->info is its.

@@ -180,6 +180,34 @@ alloc_rings(struct sluice_port *port)
 	return ret;
 }
 
+/* What packets may ask for. */
+static uint64_t
+tx_flags_of(const struct sluice_port *port)
+{
+	static const struct {
+		uint64_t offload, flags;
+	} table[] = {
+		/* Virtio has one feature for both, so the flags of both are good. */
+		{ SLUICE_TX_CSUM_OFFLOADS, RTE_MBUF_F_TX_L4_MASK },
+		{ RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, RTE_MBUF_F_TX_IP_CKSUM },
+		{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, RTE_MBUF_F_TX_VLAN },
+		/* Segments need their checksums. */
+		{ RTE_ETH_TX_OFFLOAD_TCP_TSO,
+				RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_L4_MASK |
+						RTE_MBUF_F_TX_IP_CKSUM },
+		{ RTE_ETH_TX_OFFLOAD_UDP_TSO,
+				RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_L4_MASK |
+						RTE_MBUF_F_TX_IP_CKSUM },
+	};
+	uint64_t flags = 0;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(table); i++)
+		if (sluice_port_tx_offloads(port) & table[i].offload)
+			flags |= table[i].flags;
+	return flags;
+}
+
 static void
 reset_queue(struct sluice_port *port, struct sluice_queue *q)
 {
@@ -192,6 +220,8 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 		.is_in_order = has(port, SLUICE_F_IN_ORDER),
 		.has_indirect = has(port, SLUICE_F_INDIRECT_DESC),
 		.reads_headers = port->rx_path->cfg.has_csum,
+		.tx_flags = tx_flags_of(port),
+		.has_ecn = has(port, SLUICE_NET_F_HOST_ECN),
 		.va = (char *)port->rings.va + port->slices[q->vq],
 		.da.v = port->rings.da.v + port->slices[q->vq],
 		.domain = port->domain,

@@ -45,6 +45,11 @@ struct sluice_path_cfg {
 	bool has_csum;    /* receive: headers are read, they say something of checksums */
 	bool is_in_order; /* transmit: the device promised order, completions come in batches */
 	bool is_few;      /* transmit: batches of one packet */
+	/*
+	 * transmit: packets ask for checksums and the like; if the device promised order the queue
+	 * knows
+	 */
+	bool has_offloads;
 };
 
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */
@@ -75,14 +80,14 @@ static __rte_always_inline uint32_t
 sluice_path_run(const struct sluice_path_cfg cfg)
 {
 	return SLUICE_QUEUE_RUNNING + (cfg.layout == SLUICE_PACKED ? 1 : 0) + cfg.has_mrg * 2 +
-			cfg.has_csum * 4 + cfg.is_in_order * 8;
+			cfg.has_csum * 4 + cfg.is_in_order * 8 + cfg.has_offloads * 16;
 }
 
 /*
  * Counters of a queue, or of a port, that can be read and reset: at least as many as sluice_stats.c
  * lists.
  */
-#define SLUICE_COUNTERS_MAX 16
+#define SLUICE_COUNTERS_MAX 24
 
 /* Only the polling core writes them, and nothing sets them back: others read at any time. */
 struct sluice_queue_stats {

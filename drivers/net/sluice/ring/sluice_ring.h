@@ -76,6 +76,8 @@ struct sluice_ring {
 /*
  * Per transmit slot, device-visible: an indirect table, and a header for the packet that is
  * described by it. Packets of two slots, which have no room for a header, share the first slot's.
+ * Instead of the table: the net header and a changed copy of the headers of a packet whose own
+ * nobody may write.
  */
 struct sluice_tx_extra {
 	struct sluice_net_hdr hdr;
@@ -83,6 +85,7 @@ struct sluice_tx_extra {
 	union {
 		struct sluice_split_desc split[SLUICE_INDIRECT_MAX];
 		struct sluice_packed_desc packed[SLUICE_INDIRECT_MAX];
+		uint8_t headers[SLUICE_INDIRECT_MAX * sizeof(struct sluice_split_desc)];
 	};
 };
 

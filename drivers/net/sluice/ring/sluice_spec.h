@@ -28,12 +28,17 @@
 #define SLUICE_STATUS_FAILED 128
 
 /* Feature bits: network device (5.1.3). */
+#define SLUICE_NET_F_CSUM 0
 #define SLUICE_NET_F_GUEST_CSUM 1
 #define SLUICE_NET_F_MTU 3
 #define SLUICE_NET_F_MAC 5
+#define SLUICE_NET_F_HOST_TSO4 11
+#define SLUICE_NET_F_HOST_TSO6 12
+#define SLUICE_NET_F_HOST_ECN 13
 #define SLUICE_NET_F_MRG_RXBUF 15
 #define SLUICE_NET_F_STATUS 16
 #define SLUICE_NET_F_MQ 22
+#define SLUICE_NET_F_HOST_USO 56
 /* Feature bits: reserved for the ring and the transport (6). */
 #define SLUICE_F_INDIRECT_DESC 28
 #define SLUICE_F_EVENT_IDX 29
@@ -121,6 +126,10 @@ struct sluice_net_hdr {
 #define SLUICE_NET_HDR_F_NEEDS_CSUM 1
 #define SLUICE_NET_HDR_F_DATA_VALID 2
 #define SLUICE_NET_HDR_GSO_NONE 0
+#define SLUICE_NET_HDR_GSO_TCPV4 1
+#define SLUICE_NET_HDR_GSO_TCPV6 4
+#define SLUICE_NET_HDR_GSO_UDP_L4 5
+#define SLUICE_NET_HDR_GSO_ECN 0x80
 
 /* Configuration space of a network device (5.1.4). */
 struct sluice_net_config {

@@ -33,6 +33,19 @@ struct sluice_tx_freed {
 #define SLUICE_TX_FOREIGN (SLUICE_TX_ODD | 0x4000)
 #define SLUICE_TX_MIDDLE UINT16_MAX /* nothing: the slot belongs to the packet before it */
 
+/*
+ * What is wrong with a packet that asks for something (sluice_tx_offload.h): it is refused by
+ * rte_eth_tx_prepare(), and dropped and counted by the burst.
+ */
+enum sluice_tx_fault {
+	SLUICE_TX_BAD_FLAGS,   /* not switched on, or not by this device; or they contradict */
+	SLUICE_TX_BAD_LENGTHS, /* of headers: none, or beyond the packet */
+	SLUICE_TX_BAD_SPLIT,   /* headers that are not all in the first segment */
+	SLUICE_TX_BAD_GSO,     /* cannot be segmented as it says */
+	SLUICE_TX_BAD_VLAN,    /* a tag for what is no Ethernet frame */
+	SLUICE_TX_FINE,
+};
+
 struct sluice_txq {
 	struct sluice_queue q;
 	/* owned by the polling core */
@@ -52,6 +65,7 @@ struct sluice_txq {
 	uint16_t *extent;     /* per slot: what starts there, see below */
 	uint64_t nb_unmapped; /* dropped: memory that the device cannot reach */
 	uint64_t nb_oversize; /* dropped: more segments than the ring has slots */
+	uint64_t nb_faults[SLUICE_TX_FINE]; /* dropped: by enum sluice_tx_fault */
 	uint64_t nb_indirect;
 	uint64_t nb_chained;
 	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */
@@ -64,6 +78,10 @@ struct sluice_txq {
 	uint16_t reclaim_asked;
 	uint16_t reclaim_at; /* look for completions when this many slots are not free */
 	bool has_indirect;
+	bool has_ecn;                     /* the device segments packets with ECN bits */
+	uint16_t nb_segs_max;             /* of a packet */
+	uint64_t tx_flags;                /* that packets may have, of SLUICE_TX_FLAGS */
+	uint64_t slow_flags;              /* that no batch takes */
 	struct sluice_tx_extra *dv_extra; /* one per slot */
 	struct dmap_addr extra_da;
 	/* control side: what the counters said when they were reset (sluice_stats.c) */

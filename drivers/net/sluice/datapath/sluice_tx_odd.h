@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Between the transmit loop and what gives packets that no batch takes: see sluice_tx.h and
+ * sluice_tx_odd.c.
+ */
+
+#ifndef SLUICE_TX_ODD_H
+#define SLUICE_TX_ODD_H
+
+#include "sluice_txq.h"
+
+/* What a burst has given so far; nothing of it is visible to the device. */
+struct sluice_tx_burst {
+	uint16_t slot;       /* next slot */
+	uint16_t nb_slots;   /* given */
+	uint16_t nb_bufs;    /* buffers, one available entry each */
+	uint16_t head_flags; /* packed: flags of the first descriptor */
+	/* slots of packets that no batch takes: odd ones, and plain ones of several slots */
+	uint16_t nb_unfit;
+	/* slots given up to the end of the last plain packet of several slots */
+	uint16_t chain_end;
+	uint64_t bytes; /* of packets given in batches */
+};
+
+/*
+ * Out of line, in sluice_tx_odd.c: nb packets of any kind, given or dropped one by one. Returns how
+ * many; fewer: there is no room, or the next one has to wait until the device sees its memory.
+ * Bytes and errors are counted.
+ */
+uint16_t sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b);
+uint16_t sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b);
+/* The same for queues with offloads. */
+uint16_t sluice_tx_give_asking_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b);
+uint16_t sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b);
+
+static __rte_always_inline uint16_t
+sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
+{
+	if (cfg.has_offloads && cfg.layout == SLUICE_SPLIT)
+		return sluice_tx_give_asking_split(txq, pkts, nb, b);
+	if (cfg.has_offloads)
+		return sluice_tx_give_asking_packed(txq, pkts, nb, b);
+	if (cfg.layout == SLUICE_SPLIT)
+		return sluice_tx_give_odd_split(txq, pkts, nb, b);
+	return sluice_tx_give_odd_packed(txq, pkts, nb, b);
+}
+
+#endif /* SLUICE_TX_ODD_H */

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Packets that ask for something, one by one: what is wrong with them, what is written into them,
+ * what the device is told. See sluice_tx_offload.h.
+ */
+
+#include <errno.h>
+#include <netinet/in.h>
+
+#include <rte_byteorder.h>
+#include <rte_errno.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "sluice_tx.h"
+#include "sluice_tx_offload.h"
+
+#define GSO_FLAGS (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+#define IP_FLAGS (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)
+#define TCP_HDR_MAX 60
+#define IPV4_HDR_MAX 60
+#define VLAN_LEN sizeof(struct rte_vlan_hdr)
+
+/* Where the IP header is that the flags are about. */
+static __rte_always_inline uint32_t
+l3_at(const struct rte_mbuf *m)
+{
+	uint32_t outer = m->ol_flags & SLUICE_TX_HAS_OUTER ? m->outer_l2_len + m->outer_l3_len : 0;
+
+	return outer + m->l2_len;
+}
+
+/* Where in the L4 header the checksum is that the device completes; 0: it completes none. */
+static __rte_always_inline uint32_t
+csum_offset_of(uint64_t flags)
+{
+	if (flags & RTE_MBUF_F_TX_TCP_SEG)
+		return offsetof(struct rte_tcp_hdr, cksum);
+	if (flags & RTE_MBUF_F_TX_UDP_SEG)
+		return offsetof(struct rte_udp_hdr, dgram_cksum);
+	return sluice_tx_csum_offset(flags);
+}
+
+/* Bytes of headers that are read or written for a packet. */
+static __rte_always_inline uint32_t
+headers_len(const struct rte_mbuf *m)
+{
+	const uint64_t flags = m->ol_flags;
+	uint32_t len = l3_at(m) + m->l3_len;
+
+	if (flags & GSO_FLAGS)
+		return len + m->l4_len;
+	if (flags & RTE_MBUF_F_TX_L4_MASK)
+		return len + csum_offset_of(flags) + sizeof(uint16_t);
+	return flags & RTE_MBUF_F_TX_IP_CKSUM ? len : RTE_ETHER_HDR_LEN;
+}
+
+/* Flags that are not switched on, or that contradict each other. */
+static __rte_always_inline bool
+has_bad_flags(const struct sluice_txq *txq, uint64_t flags)
+{
+	const uint64_t ip = flags & IP_FLAGS;
+
+	if ((flags & SLUICE_TX_FLAGS & ~txq->tx_flags) || (flags & GSO_FLAGS) == GSO_FLAGS)
+		return true;
+	if ((flags & GSO_FLAGS) && (flags & SLUICE_TX_HAS_OUTER))
+		return true;
+	if (flags & RTE_MBUF_F_TX_L4_MASK)
+		return sluice_tx_csum_offset(flags) == 0;
+	if (flags & RTE_MBUF_F_TX_IP_CKSUM)
+		return ip != RTE_MBUF_F_TX_IPV4;
+	return (flags & GSO_FLAGS) && ip != RTE_MBUF_F_TX_IPV6 && ip != RTE_MBUF_F_TX_IPV4;
+}
+
+static __rte_always_inline bool
+has_bad_lengths(const struct rte_mbuf *m, uint32_t len)
+{
+	const uint64_t flags = m->ol_flags;
+	uint32_t l3_min = flags & RTE_MBUF_F_TX_IPV6 ? sizeof(struct rte_ipv6_hdr) :
+						       sizeof(struct rte_ipv4_hdr);
+
+	if (l3_at(m) < RTE_ETHER_HDR_LEN || m->l3_len < l3_min)
+		return true;
+	if ((flags & RTE_MBUF_F_TX_IP_CKSUM) &&
+			(m->l3_len > IPV4_HDR_MAX || m->l3_len % sizeof(uint32_t) != 0))
+		return true;
+	if ((flags & RTE_MBUF_F_TX_TCP_SEG) &&
+			(m->l4_len < sizeof(struct rte_tcp_hdr) || m->l4_len > TCP_HDR_MAX))
+		return true;
+	if ((flags & RTE_MBUF_F_TX_UDP_SEG) && m->l4_len != sizeof(struct rte_udp_hdr))
+		return true;
+	return len > m->pkt_len || len > SLUICE_TX_HEADERS_MAX;
+}
+
+/* A packet to be segmented into what nobody can, or would understand. */
+static inline bool
+has_bad_segmentation(const struct rte_mbuf *m, uint32_t len)
+{
+	const uint64_t flags = m->ol_flags, l4 = flags & RTE_MBUF_F_TX_L4_MASK;
+	const bool is_tcp = (flags & GSO_FLAGS) == RTE_MBUF_F_TX_TCP_SEG;
+	uint32_t ip_max = UINT16_MAX;
+
+	if (l4 != 0 && l4 != (is_tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM))
+		return true;
+	/* Each segment gets an IPv4 header, and that a checksum. */
+	if ((flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM)) == RTE_MBUF_F_TX_IPV4)
+		return true;
+	/* The length in an IPv6 header does not count the header itself. */
+	if (flags & RTE_MBUF_F_TX_IPV6)
+		ip_max += sizeof(struct rte_ipv6_hdr);
+	return m->tso_segsz == 0 || m->tso_segsz > m->pkt_len - len ||
+			m->pkt_len - m->l2_len > ip_max;
+}
+
+static __rte_always_inline enum sluice_tx_fault
+find_fault(const struct sluice_txq *txq, const struct rte_mbuf *m)
+{
+	const uint64_t flags = m->ol_flags;
+	uint32_t len = headers_len(m);
+
+	if (unlikely(has_bad_flags(txq, flags)))
+		return SLUICE_TX_BAD_FLAGS;
+	if (unlikely((flags & RTE_MBUF_F_TX_VLAN) && m->pkt_len < RTE_ETHER_HDR_LEN))
+		return SLUICE_TX_BAD_VLAN;
+	if (likely(flags & (SLUICE_TX_BATCH_FLAGS | GSO_FLAGS)) &&
+			unlikely(has_bad_lengths(m, len)))
+		return SLUICE_TX_BAD_LENGTHS;
+	if (unlikely(len > m->data_len))
+		return SLUICE_TX_BAD_SPLIT;
+	if ((flags & GSO_FLAGS) && unlikely(has_bad_segmentation(m, len)))
+		return SLUICE_TX_BAD_GSO;
+	return SLUICE_TX_FINE;
+}
+
+enum sluice_tx_fault
+sluice_tx_find_fault(const struct sluice_txq *txq, const struct rte_mbuf *m)
+{
+	return find_fault(txq, m);
+}
+
+/* Nobody else can read the packet's first buffer. */
+static __rte_always_inline bool
+is_ours(struct rte_mbuf *m)
+{
+	return rte_mbuf_refcnt_read(m) == 1 &&
+			(RTE_MBUF_DIRECT(m) ||
+					(RTE_MBUF_HAS_PINNED_EXTBUF(m) &&
+							rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
+}
+
+/* Eight bytes as two words of four, so that several of them add up without a carry. */
+static __rte_always_inline uint64_t
+sum_at(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return (word & UINT32_MAX) + (word >> 32);
+}
+
+/* The sum of the addresses of both ends. */
+static __rte_always_inline uint64_t
+sum_addresses(const uint8_t *ip, bool is_ipv6)
+{
+	if (is_ipv6) {
+		ip += offsetof(struct rte_ipv6_hdr, src_addr);
+		return sum_at(ip) + sum_at(ip + 8) + sum_at(ip + 16) + sum_at(ip + 24);
+	}
+	return sum_at(ip + offsetof(struct rte_ipv4_hdr, src_addr));
+}
+
+/* Bytes behind the IP header, of l3_len bytes: as it says, for frames may be padded. */
+static __rte_always_inline uint16_t
+l4_bytes(const uint8_t *ip, uint32_t l3_len, bool is_ipv6)
+{
+	uint16_t len;
+
+	if (is_ipv6) {
+		memcpy(&len, ip + offsetof(struct rte_ipv6_hdr, payload_len), sizeof(len));
+		return rte_be_to_cpu_16(len) + sizeof(struct rte_ipv6_hdr) - l3_len;
+	}
+	memcpy(&len, ip + offsetof(struct rte_ipv4_hdr, total_length), sizeof(len));
+	return rte_be_to_cpu_16(len) - l3_len;
+}
+
+/*
+ * The checksum's field holds the sum of the pseudo header, with the length of the whole packet
+ * (5.1.6.2.1), also where it is going to be segmented. The protocol is what the flags say: in IPv6
+ * other headers may stand between.
+ */
+static __rte_always_inline void
+write_pseudo_header(const struct rte_mbuf *m, uint8_t *ip)
+{
+	const uint64_t flags = m->ol_flags;
+	const bool is_ipv6 = (flags & RTE_MBUF_F_TX_IPV6) != 0;
+	uint32_t at = csum_offset_of(flags);
+	uint16_t proto = at == offsetof(struct rte_tcp_hdr, cksum) ? IPPROTO_TCP : IPPROTO_UDP;
+	uint16_t len = flags & GSO_FLAGS ? m->pkt_len - m->l2_len - m->l3_len :
+					   l4_bytes(ip, m->l3_len, is_ipv6);
+	uint16_t sum = sluice_tx_fold(sum_addresses(ip, is_ipv6) + rte_cpu_to_be_16(proto) +
+			rte_cpu_to_be_16(len));
+
+	memcpy(ip + m->l3_len + at, &sum, sizeof(sum));
+}
+
+static void
+write_ipv4_cksum(const struct rte_mbuf *m, uint8_t *ip)
+{
+	struct rte_ipv4_hdr *hdr = (struct rte_ipv4_hdr *)ip;
+
+	hdr->hdr_checksum = 0;
+	hdr->hdr_checksum = ~rte_raw_cksum(hdr, m->l3_len);
+}
+
+bool
+sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
+{
+	uint8_t *ip;
+
+	if (unlikely(find_fault(txq, m) != SLUICE_TX_FINE || !is_ours(m)))
+		return false;
+	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && rte_vlan_insert(&m) != 0)
+		return false;
+	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m));
+	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
+		write_ipv4_cksum(m, ip);
+	if (m->ol_flags & GSO_FLAGS)
+		write_pseudo_header(m, ip);
+	return true;
+}
+
+void
+sluice_tx_insert_tags(struct rte_mbuf **pkts, uint16_t nb)
+{
+	struct rte_mbuf *m;
+	uint16_t i;
+
+	for (i = 0; i < nb; i++) {
+		m = pkts[i];
+		if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && m->data_len >= RTE_ETHER_HDR_LEN)
+			rte_vlan_insert(&m); /* or not: it goes the long way then */
+	}
+}
+
+/* ECN that a segment must say once and not each of them (RFC 3168, 6.1.2) */
+static bool
+has_cwr(const struct rte_mbuf *m)
+{
+	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(
+			m, const struct rte_tcp_hdr *, l3_at(m) + m->l3_len);
+
+	return (tcp->tcp_flags & RTE_TCP_CWR_FLAG) != 0;
+}
+
+static uint8_t
+gso_type(const struct sluice_txq *txq, const struct rte_mbuf *m)
+{
+	uint8_t type;
+
+	if (m->ol_flags & RTE_MBUF_F_TX_UDP_SEG)
+		return SLUICE_NET_HDR_GSO_UDP_L4;
+	type = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? SLUICE_NET_HDR_GSO_TCPV6 :
+						  SLUICE_NET_HDR_GSO_TCPV4;
+	return txq->has_ecn && has_cwr(m) ? type | SLUICE_NET_HDR_GSO_ECN : type;
+}
+
+/* The net header of a packet that has nb_more bytes more in front of its IP header than it says. */
+static struct sluice_net_hdr
+header_of(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t nb_more)
+{
+	struct sluice_net_hdr hdr = { .csum_offset = csum_offset_of(m->ol_flags) };
+
+	if (hdr.csum_offset == 0)
+		return hdr;
+	hdr.flags = SLUICE_NET_HDR_F_NEEDS_CSUM;
+	hdr.csum_start = l3_at(m) + m->l3_len + nb_more;
+	if (m->ol_flags & GSO_FLAGS) {
+		hdr.gso_type = gso_type(txq, m);
+		hdr.gso_size = m->tso_segsz;
+		hdr.hdr_len = hdr.csum_start + m->l4_len;
+	}
+	return hdr;
+}
+
+void
+sluice_tx_put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *place)
+{
+	struct sluice_net_hdr hdr = header_of(txq, m, 0);
+
+	memcpy(place, &hdr, sizeof(hdr));
+}
+
+uint32_t
+sluice_tx_copy_headers(const struct sluice_txq *txq, const struct rte_mbuf *m, void *place,
+		uint32_t *nb_copied)
+{
+	const uint8_t *from = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint8_t *to = (uint8_t *)place + SLUICE_NET_HDR_LEN, *ip;
+	uint32_t len = headers_len(m), nb_tag = m->ol_flags & RTE_MBUF_F_TX_VLAN ? VLAN_LEN : 0;
+	const uint32_t nb_mac = 2 * RTE_ETHER_ADDR_LEN;
+	struct sluice_net_hdr hdr = header_of(txq, m, nb_tag);
+	struct rte_vlan_hdr tag; /* type, then identifier, as they stand behind the addresses */
+
+	memcpy(place, &hdr, sizeof(hdr));
+	memcpy(to, from, nb_mac);
+	memcpy(to + nb_mac + nb_tag, from + nb_mac, len - nb_mac);
+	if (nb_tag != 0) {
+		tag.vlan_tci = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
+		tag.eth_proto = rte_cpu_to_be_16(m->vlan_tci);
+		memcpy(to + nb_mac, &tag, sizeof(tag));
+	}
+	ip = to + nb_tag + l3_at(m);
+	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
+		write_ipv4_cksum(m, ip);
+	if (hdr.csum_offset != 0)
+		write_pseudo_header(m, ip);
+	*nb_copied = len;
+	return SLUICE_NET_HDR_LEN + len + nb_tag;
+}
+
+static __rte_noinline bool
+refuse(enum sluice_tx_fault fault)
+{
+	rte_errno = fault == SLUICE_TX_BAD_FLAGS || fault == SLUICE_TX_BAD_SPLIT ? ENOTSUP : EINVAL;
+	return false;
+}
+
+static __rte_always_inline bool
+prepare(const struct sluice_txq *txq, struct rte_mbuf *m)
+{
+	enum sluice_tx_fault fault;
+
+	if (unlikely(m->nb_segs > txq->nb_segs_max))
+		return refuse(SLUICE_TX_BAD_LENGTHS);
+	if ((m->ol_flags & SLUICE_TX_FLAGS) == 0)
+		return true;
+	fault = find_fault(txq, m);
+	if (unlikely(fault != SLUICE_TX_FINE))
+		return refuse(fault);
+	if (likely(m->ol_flags & RTE_MBUF_F_TX_L4_MASK) && !(m->ol_flags & GSO_FLAGS) &&
+			likely(is_ours(m)))
+		write_pseudo_header(m, rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m)));
+	return true;
+}
+
+uint16_t
+sluice_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	const struct sluice_txq *txq = queue;
+	uint16_t i;
+
+	for (i = 0; i < nb && prepare(txq, pkts[i]); i++)
+		;
+	return i;
+}

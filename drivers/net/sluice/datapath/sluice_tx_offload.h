@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * What an application asks of a packet that it sends: checksums, segmentation, a VLAN tag. The net
+ * header tells the device of what it does (5.1.6.2); IPv4 checksums and tags it does not know, they
+ * are written here, in software.
+ *
+ * Nothing is written to a buffer that somebody else may read: of such a packet the headers are
+ * copied to memory of the queue's, and the copy is changed and sent in front of the rest.
+ *
+ * Only queues whose application switched offloads on come here, by burst functions of their own.
+ * For the others a packet that asks for anything is one to be dropped (SLUICE_TX_FLAGS).
+ */
+
+#ifndef SLUICE_TX_OFFLOAD_H
+#define SLUICE_TX_OFFLOAD_H
+
+#include <rte_ether.h>
+#include <rte_ip.h>
+
+#include "sluice_txq.h"
+
+/* Flags of a packet that ask for something; the other Tx flags only describe it. */
+#define SLUICE_TX_FLAGS \
+	(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_SEG | \
+			RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_QINQ | \
+			RTE_MBUF_F_TX_OUTER_IP_CKSUM | RTE_MBUF_F_TX_OUTER_UDP_CKSUM | \
+			RTE_MBUF_F_TX_SEC_OFFLOAD | RTE_MBUF_F_TX_MACSEC)
+
+static __rte_always_inline bool
+sluice_tx_asks(const struct rte_mbuf *m)
+{
+	return (m->ol_flags & SLUICE_TX_FLAGS) != 0;
+}
+
+/* Those that a batch of packets may have, if they are allowed. */
+#define SLUICE_TX_BATCH_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM)
+
+/*
+ * What keeps a packet out of batches, whatever it asks for: its buffer is not its own. Without
+ * offloads also that it asks for anything.
+ */
+static __rte_always_inline uint64_t
+sluice_tx_odd_flags(const struct sluice_path_cfg cfg)
+{
+	return RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL | (cfg.has_offloads ? 0 : SLUICE_TX_FLAGS);
+}
+
+/* There are outer headers, before l2_len counts. */
+#define SLUICE_TX_HAS_OUTER \
+	(RTE_MBUF_F_TX_TUNNEL_MASK | RTE_MBUF_F_TX_OUTER_IPV4 | RTE_MBUF_F_TX_OUTER_IPV6)
+
+/* Most bytes of headers of a packet that asks for something. */
+#define SLUICE_TX_HEADERS_MAX 288
+
+/*
+ * Where in the L4 header the checksum is that a device completes, by the flags that are together in
+ * five bits: checksum of TCP or UDP, IPv4 checksum, IPv4 or IPv6. 0: none, or flags that
+ * contradict each other.
+ */
+#define SLUICE_TX_CSUM_BITS(flags) ((flags) / RTE_MBUF_F_TX_TCP_CKSUM % 32)
+static const uint8_t sluice_tx_csum_offsets[32] = {
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4)] = 16,
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV6)] = 16,
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4 |
+			RTE_MBUF_F_TX_IP_CKSUM)] = 16,
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4)] = 6,
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6)] = 6,
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 |
+			RTE_MBUF_F_TX_IP_CKSUM)] = 6,
+};
+
+static_assert(RTE_MBUF_F_TX_L4_MASK == 3 * RTE_MBUF_F_TX_TCP_CKSUM &&
+				RTE_MBUF_F_TX_IP_CKSUM == 4 * RTE_MBUF_F_TX_TCP_CKSUM &&
+				RTE_MBUF_F_TX_IPV4 == 8 * RTE_MBUF_F_TX_TCP_CKSUM &&
+				RTE_MBUF_F_TX_IPV6 == 16 * RTE_MBUF_F_TX_TCP_CKSUM,
+		"bits of the index");
+
+static __rte_always_inline uint32_t
+sluice_tx_csum_offset(uint64_t ol_flags)
+{
+	return sluice_tx_csum_offsets[SLUICE_TX_CSUM_BITS(ol_flags)];
+}
+
+/* A ones' complement sum of 16-bit words in 16 bits: upper and lower half added, with the carry. */
+static __rte_always_inline uint16_t
+sluice_tx_fold(uint64_t sum)
+{
+	uint32_t half = (sum + (sum << 32 | sum >> 32)) >> 32;
+
+	return (half + (half << 16 | half >> 16)) >> 16;
+}
+
+/* The checksum of an IPv4 header without options (RFC 1071), whatever is in its field. */
+static __rte_always_inline void
+sluice_tx_sum_ipv4(uint8_t *ip)
+{
+	const size_t at = offsetof(struct rte_ipv4_hdr, hdr_checksum);
+	uint64_t first, second, sum;
+	uint32_t third;
+	uint16_t cksum;
+
+	memcpy(&first, ip, sizeof(first));
+	memcpy(&second, ip + 8, sizeof(second));
+	memcpy(&third, ip + 16, sizeof(third));
+	second &= ~((uint64_t)UINT16_MAX << 8 * (at - 8));
+	sum = first + second;
+	sum += sum < first;
+	sum += third;
+	sum += sum < third;
+	cksum = ~sluice_tx_fold(sum);
+	memcpy(ip + at, &cksum, sizeof(cksum));
+}
+
+/*
+ * All zero: no offload, and num_buffers is 0 on transmit (5.1.6.2.1). Reads first: it often is
+ * zero.
+ */
+static __rte_always_inline void
+sluice_tx_clear_header(void *hdr)
+{
+	/* Bytes 0 to 7 and 4 to 11. */
+	sluice_word *a = hdr, *b = sluice_word_at(hdr, 4);
+
+	if ((*a | *b) != 0) {
+		*a = 0;
+		*b = 0;
+	}
+}
+
+/*
+ * The net header, in front of its data, of a packet of a batch: nobody else holds it, and it has no
+ * flags but those of SLUICE_TX_BATCH_FLAGS. Writes the IPv4 checksum too. False: something is wrong
+ * with it, or rare; nothing was changed.
+ */
+static __rte_always_inline bool
+sluice_tx_write_header(struct rte_mbuf *m)
+{
+	char *data = rte_pktmbuf_mtod(m, char *);
+	const uint64_t flags = m->ol_flags;
+	uint32_t l2, l3, csum_offset = 0;
+	uint64_t word = 0;
+	int32_t bad; /* < 0: a length is too short, or another too long for it */
+
+	if ((flags & SLUICE_TX_BATCH_FLAGS) == 0) {
+		sluice_tx_clear_header(data - SLUICE_NET_HDR_LEN);
+		return true;
+	}
+	l2 = m->l2_len;
+	l3 = m->l3_len;
+	bad = (l2 - RTE_ETHER_HDR_LEN) | (l3 - sizeof(struct rte_ipv4_hdr));
+	if (likely((flags & RTE_MBUF_F_TX_L4_MASK) != 0)) {
+		csum_offset = sluice_tx_csum_offset(flags);
+		bad |= csum_offset - 1;
+		bad |= m->data_len - (l2 + l3 + csum_offset + sizeof(uint16_t));
+		word = SLUICE_NET_HDR_F_NEEDS_CSUM;
+		word |= (uint64_t)(l2 + l3) << 8 * offsetof(struct sluice_net_hdr, csum_start);
+	} else {
+		bad |= m->data_len - (l2 + l3);
+		bad |= (flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)) == RTE_MBUF_F_TX_IPV4 ?
+				0 :
+				-1;
+	}
+	if (unlikely(bad < 0))
+		return false;
+	if ((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) {
+		/* Options are rare. */
+		if (unlikely(l3 != sizeof(struct rte_ipv4_hdr)))
+			return false;
+		sluice_tx_sum_ipv4((uint8_t *)data + l2);
+	}
+	*sluice_word_at(data, -SLUICE_NET_HDR_LEN) = word;
+	/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
+	memcpy(data - SLUICE_NET_HDR_LEN + sizeof(word), &csum_offset, sizeof(csum_offset));
+	return true;
+}
+
+/*
+ * The same for the four packets of a batch. slow_flags: what no batch may have. False: a packet has
+ * to go another way; those before it may have their headers, which harms nothing.
+ */
+static __rte_always_inline bool
+sluice_tx_write_headers(struct rte_mbuf **pkts, uint64_t slow_flags)
+{
+	uint64_t any = pkts[0]->ol_flags | pkts[1]->ol_flags | pkts[2]->ol_flags |
+			pkts[3]->ol_flags;
+
+	return likely((any & slow_flags) == 0) && sluice_tx_write_header(pkts[0]) &&
+			sluice_tx_write_header(pkts[1]) && sluice_tx_write_header(pkts[2]) &&
+			sluice_tx_write_header(pkts[3]);
+}
+
+/* Out of line, in sluice_tx_offload.c. */
+
+/*
+ * Tags of packets that are going to be given, where they can be written in place: then batches can
+ * take them.
+ */
+void sluice_tx_insert_tags(struct rte_mbuf **pkts, uint16_t nb);
+
+/* What is wrong with a packet that asks for something; SLUICE_TX_FINE: nothing. */
+enum sluice_tx_fault sluice_tx_find_fault(const struct sluice_txq *txq, const struct rte_mbuf *m);
+
+/*
+ * Do in place what the device does not: tag, IPv4 checksum, pseudo header of a packet to be
+ * segmented. The packet asks for something. False: something is wrong with it, or somebody else may
+ * read its first buffer, or that has no room; nothing was changed.
+ */
+bool sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m);
+
+/* The net header of a packet that was edited. */
+void sluice_tx_put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *hdr);
+
+/*
+ * Instead of both: net header and headers, changed as they must be, to a place that has room for
+ * the net header and SLUICE_TX_HEADERS_MAX more. There is nothing wrong with the packet. Returns
+ * bytes written; *nb_copied of them, all of the first segment, are not to be sent again.
+ */
+uint32_t sluice_tx_copy_headers(const struct sluice_txq *txq, const struct rte_mbuf *m, void *place,
+		uint32_t *nb_copied);
+
+/*
+ * rte_eth_tx_prepare(): writes the sum of the pseudo header where the device completes a checksum,
+ * unless somebody else may read the buffer: the burst does it then, in its copy, as it does for
+ * packets to be segmented. rte_errno: ENOTSUP for what the port or the device does not do, EINVAL
+ * for what nobody can do.
+ */
+uint16_t sluice_tx_prepare(void *txq, struct rte_mbuf **pkts, uint16_t nb);
+
+#endif /* SLUICE_TX_OFFLOAD_H */

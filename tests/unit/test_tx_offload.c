@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Transmitting packets that ask for checksums, segmentation and tags: what arrives (tx_model.h).
+ */
+
+#include "sluice_tx_offload.h"
+#include "tx_model.h"
+
+static unsigned int
+nb_asks(void)
+{
+	unsigned int i = 0;
+
+	while (tx_asks[i].name != NULL)
+		i++;
+	return i;
+}
+
+/* Every request with every kind of buffer, in bursts of one kind. */
+static void
+test_content(void **state)
+{
+	static const uint16_t sizes[] = { 1, 2, 4, 7, 8, 33 };
+	struct env_conf *conf = *state;
+	unsigned int a, shape, s, i, is_prepared, indirect;
+	struct rte_mbuf *pkts[TX_MODEL_MAX];
+	static struct tx_model x;
+
+	for (indirect = 0; indirect < 2; indirect++) {
+		conf->has_indirect = indirect;
+		conf->has_ecn = indirect;
+		tx_model_open(&x, conf);
+		for (a = 0; a < nb_asks(); a++)
+			for (shape = 0; shape < NB_SHAPES; shape++)
+				for (s = 0; s < RTE_DIM(sizes); s++) {
+					is_prepared = (s + a) % 2;
+					fake_context("%s: %s, %s, burst of %u%s", env_name(conf),
+							tx_asks[a].name, tx_shape_names[shape],
+							sizes[s], is_prepared ? ", prepared" : "");
+					for (i = 0; i < sizes[s]; i++)
+						pkts[i] = tx_model_make(&x, i, &tx_asks[a], shape,
+								is_prepared);
+					if (is_prepared)
+						tx_model_prepare(&x, pkts, sizes[s]);
+					tx_model_send(&x, pkts, sizes[s]);
+				}
+		tx_model_close(&x);
+	}
+}
+
+/* Any of them together, from any slot on. */
+static void
+test_mixture(void **state)
+{
+	struct env_conf *conf = *state;
+	struct rte_mbuf *pkts[TX_MODEL_MAX];
+	static struct tx_model x;
+	unsigned int round, i;
+	uint16_t nb;
+
+	conf->order = conf->is_in_order ? FAKE_BATCHES : FAKE_SHUFFLED;
+	tx_model_open(&x, conf);
+	for (round = 0; round < 300; round++) {
+		fake_context("%s: round %u", env_name(conf), round);
+		nb = 1 + fake_below(&x.e->random, 40);
+		for (i = 0; i < nb; i++) {
+			/* Runs of what batches take, too. */
+			bool is_run = round % 3 == 0;
+
+			pkts[i] = tx_model_make(&x, i,
+					&tx_asks[fake_below(&x.e->random, is_run ? 7 : nb_asks())],
+					is_run ? PLAIN : fake_below(&x.e->random, NB_SHAPES),
+					round % 2);
+		}
+		if (round % 2)
+			tx_model_prepare(&x, pkts, nb);
+		tx_model_send(&x, pkts, nb);
+	}
+	tx_model_close(&x);
+}
+
+/*
+ * A ring with fewer free slots than a burst needs: what is left to the caller is sent later, and
+ * nothing is done to it twice.
+ */
+static void
+test_ring_full(void **state)
+{
+	struct env_conf *conf = *state;
+	unsigned int round, i, k;
+	struct rte_mbuf *pkts[TX_MODEL_MAX];
+	static struct tx_model x;
+	struct env *e;
+	uint16_t n;
+
+	conf->size = 16;
+	for (k = 0; k < nb_asks(); k++) {
+		tx_model_open(&x, conf);
+		e = x.e;
+		for (round = 0; round < 8; round++) {
+			fake_context("%s: %s, round %u", env_name(conf), tx_asks[k].name, round);
+			for (i = 0; i < 40; i++)
+				pkts[i] = tx_model_make(&x, i, &tx_asks[k],
+						i % 5 == 4 ? round : PLAIN, round % 2);
+			if (round % 2)
+				tx_model_prepare(&x, pkts, 40);
+			for (n = 0, i = 0; n < 40; i++) {
+				n += env_tx(e, &pkts[n], 40 - n);
+				fake_dev_poll(&e->dev);
+				fake_dev_complete(&e->dev, 1 + e->dev.nb_held / 2, FAKE_ONE_BY_ONE);
+				fake_assert(i < 200, "the ring is stuck");
+			}
+			fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+			e->tx->cleanup(&e->txq, 0);
+			for (i = 0; i < 40; i++) {
+				tx_model_check(&x, i, i);
+				tx_model_let_go(&x, i);
+			}
+			fake_dev_forget_sent(&e->dev);
+		}
+		tx_model_close(&x);
+	}
+}
+
+int
+main(void)
+{
+	suite_add_tx_if(env_has_offloads, test_content, "content");
+	suite_add_tx_if(env_has_offloads, test_mixture, "mixture");
+	suite_add_tx_if(env_has_offloads, test_ring_full, "ring full");
+	return suite_run("tx_offload");
+}

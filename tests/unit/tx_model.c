@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_ether.h>
+
+#include "sluice_tx_offload.h"
+#include "tx_model.h"
+
+const struct ask tx_asks[] = {
+	{ .name = "nothing" },
+	{ .name = "TCP", .flags = TCP },
+	{ .name = "UDP", .flags = UDP, .is_udp = true },
+	{ .name = "IPv4", .flags = IPV4 },
+	{ .name = "IPv4 with options", .flags = IPV4, .has_options = true },
+	{ .name = "IPv4 and TCP", .flags = IPV4 | TCP },
+	{ .name = "IPv4 and UDP", .flags = IPV4 | UDP, .is_udp = true },
+	{ .name = "IPv4 with options and UDP",
+			.flags = IPV4 | UDP,
+			.is_udp = true,
+			.has_options = true },
+	{ .name = "TCP over IPv6", .flags = TCP, .is_ipv6 = true },
+	{ .name = "UDP over IPv6", .flags = UDP, .is_ipv6 = true, .is_udp = true },
+	{ .name = "UDP behind an extension header",
+			.flags = UDP,
+			.is_ipv6 = true,
+			.is_udp = true,
+			.has_options = true },
+	{ .name = "VLAN", .flags = VLAN },
+	{ .name = "VLAN, IPv4 and TCP", .flags = VLAN | IPV4 | TCP },
+	{ .name = "VLAN and UDP over IPv6", .flags = VLAN | UDP, .is_ipv6 = true, .is_udp = true },
+	{ .name = "TSO4", .flags = TSO | IPV4 },
+	{ .name = "TSO4 with CWR", .flags = TSO | IPV4 | TCP, .is_cwr = true },
+	{ .name = "TSO6", .flags = TSO, .is_ipv6 = true },
+	{ .name = "TSO6 with CWR and a tag", .flags = TSO | VLAN, .is_ipv6 = true, .is_cwr = true },
+	{ .name = "USO4", .flags = USO | IPV4, .is_udp = true },
+	{ .name = "USO6", .flags = USO | UDP, .is_ipv6 = true, .is_udp = true },
+	{ .name = NULL },
+};
+
+const char *const tx_shape_names[NB_SHAPES] = { "plain", "of another pool", "of segments",
+	"of segments of two pools", "shared", "a clone", "without headroom", "in external memory" };
+
+const struct ask *
+tx_ask_of(const char *name)
+{
+	const struct ask *a;
+
+	for (a = tx_asks; strcmp(a->name, name) != 0; a++)
+		assert_non_null(a[1].name);
+	return a;
+}
+
+static void
+put16(uint8_t *p, uint16_t value)
+{
+	p[0] = value >> 8;
+	p[1] = value;
+}
+
+static uint16_t
+get16(const uint8_t *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+/* RFC 1071, one word after the other; not complemented. */
+static uint16_t
+plain_sum(const uint8_t *p, uint32_t len, uint32_t sum)
+{
+	uint32_t i;
+
+	for (i = 0; i + 1 < len; i += 2) {
+		sum += get16(p + i);
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	return sum;
+}
+
+static const struct ask *
+build(struct frame *f, const struct ask *a, uint32_t payload, uint64_t seed)
+{
+	uint8_t proto = a->is_udp ? IPPROTO_UDP : IPPROTO_TCP, *ip;
+
+	f->l2 = RTE_ETHER_HDR_LEN;
+	f->l3 = a->is_ipv6 ? 40 + (a->has_options ? 8 : 0) : 20 + (a->has_options ? 12 : 0);
+	f->l4 = a->is_udp ? 8 : 20;
+	f->len = f->l2 + f->l3 + f->l4 + payload;
+	f->segsz = 1 + payload / 3;
+	fake_fill(f->bytes, f->len, seed);
+	put16(f->bytes + 12, a->is_ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+	ip = f->bytes + f->l2;
+	if (a->is_ipv6) {
+		ip[0] = 0x60;
+		put16(ip + 4, f->len - f->l2 - 40);
+		ip[6] = a->has_options ? IPPROTO_HOPOPTS : proto;
+		if (a->has_options) {
+			ip[40] = proto;
+			ip[41] = 0;
+		}
+	} else {
+		ip[0] = 0x40 | f->l3 / 4;
+		put16(ip + 2, f->len - f->l2);
+		ip[9] = proto;
+	}
+	if (!a->is_udp)
+		ip[f->l3 + 13] = a->is_cwr ? 0x80 : 0;
+	return a;
+}
+
+static bool
+is_gso(const struct ask *a)
+{
+	return (a->flags & (TSO | USO)) != 0;
+}
+
+static bool
+has_l4(const struct ask *a)
+{
+	return is_gso(a) || (a->flags & RTE_MBUF_F_TX_L4_MASK) != 0;
+}
+
+/* The sum of the pseudo header into the field of the checksum. */
+static void
+put_pseudo_header(struct frame *f, const struct ask *a, bool has_length)
+{
+	uint8_t *ip = f->bytes + f->l2;
+	uint32_t sum = (a->is_udp ? IPPROTO_UDP : IPPROTO_TCP) +
+			(has_length ? f->len - f->l2 - f->l3 : 0);
+
+	sum = a->is_ipv6 ? plain_sum(ip + 8, 32, sum) : plain_sum(ip + 12, 8, sum);
+	put16(ip + f->l3 + (a->is_udp ? 6 : 16), sum);
+}
+
+/* What the device must see. */
+static void
+expect(struct frame *f, const struct frame *before, struct sluice_net_hdr *hdr, const struct ask *a,
+		uint16_t tci, bool has_ecn)
+{
+	static const uint8_t tag[] = { 0x81, 0x00 };
+	uint8_t *ip;
+
+	*f = *before;
+	memset(hdr, 0, sizeof(*hdr));
+	ip = f->bytes + f->l2;
+	if (a->flags & IPV4) {
+		put16(ip + 10, 0);
+		put16(ip + 10, ~plain_sum(ip, f->l3, 0));
+	}
+	if (has_l4(a)) {
+		put_pseudo_header(f, a, true);
+		hdr->flags = 1;
+		hdr->csum_start = f->l2 + f->l3 + (a->flags & VLAN ? 4 : 0);
+		hdr->csum_offset = a->is_udp ? 6 : 16;
+	}
+	if (is_gso(a)) {
+		hdr->gso_type = a->is_udp ? 5 : a->is_ipv6 ? 4 : 1;
+		hdr->gso_type |= a->is_cwr && has_ecn ? 0x80 : 0;
+		hdr->gso_size = f->segsz;
+		hdr->hdr_len = hdr->csum_start + f->l4;
+	}
+	if (a->flags & VLAN) {
+		memmove(f->bytes + 16, f->bytes + 12, f->len - 12);
+		memcpy(f->bytes + 12, tag, sizeof(tag));
+		put16(f->bytes + 14, tci);
+		f->len += 4;
+	}
+}
+
+/* Bytes into a chain of mbufs that has room for them. */
+static void
+fill(struct rte_mbuf *m, const struct frame *f)
+{
+	uint32_t at = 0;
+
+	for (; m != NULL; at += m->data_len, m = m->next)
+		memcpy(rte_pktmbuf_mtod(m, void *), f->bytes + at, m->data_len);
+	assert_int_equal(at, f->len);
+}
+
+static struct rte_mbuf *
+make_buffers(struct tx_model *x, unsigned int nth, enum shape shape, uint32_t len)
+{
+	uint32_t first = RTE_MIN(len, 150u), n;
+	struct rte_mbuf *m;
+
+	switch (shape) {
+	case OTHER_POOL:
+		return fake_mbuf(x->other, 128, len);
+	case CRAMPED:
+		return fake_mbuf(x->e->pool, nth % 16, len);
+	case SEGMENTS:
+	case MIXED_SEGMENTS:
+		m = fake_mbuf(x->e->pool, 128, first);
+		for (; first < len; first += n) {
+			n = RTE_MIN(len - first, 100u + nth);
+			rte_pktmbuf_chain(m,
+					fake_mbuf(shape == SEGMENTS || nth % 2 ? x->e->pool :
+										 x->other,
+							nth, n));
+		}
+		return m;
+	case EXTERNAL:
+		m = rte_pktmbuf_alloc(x->e->pool->mp);
+		fake_mbuf_attach(m, x->ext + nth * FRAME_MAX, FRAME_MAX - 1, &x->infos[nth]);
+		m->data_off = 100;
+		m->data_len = len;
+		m->pkt_len = len;
+		return m;
+	default:
+		return fake_mbuf(x->e->pool, 128, len);
+	}
+}
+
+/* Packet number nth of a burst, and what is expected of it. */
+struct rte_mbuf *
+tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum shape shape,
+		bool is_prepared)
+{
+	struct frame *before = &x->before[nth];
+	struct rte_mbuf *m, *clone;
+
+	build(before, a, 1 + x->seed * 37 % (shape == CRAMPED ? 1500 : 1700), x->seed);
+	x->seed++;
+	/* As an application does it that does without rte_eth_tx_prepare(). */
+	if (has_l4(a) && !is_prepared)
+		put_pseudo_header(before, a, !is_gso(a));
+	m = make_buffers(x, nth, shape, before->len);
+	fill(m, before);
+	m->ol_flags |= a->flags;
+	if (a->flags != VLAN)
+		m->ol_flags |= a->is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
+	m->vlan_tci = 0x6000 + nth;
+	m->l2_len = before->l2;
+	m->l3_len = before->l3;
+	m->l4_len = before->l4;
+	m->tso_segsz = is_gso(a) ? before->segsz : 0;
+	expect(&x->want[nth], before, &x->hdrs[nth], a, m->vlan_tci, x->e->conf.has_ecn);
+	x->held[nth] = NULL;
+	if (shape == SHARED) {
+		rte_mbuf_refcnt_update(m, 1);
+		x->held[nth] = m;
+	} else if (shape == CLONE) {
+		clone = rte_pktmbuf_clone(m, x->clones->mp);
+		x->held[nth] = m;
+		m = clone;
+	}
+	return m;
+}
+
+void
+tx_model_check(struct tx_model *x, unsigned int nth, unsigned int at)
+{
+	const struct fake_packet *p = &x->e->dev.sent[at];
+	const struct frame *w = &x->want[nth];
+	uint32_t i;
+
+	fake_assert(p->len == w->len, "packet %u: %u bytes, expected %u", nth, p->len, w->len);
+	for (i = 0; i < w->len; i++)
+		fake_assert(p->data[i] == w->bytes[i], "packet %u: byte %u is 0x%x, expected 0x%x",
+				nth, i, p->data[i], w->bytes[i]);
+	fake_assert(memcmp(&p->hdr, &x->hdrs[nth], sizeof(p->hdr)) == 0,
+			"packet %u: header %u %u %u %u %u %u", nth, p->hdr.flags, p->hdr.gso_type,
+			p->hdr.hdr_len, p->hdr.gso_size, p->hdr.csum_start, p->hdr.csum_offset);
+}
+
+/* What the test holds is what it was. */
+void
+tx_model_let_go(struct tx_model *x, unsigned int nth)
+{
+	struct rte_mbuf *m = x->held[nth];
+
+	if (m == NULL)
+		return;
+	fake_assert(m->data_len == x->before[nth].len &&
+					memcmp(rte_pktmbuf_mtod(m, void *), x->before[nth].bytes,
+							m->data_len) == 0,
+			"packet %u: somebody else's buffer was written to", nth);
+	rte_pktmbuf_free(m);
+}
+
+void
+tx_model_open(struct tx_model *x, struct env_conf *conf)
+{
+	static const struct fake_pool_conf other = { .name = "other", .nb = 2000 };
+	static const struct fake_pool_conf clones = {
+		.name = "clones", .nb = 200, .data_room = 128
+	};
+
+	memset(x, 0, sizeof(*x));
+	conf->nb_mbufs = 3000;
+	x->e = env_open(conf);
+	x->other = fake_pool_create(&other);
+	x->clones = fake_pool_create(&clones);
+	x->ext = aligned_alloc(FAKE_PAGE, TX_MODEL_MAX * FRAME_MAX);
+	fake_eal_add(x->ext, TX_MODEL_MAX * FRAME_MAX);
+	fake_event_memory_added(x->ext, TX_MODEL_MAX * FRAME_MAX);
+}
+
+void
+tx_model_close(struct tx_model *x)
+{
+	fake_pool_assert_full(x->clones);
+	fake_pool_assert_full(x->other);
+	fake_eal_remove(x->ext);
+	fake_event_memory_freed(x->ext, TX_MODEL_MAX * FRAME_MAX);
+	env_close(x->e);
+	fake_pool_destroy(x->clones);
+	fake_pool_destroy(x->other);
+	free(x->ext);
+	fake_check();
+}
+
+void
+tx_model_prepare(struct tx_model *x, struct rte_mbuf **pkts, uint16_t nb)
+{
+	uint16_t n = sluice_tx_prepare(&x->e->txq, pkts, nb);
+
+	fake_assert(n == nb, "packet %u was refused: %s", n, strerror(rte_errno));
+}
+
+void
+tx_model_send(struct tx_model *x, struct rte_mbuf **pkts, uint16_t nb)
+{
+	struct env *e = x->e;
+	uint64_t bytes = e->q.stats.bytes;
+	uint16_t i, n = 0;
+
+	for (i = 0; i < 10 && n < nb; i++) {
+		n += env_tx(e, &pkts[n], nb - n);
+		fake_dev_poll(&e->dev);
+		fake_dev_verify(&e->dev);
+		fake_dev_complete(&e->dev, e->dev.nb_held, e->conf.order);
+	}
+	fake_assert(n == nb && e->dev.nb_sent == nb, "%u of %u taken, %u arrived", n, nb,
+			e->dev.nb_sent);
+	for (i = 0; i < nb; i++) {
+		tx_model_check(x, i, i);
+		bytes += x->want[i].len;
+	}
+	fake_assert(e->q.stats.bytes == bytes, "bytes are not counted as they were sent");
+	fake_dev_forget_sent(&e->dev);
+	e->tx->cleanup(&e->txq, 0);
+	for (i = 0; i < nb; i++)
+		tx_model_let_go(x, i);
+	fake_assert(!env_has_failed(e) && e->q.stats.errors == 0, "errors");
+	fake_pool_assert_full(e->pool);
+	fake_check();
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Packets that ask for checksums, segmentation and tags, in buffers of all kinds, and a plain model
+ * of what a device must see of each, byte by byte. Whoever else can read a buffer must find it as
+ * it was.
+ */
+
+#ifndef TX_MODEL_H
+#define TX_MODEL_H
+
+#include "env.h"
+
+#define TX_MODEL_MAX 64 /* packets in a burst */
+#define FRAME_MAX 4096
+
+/* What a packet is and asks for. */
+struct ask {
+	const char *name;
+	uint64_t flags; /* but those of the IP version */
+	bool is_ipv6;
+	bool is_udp;
+	bool has_options;
+	bool is_cwr;
+};
+
+#define TCP RTE_MBUF_F_TX_TCP_CKSUM
+#define UDP RTE_MBUF_F_TX_UDP_CKSUM
+#define IPV4 RTE_MBUF_F_TX_IP_CKSUM
+#define VLAN RTE_MBUF_F_TX_VLAN
+#define TSO RTE_MBUF_F_TX_TCP_SEG
+#define USO RTE_MBUF_F_TX_UDP_SEG
+
+/* All that there are; ends with one without a name. */
+extern const struct ask tx_asks[];
+const struct ask *tx_ask_of(const char *name);
+
+/* What its buffers are. */
+enum shape {
+	PLAIN,
+	OTHER_POOL,
+	SEGMENTS,
+	MIXED_SEGMENTS,
+	SHARED,
+	CLONE,
+	CRAMPED,
+	EXTERNAL,
+	NB_SHAPES
+};
+
+extern const char *const tx_shape_names[NB_SHAPES];
+
+struct frame {
+	uint8_t bytes[FRAME_MAX];
+	uint32_t len;
+	uint16_t l2, l3, l4;
+	uint16_t segsz;
+};
+
+struct tx_model {
+	struct env *e;
+	struct fake_pool *other, *clones;
+	char *ext;
+	struct rte_mbuf_ext_shared_info infos[TX_MODEL_MAX];
+	struct rte_mbuf *held[TX_MODEL_MAX]; /* by the test, too */
+	struct frame before[TX_MODEL_MAX];   /* as the application made it */
+	struct frame want[TX_MODEL_MAX];     /* as the device must see it */
+	struct sluice_net_hdr hdrs[TX_MODEL_MAX];
+	uint64_t seed;
+};
+
+void tx_model_open(struct tx_model *x, struct env_conf *conf);
+void tx_model_close(struct tx_model *x);
+/*
+ * Packet number nth of a burst. is_prepared: it will go through rte_eth_tx_prepare(); otherwise the
+ * sum of the pseudo header is in it, as DPDK wants it.
+ */
+struct rte_mbuf *tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a,
+		enum shape shape, bool is_prepared);
+/* None may be refused. */
+void tx_model_prepare(struct tx_model *x, struct rte_mbuf **pkts, uint16_t nb);
+/* What the device collected at place at must be packet number nth. */
+void tx_model_check(struct tx_model *x, unsigned int nth, unsigned int at);
+/* What the test holds of packet number nth must be as it was; lets go of it. */
+void tx_model_let_go(struct tx_model *x, unsigned int nth);
+
+/* A burst of packets that all arrive; completes it. Without errors so far. */
+void tx_model_send(struct tx_model *x, struct rte_mbuf **pkts, uint16_t nb);
+
+#endif /* TX_MODEL_H */
