@@ -29,10 +29,26 @@
 			RTE_MBUF_F_TX_OUTER_IP_CKSUM | RTE_MBUF_F_TX_OUTER_UDP_CKSUM | \
 			RTE_MBUF_F_TX_SEC_OFFLOAD | RTE_MBUF_F_TX_MACSEC)
 
+/*
+ * Whether a packet has any of the flags, all of the upper half: with 64 bits the compiler would
+ * need a register for them.
+ */
+static __rte_always_inline bool
+sluice_tx_has_any(const struct rte_mbuf *m, const uint64_t flags)
+{
+	uint32_t upper;
+
+	memcpy(&upper, (const char *)&m->ol_flags + sizeof(upper), sizeof(upper));
+	return (upper & (uint32_t)(flags >> 32)) != 0;
+}
+
+static_assert((uint32_t)(SLUICE_TX_FLAGS | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL) == 0,
+		"sluice_tx_has_any()");
+
 static __rte_always_inline bool
 sluice_tx_asks(const struct rte_mbuf *m)
 {
-	return (m->ol_flags & SLUICE_TX_FLAGS) != 0;
+	return sluice_tx_has_any(m, SLUICE_TX_FLAGS);
 }
 
 /* Those that a batch of packets may have, if they are allowed. */

@@ -149,12 +149,12 @@ static __rte_always_inline bool
 sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
 		enum sluice_layout layout)
 {
+	const uint32_t len = m->data_len; /* read once, whatever is stored in between */
 	uint16_t head = s->slot;
 	struct dmap_addr da;
 
-	if (head + 2 > s->pair_end || m->data_len == 0 ||
-			!dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod(m, void *), m->data_len,
-					&da))
+	if (head + 2 > s->pair_end || len == 0 ||
+			!dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod(m, void *), len, &da))
 		return false;
 	s->sw_ring[head] = m;
 	s->extent[head] = SLUICE_TX_ODD | 1;
@@ -163,7 +163,7 @@ sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 	s->nb_pairs++;
 	sluice_tx_fill_slot(s, head, sluice_tx_zero_header(txq), SLUICE_NET_HDR_LEN,
 			SLUICE_DESC_F_NEXT, layout);
-	sluice_tx_fill_slot(s, head, da, m->data_len, 0, layout);
+	sluice_tx_fill_slot(s, head, da, len, 0, layout);
 	return true;
 }
 

@@ -39,8 +39,9 @@ static __rte_always_inline bool
 sluice_tx_has_header_room(struct rte_mbuf *m, const struct sluice_path_cfg cfg)
 {
 	/* Atomic, or the compiler joins it with nb_segs. */
-	return (m->ol_flags & sluice_tx_odd_flags(cfg)) == 0 && rte_mbuf_refcnt_read(m) == 1 &&
-			m->nb_segs == 1 && m->data_off >= SLUICE_NET_HDR_LEN;
+	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
+			!sluice_tx_has_any(m, sluice_tx_odd_flags(cfg)) &&
+			m->data_off >= SLUICE_NET_HDR_LEN;
 }
 
 static __rte_always_inline struct sluice_one_tx_kit
