@@ -28,6 +28,11 @@ enum bench_packets {
 	PACKETS_CLONES, /* indirect mbufs, attached to others */
 	PACKETS_SHARED, /* the application holds a reference during the call */
 	PACKETS_POOLS,  /* mbufs of two pools in turn */
+	/* plain ones that ask for something; rte_eth_tx_prepare() is part of the call */
+	PACKETS_CSUM, /* a UDP checksum */
+	PACKETS_IPV4, /* that, and an IPv4 checksum */
+	PACKETS_VLAN, /* that, and a VLAN tag */
+	PACKETS_TSO,  /* segments of TCP, and an IPv4 checksum */
 	NB_PACKETS
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_ethdev.h>
 
 #include "bench_packets.h"
 #include "null_server.h"
@@ -25,6 +26,35 @@ bench_meter_none(
 	return fn(queue, pkts, nb);
 }
 
+/* What the application does with packets that ask for something. */
+static uint16_t
+prepare_and_send(void *preparer, struct rte_mbuf **pkts, uint16_t nb)
+{
+	const struct bench_preparer *p = preparer;
+
+	return p->send(p->queue, pkts, p->prepare(p->queue, pkts, nb));
+}
+
+void
+bench_app_functions(struct bench_port *port, const struct bench_opts *opts)
+{
+	struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[port->port_id];
+	/* a driver has it or not, as rte_eth_tx_prepare() finds out in each call */
+	const bool prepares = bench_packets_offloads(opts->packets) != 0 &&
+			ops->tx_pkt_prepare != NULL;
+	uint16_t i;
+
+	port->fn[DIR_TX] = prepares ? prepare_and_send : ops->tx_pkt_burst;
+	port->fn[DIR_RX] = ops->rx_pkt_burst;
+	for (i = 0; i < port->nb_pairs; i++) {
+		port->preparer[i] = (struct bench_preparer){ .prepare = ops->tx_pkt_prepare,
+			.send = ops->tx_pkt_burst,
+			.queue = ops->txq.data[i] };
+		port->queue[i][DIR_TX] = prepares ? &port->preparer[i] : ops->txq.data[i];
+		port->queue[i][DIR_RX] = ops->rxq.data[i];
+	}
+}
+
 uint16_t
 bench_app_turn(struct bench_port *port)
 {
@@ -36,14 +66,15 @@ bench_app_turn(struct bench_port *port)
 }
 
 int
-bench_app_sent(struct bench_port *port, struct rte_mbuf **pkts, uint16_t nb, uint16_t sent)
+bench_app_sent(struct bench_port *port, struct rte_mbuf **pkts, uint16_t nb, uint16_t sent,
+		unsigned int len)
 {
 	if (sent > nb)
 		return -EIO;
 	if (sent < nb)
 		rte_pktmbuf_free_bulk(&pkts[sent], nb - sent);
 	port->sent += sent;
-	port->sent_bytes += (uint64_t)sent * port->frame_len;
+	port->sent_bytes += (uint64_t)sent * len;
 	return 0;
 }
 
@@ -92,7 +123,7 @@ bench_app_tx(struct bench_port *port, const struct bench_opts *opts, uint16_t pa
 	sent = meter(port->fn[DIR_TX], port->queue[pair][DIR_TX], pkts, burst, &sum->cost[DIR_TX]);
 	sum->packets[DIR_TX] += sent;
 	sum->calls[DIR_TX]++;
-	ret = bench_app_sent(port, pkts, burst, sent);
+	ret = bench_app_sent(port, pkts, burst, sent, bench_packets_wire_len(port, opts->packets));
 	bench_packets_done(opts, pkts, burst);
 	return ret;
 }
@@ -142,7 +173,7 @@ bench_app_io(struct bench_port *port, const struct bench_opts *opts, uint16_t pa
 	sent = meter(port->fn[DIR_TX], port->queue[pair][DIR_TX], pkts, got, &sum->cost[DIR_TX]);
 	sum->packets[DIR_TX] += sent;
 	sum->calls[DIR_TX]++;
-	return bench_app_sent(port, pkts, got, sent);
+	return bench_app_sent(port, pkts, got, sent, port->frame_len);
 }
 
 static int

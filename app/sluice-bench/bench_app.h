@@ -37,8 +37,14 @@ int bench_app_rx(struct bench_port *port, const struct bench_opts *opts, uint16_
 int bench_app_io(struct bench_port *port, const struct bench_opts *opts, uint16_t pair,
 		bench_meter meter, struct bench_cost *sum);
 
-/** Count what a transmit call took of `nb` packets and free the rest. 0 or -errno. */
-int bench_app_sent(struct bench_port *port, struct rte_mbuf **pkts, uint16_t nb, uint16_t sent);
+/** The burst functions of a port that was started, and what they are called with. */
+void bench_app_functions(struct bench_port *port, const struct bench_opts *opts);
+
+/**
+ * Count what a transmit call took of `nb` packets of `len` bytes and free the rest. 0 or -errno.
+ */
+int bench_app_sent(struct bench_port *port, struct rte_mbuf **pkts, uint16_t nb, uint16_t sent,
+		unsigned int len);
 
 /** Check, count and free what a receive call gave. 0 or -errno. */
 int bench_app_received(struct bench_port *port, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb);

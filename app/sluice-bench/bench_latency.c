@@ -71,7 +71,7 @@ send_burst(struct run *r, uint64_t stamp)
 		memcpy(rte_pktmbuf_mtod_offset(pkts[i], void *, STAMP_OFFSET), &stamp,
 				sizeof(stamp));
 	r->port->bursts++;
-	return bench_app_sent(r->port, pkts, nb, call(r, DIR_TX, pkts, nb));
+	return bench_app_sent(r->port, pkts, nb, call(r, DIR_TX, pkts, nb), r->port->frame_len);
 }
 
 /* Packets, or -errno. */

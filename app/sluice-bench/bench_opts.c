@@ -122,7 +122,8 @@ static const char usage[] =
 		"  --size N             packet bytes (64)            --cold         rings out of the cache\n"
 		"  --segs N             mbufs of a Tx packet (1)     --out-of-order the device completes so\n"
 		"  --packets KIND       Tx: plain (default), clones (indirect mbufs), shared (with a second\n"
-		"                       reference), pools (of two pools in turn)\n"
+		"                       reference), pools (of two pools in turn); prepared in the same call:\n"
+		"                       csum (UDP), ipv4 (and IPv4), vlan (UDP, and a tag), tso\n"
 		"  --rx-mbufs N         in the Rx pool, without cache: one that runs dry (plenty)\n"
 		"  --rx-csum            Rx checksum offload on       --simd BITS    EAL's SIMD limit\n"
 		"  --data-valid         with it, and model n2: the device says of each packet that it is right\n"
@@ -311,7 +312,9 @@ parse_packets(const char *text, enum bench_packets *packets)
 			*packets = i;
 			return 0;
 		}
-	fprintf(stderr, "sluice-bench: --packets: '%s' is none of plain, clones, shared, pools\n",
+	fprintf(stderr,
+			"sluice-bench: --packets: '%s' is none of plain, clones, shared, pools, csum, ipv4, "
+			"vlan, tso\n",
 			text);
 	return -EINVAL;
 }

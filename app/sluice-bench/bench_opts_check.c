@@ -245,6 +245,11 @@ check_packets(const struct bench_opts *opts)
 				(opts->frame_len + BENCH_ONE_BUFFER - 1) / BENCH_ONE_BUFFER);
 		return -EINVAL;
 	}
+	if (bench_packets_offloads(opts->packets) != 0 && opts->mode != MODE_STEP) {
+		fprintf(stderr, "sluice-bench: --packets %s is for --mode step\n",
+				bench_packets_name(opts->packets));
+		return -EINVAL;
+	}
 	if (opts->packets == PACKETS_PLAIN || opts->nb_segs == 1)
 		return 0;
 	fprintf(stderr, "sluice-bench: --packets %s is for packets of one segment, not --segs %u\n",

@@ -7,17 +7,65 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const char *const names[NB_PACKETS] = {
-	[PACKETS_PLAIN] = "plain",
-	[PACKETS_CLONES] = "clones",
-	[PACKETS_SHARED] = "shared",
-	[PACKETS_POOLS] = "pools",
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+
+#define UDP_CKSUM (RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4)
+#define TCP_SEG (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM)
+
+static const struct {
+	const char *name;
+	uint64_t offloads; /* of the port */
+	uint64_t flags;    /* of each packet */
+} kinds[NB_PACKETS] = {
+	[PACKETS_PLAIN] = { .name = "plain" },
+	[PACKETS_CLONES] = { .name = "clones" },
+	[PACKETS_SHARED] = { .name = "shared" },
+	[PACKETS_POOLS] = { .name = "pools" },
+	[PACKETS_CSUM] = { "csum", RTE_ETH_TX_OFFLOAD_UDP_CKSUM, UDP_CKSUM },
+	[PACKETS_IPV4] = { "ipv4", RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM,
+			UDP_CKSUM | RTE_MBUF_F_TX_IP_CKSUM },
+	[PACKETS_VLAN] = { "vlan", RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_VLAN_INSERT,
+			UDP_CKSUM | RTE_MBUF_F_TX_VLAN },
+	[PACKETS_TSO] = { "tso",
+			RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |
+					RTE_ETH_TX_OFFLOAD_TCP_TSO,
+			TCP_SEG },
 };
 
 const char *
 bench_packets_name(enum bench_packets kind)
 {
-	return names[kind];
+	return kinds[kind].name;
+}
+
+uint64_t
+bench_packets_offloads(enum bench_packets kind)
+{
+	return kinds[kind].offloads;
+}
+
+unsigned int
+bench_packets_wire_len(const struct bench_port *port, enum bench_packets kind)
+{
+	return port->frame_len + (kinds[kind].flags & RTE_MBUF_F_TX_VLAN ? RTE_VLAN_HLEN : 0);
+}
+
+/* The frame that all have (bench_port.c) is UDP over IPv4; what stands behind IPv4 nobody reads. */
+static void
+ask(const struct bench_port *port, struct rte_mbuf *m, uint64_t flags)
+{
+	m->ol_flags |= flags;
+	m->vlan_tci = 1;
+	m->l2_len = RTE_ETHER_HDR_LEN;
+	m->l3_len = sizeof(struct rte_ipv4_hdr);
+	if (!(flags & RTE_MBUF_F_TX_TCP_SEG))
+		return;
+	m->l4_len = sizeof(struct rte_tcp_hdr);
+	/* two segments */
+	m->tso_segsz = (port->frame_len - m->l2_len - m->l3_len - m->l4_len + 1) / 2;
 }
 
 static int
@@ -101,6 +149,8 @@ bench_packets_build(struct bench_port *port, const struct bench_opts *opts, stru
 	join_segments(port, m, pkts, burst, opts->nb_segs);
 	for (i = 0; i < burst && opts->packets == PACKETS_CLONES; i++)
 		rte_pktmbuf_attach(pkts[i], port->original[i]);
+	for (i = 0; i < burst && kinds[opts->packets].flags != 0; i++)
+		ask(port, pkts[i], kinds[opts->packets].flags);
 	for (i = 0; i < burst && opts->packets == PACKETS_SHARED; i++)
 		rte_mbuf_refcnt_set(pkts[i], 2);
 	return 0;

@@ -11,6 +11,12 @@
 /** By its name in --packets and in the report. */
 const char *bench_packets_name(enum bench_packets kind);
 
+/** Tx offloads that the port needs for them; 0: none, and they are not prepared. */
+uint64_t bench_packets_offloads(enum bench_packets kind);
+
+/** Bytes of a packet as the device gets it. */
+unsigned int bench_packets_wire_len(const struct bench_port *port, enum bench_packets kind);
+
 /** What all packets of a port share. 0 or -errno. */
 int bench_packets_init(struct bench_port *port, const struct bench_opts *opts);
 

@@ -21,6 +21,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include "bench_app.h"
 #include "bench_packets.h"
 #include "null_server.h"
 
@@ -271,6 +272,26 @@ setup_queues(struct bench_port *port, unsigned int size)
 }
 
 static int
+configure_tx(const struct bench_port *port, const struct bench_opts *opts, uint64_t capa,
+		struct rte_eth_txmode *mode)
+{
+	const uint64_t wanted = bench_packets_offloads(opts->packets);
+
+	if (is_control_driver(port->name))
+		return 0;
+	if ((capa & wanted) != wanted) {
+		fprintf(stderr, "sluice-bench: %s cannot do what --packets %s ask for\n",
+				port->name, bench_packets_name(opts->packets));
+		return -ENOTSUP;
+	}
+	mode->offloads = wanted;
+	/* net_null takes segments, too, but does not say so */
+	if (opts->nb_segs > 1)
+		mode->offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	return 0;
+}
+
+static int
 configure(struct bench_port *port, const struct bench_opts *opts)
 {
 	const uint64_t rx_csum = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
@@ -293,9 +314,9 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 		conf.rxmode.mtu = opts->frame_len - RTE_ETHER_HDR_LEN;
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	}
-	/* net_null takes segments, too, but does not say so */
-	if (opts->nb_segs > 1 && !is_control_driver(port->name))
-		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	ret = configure_tx(port, opts, info.tx_offload_capa, &conf.txmode);
+	if (ret != 0)
+		return ret;
 	ret = rte_eth_dev_configure(port->port_id, port->nb_pairs, port->nb_pairs, &conf);
 	if (ret == 0)
 		ret = setup_queues(port, opts->queues.v[0]);
@@ -359,8 +380,6 @@ find_port(const char *device, uint16_t *port_id)
 int
 bench_port_start(struct bench_port *port, const struct bench_opts *opts)
 {
-	struct rte_eth_fp_ops *ops;
-	uint16_t i;
 	int ret;
 
 	/* a PCI device is there from EAL's start on */
@@ -383,13 +402,7 @@ bench_port_start(struct bench_port *port, const struct bench_opts *opts)
 		if (ret != 0)
 			return ret;
 	}
-	ops = &rte_eth_fp_ops[port->port_id];
-	port->fn[DIR_TX] = ops->tx_pkt_burst;
-	port->fn[DIR_RX] = ops->rx_pkt_burst;
-	for (i = 0; i < port->nb_pairs; i++) {
-		port->queue[i][DIR_TX] = ops->txq.data[i];
-		port->queue[i][DIR_RX] = ops->rxq.data[i];
-	}
+	bench_app_functions(port, opts);
 	return 0;
 }
 

@@ -18,6 +18,12 @@ typedef uint16_t (*bench_burst_fn)(void *queue, struct rte_mbuf **pkts, uint16_t
 /* A direction's pool has its number. */
 enum bench_pool { POOL_TX = DIR_TX, POOL_RX = DIR_RX, POOL_TX2, NB_POOLS };
 
+/* The queue of packets that are prepared and then sent, in one call. */
+struct bench_preparer {
+	bench_burst_fn prepare, send;
+	void *queue;
+};
+
 struct bench_port {
 	/* constant after start */
 	char driver[BENCH_NAME_LEN];
@@ -36,6 +42,7 @@ struct bench_port {
 	uint16_t nb_pairs;
 	bench_burst_fn fn[NB_DIRS];
 	void *queue[NULL_MAX_PAIRS][NB_DIRS];
+	struct bench_preparer preparer[NULL_MAX_PAIRS];
 	struct rte_mempool *pool[NB_POOLS];
 	struct rte_mbuf *original[BENCH_MAX_BURST]; /* of clones */
 	uint16_t nb_originals;

@@ -11,7 +11,8 @@ What is built for x86-64 is counted by the trap flag; for aarch64 by a plug-in o
 (devtools/lib/benchcount.py). SLUICE_BUILD names the build folder, and so the machine.
 A row is one configuration of a port: instruction set, ring layout, in_order and mrg_rxbuf, and Rx checksum
 offload (csum). Its two figures are those of one Tx row and one Rx row of the tables. 64 B packets, bursts of 32, queue 256;
-and the default row on x86-64 also with small bursts, and with packets and completions that leave the batches.
+and the default row on x86-64 also with small bursts, and with packets and completions that leave the batches; and packets
+that ask for checksums, tags and segments, the call of rte_eth_tx_prepare() counted with the burst.
 """
 import json
 import os
@@ -45,6 +46,12 @@ ODD = {
 }
 if bench.MACHINE == "x86_64":
     CASES.update((case, ("AVX2", 1, int("in_order" in case), 1, 0)) for case in ODD)
+# Packets that ask for something, rte_eth_tx_prepare() included, by each row of the Tx tables that looks at them.
+ASKING = {"%s %s in_order mrg, Tx %s" % (isa, layout, kind): (isa, int(layout == "packed"), 1, 1, 0)
+    for isa in bench.WIDTHS for layout in ("packed", "split")
+    for kind in (("csum", "ipv4", "vlan", "tso") if (isa, layout) == ("AVX2", "packed") else ("ipv4",))}
+CASES.update(ASKING)
+ODD.update((case, ["--packets", case.rsplit(" ", 1)[1]]) for case in ASKING)
 
 
 def compiler():
