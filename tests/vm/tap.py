@@ -13,6 +13,7 @@ CLONE_NEWNET = 0x40000000
 TUNSETIFF = 0x400454ca
 IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_VNET_HDR = 0x2, 0x1000, 0x100, 0x4000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+SIOCBRADDBR, SIOCBRADDIF = 0x89a0, 0x89a2
 SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
 SO_RCVBUFFORCE = 33
 ETH_P_ALL = 3
@@ -61,6 +62,40 @@ class Tap:
         peer.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         peer.bind((NAME.decode(), ETH_P_ALL))
         made += [peer, files]
+
+
+class WireTap(Tap):
+    """With headers; and what the device sends the host's kernel bridges to a second tap, nic.wire, which can do nothing
+    by itself: what is read there is on the wire, with all its checksums, in segments."""
+
+    def __init__(self):
+        super().__init__(headers=True)
+
+    def __call__(self, nic, inherit):
+        self.nic = nic
+        return super().__call__(nic, inherit)
+
+    def make(self, made):
+        here = []
+        super().make(here)
+        # The bridge would tell the others of the group that bridges are in.
+        with open("/proc/sys/net/ipv4/igmp_link_local_mcast_reports", "w", encoding="ascii") as file:
+            file.write("0")
+        wire = open("/dev/net/tun", "r+b", buffering=0)
+        fcntl.ioctl(wire, TUNSETIFF, struct.pack("16sH22x", b"wire0", IFF_TAP | IFF_NO_PI))
+        with socket.socket() as control:
+            buffer = ctypes.create_string_buffer(b"bridge0", 16)
+            if libc.ioctl(control.fileno(), SIOCBRADDBR, buffer):
+                raise OSError(ctypes.get_errno(), "SIOCBRADDBR")
+            for name in (NAME, b"wire0"):
+                fcntl.ioctl(control, SIOCBRADDIF, struct.pack("16si20x", b"bridge0",
+                    socket.if_nametoindex(name.decode())))
+            for name in (b"wire0", b"bridge0"):
+                now, = struct.unpack_from("H", fcntl.ioctl(control, SIOCGIFFLAGS, struct.pack("16s24x", name)), 16)
+                fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH22x", name, now | IFF_UP))
+        os.set_blocking(wire.fileno(), False)
+        self.nic.wire = wire
+        made += here
 
 
 def usable():

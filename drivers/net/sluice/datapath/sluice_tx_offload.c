@@ -187,11 +187,20 @@ l4_bytes(const uint8_t *ip, uint32_t l3_len, bool is_ipv6)
 }
 
 /*
- * The checksum's field holds the sum of the pseudo header, with the length of the whole packet
- * (5.1.6.2.1), also where it is going to be segmented. The protocol is what the flags say: in IPv6
- * other headers may stand between.
+ * The checksum's field, at csum, holds the sum of the pseudo header, with the length of the whole
+ * packet (5.1.6.2.1), also where it is going to be segmented.
  */
 static __rte_always_inline void
+put_pseudo_header(const uint8_t *ip, bool is_ipv6, uint16_t proto, uint16_t len, uint8_t *csum)
+{
+	uint16_t sum = sluice_tx_fold(sum_addresses(ip, is_ipv6) + rte_cpu_to_be_16(proto) +
+			rte_cpu_to_be_16(len));
+
+	memcpy(csum, &sum, sizeof(sum));
+}
+
+/* The protocol is what the flags say: in IPv6 other headers may stand between. */
+static void
 write_pseudo_header(const struct rte_mbuf *m, uint8_t *ip)
 {
 	const uint64_t flags = m->ol_flags;
@@ -200,10 +209,8 @@ write_pseudo_header(const struct rte_mbuf *m, uint8_t *ip)
 	uint16_t proto = at == offsetof(struct rte_tcp_hdr, cksum) ? IPPROTO_TCP : IPPROTO_UDP;
 	uint16_t len = flags & GSO_FLAGS ? m->pkt_len - m->l2_len - m->l3_len :
 					   l4_bytes(ip, m->l3_len, is_ipv6);
-	uint16_t sum = sluice_tx_fold(sum_addresses(ip, is_ipv6) + rte_cpu_to_be_16(proto) +
-			rte_cpu_to_be_16(len));
 
-	memcpy(ip + m->l3_len + at, &sum, sizeof(sum));
+	put_pseudo_header(ip, is_ipv6, proto, len, ip + m->l3_len + at);
 }
 
 static void
@@ -328,21 +335,45 @@ refuse(enum sluice_tx_fault fault)
 	return false;
 }
 
-static __rte_always_inline bool
-prepare(const struct sluice_txq *txq, struct rte_mbuf *m)
+/* A packet that asks for something. */
+static __rte_noinline bool
+prepare_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 {
-	enum sluice_tx_fault fault;
+	enum sluice_tx_fault fault = find_fault(txq, m);
 
-	if (unlikely(m->nb_segs > txq->nb_segs_max))
-		return refuse(SLUICE_TX_BAD_LENGTHS);
-	if ((m->ol_flags & SLUICE_TX_FLAGS) == 0)
-		return true;
-	fault = find_fault(txq, m);
 	if (unlikely(fault != SLUICE_TX_FINE))
 		return refuse(fault);
-	if (likely(m->ol_flags & RTE_MBUF_F_TX_L4_MASK) && !(m->ol_flags & GSO_FLAGS) &&
-			likely(is_ours(m)))
+	if ((m->ol_flags & RTE_MBUF_F_TX_L4_MASK) && !(m->ol_flags & GSO_FLAGS) && is_ours(m))
 		write_pseudo_header(m, rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m)));
+	return true;
+}
+
+/*
+ * The same of one that asks for the checksum of TCP or UDP, and no more but that of IPv4 and a tag,
+ * in a buffer of its own. False: it is another; nothing was done.
+ */
+static __rte_always_inline bool
+prepare_common(uint64_t slow_flags, struct rte_mbuf *m)
+{
+	const uint64_t flags = m->ol_flags;
+	const bool is_ipv6 = (flags & RTE_MBUF_F_TX_IPV6) != 0;
+	struct sluice_tx_csum c;
+	uint32_t l2, l3;
+	uint8_t *ip;
+
+	if (unlikely((flags & slow_flags) != 0))
+		return false;
+	c = sluice_tx_csums[SLUICE_TX_CSUM_BITS(flags)];
+	if (unlikely(c.offset == 0 || rte_mbuf_refcnt_read(m) != 1 ||
+			    !sluice_tx_header_lens(m, c, &l2, &l3)))
+		return false;
+	/* Options of IPv4 have to have a length that can be. */
+	if (unlikely(l3 > sizeof(struct rte_ipv6_hdr)) ||
+			((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 &&
+					unlikely(l3 % sizeof(uint32_t) != 0)))
+		return false;
+	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l2);
+	put_pseudo_header(ip, is_ipv6, c.proto, l4_bytes(ip, l3, is_ipv6), ip + l3 + c.offset);
 	return true;
 }
 
@@ -350,9 +381,22 @@ uint16_t
 sluice_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 {
 	const struct sluice_txq *txq = queue;
+	const uint64_t slow_flags = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL |
+			(txq->slow_flags & ~(txq->tx_flags & RTE_MBUF_F_TX_VLAN));
+	const uint32_t nb_segs_max = txq->nb_segs_max;
+	struct rte_mbuf *m;
 	uint16_t i;
 
-	for (i = 0; i < nb && prepare(txq, pkts[i]); i++)
-		;
+	for (i = 0; i < nb; i++) {
+		m = pkts[i];
+		if (unlikely(m->nb_segs > nb_segs_max)) {
+			refuse(SLUICE_TX_BAD_LENGTHS);
+			break;
+		}
+		if (!sluice_tx_asks(m) || likely(prepare_common(slow_flags, m)))
+			continue;
+		if (!prepare_any(txq, m))
+			break;
+	}
 	return i;
 }

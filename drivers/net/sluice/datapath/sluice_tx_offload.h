@@ -17,6 +17,8 @@
 #ifndef SLUICE_TX_OFFLOAD_H
 #define SLUICE_TX_OFFLOAD_H
 
+#include <netinet/in.h>
+
 #include <rte_ether.h>
 #include <rte_ip.h>
 
@@ -71,21 +73,34 @@ sluice_tx_odd_flags(const struct sluice_path_cfg cfg)
 /* Most bytes of headers of a packet that asks for something. */
 #define SLUICE_TX_HEADERS_MAX 288
 
+/* What flags of checksums say of the headers. */
+struct sluice_tx_csum {
+	uint8_t offset; /* of the checksum in the L4 header, that a device completes; 0: none */
+	uint8_t end;    /* of that checksum */
+	uint8_t proto;  /* of the L4 header */
+	uint8_t l3_min; /* shortest IP header; 0: flags that contradict each other, or none */
+};
+
 /*
- * Where in the L4 header the checksum is that a device completes, by the flags that are together in
- * five bits: checksum of TCP or UDP, IPv4 checksum, IPv4 or IPv6. 0: none, or flags that
- * contradict each other.
+ * By the flags that are together in five bits: checksum of TCP or UDP, IPv4 checksum, IPv4 or IPv6.
  */
 #define SLUICE_TX_CSUM_BITS(flags) ((flags) / RTE_MBUF_F_TX_TCP_CKSUM % 32)
-static const uint8_t sluice_tx_csum_offsets[32] = {
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4)] = 16,
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV6)] = 16,
+#define SLUICE_TX_CSUM_TCP(l3) { 16, 18, IPPROTO_TCP, l3 }
+#define SLUICE_TX_CSUM_UDP(l3) { 6, 8, IPPROTO_UDP, l3 }
+static const struct sluice_tx_csum sluice_tx_csums[32] = {
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4)] =
+			SLUICE_TX_CSUM_TCP(20),
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV6)] =
+			SLUICE_TX_CSUM_TCP(40),
 	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4 |
-			RTE_MBUF_F_TX_IP_CKSUM)] = 16,
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4)] = 6,
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6)] = 6,
+			RTE_MBUF_F_TX_IP_CKSUM)] = SLUICE_TX_CSUM_TCP(20),
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4)] =
+			SLUICE_TX_CSUM_UDP(20),
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6)] =
+			SLUICE_TX_CSUM_UDP(40),
 	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 |
-			RTE_MBUF_F_TX_IP_CKSUM)] = 6,
+			RTE_MBUF_F_TX_IP_CKSUM)] = SLUICE_TX_CSUM_UDP(20),
+	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM)] = { 0, 0, 0, 20 },
 };
 
 static_assert(RTE_MBUF_F_TX_L4_MASK == 3 * RTE_MBUF_F_TX_TCP_CKSUM &&
@@ -97,7 +112,27 @@ static_assert(RTE_MBUF_F_TX_L4_MASK == 3 * RTE_MBUF_F_TX_TCP_CKSUM &&
 static __rte_always_inline uint32_t
 sluice_tx_csum_offset(uint64_t ol_flags)
 {
-	return sluice_tx_csum_offsets[SLUICE_TX_CSUM_BITS(ol_flags)];
+	return sluice_tx_csums[SLUICE_TX_CSUM_BITS(ol_flags)].offset;
+}
+
+/*
+ * Lengths of the headers of a packet without outer ones. False: a header is too short for the
+ * checksums, or all are too long for the first segment; or the flags contradict each other.
+ */
+static __rte_always_inline bool
+sluice_tx_header_lens(const struct rte_mbuf *m, const struct sluice_tx_csum c, uint32_t *l2,
+		uint32_t *l3)
+{
+	const uint32_t lens = m->tx_offload; /* read once */
+	uint32_t all;
+	int32_t bad; /* < 0 */
+
+	*l2 = lens % (1 << RTE_MBUF_L2_LEN_BITS);
+	*l3 = lens >> RTE_MBUF_L2_LEN_BITS & ((1 << RTE_MBUF_L3_LEN_BITS) - 1);
+	all = *l2 + *l3 + c.end;
+	bad = (*l2 - RTE_ETHER_HDR_LEN) | (*l3 - c.l3_min) | (c.l3_min - 1) |
+			(m->data_len - all) | (SLUICE_TX_HEADERS_MAX - all);
+	return bad >= 0;
 }
 
 /* A ones' complement sum of 16-bit words in 16 bits: upper and lower half added, with the carry. */
@@ -156,31 +191,20 @@ sluice_tx_write_header(struct rte_mbuf *m)
 {
 	char *data = rte_pktmbuf_mtod(m, char *);
 	const uint64_t flags = m->ol_flags;
-	uint32_t l2, l3, csum_offset = 0;
+	const struct sluice_tx_csum c = sluice_tx_csums[SLUICE_TX_CSUM_BITS(flags)];
+	uint32_t l2, l3, csum_offset = c.offset;
 	uint64_t word = 0;
-	int32_t bad; /* < 0: a length is too short, or another too long for it */
 
 	if ((flags & SLUICE_TX_BATCH_FLAGS) == 0) {
 		sluice_tx_clear_header(data - SLUICE_NET_HDR_LEN);
 		return true;
 	}
-	l2 = m->l2_len;
-	l3 = m->l3_len;
-	bad = (l2 - RTE_ETHER_HDR_LEN) | (l3 - sizeof(struct rte_ipv4_hdr));
-	if (likely((flags & RTE_MBUF_F_TX_L4_MASK) != 0)) {
-		csum_offset = sluice_tx_csum_offset(flags);
-		bad |= csum_offset - 1;
-		bad |= m->data_len - (l2 + l3 + csum_offset + sizeof(uint16_t));
+	if (unlikely(!sluice_tx_header_lens(m, c, &l2, &l3)))
+		return false;
+	if (likely(csum_offset != 0)) {
 		word = SLUICE_NET_HDR_F_NEEDS_CSUM;
 		word |= (uint64_t)(l2 + l3) << 8 * offsetof(struct sluice_net_hdr, csum_start);
-	} else {
-		bad |= m->data_len - (l2 + l3);
-		bad |= (flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)) == RTE_MBUF_F_TX_IPV4 ?
-				0 :
-				-1;
 	}
-	if (unlikely(bad < 0))
-		return false;
 	if ((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) {
 		/* Options are rare. */
 		if (unlikely(l3 != sizeof(struct rte_ipv4_hdr)))

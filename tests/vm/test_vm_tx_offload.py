@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Transmit offloads of the PCI port, with Linux as the peer: QEMU hands what the port says of each packet to a tap,
+and the host's kernel bridges it to another that can do nothing. There must be what is right on the wire."""
+import select
+
+import pytest
+
+from frames import compare, expected, l4_layers, packet
+from guest import Peer
+from machine import Machine
+from tap import WireTap, usable
+from test_vm_rx_csum import HEADER, NEEDS_CSUM
+from vmqemu import Nic
+
+VLAN_INSERT, IPV4, UDP, TCP, TSO, MULTI_SEGS = 0x1, 0x2, 0x4, 0x8, 0x20, 0x8000
+GSO_TCPV4, GSO_TCPV6 = 1, 4
+MSS = 300
+WINDOW = 8
+CASES = {"packed": "packed=on", "split": "", "split-nomrg": "mrg_rxbuf=off"}
+MACHINE = Machine("tx-offload", {name: Nic(props, WireTap()) for name, props in CASES.items()})
+
+pytestmark = pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
+
+
+def spoiled(good):
+    """The same packet with all its checksums wrong"""
+    from scapy.all import IP, TCP as Tcp, UDP as Udp, Ether
+    wrong = Ether(good)
+    for layer in (IP, Tcp, Udp):
+        if layer in wrong:
+            wrong[layer].chksum ^= 0x1234
+    return bytes(wrong)
+
+
+def segments(frame):
+    """What a TCP packet is on the wire, in segments of MSS"""
+    from scapy.all import IP, TCP as Tcp, Ether, IPv6
+    whole = Ether(frame)
+    payload = bytes(whole[Tcp].payload)
+    for number, at in enumerate(range(0, len(payload), MSS)):
+        piece = Ether(frame)
+        piece[Tcp].remove_payload()
+        piece[Tcp].add_payload(payload[at:at + MSS])
+        piece[Tcp].seq += at
+        if at + MSS < len(payload):
+            piece[Tcp].flags = str(piece[Tcp].flags).replace("P", "").replace("F", "")
+        if number:
+            piece[Tcp].flags = str(piece[Tcp].flags).replace("C", "")
+        del piece[Tcp].chksum
+        if IP in piece:
+            piece[IP].id += number
+            del piece[IP].len, piece[IP].chksum
+        else:
+            del piece[IPv6].plen
+        yield bytes(piece)
+
+
+def on_the_wire(testpmd, nic, mode, frames, count):
+    """(headers that the kernel got, frames on the wire) of frames that the guest's testpmd sends back; count: how many
+    there are to be on the wire"""
+    peer = Peer(nic)
+    peer.drain()
+    peer.socket.settimeout(20)
+    headers, got, sent = [], [], 0
+    testpmd.cmds("set fwd " + mode, "start")
+    try:
+        while len(headers) < len(frames):
+            while sent < len(frames) and sent - len(headers) < WINDOW:
+                peer.socket.send(HEADER.pack(0, 0, 0, 0, 0, 0) + frames[sent])
+                sent += 1
+            headers.append(HEADER.unpack_from(peer.socket.recv(70000)))
+            # The bridge has done its part before, or does it now.
+            while select.select([nic.wire], [], [], 0)[0]:
+                got.append(nic.wire.read(70000))
+    finally:
+        testpmd.stop()
+    while len(got) < count and select.select([nic.wire], [], [], 5)[0]:
+        got.append(nic.wire.read(70000))
+    return headers, got
+
+
+def went_well(testpmd):
+    counts = testpmd.xstats()
+    assert not {key: value for key, value in counts.items() if key.endswith("_errors") and value}
+
+
+@pytest.mark.parametrize("nic", CASES)
+def test_checksums(boot, nic):
+    """The kernel gets all of them open, and completes them."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--tx-offloads=0x%x" % (IPV4 | UDP | TCP)])
+    assert "VIRTIO_NET_F_CSUM" in guest.features(nic)
+    assert "_offloads" in testpmd.burst_mode("txq")
+    right = [bytes(packet(n, l4_layers())) for n in range(120)]
+    headers, got = on_the_wire(testpmd, guest.nics[nic], "csum", [spoiled(frame) for frame in right], len(right))
+    assert {header[:2] + header[4:] for header in headers} == {(NEEDS_CSUM, 0, 34, 6), (NEEDS_CSUM, 0, 34, 16),
+        (NEEDS_CSUM, 0, 54, 6), (NEEDS_CSUM, 0, 54, 16)}
+    compare(got, [expected(frame, "csum", testpmd.mac()) for frame in right])
+    went_well(testpmd)
+    guest.close(testpmd, nic)
+
+
+@pytest.mark.parametrize("nic", CASES)
+def test_segmentation(boot, nic):
+    """The kernel gets packets whole, and makes segments of them."""
+    from scapy.all import IP, TCP as Tcp, Ether
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--tx-offloads=0x%x" % (IPV4 | UDP | TCP | TSO)])
+    assert {"VIRTIO_NET_F_CSUM", "VIRTIO_NET_F_HOST_TSO4", "VIRTIO_NET_F_HOST_TSO6",
+        "VIRTIO_NET_F_HOST_ECN"} <= guest.features(nic)
+    testpmd.cmds("port stop 0", "tso set %d 0" % MSS, "port start 0")
+    right = []
+    for n in range(60):
+        ip = IP(src="192.0.2.1", dst="192.0.2.2", id=100 * n) if n % 2 else l4_layers()[3].copy()
+        ip.remove_payload()
+        flags = ("A", "PA", "FPA", "CPA")[n // 2 % 4]
+        right.append(bytes(Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb") / ip
+            / Tcp(sport=1, dport=2, seq=1000 * n, flags=flags) / bytes(n + i & 0xff for i in range(320 + 18 * n))))
+    want = [piece for frame in right for piece in segments(expected(frame, "csum", testpmd.mac()))]
+    headers, got = on_the_wire(testpmd, guest.nics[nic], "csum", [spoiled(frame) for frame in right], len(want))
+    assert [(header[1] & 0x7f, header[3]) for header in headers] == [
+        (GSO_TCPV4 if n % 2 else GSO_TCPV6, MSS) for n in range(len(right))]
+    compare(got, want)
+    assert len(want) > 2 * len(right)
+    went_well(testpmd)
+    guest.close(testpmd, nic)
+
+
+@pytest.mark.parametrize("nic", CASES)
+def test_tags(boot, nic):
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--tx-offloads=0x%x" % VLAN_INSERT])
+    testpmd.cmds("port stop 0", "tx_vlan set 0 291", "port start 0")
+    frames = [bytes(packet(n, l4_layers())) for n in range(60)]
+    _, got = on_the_wire(testpmd, guest.nics[nic], "mac", frames, len(frames))
+    untagged = [expected(frame, "mac", testpmd.mac()) for frame in frames]
+    compare(got, [frame[:12] + bytes.fromhex("81000123") + frame[12:] for frame in untagged])
+    went_well(testpmd)
+    guest.close(testpmd, nic)
