@@ -85,22 +85,24 @@ struct sluice_tx_csum {
  * By the flags that are together in five bits: checksum of TCP or UDP, IPv4 checksum, IPv4 or IPv6.
  */
 #define SLUICE_TX_CSUM_BITS(flags) ((flags) / RTE_MBUF_F_TX_TCP_CKSUM % 32)
-#define SLUICE_TX_CSUM_TCP(l3) { 16, 18, IPPROTO_TCP, l3 }
-#define SLUICE_TX_CSUM_UDP(l3) { 6, 8, IPPROTO_UDP, l3 }
+enum sluice_tx_csum_bits {
+	SLUICE_TX_SUM4 = SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM),
+	SLUICE_TX_TCP4 = SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4),
+	SLUICE_TX_TCP6 = SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV6),
+	SLUICE_TX_TCP_SUM4 = SLUICE_TX_TCP4 | SLUICE_TX_SUM4,
+	SLUICE_TX_UDP4 = SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4),
+	SLUICE_TX_UDP6 = SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6),
+	SLUICE_TX_UDP_SUM4 = SLUICE_TX_UDP4 | SLUICE_TX_SUM4,
+};
+
 static const struct sluice_tx_csum sluice_tx_csums[32] = {
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4)] =
-			SLUICE_TX_CSUM_TCP(20),
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV6)] =
-			SLUICE_TX_CSUM_TCP(40),
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4 |
-			RTE_MBUF_F_TX_IP_CKSUM)] = SLUICE_TX_CSUM_TCP(20),
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4)] =
-			SLUICE_TX_CSUM_UDP(20),
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6)] =
-			SLUICE_TX_CSUM_UDP(40),
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 |
-			RTE_MBUF_F_TX_IP_CKSUM)] = SLUICE_TX_CSUM_UDP(20),
-	[SLUICE_TX_CSUM_BITS(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM)] = { 0, 0, 0, 20 },
+	[SLUICE_TX_SUM4] = { 0, 0, 0, 20 },
+	[SLUICE_TX_TCP4] = { 16, 18, IPPROTO_TCP, 20 },
+	[SLUICE_TX_TCP6] = { 16, 18, IPPROTO_TCP, 40 },
+	[SLUICE_TX_TCP_SUM4] = { 16, 18, IPPROTO_TCP, 20 },
+	[SLUICE_TX_UDP4] = { 6, 8, IPPROTO_UDP, 20 },
+	[SLUICE_TX_UDP6] = { 6, 8, IPPROTO_UDP, 40 },
+	[SLUICE_TX_UDP_SUM4] = { 6, 8, IPPROTO_UDP, 20 },
 };
 
 static_assert(RTE_MBUF_F_TX_L4_MASK == 3 * RTE_MBUF_F_TX_TCP_CKSUM &&
@@ -120,8 +122,8 @@ sluice_tx_csum_offset(uint64_t ol_flags)
  * checksums, or all are too long for the first segment; or the flags contradict each other.
  */
 static __rte_always_inline bool
-sluice_tx_header_lens(const struct rte_mbuf *m, const struct sluice_tx_csum c, uint32_t *l2,
-		uint32_t *l3)
+sluice_tx_header_lens(
+		const struct rte_mbuf *m, const struct sluice_tx_csum c, uint32_t *l2, uint32_t *l3)
 {
 	const uint32_t lens = m->tx_offload; /* read once */
 	uint32_t all;
@@ -130,8 +132,8 @@ sluice_tx_header_lens(const struct rte_mbuf *m, const struct sluice_tx_csum c, u
 	*l2 = lens % (1 << RTE_MBUF_L2_LEN_BITS);
 	*l3 = lens >> RTE_MBUF_L2_LEN_BITS & ((1 << RTE_MBUF_L3_LEN_BITS) - 1);
 	all = *l2 + *l3 + c.end;
-	bad = (*l2 - RTE_ETHER_HDR_LEN) | (*l3 - c.l3_min) | (c.l3_min - 1) |
-			(m->data_len - all) | (SLUICE_TX_HEADERS_MAX - all);
+	bad = (*l2 - RTE_ETHER_HDR_LEN) | (*l3 - c.l3_min) | (c.l3_min - 1) | (m->data_len - all) |
+			(SLUICE_TX_HEADERS_MAX - all);
 	return bad >= 0;
 }
 
