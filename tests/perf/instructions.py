@@ -106,7 +106,7 @@ def measure(case, folder, counter=COUNTER):
     """{"tx": count, "rx": count, "tx_path": ..., "rx_path": ...} of one case."""
     isa, packed, in_order, mrg, csum = CASES[case]
     # net_ring as the other side: the cheapest one to count, and it needs no device.
-    document, found = counter(os.path.join(folder, case.replace(" ", "_") + ".json"),
+    document, found = counter(os.path.join(folder, re.sub(r"\W+", "_", case) + ".json"),
         "--b", "net_ring", "--simd", str(bench.WIDTHS[isa]), *(["--rx-csum"] if csum else []),
         "--a-args", "packed_vq=%d,in_order=%d,mrg_rxbuf=%d" % (packed, in_order, mrg), *ODD.get(case, []))
     row = document["rows"][0]

@@ -32,16 +32,23 @@
 			RTE_MBUF_F_TX_SEC_OFFLOAD | RTE_MBUF_F_TX_MACSEC)
 
 /*
- * Whether a packet has any of the flags, all of the upper half: with 64 bits the compiler would
- * need a register for them.
+ * Whether a packet has any of the flags, a constant of bits of the upper half. Nearly always none
+ * of those bits is there, nor one between them: Arm has such runs of bits in its instructions,
+ * where others would take a register.
  */
 static __rte_always_inline bool
 sluice_tx_has_any(const struct rte_mbuf *m, const uint64_t flags)
 {
+	const uint32_t wanted = flags >> 32;
 	uint32_t upper;
 
 	memcpy(&upper, (const char *)&m->ol_flags + sizeof(upper), sizeof(upper));
-	return (upper & (uint32_t)(flags >> 32)) != 0;
+#ifdef RTE_ARCH_ARM64
+	if ((upper & UINT32_MAX >> __builtin_clz(wanted) & UINT32_MAX << __builtin_ctz(wanted)) ==
+			0)
+		return false;
+#endif
+	return (upper & wanted) != 0;
 }
 
 static_assert((uint32_t)(SLUICE_TX_FLAGS | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL) == 0,
