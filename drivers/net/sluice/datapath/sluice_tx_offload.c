@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdalign.h>
 
 #include <rte_byteorder.h>
 #include <rte_errno.h>
@@ -216,10 +217,23 @@ write_pseudo_header(const struct rte_mbuf *m, uint8_t *ip)
 static void
 write_ipv4_cksum(const struct rte_mbuf *m, uint8_t *ip)
 {
-	struct rte_ipv4_hdr *hdr = (struct rte_ipv4_hdr *)ip;
+	const size_t at = offsetof(struct rte_ipv4_hdr, hdr_checksum);
+	uint16_t cksum = 0;
 
-	hdr->hdr_checksum = 0;
-	hdr->hdr_checksum = ~rte_raw_cksum(hdr, m->l3_len);
+	memcpy(ip + at, &cksum, sizeof(cksum));
+	cksum = ~rte_raw_cksum(ip, m->l3_len);
+	memcpy(ip + at, &cksum, sizeof(cksum));
+}
+
+/*
+ * A tag, in place. False: somebody else may read the buffer, or it has no room; or the frame is at
+ * an odd address, where DPDK's header may not be.
+ */
+static bool
+insert_tag(struct rte_mbuf *m)
+{
+	return rte_is_aligned(rte_pktmbuf_mtod(m, void *), alignof(struct rte_ether_hdr)) &&
+			rte_vlan_insert(&m) == 0;
 }
 
 bool
@@ -229,7 +243,7 @@ sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
 
 	if (unlikely(find_fault(txq, m) != SLUICE_TX_FINE || !is_ours(m)))
 		return false;
-	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && rte_vlan_insert(&m) != 0)
+	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && !insert_tag(m))
 		return false;
 	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m));
 	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
@@ -248,7 +262,7 @@ sluice_tx_insert_tags(struct rte_mbuf **pkts, uint16_t nb)
 	for (i = 0; i < nb; i++) {
 		m = pkts[i];
 		if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && m->data_len >= RTE_ETHER_HDR_LEN)
-			rte_vlan_insert(&m); /* or not: it goes the long way then */
+			insert_tag(m); /* or not: it goes the long way then */
 	}
 }
 
@@ -256,10 +270,9 @@ sluice_tx_insert_tags(struct rte_mbuf **pkts, uint16_t nb)
 static bool
 has_cwr(const struct rte_mbuf *m)
 {
-	const struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(
-			m, const struct rte_tcp_hdr *, l3_at(m) + m->l3_len);
+	const uint8_t *tcp = rte_pktmbuf_mtod_offset(m, const uint8_t *, l3_at(m) + m->l3_len);
 
-	return (tcp->tcp_flags & RTE_TCP_CWR_FLAG) != 0;
+	return (tcp[offsetof(struct rte_tcp_hdr, tcp_flags)] & RTE_TCP_CWR_FLAG) != 0;
 }
 
 static uint8_t
