@@ -71,6 +71,7 @@ struct dmap_coherent {
 	size_t len;
 	struct dmap_addr da;
 	void *handle; /* for the back end */
+	int fd;       /* the file that is this piece, borrowed; -1: it is EAL's memory */
 };
 
 /* The device's address of va, which lies in mem. Any thread. */
@@ -280,6 +281,57 @@ int dmap_lookup(struct dmap_domain *d, const void *addr, size_t len, struct dmap
 /** Counts removals: what a stream remembers is void when it changes. */
 __rte_internal
 const uint32_t *dmap_generation(const struct dmap_domain *d);
+
+/*
+ * A buffer that a polling core wants to lend: which memory it lies in, and the bytes that have to
+ * be reached. pool is NULL for an external buffer at [addr, addr + len).
+ */
+struct dmap_buffer {
+	struct rte_mempool *pool;
+	const void *addr;
+	size_t len;
+	const void *va;
+	uint32_t va_len;
+};
+
+/**
+ * A polling core met memory, which begins at memory, and could not look it up. Never waits.
+ * -EAGAIN: the control thread sees to it, -EACCES: the device does not reach it. Any thread.
+ */
+__rte_internal
+int dmap_request_post(struct dmap_domain *d, const void *memory, const struct dmap_buffer *buf);
+
+/*
+ * What other processes know of a domain, which belongs to one: where the memory is that the device
+ * reaches, at addresses that all of them share. They look it up, and ask for more.
+ */
+#define DMAP_SHARED_WINDOWS 128
+struct dmap_shared {
+	uint32_t generation; /* as dmap_generation() */
+	uint32_t serial;     /* atomic: odd while the following is written */
+	uint32_t nb_windows; /* what does not fit is not there */
+	struct dmap_window windows[DMAP_SHARED_WINDOWS];
+};
+
+/**
+ * Keep generation and windows of the domain in *shared from here on, which is memory of all
+ * processes and lives as long as the domain. For a domain that no stream uses yet.
+ */
+__rte_internal
+void dmap_share(struct dmap_domain *d, struct dmap_shared *shared);
+
+/** As dmap_lookup(), in any process. -EAGAIN: they are just being written. */
+__rte_internal
+int dmap_shared_lookup(const struct dmap_shared *shared, const void *addr, size_t len,
+		struct dmap_window *out);
+
+/**
+ * This process has no domains, and its streams are of those of another one: what they do not find
+ * in what is shared, they ask for with fn, which answers as dmap_request_post() and never waits.
+ */
+__rte_internal
+void dmap_set_remote(int (*fn)(const struct dmap_shared *shared, const void *memory,
+		const struct dmap_buffer *buf));
 
 /* Back ends: a memfd of the driver's own beside EAL's files; EAL's memory as a whole. */
 struct dmap_publisher {

@@ -67,8 +67,9 @@ dmap_domain_rebuild(struct dmap_domain *d, bool is_removal)
 	d->regions = regions;
 	d->windows = windows;
 	d->nb_windows = nb_windows;
+	dmap_domain_copy_windows(d);
 	if (is_removal)
-		__atomic_fetch_add(&d->generation, 1, __ATOMIC_RELEASE);
+		__atomic_fetch_add(d->generation, 1, __ATOMIC_RELEASE);
 	rte_spinlock_unlock(&d->table_lock);
 	dmap_region_list_free(&old_regions);
 	free(old_windows);

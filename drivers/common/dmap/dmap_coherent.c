@@ -40,7 +40,7 @@ dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int soc
 	if (o->pages.nb != 0)
 		r.da = o->pages.r[0].da; /* a limited device has addresses of its own */
 	*out = (struct dmap_coherent){
-		.va = (void *)r.va, .len = r.len, .da = r.da, .handle = handle
+		.va = (void *)r.va, .len = r.len, .da = r.da, .handle = handle, .fd = r.fd
 	};
 	return 0;
 }

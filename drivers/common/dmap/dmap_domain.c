@@ -92,6 +92,7 @@ dmap_domain_create(const char *name, const struct dmap_backend *backend, void *c
 	d->backend = backend;
 	d->backend_ctx = ctx;
 	d->is_live = !backend->is_remote;
+	d->generation = &d->own_generation;
 	pthread_mutex_init(&d->serve_lock, NULL);
 	pthread_mutex_init(&d->change_lock, NULL);
 	rte_spinlock_init(&d->request_lock);
@@ -307,5 +308,5 @@ RTE_EXPORT_INTERNAL_SYMBOL(dmap_generation)
 const uint32_t *
 dmap_generation(const struct dmap_domain *d)
 {
-	return &d->generation;
+	return d->generation;
 }

@@ -45,18 +45,6 @@ enum dmap_owner_kind {
 	DMAP_OWNER_EAL
 };
 
-/*
- * A buffer that a polling core wants to lend: which memory it lies in, and the bytes that have to
- * be reached. pool is NULL for an external buffer at [addr, addr + len).
- */
-struct dmap_buffer {
-	struct rte_mempool *pool;
-	const void *addr;
-	size_t len;
-	const void *va;
-	uint32_t va_len;
-};
-
 /* A growing array of regions. */
 struct dmap_region_list {
 	struct dmap_region *r;
@@ -117,7 +105,9 @@ struct dmap_domain {
 	struct dmap_region_list regions; /* what may be used, sorted by va */
 	struct dmap_window *windows;     /* the same merged by address, sorted */
 	unsigned int nb_windows;
-	uint32_t generation;
+	uint32_t *generation; /* atomic; own_generation, or in what is shared */
+	uint32_t own_generation;
+	struct dmap_shared *shared; /* NULL: no other process looks anything up */
 	/*
 	 * Counts memory that EAL or a pool's end took away: pages that were looked up before may be
 	 * gone.
@@ -208,6 +198,8 @@ void dmap_domain_wake(struct dmap_domain *d);
 /* The owners' pages as the back end wants them; change_lock is held. */
 int dmap_domain_table(
 		struct dmap_domain *d, dmap_owner_filter filter, struct dmap_region_list *out);
+/* Copy the windows to where other processes find them; table_lock is held (dmap_shared.c). */
+void dmap_domain_copy_windows(struct dmap_domain *d);
 
 /*
  * An owner of the pages of a buffer's memory, not in the domain yet (dmap_domain.c); NULL with 0:
@@ -235,9 +227,7 @@ dmap_spin_briefly(rte_spinlock_t *lock)
 /* As dmap_lookup(), for polling cores. -EAGAIN: it would take too long. */
 int dmap_try_lookup(struct dmap_domain *d, const void *addr, size_t len, struct dmap_window *out);
 
-/* Requests of polling cores (dmap_request.c). */
-/* Never waits. -EAGAIN: not yet, -EACCES: never. */
-int dmap_request_post(struct dmap_domain *d, const void *memory, const struct dmap_buffer *buf);
+/* Requests of polling cores (dmap_request.c); dmap_request_post() is in dmap.h. */
 /*
  * Put what slot i asks for into the domain. Its serial number and 0, or why that cannot be; false:
  * it asks nothing.

@@ -50,6 +50,29 @@ populate(void *va, size_t len, int fd)
 	return -1;
 }
 
+/*
+ * Where the kernel would not put anything by itself, neither here nor in other processes: a
+ * secondary process maps the same file at the same address. Each piece has addresses of its own, as
+ * other processes let go of an old one when they find the time.
+ */
+#define APART_BASE 0x200000000000ULL
+#define APART_LEN 0x100000000000ULL
+
+static void *
+map_apart(size_t len, int fd)
+{
+	static uint64_t next;
+	size_t step = RTE_ALIGN_CEIL(len, HUGE_PAGE_SIZE) + HUGE_PAGE_SIZE;
+	uint64_t at = __atomic_fetch_add(&next, step, __ATOMIC_RELAXED) % APART_LEN;
+	void *hint = (void *)(uintptr_t)(APART_BASE + at), *va;
+
+	va = mmap(hint, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+	/* Taken, or not in this machine's address space: then anywhere. */
+	if (va == MAP_FAILED)
+		va = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return va;
+}
+
 /* A sealed file of len bytes, mapped, with all its pages, on a NUMA node where possible. */
 static void *
 map_sealed(const char *what, size_t len, unsigned int memfd_flags, int socket, int *fd)
@@ -63,7 +86,7 @@ map_sealed(const char *what, size_t len, unsigned int memfd_flags, int socket, i
 	if (ftruncate(*fd, len) < 0 ||
 			fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		goto close_fd;
-	va = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	va = map_apart(len, *fd);
 	if (va == MAP_FAILED)
 		goto close_fd;
 	/* Before they are touched. */

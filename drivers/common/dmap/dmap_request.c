@@ -94,6 +94,7 @@ ask(struct dmap_domain *d, const void *memory, const struct dmap_buffer *buf, bo
 	return -EACCES;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_request_post)
 int
 dmap_request_post(struct dmap_domain *d, const void *memory, const struct dmap_buffer *buf)
 {

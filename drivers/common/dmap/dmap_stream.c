@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_lcore.h>
@@ -77,6 +78,42 @@ memory_of(const struct rte_mbuf *m, struct dmap_buffer *buf)
 	return buf->pool;
 }
 
+/* In a process without domains: whom to ask. */
+static int (*ask_remote)(const struct dmap_shared *shared, const void *memory,
+		const struct dmap_buffer *buf);
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_remote)
+void
+dmap_set_remote(int (*fn)(const struct dmap_shared *shared, const void *memory,
+		const struct dmap_buffer *buf))
+{
+	ask_remote = fn;
+}
+
+static const struct dmap_shared *
+shared_of(const struct dmap_stream *s)
+{
+	const char *generation = (const char *)s->domain_generation;
+
+	return (const void *)(generation - offsetof(struct dmap_shared, generation));
+}
+
+static int
+look_up(const struct dmap_stream *s, const void *va, uint32_t len, struct dmap_window *w)
+{
+	if (ask_remote != NULL)
+		return dmap_shared_lookup(shared_of(s), va, len, w);
+	return dmap_try_lookup(s->domain, va, len, w);
+}
+
+static int
+ask(const struct dmap_stream *s, const void *memory, const struct dmap_buffer *buf)
+{
+	if (ask_remote != NULL)
+		return ask_remote(shared_of(s), memory, buf);
+	return dmap_request_post(s->domain, memory, buf);
+}
+
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_lend_miss)
 bool
 dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
@@ -96,10 +133,10 @@ dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, 
 		goto hit;
 	}
 	s->nb_misses++;
-	ret = dmap_try_lookup(s->domain, va, len, &w);
+	ret = look_up(s, va, len, &w);
 	if (ret == -ENOENT) {
 		memory = memory_of(m, &buf);
-		ret = dmap_request_post(s->domain, memory, &buf);
+		ret = ask(s, memory, &buf);
 	}
 	if (ret != 0) {
 		s->may_come = ret == -EAGAIN;
