@@ -140,8 +140,10 @@ fake_port_open(const struct fake_port_conf *conf)
 	if (!conf->has_ctrl && f->conf.nb_pairs == 1)
 		f->ft.info.features &= ~SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
 	f->port = calloc(1, sizeof(*f->port));
+	f->port->shared = calloc(1, sizeof(*f->port->shared));
 	f->dev.data = &f->data;
-	f->data.dev_private = f->port;
+	f->data.dev_private = f->port->shared;
+	f->dev.process_private = f->port;
 	f->data.port_id = 5;
 	f->data.mtu = 1500;
 	f->data.dev_conf.rxmode.offloads = conf->rx_offloads;
@@ -208,6 +210,7 @@ fake_port_close(struct fake_port *f)
 	sluice_life_fini(f->port);
 	fake_transport_fini(&f->ft);
 	fake_pool_destroy(f->pool);
+	free(f->port->shared);
 	free(f->port);
 	nb_fds = fake_count_fds();
 	fake_assert(nb_fds == f->nb_fds, "%u descriptors were open before, %u are now", f->nb_fds,

@@ -81,6 +81,7 @@ open_world(uint16_t nb, uint16_t nb_pairs, uint64_t types)
 	w->pool = fake_pool_create(&pool);
 	fake_transport_init(&w->ft, false);
 	w->port = calloc(1, sizeof(*w->port));
+	w->port->shared = calloc(1, sizeof(*w->port->shared));
 	w->port->dev = &w->dev;
 	w->port->transport = &w->ft.base;
 	w->port->args.nb_pairs = nb_pairs;
@@ -89,7 +90,8 @@ open_world(uint16_t nb, uint16_t nb_pairs, uint64_t types)
 	rte_spinlock_init(&w->port->info_lock);
 	sluice_steer_init(&w->port->steer);
 	w->dev.data = &w->data;
-	w->data.dev_private = w->port;
+	w->data.dev_private = w->port->shared;
+	w->dev.process_private = w->port;
 	w->data.rx_queues = w->rx_queues;
 	w->data.nb_rx_queues = nb;
 	w->data.dev_conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -117,6 +119,7 @@ close_world(void)
 	fake_pool_destroy(w->pool);
 	sluice_steer_fini(&w->port->steer);
 	fake_transport_fini(&w->ft);
+	free(w->port->shared);
 	free(w->port);
 	free(w);
 	fake_clock_run(1);

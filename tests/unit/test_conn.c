@@ -88,7 +88,7 @@ test_news(void **state)
 	assert_int_equal(nb_out, 0);
 	sluice_conn_stop(f->port);
 	assert_int_equal(f->nb_link_changed, 6);
-	assert_int_equal(f->port->nb_connects, 3);
+	assert_int_equal(f->port->shared->nb_connects, 3);
 	fake_port_close(f);
 }
 

@@ -60,7 +60,7 @@ close_live(void)
 	/* Nothing else happened to the port. */
 	fake_port_turn(port, SLUICE_NEWS_NONE);
 	assert_int_equal(port->port->life, SLUICE_LIVE);
-	assert_int_equal(port->port->nb_failures, 0);
+	assert_int_equal(port->port->shared->nb_failures, 0);
 	fake_port_close(port);
 	fake_clock_on_sleep = NULL;
 }

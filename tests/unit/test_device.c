@@ -225,7 +225,7 @@ test_announce(void **state)
 		f->ft.state.wants_announce = true;
 		fake_port_turn(f, SLUICE_NEWS_DEVICE);
 		assert_int_equal(ctrl.nb_announced, 2);
-		assert_int_equal(f->port->nb_announced, 2);
+		assert_int_equal(f->port->shared->nb_announced, 2);
 		/* The queue is its core's again. */
 		assert_true(fake_port_send(f));
 		fake_dev_poll(&peer);
@@ -251,14 +251,14 @@ test_announce_not(void **state)
 	f = open_announcing(false, SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE), 0);
 	f->ft.state.wants_announce = true;
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
-	assert_int_equal(ctrl.nb_announced + f->port->nb_announced, 0);
+	assert_int_equal(ctrl.nb_announced + f->port->shared->nb_announced, 0);
 	close_announcing(f);
 
 	f = open_announcing(false, 0, RTE_MEMPOOL_F_SC_GET);
 	f->ft.state.wants_announce = true;
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
 	assert_int_equal(ctrl.nb_announced, 1);
-	assert_int_equal(f->port->nb_announced, 0);
+	assert_int_equal(f->port->shared->nb_announced, 0);
 	close_announcing(f);
 
 	f = open_announcing(true, 0, 0);
@@ -267,7 +267,7 @@ test_announce_not(void **state)
 	f->ft.state.wants_announce = true;
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
 	assert_int_equal(ctrl.nb_announced, 1);
-	assert_int_equal(f->port->nb_announced, 0);
+	assert_int_equal(f->port->shared->nb_announced, 0);
 	close_announcing(f);
 
 	/* A control queue that does not answer is left alone for a while. */
@@ -278,10 +278,10 @@ test_announce_not(void **state)
 	fake_ctrl_be_honest(&ctrl);
 	fake_clock_add(1000);
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
-	assert_int_equal(f->port->nb_announced, 0);
+	assert_int_equal(f->port->shared->nb_announced, 0);
 	fake_clock_add(5000);
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
-	assert_int_equal(f->port->nb_announced, 1);
+	assert_int_equal(f->port->shared->nb_announced, 1);
 	close_announcing(f);
 }
 

@@ -190,7 +190,7 @@ test_gone(void **state)
 		fake_port_turn(f, SLUICE_NEWS_DEVICE);
 		nb = fake_fault_disarm();
 		assert_int_equal(f->port->life, SLUICE_WAITING);
-		assert_int_equal(f->port->nb_tx_lost, 1);
+		assert_int_equal(f->port->shared->nb_tx_lost, 1);
 		f->ft.is_there = true;
 		recover(f);
 		fake_port_close(f);

@@ -304,7 +304,7 @@ test_forget_rx(void **state)
 			fake_transport_forget(&f->ft);
 			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
 			assert_string_equal(fake_transport_calls(&f->ft), "VQ_RESET 0");
-			assert_int_equal(f->port->nb_rx_lost, run);
+			assert_int_equal(f->port->shared->nb_rx_lost, run);
 			assert_int_equal(nb_out(f), sluice_ring_nb_busy(&f->rxq[1].q.ring));
 			assert_int_equal(poll_queue(f, 0), 0);
 			deliver(&devs[1]);
@@ -360,7 +360,7 @@ test_forget_tx(void **state)
 		begin = sluice_clock_ms();
 		assert_int_equal(sluice_life_hold_queue(f->port, &f->txq[0].q), 0);
 		fake_clock_on_sleep = NULL;
-		assert_int_equal(f->port->nb_tx_lost, i / 2);
+		assert_int_equal(f->port->shared->nb_tx_lost, i / 2);
 		assert_in_range(sluice_clock_ms() - begin, 0, i / 2 == 0 ? 1 : 11);
 		assert_int_equal(sluice_ring_nb_busy(&f->txq[0].q.ring), 0);
 		assert_int_equal(transmit(f, 0), 0);

@@ -278,7 +278,7 @@ test_events(void **state)
 	assert_true(f->news.has_link_changed && f->news.has_failed);
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
 	assert_int_equal(f->nb_failed, 1);
-	assert_int_equal(f->port->nb_failures, 1);
+	assert_int_equal(f->port->shared->nb_failures, 1);
 	assert_int_equal(f->port->failure, SLUICE_FAIL_BAD_ID);
 	fake_port_close(f);
 

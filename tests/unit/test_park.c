@@ -65,7 +65,7 @@ test_end_of_file(void **state)
 	assert_true(nb > 32);
 	cut_off(f);
 	assert_int_equal(nb_out(f), nb);
-	assert_int_equal(f->port->nb_tx_lost, 1);
+	assert_int_equal(f->port->shared->nb_tx_lost, 1);
 	/* The control thread waits for its end, which has not come. */
 	assert_int_equal(sluice_park_poll_fds(&f->port->park, pfd, 2), 1);
 	assert_int_equal(poll(pfd, 1, 0), 0);
@@ -81,7 +81,7 @@ test_end_of_file(void **state)
 			sluice_park_next(&f->port->park), sluice_clock_ms() + SLUICE_PARK_GRACE_MS);
 	serve_after(f, SLUICE_PARK_GRACE_MS - 1, nb);
 	serve_after(f, 1, 0);
-	assert_int_equal(f->port->park.nb_unacked, 0);
+	assert_int_equal(f->port->shared->nb_unacked, 0);
 	fake_port_close(f);
 }
 
@@ -96,7 +96,7 @@ test_deadline(void **state)
 	cut_off(f);
 	serve_after(f, SLUICE_PARK_DEADLINE_MS - 1, nb);
 	serve_after(f, 1, 0);
-	assert_int_equal(f->port->park.nb_unacked, nb);
+	assert_int_equal(f->port->shared->nb_unacked, nb);
 	assert_int_equal(sluice_park_next(&f->port->park), INT64_MAX);
 	fake_port_close(f);
 }
@@ -117,7 +117,7 @@ test_close(void **state)
 	sluice_life_close(f->port);
 	assert_in_range(sluice_clock_ms() - begin, SLUICE_CLOSE_MS, SLUICE_CLOSE_MS + 10);
 	assert_int_equal(nb_out(f), 0);
-	assert_int_equal(f->port->park.nb_unacked, nb);
+	assert_int_equal(f->port->shared->nb_unacked, nb);
 	fake_port_close(f);
 }
 

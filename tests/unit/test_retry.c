@@ -97,7 +97,7 @@ test_client(void **state)
 	f->ft.is_there = true;
 	fake_port_turn(f, SLUICE_NEWS_PEER);
 	assert_int_equal(f->port->life, SLUICE_LIVE);
-	assert_int_equal(f->port->nb_connects, 1);
+	assert_int_equal(f->port->shared->nb_connects, 1);
 	fake_port_close(f);
 }
 
@@ -228,7 +228,7 @@ test_less(void **state)
 		tx_burst = f->dev.tx_pkt_burst;
 		rx_run = f->rxq[0].q.run;
 		tx_run = f->txq[0].q.run;
-		nb_changes = f->port->nb_path_changes;
+		nb_changes = f->port->shared->nb_path_changes;
 		go_away(f);
 		f->ft.info.features ^= LESS;
 		fake_log_begin();
@@ -239,7 +239,7 @@ test_less(void **state)
 		if (i == 0)
 			assert_non_null(strstr(
 					log, "does not offer MRG_RXBUF RING_PACKED IN_ORDER"));
-		assert_int_equal(f->port->nb_path_changes, nb_changes + 1);
+		assert_int_equal(f->port->shared->nb_path_changes, nb_changes + 1);
 		assert_int_not_equal(f->rxq[0].q.run, rx_run);
 		assert_int_not_equal(f->txq[0].q.run, tx_run);
 		assert_int_equal(f->ft.vqs[0].is_packed, i % 2);

@@ -124,7 +124,7 @@ test_full(void **state)
 	assert_int_equal(rxq->nb_handed, w->rxq[1].delivered.packets + SLUICE_SPREAD_ROOM);
 	/* The end: what waits goes back, is counted, and counters go on from what was delivered. */
 	sluice_steer_stop(w->port);
-	assert_int_equal(w->port->nb_rx_lost, SLUICE_SPREAD_ROOM);
+	assert_int_equal(w->port->shared->nb_rx_lost, SLUICE_SPREAD_ROOM);
 	assert_int_equal(w->rxq[1].q.stats.packets, w->rxq[1].delivered.packets);
 	assert_null(w->rxq[2].hand);
 	fake_pool_assert_full(w->pool);

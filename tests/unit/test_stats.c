@@ -22,6 +22,7 @@
 
 struct desk {
 	struct sluice_port port;
+	struct sluice_shared shared;
 	struct rte_eth_dev_data data;
 	struct rte_eth_dev dev;
 	void *rx_queues[NB_QUEUES], *tx_queues[NB_QUEUES];
@@ -36,7 +37,9 @@ desk_init(struct desk *d, struct dmap_domain *domain, uint16_t nb)
 {
 	memset(d, 0, sizeof(*d));
 	d->port.domain = domain;
-	d->data.dev_private = &d->port;
+	d->port.shared = &d->shared;
+	d->data.dev_private = &d->shared;
+	d->dev.process_private = &d->port;
 	d->data.nb_rx_queues = nb;
 	d->data.nb_tx_queues = nb;
 	d->data.rx_queues = d->rx_queues;
@@ -150,8 +153,8 @@ test_reset_of_all(void **state)
 
 	desk_init(&d, e->domain, 1);
 	d.tx_queues[0] = &e->txq;
-	d.port.nb_tx_lost = 5;
-	d.port.nb_failures = 2;
+	d.shared.nb_tx_lost = 5;
+	d.shared.nb_failures = 2;
 	e->q.ring.nb_kicks = 10;
 	e->q.stream.nb_misses = 3;
 	assert_int_equal(xstat(&d, "tx_lost_packets"), 5);
@@ -161,7 +164,7 @@ test_reset_of_all(void **state)
 	assert_int_equal(xstat(&d, "device_failures"), 0);
 	assert_int_equal(xstat(&d, "tx_q0_kicks"), 0);
 	assert_int_equal(xstat(&d, "tx_q0_dma_map_misses"), 0);
-	d.port.nb_tx_lost += 2;
+	d.shared.nb_tx_lost += 2;
 	e->q.ring.nb_kicks += 4;
 	assert_int_equal(xstat(&d, "tx_lost_packets"), 2);
 	assert_int_equal(xstat(&d, "tx_q0_kicks"), 4);
@@ -183,8 +186,8 @@ static void
 test_order(void **state)
 {
 	static const char *const port_wide[] = { "device_failures", "device_connects",
-		"tx_lost_packets", "rx_lost_packets", "unacked_buffers", "announced_packets",
-		"path_changes", "dma_maps", "dma_bytes" };
+		"tx_lost_packets", "rx_lost_packets", "unacked_buffers", "stranded_buffers",
+		"announced_packets", "path_changes", "dma_maps", "dma_bytes" };
 	static struct rte_eth_xstat_name names[1024];
 	struct env *e = env_open_from(state, 0);
 	static struct desk d;

@@ -98,3 +98,37 @@ sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out)
 	return sluice_queue_is_tx(q) ? sluice_txq_drain((struct sluice_txq *)q, out) :
 				       sluice_rxq_drain((struct sluice_rxq *)q, out);
 }
+
+static void
+abandon_rxq(struct sluice_rxq *rxq)
+{
+	rxq->seg_first = NULL;
+	rxq->seg_last = NULL;
+	rxq->nb_segs_left = 0;
+	rxq->nb_batch = 0;
+}
+
+static void
+abandon_txq(struct sluice_txq *txq)
+{
+	txq->freed[0].nb = 0;
+	txq->freed[1].nb = 0;
+	txq->nb_odd = 0;
+}
+
+uint32_t
+sluice_queue_abandon(struct sluice_queue *q)
+{
+	struct sluice_ring *r = &q->ring;
+	uint32_t nb = sluice_ring_nb_busy(r);
+
+	if (sluice_queue_is_tx(q))
+		abandon_txq((struct sluice_txq *)q);
+	else
+		abandon_rxq((struct sluice_rxq *)q);
+	r->tail = r->head;
+	r->nb_free = r->size;
+	r->nb_holes = 0;
+	q->stream.nb_lent = 0;
+	return nb;
+}

@@ -63,6 +63,13 @@ uint32_t sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out);
 uint32_t sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out);
 
 /*
+ * A process died inside of the queue: which mbufs are the queue's and which were on their way, to
+ * or from a pool, nobody knows any more, so none of them goes anywhere. Forgets them; returns how
+ * many slots were not free, about. The queue is STOPPED.
+ */
+uint32_t sluice_queue_abandon(struct sluice_queue *q);
+
+/*
  * Ask the device for an interrupt with the next packet. True: do not sleep, there is something to
  * do already: packets that came before, or a ring that has too few buffers because the pool is dry.
  * The device is told of buffers that it was not yet told of. Called by the polling core outside of

@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -208,6 +209,7 @@ dev_close(struct rte_eth_dev *dev)
 		sluice_tx_queue_release(dev, i);
 	/* ethdev frees dev_private and mac_addrs: the latter is part of nothing else. */
 	sluice_port_destroy(port);
+	free(port);
 	return 0;
 }
 
@@ -275,6 +277,7 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->default_txportconf = info->default_rxportconf;
 	info->default_rxportconf.ring_size = default_ring(port, info->rx_desc_lim.nb_max);
 	info->default_txportconf.ring_size = default_ring(port, info->tx_desc_lim.nb_max);
+	port->shared->info = *info;
 	return 0;
 }
 
@@ -308,6 +311,14 @@ stage_of(const struct rte_eth_dev *dev)
 	};
 }
 
+void
+sluice_ethdev_share_info(struct sluice_port *port)
+{
+	struct rte_eth_dev_info info = { 0 };
+
+	dev_infos_get(port->dev, &info);
+}
+
 /*
  * ethdev copies the functions when the port is started. One that comes back with a device that has
  * less runs others; a core that still has the old ones gets nothing for a moment
@@ -328,6 +339,7 @@ set_bursts(struct sluice_port *port)
 	dev->rx_pkt_burst = burst != NULL ? burst : port->rx_path->burst;
 	dev->tx_pkt_burst = port->tx_path->burst;
 	dev->tx_pkt_prepare = sluice_tx_prepare;
+	sluice_ethdev_share_info(port);
 	if (!is_copied)
 		return;
 	__atomic_store_n(&fp->rx_pkt_burst, dev->rx_pkt_burst, __ATOMIC_RELEASE);

@@ -19,8 +19,16 @@ extern const struct eth_dev_ops sluice_eth_dev_ops;
 /* Passes on what the port says: to ethdev, and to the application. */
 extern const struct sluice_port_events sluice_ethdev_events;
 
+/* In the primary process. */
 static inline struct sluice_port *
 sluice_port_of(const struct rte_eth_dev *dev)
+{
+	return dev->process_private;
+}
+
+/* In any process. */
+static inline struct sluice_shared *
+sluice_shared_of(const struct rte_eth_dev *dev)
 {
 	return dev->data->dev_private;
 }
@@ -55,6 +63,9 @@ int sluice_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addr
 int sluice_vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int is_on);
 int sluice_vlan_offload_set(struct rte_eth_dev *dev, int mask);
 
+/* Have what dev_infos_get answers where secondary processes find it. */
+void sluice_ethdev_share_info(struct sluice_port *port);
+
 /* Queues (sluice_ethdev_queue.c). */
 int sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 		unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
@@ -72,6 +83,12 @@ void sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_tx
 /* What is in the rings (sluice_ethdev_look.c). */
 sluice_compat_count sluice_rx_queue_count(void *rxq);
 int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
+/* Of a queue of which nb_used entries wait to be taken. */
+int sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used);
+int sluice_tx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used);
+int sluice_tx_count_of(const struct sluice_queue *q, uint16_t nb_used);
+/* Those, for who is inside of the queue or keeps its ring where it is; 0 if it does not run. */
+uint16_t sluice_queue_nb_used(const struct sluice_queue *q);
 int sluice_tx_descriptor_status(void *txq, uint16_t offset);
 /* Descriptors that are not free, but for those that the device says it is done with. */
 int sluice_tx_queue_count(void *txq);

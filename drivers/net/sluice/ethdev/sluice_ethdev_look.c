@@ -16,6 +16,15 @@
 #include "sluice_ring_split.h"
 #include "sluice_spread.h"
 
+uint16_t
+sluice_queue_nb_used(const struct sluice_queue *q)
+{
+	if (!sluice_queue_is_running(q))
+		return 0;
+	return q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
+					   sluice_packed_count_used(&q->ring);
+}
+
 /*
  * Used entries that wait to be taken; 0 while the queue does not run. The lock keeps the ring where
  * it is while it is looked at: a device may go away at any time.
@@ -23,12 +32,10 @@
 static uint16_t
 count_used(struct sluice_queue *q)
 {
-	uint16_t nb = 0;
+	uint16_t nb;
 
 	rte_spinlock_lock(&q->look_lock);
-	if (sluice_queue_is_running(q))
-		nb = q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
-						 sluice_packed_count_used(&q->ring);
+	nb = sluice_queue_nb_used(q);
 	rte_spinlock_unlock(&q->look_lock);
 	return nb;
 }
@@ -53,45 +60,59 @@ sluice_rx_queue_count(void *rxq)
 }
 
 int
-sluice_rx_descriptor_status(void *rxq, uint16_t offset)
+sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used)
 {
-	struct sluice_queue *q = rxq;
 	/* One that the device knows nothing of has no ring. */
-	uint16_t size = q->ring.size != 0 ? q->ring.size : ((struct sluice_rxq *)rxq)->nb_desc;
+	uint16_t size = q->ring.size != 0 ? q->ring.size :
+					    ((const struct sluice_rxq *)q)->nb_desc;
 
 	if (offset >= size)
 		return -EINVAL;
-	if (offset < count_used(q) + count_waiting(rxq))
+	if (offset < nb_used)
 		return RTE_ETH_RX_DESC_DONE;
 	return offset < sluice_ring_nb_busy(&q->ring) ? RTE_ETH_RX_DESC_AVAIL :
 							RTE_ETH_RX_DESC_UNAVAIL;
 }
 
 int
-sluice_tx_descriptor_status(void *txq, uint16_t offset)
+sluice_rx_descriptor_status(void *rxq, uint16_t offset)
 {
-	struct sluice_queue *q = txq;
+	return sluice_rx_status_of(rxq, offset, count_used(rxq) + count_waiting(rxq));
+}
 
+int
+sluice_tx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used)
+{
 	if (offset >= q->ring.size)
 		return -EINVAL;
 	/*
 	 * Offset 0 is where the next packet goes; behind the free slots come the oldest that are
 	 * not free.
 	 */
-	if (offset < q->ring.nb_free || offset - q->ring.nb_free < count_used(q))
+	if (offset < q->ring.nb_free || offset - q->ring.nb_free < nb_used)
 		return RTE_ETH_TX_DESC_DONE;
 	return RTE_ETH_TX_DESC_FULL;
 }
 
 int
-sluice_tx_queue_count(void *txq)
+sluice_tx_descriptor_status(void *txq, uint16_t offset)
 {
-	struct sluice_queue *q = txq;
-	uint16_t nb_busy, nb_done = count_used(q);
+	return sluice_tx_status_of(txq, offset, count_used(txq));
+}
+
+int
+sluice_tx_count_of(const struct sluice_queue *q, uint16_t nb_used)
+{
+	uint16_t nb_busy = sluice_ring_nb_busy(&q->ring);
 
 	/* Packets of several slots are one used entry: a little more than there is, never less. */
-	nb_busy = sluice_ring_nb_busy(&q->ring);
-	return nb_busy > nb_done ? nb_busy - nb_done : 0;
+	return nb_busy > nb_used ? nb_busy - nb_used : 0;
+}
+
+int
+sluice_tx_queue_count(void *txq)
+{
+	return sluice_tx_count_of(txq, count_used(txq));
 }
 
 /* The value at the monitored address: 0: sleep, else there is something to do. */

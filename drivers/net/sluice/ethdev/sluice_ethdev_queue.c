@@ -51,6 +51,7 @@ init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16
 		size_t nb_slots, unsigned int socket)
 {
 	q->port = port;
+	q->port_id = port->port_id;
 	q->id = id;
 	q->vq = vq;
 	q->kick_fd = -1; /* each connection brings its own */
@@ -251,6 +252,22 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	return 0;
 }
 
+/*
+ * A core that hangs inside, of this process or another one, goes on some day, and writes there: the
+ * memory is nobody else's then.
+ */
+static bool
+is_left(const struct sluice_queue *q)
+{
+	if (!sluice_queue_is_in_burst(q))
+		return false;
+	SLUICE_LOG(WARNING,
+			"port %u: a core is still in a burst of virtqueue %u: the queue's memory is not "
+			"given back",
+			q->port_id, q->vq);
+	return true;
+}
+
 void
 sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 {
@@ -258,10 +275,12 @@ sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 
 	if (rxq == NULL)
 		return;
+	dev->data->rx_queues[id] = NULL;
+	if (is_left(&rxq->q))
+		return;
 	rte_free(rxq->avail_shadow);
 	free_queue(&rxq->q);
 	rte_free(rxq);
-	dev->data->rx_queues[id] = NULL;
 }
 
 void
@@ -271,11 +290,13 @@ sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 
 	if (txq == NULL)
 		return;
+	dev->data->tx_queues[id] = NULL;
+	if (is_left(&txq->q))
+		return;
 	rte_free(txq->extent);
 	rte_free(txq->avail_shadow);
 	free_queue(&txq->q);
 	rte_free(txq);
-	dev->data->tx_queues[id] = NULL;
 }
 
 static int

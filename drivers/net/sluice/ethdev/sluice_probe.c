@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "sluice_life.h"
 #include "sluice_log.h"
 #include "sluice_probe.h"
+#include "sluice_secondary.h"
 
 #define DRIVER_NAME net_sluice
 
@@ -49,9 +51,11 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 
 	if (ret != 0)
 		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
-	else
-		dmap_set_waker(port->domain, wake_for_memory, port);
-	return ret;
+	if (ret != 0)
+		return ret;
+	dmap_set_waker(port->domain, wake_for_memory, port);
+	dmap_share(port->domain, &port->shared->dma);
+	return 0;
 }
 
 static int
@@ -91,6 +95,7 @@ sluice_port_destroy(struct sluice_port *port)
 	sluice_conn_stop(port);
 	if (port->transport != NULL && port->life != SLUICE_CLOSED)
 		sluice_life_close(port);
+	sluice_share_close(port);
 	rte_mempool_event_callback_unregister(on_pool_event, port);
 	if (port->domain != NULL) {
 		sluice_ctrl_free(port);
@@ -144,8 +149,9 @@ init_mac(struct rte_eth_dev *dev, struct sluice_port *port)
 void
 sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int socket)
 {
-	struct sluice_port *port = dev->data->dev_private;
+	struct sluice_port *port = dev->process_private;
 
+	port->shared = dev->data->dev_private;
 	port->events = &sluice_ethdev_events;
 	port->dev = dev;
 	port->port_id = dev->data->port_id;
@@ -161,20 +167,23 @@ sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int
 int
 sluice_port_finish(struct rte_eth_dev *dev)
 {
-	int ret = init_mac(dev, dev->data->dev_private);
+	struct sluice_port *port = dev->process_private;
+	int ret = init_mac(dev, port);
 
 	if (ret != 0)
 		return ret;
 	dev->dev_ops = &sluice_eth_dev_ops;
 	/* As net_virtio does it; rte_eth_dev_configure() chooses anew. */
-	if (sluice_has_mtu(dev->data->dev_private))
-		dev->data->mtu = sluice_max_mtu(dev->data->dev_private);
+	if (sluice_has_mtu(port))
+		dev->data->mtu = sluice_max_mtu(port);
 	dev->rx_queue_count = sluice_rx_queue_count;
 	dev->rx_descriptor_status = sluice_rx_descriptor_status;
 	dev->tx_descriptor_status = sluice_tx_descriptor_status;
 	SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, sluice_tx_queue_count);
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	rte_eth_dev_probing_finish(dev);
+	sluice_ethdev_share_info(port);
+	sluice_share_open(port);
 	return 0;
 }
 
@@ -187,19 +196,23 @@ probe(struct rte_vdev_device *vdev)
 	struct sluice_port *port;
 	int ret;
 
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		SLUICE_INIT_LOG(ERR, "%s: secondary processes are not supported", name);
-		return -ENOTSUP;
-	}
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return sluice_secondary_probe(&vdev->device);
 	ret = sluice_args_parse(rte_vdev_device_args(vdev), &args);
 	if (ret != 0)
 		return ret;
-	dev = rte_eth_vdev_allocate(vdev, sizeof(*port));
+	dev = rte_eth_vdev_allocate(vdev, sizeof(*port->shared));
 	if (dev == NULL) {
 		SLUICE_INIT_LOG(ERR, "%s: no ethdev port: %s", name, rte_strerror(rte_errno));
 		return -ENOMEM;
 	}
-	port = dev->data->dev_private;
+	port = calloc(1, sizeof(*port));
+	if (port == NULL) {
+		SLUICE_INIT_LOG(ERR, "%s: no memory", name);
+		rte_eth_dev_release_port(dev);
+		return -ENOMEM;
+	}
+	dev->process_private = port;
 	sluice_port_prepare(dev, &args, vdev->device.numa_node);
 	snprintf(port->label, sizeof(port->label), "path=%s", args.path);
 	ret = init_port(port, name);
@@ -209,6 +222,7 @@ probe(struct rte_vdev_device *vdev)
 		SLUICE_INIT_LOG(ERR, "%s: probe failed: %s", name, strerror(-ret));
 		sluice_port_destroy(port);
 		rte_eth_dev_release_port(dev);
+		free(port);
 	}
 	return ret;
 }
@@ -218,6 +232,8 @@ sluice_port_remove(struct rte_eth_dev *dev)
 {
 	uint16_t port_id = dev->data->port_id;
 
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return rte_eth_dev_close(port_id);
 	/*
 	 * ethdev closes no port that is started, and rte_eal_cleanup() asks nobody whether one is.
 	 */

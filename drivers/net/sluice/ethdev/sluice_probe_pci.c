@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bus_pci_driver.h>
@@ -71,12 +72,14 @@ allocate_port(struct rte_pci_device *pci)
 	dev = rte_eth_dev_allocate(name);
 	if (dev == NULL)
 		return NULL;
-	dev->data->dev_private = rte_zmalloc_socket(name, sizeof(struct sluice_port),
+	dev->data->dev_private = rte_zmalloc_socket(name, sizeof(struct sluice_shared),
 			RTE_CACHE_LINE_SIZE, pci->device.numa_node);
 	if (dev->data->dev_private == NULL)
 		dev->data->dev_private = rte_zmalloc(
-				name, sizeof(struct sluice_port), RTE_CACHE_LINE_SIZE);
-	if (dev->data->dev_private == NULL) {
+				name, sizeof(struct sluice_shared), RTE_CACHE_LINE_SIZE);
+	dev->process_private = calloc(1, sizeof(struct sluice_port));
+	if (dev->data->dev_private == NULL || dev->process_private == NULL) {
+		free(dev->process_private);
 		rte_eth_dev_release_port(dev);
 		return NULL;
 	}
@@ -137,10 +140,10 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 		SLUICE_INIT_LOG(ERR,
 				"%s: no ethdev port: there are %u already, or no %zu bytes are left of "
 				"EAL's memory",
-				pci->name, rte_eth_dev_count_total(), sizeof(*port));
+				pci->name, rte_eth_dev_count_total(), sizeof(struct sluice_shared));
 		return -ENOMEM;
 	}
-	port = dev->data->dev_private;
+	port = dev->process_private;
 	sluice_port_prepare(dev, &args, pci->device.numa_node);
 	strlcpy(port->label, pci->name, sizeof(port->label));
 	ret = init_port(port, pci);
@@ -152,6 +155,7 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 		SLUICE_INIT_LOG(ERR, "%s: probe failed: %s", pci->name, strerror(-ret));
 		sluice_port_destroy(port);
 		rte_eth_dev_release_port(dev);
+		free(port);
 	}
 	return ret;
 }
@@ -170,7 +174,7 @@ find_port(const struct rte_pci_device *pci)
 {
 	struct rte_eth_dev *dev = find_dev(pci);
 
-	return dev == NULL ? NULL : dev->data->dev_private;
+	return dev == NULL ? NULL : dev->process_private;
 }
 
 /*

@@ -35,7 +35,7 @@ enum basic { PACKETS, BYTES, ERRORS, NB_BASIC };
 	}
 #define PORT_COUNTER(name, field) \
 	{ \
-		name, offsetof(struct sluice_port, field) \
+		name, offsetof(struct sluice_shared, field) \
 	}
 #define BASIC_COUNTER(field) \
 	{ \
@@ -91,7 +91,8 @@ static const struct counter port_counters[] = {
 	PORT_COUNTER("device_connects", nb_connects),
 	PORT_COUNTER("tx_lost_packets", nb_tx_lost),
 	PORT_COUNTER("rx_lost_packets", nb_rx_lost),
-	PORT_COUNTER("unacked_buffers", park.nb_unacked),
+	PORT_COUNTER("unacked_buffers", nb_unacked),
+	PORT_COUNTER("stranded_buffers", nb_stranded),
 	PORT_COUNTER("announced_packets", nb_announced),
 	PORT_COUNTER("path_changes", nb_path_changes),
 };
@@ -201,7 +202,7 @@ remember(const void *base, uint64_t *reset_at, const struct counter *c, unsigned
 int
 sluice_stats_reset(struct rte_eth_dev *dev)
 {
-	struct sluice_port *port = sluice_port_of(dev);
+	struct sluice_shared *shared = sluice_shared_of(dev);
 	unsigned int c;
 	uint16_t i;
 
@@ -217,7 +218,7 @@ sluice_stats_reset(struct rte_eth_dev *dev)
 		if (txq != NULL)
 			remember(txq, txq->reset_at, txq_counters, RTE_DIM(txq_counters));
 	}
-	remember(port, port->reset_at, port_counters, RTE_DIM(port_counters));
+	remember(shared, shared->reset_at, port_counters, RTE_DIM(port_counters));
 	return 0;
 }
 
@@ -276,15 +277,15 @@ write_queues(struct sheet *s, const struct rte_eth_dev_data *data, bool errors)
 static void
 write_sheet(struct sheet *s, const struct rte_eth_dev *dev)
 {
-	const struct sluice_port *port = sluice_port_of(dev);
+	const struct sluice_shared *shared = sluice_shared_of(dev);
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(port_counters); i++)
-		write_entry(s, value_of(port, &port->reset_at[i], &port_counters[i]), "%s",
+		write_entry(s, value_of(shared, &shared->reset_at[i], &port_counters[i]), "%s",
 				port_counters[i].name);
 	/* Not counters but sizes. */
-	write_entry(s, dmap_nb_maps(port->domain), "dma_maps");
-	write_entry(s, dmap_bytes(port->domain), "dma_bytes");
+	write_entry(s, shared->dma_maps, "dma_maps");
+	write_entry(s, shared->dma_bytes, "dma_bytes");
 	write_queues(s, dev->data, true);
 	write_queues(s, dev->data, false);
 }
@@ -305,6 +306,9 @@ sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 {
 	struct sheet all = { 0 }, s = { .values = xstats };
 
+	/* A secondary process has what the control thread of the primary one saw last. */
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		sluice_port_tell_sizes(sluice_port_of(dev));
 	write_sheet(&all, dev);
 	if (xstats != NULL && n >= all.nb)
 		write_sheet(&s, dev);

@@ -104,8 +104,8 @@ describe_port(struct rte_tel_data *d, struct sluice_port *port)
 	rte_tel_data_add_dict_uint(d, "virtqueues", sluice_dev_nb_vqs(port));
 	rte_tel_data_add_dict_uint(d, "memory_regions", dmap_nb_maps(port->domain));
 	rte_tel_data_add_dict_uint(d, "memory_bytes", dmap_bytes(port->domain));
-	rte_tel_data_add_dict_uint(d, "connects", port->nb_connects);
-	rte_tel_data_add_dict_uint(d, "failures", port->nb_failures);
+	rte_tel_data_add_dict_uint(d, "connects", port->shared->nb_connects);
+	rte_tel_data_add_dict_uint(d, "failures", port->shared->nb_failures);
 }
 
 static int

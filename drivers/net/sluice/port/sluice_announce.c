@@ -28,10 +28,13 @@ find_pool(const struct sluice_port *port)
 {
 	const unsigned int single = RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET;
 	const struct rte_eth_dev_data *data = port->dev->data;
+	const struct sluice_queue *q;
 	struct rte_mempool *mp;
 
-	if (data->nb_rx_queues == 0 || data->nb_tx_queues == 0 ||
-			((const struct sluice_queue *)data->tx_queues[0])->is_held)
+	if (data->nb_rx_queues == 0 || data->nb_tx_queues == 0)
+		return NULL;
+	q = data->tx_queues[0];
+	if (q->is_held || q->is_stranded)
 		return NULL;
 	mp = ((const struct sluice_rxq *)data->rx_queues[0])->pool;
 	return mp->flags & single ? NULL : mp;
@@ -79,7 +82,7 @@ sluice_announce(struct sluice_port *port)
 		return;
 	}
 	was_sent = !port->is_held_down && send_rarp(port);
-	port->nb_announced += was_sent;
+	port->shared->nb_announced += was_sent;
 	SLUICE_LOG(INFO, "%s: announced to the network%s", port->label,
 			was_sent ? "" : ", but no RARP request could be sent");
 }

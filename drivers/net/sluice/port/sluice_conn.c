@@ -27,16 +27,17 @@ static __thread bool was_closed;
 static enum sluice_news
 wait_for_news(struct sluice_port *port)
 {
-	struct pollfd pfds[1 + SLUICE_TRANSPORT_FDS + SLUICE_PARK_MAX];
+	struct pollfd pfds[1 + SLUICE_TRANSPORT_FDS + SLUICE_PARK_MAX + SLUICE_PEERS_MAX];
 	struct pollfd *own = &pfds[1];
-	unsigned int nb, nb_parked;
+	unsigned int nb, nb_more;
 	uint64_t count;
 	int timeout_ms;
 
 	pfds[0] = (struct pollfd){ .fd = port->wake_fd, .events = POLLIN };
 	nb = sluice_life_poll_fds(port, own, &timeout_ms);
-	nb_parked = sluice_park_poll_fds(&port->park, &own[nb], SLUICE_PARK_MAX);
-	if (poll(pfds, 1 + nb + nb_parked, timeout_ms) <= 0)
+	nb_more = sluice_park_poll_fds(&port->park, &own[nb], SLUICE_PARK_MAX);
+	nb_more += sluice_share_poll_fds(port, &own[nb + nb_more]);
+	if (poll(pfds, 1 + nb + nb_more, timeout_ms) <= 0)
 		return SLUICE_NEWS_NONE;
 	if (pfds[0].revents != 0 && read(port->wake_fd, &count, sizeof(count)) < 0)
 		SLUICE_LOG(DEBUG, "port %u: woken twice at once", port->port_id);

@@ -126,10 +126,10 @@ forget(struct sluice_port *port, struct sluice_queue *q)
 		return;
 	}
 	if (!sluice_queue_is_tx(q))
-		port->nb_rx_lost += sluice_rxq_nb_waiting((const struct sluice_rxq *)q);
+		port->shared->nb_rx_lost += sluice_rxq_nb_waiting((const struct sluice_rxq *)q);
 	nb = sluice_queue_drain(q, NULL);
 	if (sluice_queue_is_tx(q))
-		port->nb_tx_lost += nb;
+		port->shared->nb_tx_lost += nb;
 	sluice_rings_forget(port, q);
 }
 
@@ -184,8 +184,9 @@ void
 sluice_life_start_queue(struct sluice_port *port, struct sluice_queue *q)
 {
 	sluice_life_lock(port, SLUICE_LOCK_MS);
+	/* What a process left that died inside is not touched: only a fresh ring helps. */
 	if (q->is_held && has_ring(port, q) && port->life == SLUICE_LIVE &&
-			q->fail == SLUICE_FAIL_NONE) {
+			q->fail == SLUICE_FAIL_NONE && !q->is_stranded) {
 		tell_again(port, q);
 		if (port->life == SLUICE_LIVE)
 			sluice_life_run_queue(port, q);

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <ethdev_driver.h>
@@ -87,6 +86,8 @@ sluice_life_live(struct sluice_port *port)
 	if (!q->is_held)
 		sluice_life_run_queue(port, q);
 	sluice_life_step(port, SLUICE_ON_LIVE);
+	sluice_share_offer(port);
+	sluice_port_tell_sizes(port);
 	port->tick_at = sluice_clock_ms() + SLUICE_TICK_MS;
 	/* Who slept through the absence of a device has asked nobody for interrupts. */
 	sluice_intr_wake(port);
@@ -108,6 +109,9 @@ stop_datapath(struct sluice_port *port)
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
+	sluice_share_withdraw(port);
+	/* Who is dead is not waited for. */
+	sluice_share_serve(port);
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	{
 		port->is_core_in[q->vq] = sluice_queue_quiesce(q, deadline) != 0;
@@ -154,6 +158,11 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 		 */
 		if (port->is_core_in[q->vq])
 			continue;
+		if (q->is_stranded) {
+			port->shared->nb_stranded += sluice_queue_abandon(q);
+			q->is_stranded = false;
+			continue;
+		}
 		nb = p == NULL ? -ENOMEM : sluice_park_queue(&port->park, p, q);
 		/* Without memory to park them there is only the time that a burst takes. */
 		if (nb == -ENOMEM) {
@@ -161,7 +170,7 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 			nb = sluice_queue_drain(q, NULL);
 		}
 		if (sluice_queue_is_tx(q))
-			port->nb_tx_lost += nb;
+			port->shared->nb_tx_lost += nb;
 	}
 }
 
@@ -174,7 +183,7 @@ count_lost(struct sluice_port *port)
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!sluice_queue_is_tx(q) && q->fail == SLUICE_FAIL_NONE)
-		port->nb_rx_lost += sluice_rxq_nb_waiting((const struct sluice_rxq *)q);
+		port->shared->nb_rx_lost += sluice_rxq_nb_waiting((const struct sluice_rxq *)q);
 }
 
 void
@@ -222,6 +231,7 @@ sluice_life_serve_stuck(struct sluice_port *port)
 	struct sluice_queue *q;
 	unsigned int i;
 
+	sluice_share_serve(port);
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	{
 		sluice_queue_unblock_kick(q);
@@ -295,7 +305,8 @@ sluice_life_init(struct sluice_port *port)
 	port->life = SLUICE_ABSENT;
 	rte_spinlock_init(&port->info_lock);
 	pthread_mutex_init(&port->lock, NULL);
-	sluice_park_init(&port->park);
+	sluice_share_init(port);
+	sluice_park_init(&port->park, &port->shared->nb_unacked);
 	sluice_steer_init(&port->steer);
 }
 
@@ -307,38 +318,6 @@ sluice_life_fini(struct sluice_port *port)
 	pthread_mutex_destroy(&port->lock);
 }
 
-/*
- * How long a thread that was cut off from its device may take before it is looked whether it hangs.
- */
-#define UNBLOCK_NS 5000000
-
-void
-sluice_life_lock(struct sluice_port *port, unsigned int ms)
-{
-	int64_t end = sluice_clock_ms() + ms;
-	struct timespec soon;
-
-	while (pthread_mutex_trylock(&port->lock) != 0) {
-		if (sluice_clock_ms() < end) {
-			usleep(100);
-			continue;
-		}
-		/*
-		 * Who holds the lock waits for the device, or hangs where a back end made it hang.
-		 */
-		port->transport->ops->cut(port->transport);
-		sluice_intr_unblock(port);
-		clock_gettime(CLOCK_REALTIME, &soon);
-		soon.tv_nsec += UNBLOCK_NS;
-		if (soon.tv_nsec >= 1000000000) {
-			soon.tv_nsec -= 1000000000;
-			soon.tv_sec++;
-		}
-		if (pthread_mutex_timedlock(&port->lock, &soon) == 0)
-			return;
-	}
-}
-
 int
 sluice_life_probe(struct sluice_port *port)
 {
@@ -348,7 +327,7 @@ sluice_life_probe(struct sluice_port *port)
 	port->transport->is_retry = false;
 	ret = sluice_life_connect(port);
 	if (ret == 0)
-		port->nb_connects++;
+		port->shared->nb_connects++;
 	if (ret == -EAGAIN) {
 		SLUICE_LOG(NOTICE, "%s: waiting for a back end", port->label);
 		ret = 0;

@@ -296,7 +296,7 @@ sluice_dev_choose(struct sluice_port *port)
 		__atomic_store_n(&((struct sluice_rxq *)q)->path, port->rx_path, __ATOMIC_RELAXED);
 	port->tx_path = sluice_tx_path_select(
 			port->features, sluice_port_tx_offloads(port) != 0, simd_bits);
-	port->nb_path_changes += rx_path != NULL &&
+	port->shared->nb_path_changes += rx_path != NULL &&
 			(rx_path != port->rx_path || tx_path != port->tx_path);
 	return 0;
 }

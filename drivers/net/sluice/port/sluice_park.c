@@ -16,8 +16,9 @@
 #define CLOSE_POLL_MS 5
 
 void
-sluice_park_init(struct sluice_park *park)
+sluice_park_init(struct sluice_park *park, uint64_t *nb_unacked)
 {
+	park->nb_unacked = nb_unacked;
 	pthread_mutex_init(&park->lock, NULL);
 	TAILQ_INIT(&park->list);
 	park->nb = 0;
@@ -101,7 +102,7 @@ release(struct sluice_park *park, struct sluice_parked *p, bool is_own)
 		next = b->next;
 		b->next = NULL;
 		if (p->eof_fd >= 0)
-			park->nb_unacked += b->nb;
+			*park->nb_unacked += b->nb;
 		if (!is_own && needs_own_core(b))
 			push_returns(b->q, b);
 		else

@@ -50,10 +50,10 @@ struct sluice_park {
 	pthread_mutex_t lock;
 	struct sluice_parked_head list;
 	unsigned int nb;
-	uint64_t nb_unacked; /* buffers that went back although the device had not let go */
+	uint64_t *nb_unacked; /* counts buffers that went back although the device had not let go */
 };
 
-void sluice_park_init(struct sluice_park *park);
+void sluice_park_init(struct sluice_park *park, uint64_t *nb_unacked);
 
 /*
  * Room for the buffers of a connection. eof_fd, which belongs to the park from here on, has its end

@@ -27,6 +27,8 @@
 #include "sluice_park.h"
 #include "sluice_path.h"
 #include "sluice_queue_ctl.h"
+#include "sluice_share.h"
+#include "sluice_shared.h"
 #include "sluice_transport.h"
 #include "sluice_steer.h"
 #include "sluice_watch.h"
@@ -92,8 +94,10 @@ struct sluice_port_events {
 	void (*paths_chosen)(struct sluice_port *port);
 };
 
+/* The half of a port that belongs to the process which has the device: the primary one. */
 struct sluice_port {
 	/* constant after probe */
+	struct sluice_shared *shared; /* the other half */
 	const struct sluice_port_events *events;
 	struct rte_eth_dev *dev;
 	uint16_t port_id;
@@ -125,13 +129,6 @@ struct sluice_port {
 	struct sluice_filter filter;
 	struct sluice_watch watch[2 * SLUICE_PAIRS_MAX]; /* by virtqueue */
 	enum sluice_fail failure; /* why it failed last; kept until the next start */
-	uint64_t nb_failures;
-	uint64_t nb_connects;
-	uint64_t nb_path_changes; /* burst functions were replaced by others */
-	uint64_t nb_announced;    /* RARP requests that a device asked for */
-	uint64_t nb_tx_lost;      /* packets that a device had when it went away */
-	/* buffers that it had filled, and that no core had taken, when the rings ended */
-	uint64_t nb_rx_lost;
 	struct sluice_park park;
 	/*
 	 * Queues whose core did not leave: they keep their buffers until it does, and the port
@@ -139,8 +136,8 @@ struct sluice_port {
 	 */
 	bool is_stuck;
 	bool is_core_in[2 * SLUICE_PAIRS_MAX]; /* which those are, by virtqueue */
+	struct sluice_share share;
 	int stuck_eof_fd;
-	uint64_t reset_at[SLUICE_COUNTERS_MAX]; /* what they said when they were reset */
 	struct sluice_intr intr;
 	struct sluice_steer steer;
 	/*
@@ -215,6 +212,9 @@ bool sluice_frames_fit(const struct sluice_port *port, const struct sluice_devic
 void sluice_set_scatter(struct sluice_port *port);
 /* Before a start: are all queues set up, and do frames fit? Logs why not. */
 int sluice_check_queues(struct sluice_port *port);
+
+/* What is read of the domain without it, now. Any thread. */
+void sluice_port_tell_sizes(struct sluice_port *port);
 
 /* The device has another MTU than it said when it connected. */
 void sluice_dev_mtu_changed(struct sluice_port *port, uint16_t mtu);

@@ -330,7 +330,7 @@ end_spread(struct sluice_port *port)
 		rxq->q.stats.bytes = rxq->delivered.bytes;
 		rxq->is_spread = false;
 	}
-	port->nb_rx_lost += sluice_spread_drain(steer->spread);
+	port->shared->nb_rx_lost += sluice_spread_drain(steer->spread);
 	rte_free(steer->spread);
 	steer->spread = NULL;
 	return 0;

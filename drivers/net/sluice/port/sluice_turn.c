@@ -50,7 +50,7 @@ look_for_failure(struct sluice_port *port, const struct sluice_device_state *sta
 	} else {
 		return false;
 	}
-	port->nb_failures++;
+	port->shared->nb_failures++;
 	SLUICE_LOG(ERR,
 			"port %u: failed: %s%s; the device is cut off, stop and start the port, or reset it, "
 			"to try again",
@@ -133,7 +133,7 @@ try_connect(struct sluice_port *port)
 		return;
 	}
 	port->connected_at = sluice_clock_ms();
-	port->nb_connects++;
+	port->shared->nb_connects++;
 	if (sluice_limit_passes(&port->limit))
 		SLUICE_LOG(NOTICE, "%s: connected", port->label);
 }
@@ -148,6 +148,13 @@ may_connect(struct sluice_port *port)
 			!__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE);
 }
 
+void
+sluice_port_tell_sizes(struct sluice_port *port)
+{
+	port->shared->dma_maps = dmap_nb_maps(port->domain);
+	port->shared->dma_bytes = dmap_bytes(port->domain);
+}
+
 static void
 tick(struct sluice_port *port)
 {
@@ -159,6 +166,7 @@ tick(struct sluice_port *port)
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	sluice_queue_unblock_kick(q);
 	sluice_watch(port);
+	sluice_port_tell_sizes(port);
 }
 
 void
@@ -171,6 +179,7 @@ sluice_life_turn(struct sluice_port *port, enum sluice_news news, struct sluice_
 	pthread_mutex_lock(&port->lock);
 	was_up = port->is_link_up;
 	sluice_park_serve(&port->park);
+	sluice_share_serve(port);
 	if (port->is_stuck)
 		sluice_life_serve_stuck(port);
 	if (sluice_life_is_connected(port))

@@ -13,6 +13,7 @@
 
 #include "sluice_batch.h"
 #include "sluice_clock.h"
+#include "sluice_fds.h"
 #include "sluice_queue.h"
 
 /* A core that is inside for longer may hang in a kick. */
@@ -25,6 +26,7 @@ sluice_queue_break(struct sluice_queue *q, enum sluice_fail why)
 {
 	uint32_t state = __atomic_load_n(&q->state, __ATOMIC_RELAXED);
 	uint64_t one = 1;
+	int fd;
 
 	if (q->fail == SLUICE_FAIL_NONE)
 		__atomic_store_n(&q->fail, why, __ATOMIC_RELAXED);
@@ -32,7 +34,8 @@ sluice_queue_break(struct sluice_queue *q, enum sluice_fail why)
 	if (state >= SLUICE_QUEUE_RUNNING)
 		__atomic_compare_exchange_n(&q->state, &state, SLUICE_QUEUE_FAILED, false,
 				__ATOMIC_RELEASE, __ATOMIC_RELAXED);
-	if (q->wake_fd >= 0 && write(q->wake_fd, &one, sizeof(one)) < 0)
+	fd = sluice_fd_here(q->wake_fd);
+	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		return; /* full: the control thread is awake */
 }
 
@@ -51,7 +54,7 @@ sluice_queue_resume(struct sluice_queue *q)
 	uint32_t stopped = SLUICE_QUEUE_STOPPED;
 
 	/* Pairs with the acquire in sluice_queue_enter(). */
-	if (__atomic_load_n(&q->fail, __ATOMIC_RELAXED) == SLUICE_FAIL_NONE)
+	if (!q->is_stranded && __atomic_load_n(&q->fail, __ATOMIC_RELAXED) == SLUICE_FAIL_NONE)
 		__atomic_compare_exchange_n(&q->state, &stopped, q->run, false, __ATOMIC_RELEASE,
 				__ATOMIC_RELAXED);
 }
@@ -106,7 +109,12 @@ await_burst(struct sluice_queue *q, int64_t deadline)
 		__atomic_fetch_or(&q->state, 0, __ATOMIC_SEQ_CST); /* as an exchange with itself */
 	else
 		sluice_queue_fence();
-	while (__atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0) {
+	/*
+	 * That fence is for this process. Cores of others come through sluice_visit_begin(), with
+	 * which this pairs; an exchange with itself.
+	 */
+	__atomic_fetch_or(&q->visitor, 0, __ATOMIC_SEQ_CST);
+	while (sluice_queue_is_in_burst(q)) {
 		int64_t now = sluice_clock_ms();
 
 		if (now - begin >= KICK_MS)
@@ -135,6 +143,9 @@ sluice_queue_quiesce(struct sluice_queue *q, int64_t deadline)
 void
 sluice_queue_take_returns(struct sluice_queue *q)
 {
+	/* They lie in memory of the primary process, which takes them when the port stops. */
+	if (sluice_fds_here != NULL)
+		return;
 	sluice_batch_free_all(__atomic_exchange_n(&q->returns, NULL, __ATOMIC_ACQUIRE));
 }
 

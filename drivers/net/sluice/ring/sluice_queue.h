@@ -112,13 +112,14 @@ struct sluice_queue {
 	struct sluice_queue_stats stats;
 	/* constant after setup */
 	struct sluice_port *port;
-	uint16_t id; /* of the ethdev queue */
-	uint16_t vq; /* of the virtqueue */
-	enum sluice_layout layout;
-	uint32_t run;  /* the state while it runs: sluice_path_run() of its path */
-	int kick_fd;   /* of this connection; -1: there is none */
-	int wake_fd;   /* the port's control thread, told of failures; -1: nobody is */
-	uint32_t fail; /* enum sluice_fail; set once by the failing burst */
+	uint16_t id;      /* of the ethdev queue */
+	uint16_t vq;      /* of the virtqueue */
+	uint16_t port_id; /* of ethdev */
+	uint8_t layout;   /* enum sluice_layout */
+	uint32_t run;     /* the state while it runs: sluice_path_run() of its path */
+	int kick_fd;      /* of this connection; -1: there is none */
+	int wake_fd;      /* the port's control thread, told of failures; -1: nobody is */
+	uint32_t fail;    /* enum sluice_fail; set once by the failing burst */
 	/*
 	 * Held, for a few instructions, by who looks at the ring outside of a burst: interrupts,
 	 * questions about descriptors. The control side takes it once when the queue is not RUNNING
@@ -130,6 +131,16 @@ struct sluice_queue {
 	bool is_held;
 	/* The control side: the device has forgotten the ring, and shall get a fresh one. */
 	bool is_forgotten;
+	/*
+	 * The control side: a secondary process died inside. The queue does not run again before it
+	 * has a fresh ring; what it holds stays with it, and is lost.
+	 */
+	bool is_stranded;
+	/*
+	 * The secondary process whose core is inside, by the number that it has with the port; 0:
+	 * none. Atomic; see sluice_visit.h.
+	 */
+	uint16_t visitor;
 	/*
 	 * Buffers of pools into which only one core may put: the polling core takes them at its
 	 * next burst. Atomic; pushed by the control side, taken as a whole.
@@ -181,7 +192,8 @@ void sluice_queue_quiesce_init(void);
 static inline bool
 sluice_queue_is_in_burst(const struct sluice_queue *q)
 {
-	return __atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0;
+	return __atomic_load_n(&q->visitor, __ATOMIC_ACQUIRE) != 0 ||
+			__atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0;
 }
 
 /* The same, if the polling core hangs in a kick. */

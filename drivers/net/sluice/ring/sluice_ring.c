@@ -13,6 +13,7 @@
 
 #include <rte_io.h>
 
+#include "sluice_fds.h"
 #include "sluice_ring.h"
 
 #define USED_SHIFT (sizeof(struct sluice_split_used_elem) - sizeof(struct sluice_split_used))
@@ -125,6 +126,8 @@ notification_data(const struct sluice_ring *r)
 	return r->doorbell.vq | next << 16;
 }
 
+int *sluice_fds_here;
+
 void
 sluice_doorbell_ring(struct sluice_ring *r)
 {
@@ -145,7 +148,7 @@ sluice_doorbell_ring(struct sluice_ring *r)
 	r->nb_kicks++;
 	/* EAGAIN: the counter is full, so the device has a notification waiting anyway. */
 	__atomic_store_n(&r->in_kick, 1, __ATOMIC_RELEASE);
-	ret = write(r->doorbell.fd, &one, sizeof(one));
+	ret = write(sluice_fd_here(r->doorbell.fd), &one, sizeof(one));
 	RTE_SET_USED(ret);
 	__atomic_store_n(&r->in_kick, 0, __ATOMIC_RELEASE);
 }

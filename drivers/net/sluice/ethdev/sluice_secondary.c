@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* ethdev operations and burst functions of a secondary process: see sluice_secondary.h. */
+
+#include <errno.h>
+#include <string.h>
+
+#include <ethdev_driver.h>
+#include <rte_errno.h>
+
+#include "sluice_ethdev.h"
+#include "sluice_log.h"
+#include "sluice_offload.h"
+#include "sluice_secondary.h"
+#include "sluice_visit.h"
+
+/* A core comes into a queue of the rings that are here. NULL: it must not. */
+static inline struct sluice_visitor *
+enter(struct sluice_queue *q)
+{
+	struct sluice_visitor *v;
+	uint32_t mine;
+
+	/* A port that is gone leaves zeros to who still polls it. */
+	if (unlikely(q == NULL || q->port_id >= RTE_MAX_ETHPORTS || q->vq >= RTE_DIM(v->inside)))
+		return NULL;
+	v = &sluice_visitors[q->port_id];
+	if (unlikely(__atomic_load_n(&v->epoch, __ATOMIC_RELAXED) == 0))
+		return NULL;
+	/* Pairs with the barrier on all cores in let_go(): the compiler's order is enough. */
+	__atomic_store_n(&v->inside[q->vq], 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	mine = __atomic_load_n(&v->epoch, __ATOMIC_ACQUIRE);
+	if (likely(mine != 0 && sluice_visit_begin(q, v->who, &v->shared->epoch, mine)))
+		return v;
+	__atomic_store_n(&v->inside[q->vq], 0, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static inline void
+leave(struct sluice_visitor *v, struct sluice_queue *q)
+{
+	sluice_visit_end(q);
+	__atomic_store_n(&v->inside[q->vq], 0, __ATOMIC_RELEASE);
+}
+
+static uint16_t
+rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	struct sluice_visitor *v = enter(queue);
+	bool checks_ipv4;
+	uint16_t i;
+
+	if (v == NULL)
+		return 0;
+	nb = v->rx_path->burst(queue, pkts, nb);
+	checks_ipv4 = v->checks_ipv4;
+	leave(v, queue);
+	for (i = 0; checks_ipv4 && i < nb; i++)
+		sluice_offload_ipv4(pkts[i]);
+	return nb;
+}
+
+static uint16_t
+tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	struct sluice_visitor *v = enter(queue);
+
+	if (v == NULL)
+		return 0;
+	nb = v->tx_path->burst(queue, pkts, nb);
+	leave(v, queue);
+	return nb;
+}
+
+static uint16_t
+count_used(struct sluice_queue *q)
+{
+	struct sluice_visitor *v = enter(q);
+	uint16_t nb;
+
+	if (v == NULL)
+		return 0;
+	nb = sluice_queue_nb_used(q);
+	leave(v, q);
+	return nb;
+}
+
+static sluice_compat_count
+rx_queue_count(void *queue)
+{
+	return count_used(queue);
+}
+
+static int
+rx_descriptor_status(void *queue, uint16_t offset)
+{
+	return sluice_rx_status_of(queue, offset, count_used(queue));
+}
+
+static int
+tx_descriptor_status(void *queue, uint16_t offset)
+{
+	return sluice_tx_status_of(queue, offset, count_used(queue));
+}
+
+static int
+tx_done_cleanup(void *queue, uint32_t nb_max)
+{
+	struct sluice_visitor *v = enter(queue);
+	struct sluice_txq *txq = queue;
+	int nb = 0;
+
+	if (v == NULL)
+		return 0;
+	if (sluice_queue_enter(&txq->q, sluice_path_run(v->tx_path->cfg))) {
+		nb = v->tx_path->cleanup(txq, nb_max);
+		sluice_queue_leave(&txq->q);
+	}
+	leave(v, queue);
+	return nb;
+}
+
+/* The primary process was told to be gone, in a line. */
+static int
+check_primary(const struct rte_eth_dev *dev)
+{
+	const struct sluice_visitor *v = dev->process_private;
+
+	return __atomic_load_n(&v->is_orphan, __ATOMIC_ACQUIRE) ? -EIO : 0;
+}
+
+static int
+refuse(const struct rte_eth_dev *dev, const char *what)
+{
+	int ret = check_primary(dev);
+
+	if (ret != 0)
+		return ret;
+	SLUICE_LOG(ERR, "port %u: %s is for the primary process, which has the port: do it there",
+			dev->data->port_id, what);
+	return -EPERM;
+}
+
+static int
+dev_configure(struct rte_eth_dev *dev)
+{
+	return refuse(dev, "to configure it");
+}
+
+static int
+dev_start(struct rte_eth_dev *dev)
+{
+	return refuse(dev, "to start it");
+}
+
+static int
+dev_stop(struct rte_eth_dev *dev)
+{
+	return refuse(dev, "to stop it");
+}
+
+static int
+dev_reset(struct rte_eth_dev *dev)
+{
+	return refuse(dev, "to reset it");
+}
+
+static int
+mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	RTE_SET_USED(mtu);
+	return refuse(dev, "to set the MTU");
+}
+
+static int
+mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
+{
+	RTE_SET_USED(addr);
+	return refuse(dev, "to set the MAC address");
+}
+
+static int
+rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
+		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
+{
+	RTE_SET_USED(id);
+	RTE_SET_USED(nb_desc);
+	RTE_SET_USED(socket);
+	RTE_SET_USED(conf);
+	RTE_SET_USED(mp);
+	return refuse(dev, "to set up a receive queue");
+}
+
+static int
+tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
+		const struct rte_eth_txconf *conf)
+{
+	RTE_SET_USED(id);
+	RTE_SET_USED(nb_desc);
+	RTE_SET_USED(socket);
+	RTE_SET_USED(conf);
+	return refuse(dev, "to set up a transmit queue");
+}
+
+static int
+rx_queue_intr(struct rte_eth_dev *dev, uint16_t id)
+{
+	RTE_SET_USED(id);
+	return refuse(dev, "to sleep until packets come");
+}
+
+static int
+dev_close(struct rte_eth_dev *dev)
+{
+	sluice_secondary_close(dev->process_private);
+	return 0;
+}
+
+static int
+dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+	const struct rte_eth_dev_info ours = *info;
+	int ret = check_primary(dev);
+
+	if (ret != 0)
+		return ret;
+	*info = sluice_shared_of(dev)->info;
+	/* These ethdev has filled in; it adds what else points. */
+	info->device = ours.device;
+	info->switch_info = ours.switch_info;
+	return 0;
+}
+
+/* The primary process writes what it sees to where ethdev of both reads it. */
+static int
+link_update(struct rte_eth_dev *dev, int wait_to_complete)
+{
+	RTE_SET_USED(wait_to_complete);
+	return check_primary(dev);
+}
+
+/* The port receives all, whoever asks. */
+static int
+receive_all(struct rte_eth_dev *dev)
+{
+	return check_primary(dev);
+}
+
+static int
+rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
+{
+	const struct sluice_visitor *v = dev->process_private;
+
+	RTE_SET_USED(id);
+	if (v->rx_path == NULL)
+		return -EINVAL;
+	strlcpy(mode->info, v->rx_path->name, sizeof(mode->info));
+	return 0;
+}
+
+static int
+tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
+{
+	const struct sluice_visitor *v = dev->process_private;
+
+	RTE_SET_USED(id);
+	if (v->tx_path == NULL)
+		return -EINVAL;
+	strlcpy(mode->info, v->tx_path->name, sizeof(mode->info));
+	return 0;
+}
+
+static int
+stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats, struct eth_queue_stats *queues)
+{
+	int ret = check_primary(dev);
+
+	return ret != 0 ? ret : sluice_stats_get(dev, stats, queues);
+}
+
+static int
+stats_reset(struct rte_eth_dev *dev)
+{
+	int ret = check_primary(dev);
+
+	return ret != 0 ? ret : sluice_stats_reset(dev);
+}
+
+static int
+xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
+{
+	int ret = check_primary(dev);
+
+	return ret != 0 ? ret : sluice_xstats_get(dev, xstats, n);
+}
+
+static int
+xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
+{
+	int ret = check_primary(dev);
+
+	return ret != 0 ? ret : sluice_xstats_get_names(dev, names, n);
+}
+
+SLUICE_COMPAT_STATS_GET(stats_get)
+
+static const struct eth_dev_ops ops = {
+	.dev_configure = dev_configure,
+	.dev_start = dev_start,
+	.dev_stop = dev_stop,
+	.dev_close = dev_close,
+	.dev_reset = dev_reset,
+	.dev_infos_get = dev_infos_get,
+	.link_update = link_update,
+	.mtu_set = mtu_set,
+	.mac_addr_set = mac_addr_set,
+	.promiscuous_enable = receive_all,
+	.promiscuous_disable = receive_all,
+	.allmulticast_enable = receive_all,
+	.allmulticast_disable = receive_all,
+	.rx_queue_setup = rx_queue_setup,
+	.tx_queue_setup = tx_queue_setup,
+	.rx_queue_intr_enable = rx_queue_intr,
+	.rx_queue_intr_disable = rx_queue_intr,
+	.rxq_info_get = sluice_rxq_info_get,
+	.txq_info_get = sluice_txq_info_get,
+	.rx_burst_mode_get = rx_burst_mode_get,
+	.tx_burst_mode_get = tx_burst_mode_get,
+	.tx_done_cleanup = tx_done_cleanup,
+	.stats_get = SLUICE_COMPAT_STATS_OP(stats_get),
+	.stats_reset = stats_reset,
+	.xstats_get = xstats_get,
+	.xstats_get_names = xstats_get_names,
+	.xstats_reset = stats_reset,
+};
+
+static void
+set_functions(struct rte_eth_dev *dev)
+{
+	dev->dev_ops = &ops;
+	dev->rx_pkt_burst = rx_burst;
+	dev->tx_pkt_burst = tx_burst;
+	dev->rx_queue_count = rx_queue_count;
+	dev->rx_descriptor_status = rx_descriptor_status;
+	dev->tx_descriptor_status = tx_descriptor_status;
+}
+
+/* Does what the primary process shares mean the same here? */
+static int
+check_build(const char *name, const struct sluice_shared *shared)
+{
+	struct sluice_build here;
+	const char *what;
+
+	sluice_build_get(&here);
+	what = sluice_build_differs(&shared->build, &here);
+	if (what == NULL)
+		return 0;
+	SLUICE_INIT_LOG(ERR,
+			"%s: the primary process has %s: this one leaves the port alone; run both "
+			"with the same plug-in and the same DPDK",
+			name, what);
+	return -ENOTSUP;
+}
+
+int
+sluice_secondary_probe(struct rte_device *device)
+{
+	struct rte_eth_dev *dev = rte_eth_dev_attach_secondary(device->name);
+	int ret;
+
+	if (dev == NULL) {
+		SLUICE_INIT_LOG(ERR,
+				"%s: the primary process has no such port; give its arguments (--vdev) "
+				"to that one",
+				device->name);
+		return -ENODEV;
+	}
+	ret = dev->data->dev_private == NULL ? -ENODEV :
+					       check_build(device->name, dev->data->dev_private);
+	if (ret != 0)
+		goto release;
+	dev->process_private = &sluice_visitors[dev->data->port_id];
+	dev->device = device;
+	set_functions(dev);
+	ret = sluice_secondary_open(dev);
+	if (ret != 0)
+		goto release;
+	rte_eth_dev_probing_finish(dev);
+	return 0;
+release:
+	rte_eth_dev_release_port(dev);
+	return ret;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Ports of the primary process in a secondary one. What a control call wants to know is in memory
+ * of both, what it wants to change is refused. Bursts are those of the primary process, with the
+ * rings at the same addresses, behind sluice_visit.h; functions and paths are this process's own.
+ */
+
+#ifndef SLUICE_SECONDARY_H
+#define SLUICE_SECONDARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_dev.h>
+#include <rte_spinlock.h>
+
+#include "sluice_path.h"
+#include "sluice_share.h"
+#include "sluice_shared.h"
+
+struct rte_eth_dev;
+
+/* A pool, or other memory, that a core met and that the device does not see yet. */
+struct sluice_asked {
+	const void *memory; /* NULL: nothing was asked for */
+	struct dmap_buffer buf;
+	int64_t since; /* sluice_clock_ms() */
+	int answer;    /* -EAGAIN: there is none yet, or it is yes */
+};
+
+/* A file of the primary process that this one has, too. */
+struct sluice_twin {
+	int theirs;
+	int ours;
+};
+
+/* process_private of a secondary process: all that it has of a port. */
+struct sluice_visitor {
+	/* constant while the port is here */
+	struct rte_eth_dev *dev; /* NULL: it is not */
+	struct sluice_shared *shared;
+	uint16_t port_id;
+	/* read by polling cores */
+	uint32_t epoch; /* atomic: of the rings that are here; 0: none are */
+	uint16_t who;   /* number of this process with the port; 0: none yet */
+	bool checks_ipv4;
+	const struct sluice_rx_path *rx_path;
+	const struct sluice_tx_path *tx_path;
+	/* written by polling cores; atomic: by virtqueue, is one inside? */
+	uint32_t inside[2 * SLUICE_PAIRS_MAX];
+	/* the thread's */
+	bool is_orphan; /* atomic: the primary process ended */
+	bool is_told;   /* that the rings cannot be here */
+	int primary_fd; /* hangs up when the primary process ends; -1: not attached */
+	int alive_fd;   /* of which the primary process has the other end */
+	void *va;       /* of the rings; NULL: they are EAL's memory, or not here */
+	size_t len;
+	uint16_t nb_twins;
+	struct sluice_twin twins[SLUICE_OFFER_FDS];
+	/* protected by ask_lock */
+	rte_spinlock_t ask_lock;
+	struct sluice_asked asked;
+};
+
+/* Of the primary process: EAL probes its port in this one. */
+int sluice_secondary_probe(struct rte_device *device);
+
+/* sluice_secondary_link.c */
+
+/* By number of the port. */
+extern struct sluice_visitor sluice_visitors[RTE_MAX_ETHPORTS];
+
+/*
+ * The thread reaches the primary process, and has the rings of the port here whenever there are
+ * any, from now on until the other returns. open fails where that thread cannot be.
+ */
+int sluice_secondary_open(struct rte_eth_dev *dev);
+void sluice_secondary_close(struct sluice_visitor *v);
+
+#endif /* SLUICE_SECONDARY_H */

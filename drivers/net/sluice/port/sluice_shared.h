@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The half of a port that all processes see: ethdev's dev_private, in EAL's memory, which every
+ * process maps at the same address, as the queues. It holds values only; what leads to something is
+ * of one process (struct sluice_port of the primary one, process_private of each).
+ *
+ * Threads: written by the primary process. Fields are read one by one, at any time; what belongs to
+ * the rings counts only if epoch is the same before and after.
+ */
+
+#ifndef SLUICE_SHARED_H
+#define SLUICE_SHARED_H
+
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+
+#include "dmap.h"
+#include "sluice_build.h"
+#include "sluice_queue.h"
+
+struct sluice_shared {
+	/* constant after probe */
+	struct sluice_build build; /* of the process that made this */
+	uint16_t port_id;
+	/*
+	 * Atomic. Counts the rings of the port: it is another one as soon as these end, before
+	 * anything of them is taken away. Never 0 while there is a port.
+	 */
+	uint32_t epoch;
+	uint64_t features;            /* with which the rings of this epoch run */
+	struct rte_eth_dev_info info; /* as the primary process answers, without what points */
+	/* counters, and what they said when they were reset (sluice_stats.c) */
+	uint64_t nb_failures;
+	uint64_t nb_connects;
+	uint64_t nb_path_changes; /* burst functions were replaced by others */
+	uint64_t nb_announced;    /* RARP requests that a device asked for */
+	uint64_t nb_tx_lost; /* packets that a device had when it went away */
+	/* buffers that it had filled, and that no core had taken, when the rings ended */
+	uint64_t nb_rx_lost;
+	uint64_t nb_unacked; /* buffers that went back although the device had not let go */
+	/* buffers of queues in which a process died: they are nobody's any more */
+	uint64_t nb_stranded;
+	uint64_t reset_at[SLUICE_COUNTERS_MAX];
+	/* sizes */
+	uint64_t dma_maps;
+	uint64_t dma_bytes;
+	struct dmap_shared dma;
+};
+
+#endif /* SLUICE_SHARED_H */
