@@ -88,7 +88,7 @@ open_world(uint16_t nb, uint16_t nb_pairs, uint64_t types)
 	w->port->args.is_vectorized = true;
 	w->port->socket = SOCKET_ID_ANY;
 	rte_spinlock_init(&w->port->info_lock);
-	sluice_steer_init(&w->port->steer);
+	sluice_steer_init(w->port);
 	w->dev.data = &w->data;
 	w->data.dev_private = w->port->shared;
 	w->dev.process_private = w->port;
@@ -117,7 +117,7 @@ close_world(void)
 				w->nb_arriving[i] - w->nb_arrived[i]);
 	fake_pool_assert_full(w->pool);
 	fake_pool_destroy(w->pool);
-	sluice_steer_fini(&w->port->steer);
+	sluice_steer_fini(w->port);
 	fake_transport_fini(&w->ft);
 	free(w->port->shared);
 	free(w->port);

@@ -156,18 +156,20 @@ take_buffers(const struct sluice_queue *q, struct rte_mbuf **m)
 	return nb;
 }
 
-/* is_in_burst: in the midst of it, or just before, or behind. */
+/* In the midst of a burst or of the software behind it; or just before, or behind both. */
 static void
-die_inside(bool is_in_burst, bool is_stopped_first)
+die_inside(bool is_in_burst, bool is_in_stage, bool is_stopped_first)
 {
 	struct fake_port *f = open_live();
 	struct sluice_queue *q = &f->rxq[1].q;
+	bool is_inside = is_in_burst || is_in_stage;
 	struct rte_mbuf *m[256];
 	int alive = attach(f);
 	unsigned int nb;
 
 	assert_true(come_in(f, q, f->port->shared->epoch));
 	q->in_burst = is_in_burst;
+	f->rxq[1].stage_turn = is_in_stage;
 	nb = take_buffers(q, m);
 	assert_true(nb > 0 && nb == sluice_ring_nb_busy(&q->ring));
 	if (is_stopped_first)
@@ -176,27 +178,31 @@ die_inside(bool is_in_burst, bool is_stopped_first)
 	fake_port_turn(f, SLUICE_NEWS_NONE);
 	assert_int_equal(q->visitor, 0);
 	assert_int_equal(q->in_burst, 0);
+	assert_int_equal(f->rxq[1].stage_turn % 2, 0);
 	/* The rest of the port does not care. */
 	if (!is_stopped_first) {
 		assert_int_equal(f->port->life, SLUICE_LIVE);
 		assert_true(sluice_queue_is_running(&f->rxq[0].q));
-		assert_int_equal(sluice_queue_is_running(q), !is_in_burst);
+		assert_int_equal(sluice_queue_is_running(q), !is_inside);
 		assert_true(fake_port_send(f));
 		/* Nor does the application start what is parked. */
 		assert_int_equal(sluice_life_hold_queue(f->port, q), 0);
 		sluice_life_start_queue(f->port, q);
-		assert_int_equal(sluice_queue_is_running(q), !is_in_burst);
+		assert_int_equal(sluice_queue_is_running(q), !is_inside);
+		sluice_link_down(f->port);
+		sluice_link_up(f->port);
+		assert_int_equal(sluice_queue_is_running(q), !is_inside);
 		sluice_life_stop(f->port);
 	}
 	assert_false(f->port->is_stuck);
-	assert_int_equal(f->port->shared->nb_stranded, is_in_burst ? nb : 0);
+	assert_int_equal(f->port->shared->nb_stranded, is_inside ? nb : 0);
 	assert_int_equal(sluice_ring_nb_busy(&q->ring), 0);
 	fake_port_unpark(f);
-	if (is_in_burst)
+	if (is_inside)
 		rte_pktmbuf_free_bulk(m, nb);
 	assert_int_equal(sluice_life_start(f->port), 0);
 	assert_true(sluice_queue_is_running(q));
-	assert_int_equal(f->port->shared->nb_stranded, is_in_burst ? nb : 0);
+	assert_int_equal(f->port->shared->nb_stranded, is_inside ? nb : 0);
 	fake_port_close(f);
 }
 
@@ -204,10 +210,34 @@ static void
 test_death(void **state)
 {
 	(void)state;
-	die_inside(true, false);
-	die_inside(false, false);
-	die_inside(true, true);
-	die_inside(false, true);
+	die_inside(true, false, false);
+	die_inside(true, true, false);
+	die_inside(false, true, false);
+	die_inside(false, false, false);
+	die_inside(true, false, true);
+	die_inside(false, true, true);
+	die_inside(false, false, true);
+}
+
+/* A queue that has packets from other queues only: nothing of a device's is in it. */
+static void
+test_death_without_ring(void **state)
+{
+	struct fake_port *f = open_live();
+	struct sluice_queue *q = &f->rxq[1].q;
+	int alive = attach(f);
+
+	(void)state;
+	assert_true(come_in(f, q, f->port->shared->epoch));
+	f->rxq[1].stage_turn = 5;
+	f->port->nb_soft_rx = 1;
+	close(alive);
+	fake_port_turn(f, SLUICE_NEWS_NONE);
+	f->port->nb_soft_rx = 0;
+	assert_int_equal(f->rxq[1].stage_turn, 6);
+	assert_int_equal(q->visitor, 0);
+	assert_false(q->is_stranded);
+	fake_port_close(f);
 }
 
 /* A transmit queue: what was on its way to the pool is not put there a second time. */
@@ -363,6 +393,7 @@ main(void)
 	suite_add(test_epoch_wraps, NULL, "epoch wraps");
 	suite_add(test_visitor_stays, NULL, "visitor stays");
 	suite_add(test_death, NULL, "death");
+	suite_add(test_death_without_ring, NULL, "death without a ring");
 	suite_add(test_death_in_reclaim, NULL, "death in reclaim");
 	suite_add(test_fds, NULL, "descriptors");
 	suite_add(test_shared_windows, NULL, "shared windows");

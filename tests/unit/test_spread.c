@@ -12,15 +12,36 @@
 #define NB_FLOWS 300
 #define NB_EACH 10
 
-/* Each flow in its queue and in order, however many queues the device has and bursts hold. */
+/* A core of a secondary process, which has functions of its own. */
+static uint16_t
+visit(void *rxq, struct rte_mbuf **pkts, uint16_t nb)
+{
+	const struct sluice_rx_own own = { .stage = { .has_hash = true, .is_spread = true },
+		.path = &scripted_path,
+		.kit = sluice_rss_kit_at(0, 0) };
+
+	return sluice_rx_stage_visit(rxq, pkts, nb, &own);
+}
+
+/* From here on queues name functions of another process: nothing here may follow them. */
 static void
-test_order(void **state)
+move_out(uint16_t nb_pairs)
+{
+	uint16_t i;
+
+	for (i = 0; i < nb_pairs; i++)
+		w->rxq[i].path = (const void *)8;
+	w->port->steer.tables[w->port->steer.current].kit = (const void *)8;
+	w->burst = visit;
+}
+
+static void
+check_order(bool is_visit)
 {
 	static const uint16_t bursts[] = { 1, 3, 32 };
 	uint32_t last[NB_FLOWS], sum, flow, seq;
 	uint16_t nb, nb_pairs, b, i;
 
-	(void)state;
 	for (nb = 2; nb <= NB_MAX; nb++)
 		for (nb_pairs = 1; nb_pairs <= nb; nb_pairs += nb - 1)
 			for (b = 0; b < RTE_DIM(bursts); b++) {
@@ -29,6 +50,8 @@ test_order(void **state)
 				assert_int_equal(open_world(nb, nb_pairs, UDP), 0);
 				assert_int_equal(w->port->nb_soft_rx, nb - nb_pairs);
 				assert_int_equal(start(), 0);
+				if (is_visit)
+					move_out(nb_pairs);
 				memset(last, 0, sizeof(last));
 				sum = 0;
 				for (seq = 0; seq < NB_EACH; seq++) {
@@ -36,12 +59,27 @@ test_order(void **state)
 						arrive(flow % nb_pairs, flow, seq);
 					for (i = 0; i < 2 * nb; i++)
 						sum += poll_queue(i % nb, bursts[b],
-								w->port->steer.key,
-								w->port->steer.reta, last);
+								w->port->shared->rss.key,
+								w->port->shared->rss.reta, last);
 				}
 				fake_assert(sum == NB_FLOWS * NB_EACH, "%u", sum);
 				close_world();
 			}
+}
+
+/* Each flow in its queue and in order, however many queues the device has and bursts hold. */
+static void
+test_order(void **state)
+{
+	(void)state;
+	check_order(false);
+}
+
+static void
+test_visitors(void **state)
+{
+	(void)state;
+	check_order(true);
 }
 
 /*
@@ -65,13 +103,13 @@ test_even(void **state)
 		memset(count, 0, sizeof(count));
 		memset(entries, 0, sizeof(entries));
 		for (i = 0; i < SLUICE_RSS_RETA_SIZE; i++)
-			entries[w->port->steer.reta[i]]++;
+			entries[w->port->shared->rss.reta[i]]++;
 		for (done = 0; done < nb_flows; done += 500) {
 			for (i = 0; i < 500; i++)
 				arrive(0, fake_below(&w->seed, 1 << 24), 0);
 			for (q = 0; q < nb; q++)
-				count[q] += poll_queue(q, BURST, w->port->steer.key,
-						w->port->steer.reta, NULL);
+				count[q] += poll_queue(q, BURST, w->port->shared->rss.key,
+						w->port->shared->rss.reta, NULL);
 			w->nb_arriving[0] = 0;
 			w->nb_arrived[0] = 0;
 		}
@@ -100,10 +138,11 @@ test_full(void **state)
 	rxq = &w->rxq[0];
 	for (flow = 0; flow < 3000; flow++) {
 		arrive(0, flow, 0);
-		mine += queue_of(flow, w->port->steer.key, w->port->steer.reta) == 2;
+		mine += queue_of(flow, w->port->shared->rss.key, w->port->shared->rss.reta) == 2;
 	}
 	for (i = 0, sum = 0; i < 100; i++) {
-		sum += poll_queue(1, BURST, w->port->steer.key, w->port->steer.reta, NULL);
+		sum += poll_queue(1, BURST, w->port->shared->rss.key, w->port->shared->rss.reta,
+				NULL);
 		{
 			struct rte_mbuf *pkts[BURST];
 			uint16_t nb = w->burst(rxq, pkts, BURST);
@@ -112,7 +151,7 @@ test_full(void **state)
 			sum += nb;
 		}
 	}
-	sum += poll_queue(1, BURST, w->port->steer.key, w->port->steer.reta, NULL);
+	sum += poll_queue(1, BURST, w->port->shared->rss.key, w->port->shared->rss.reta, NULL);
 	assert_int_equal(sum, 3000 - mine);
 	assert_true(mine > SLUICE_SPREAD_ROOM);
 	assert_int_equal(rxq->nb_spread_full, mine - SLUICE_SPREAD_ROOM);
@@ -134,7 +173,8 @@ test_full(void **state)
 	for (flow = 0; flow < 100; flow++)
 		arrive(0, flow, 0);
 	for (i = 0, sum = 0; i < 3; i++)
-		sum += poll_queue(i, BURST, w->port->steer.key, w->port->steer.reta, NULL);
+		sum += poll_queue(i, BURST, w->port->shared->rss.key, w->port->shared->rss.reta,
+				NULL);
 	assert_int_equal(sum, 100);
 	close_world();
 }
@@ -177,6 +217,7 @@ int
 main(void)
 {
 	suite_add(test_order, NULL, "flows in order");
+	suite_add(test_visitors, NULL, "in secondary processes");
 	suite_add(test_even, NULL, "even");
 	suite_add(test_full, NULL, "full");
 	suite_add(test_fair, NULL, "fair");

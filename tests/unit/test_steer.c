@@ -66,12 +66,12 @@ test_hang(void **state)
 	assert_int_equal(start(), 0);
 	for (flow = 0; flow < 100; flow++)
 		arrive(0, flow, 0);
-	poll_queue(0, BURST, w->port->steer.key, w->port->steer.reta, NULL);
+	poll_queue(0, BURST, w->port->shared->rss.key, w->port->shared->rss.reta, NULL);
 	w->rxq[1].stage_turn++;
 	assert_int_equal(sluice_steer_set_reta(w->port, reta), -ETIMEDOUT);
-	assert_int_equal(w->port->steer.reta[1], 1);
+	assert_int_equal(w->port->shared->rss.reta[1], 1);
 	assert_int_equal(sluice_steer_set_hash(w->port, RTE_ETH_RSS_IPV4, NULL, 0), -ETIMEDOUT);
-	assert_int_equal(w->port->steer.types, UDP);
+	assert_int_equal(w->port->shared->rss.types, UDP);
 	sluice_steer_stop(w->port);
 	assert_non_null(w->port->steer.spread);
 	assert_int_equal(sluice_steer_start(w->port), -EBUSY);
@@ -106,8 +106,8 @@ test_refused(void **state)
 	assert_int_equal(sluice_steer_set_hash(w->port, UDP, key, SLUICE_RSS_KEY_LEN - 1), -EINVAL);
 	assert_int_equal(sluice_steer_set_hash(w->port, RTE_ETH_RSS_VLAN, key, sizeof(key)),
 			-EINVAL);
-	assert_int_equal(w->port->steer.types, UDP);
-	assert_int_equal(w->port->steer.key[0], 0x6d);
+	assert_int_equal(w->port->shared->rss.types, UDP);
+	assert_int_equal(w->port->shared->rss.key[0], 0x6d);
 	sluice_steer_stop(w->port);
 	conf = &w->data.dev_conf;
 	conf->rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_L2_PAYLOAD;
@@ -116,10 +116,10 @@ test_refused(void **state)
 	conf->rx_adv_conf.rss_conf.rss_key = key;
 	conf->rx_adv_conf.rss_conf.rss_key_len = 16;
 	assert_int_equal(sluice_steer_configure(w->port), -EINVAL);
-	assert_int_equal(w->port->steer.key[0], 0x6d);
+	assert_int_equal(w->port->shared->rss.key[0], 0x6d);
 	conf->rx_adv_conf.rss_conf.rss_key_len = sizeof(key);
 	assert_int_equal(sluice_steer_configure(w->port), 0);
-	assert_int_equal(w->port->steer.key[0], 1);
+	assert_int_equal(w->port->shared->rss.key[0], 1);
 	/* Started without RSS: there is no stage that could take types. */
 	conf->rx_adv_conf.rss_conf.rss_hf = 0;
 	assert_int_equal(sluice_steer_configure(w->port), 0);

@@ -47,9 +47,16 @@ enum sluice_rss_proto {
 
 struct sluice_rss_kit;
 
+/* What the application asked for. */
+struct sluice_rss_settings {
+	uint64_t types; /* RTE_ETH_RSS_...; 0: no RSS */
+	uint8_t key[SLUICE_RSS_KEY_LEN];
+	uint16_t reta[SLUICE_RSS_RETA_SIZE];
+};
+
 /* What the polling cores hash and spread by. Nobody changes one that they may see. */
 struct sluice_rss {
-	const struct sluice_rss_kit *kit;
+	const struct sluice_rss_kit *kit; /* the primary process's */
 	/* Bytes of the tuple that is hashed; 0: nothing is. */
 	uint8_t tuple_len[SLUICE_RSS_NB_PROTOS][SLUICE_RSS_NB_CLASSES];
 	/* By IPv4 protocol: UINT8_MAX if addresses and ports are hashed, else 0. */

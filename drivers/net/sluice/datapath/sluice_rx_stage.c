@@ -15,7 +15,7 @@
 
 static __rte_always_inline uint16_t
 receive(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		const struct sluice_rx_stage stage)
+		const struct sluice_rx_stage stage, const struct sluice_rx_own *own)
 {
 	/* The control thread may change it meanwhile: the old path receives nothing then. */
 	const struct sluice_rx_path *path = __atomic_load_n(&rxq->path, __ATOMIC_RELAXED);
@@ -23,6 +23,8 @@ receive(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	/* A queue that the device knows nothing of. */
 	if (stage.is_spread && path == NULL)
 		return 0;
+	if (own != NULL)
+		path = own->path;
 	return path->burst(rxq, pkts, nb_pkts);
 }
 
@@ -35,11 +37,14 @@ check_ipv4(struct rte_mbuf **pkts, uint16_t nb)
 		sluice_offload_ipv4(pkts[i]);
 }
 
-/* Pairs with sluice_queue_fence() and sluice_rx_stage_pass(). */
+/*
+ * Pairs with sluice_queue_fence() and sluice_rx_stage_pass(); that of a visitor, whom the fence
+ * does not reach, with the latter's exchange.
+ */
 static __rte_always_inline void
-enter(struct sluice_rxq *rxq)
+enter(struct sluice_rxq *rxq, bool is_visitor)
 {
-	if (SLUICE_HAS_TSAN) {
+	if (SLUICE_HAS_TSAN || is_visitor) {
 		__atomic_fetch_add(&rxq->stage_turn, 1, __ATOMIC_SEQ_CST);
 	} else {
 		__atomic_store_n(&rxq->stage_turn, rxq->stage_turn + 1, __ATOMIC_RELAXED);
@@ -65,32 +70,36 @@ room_of_others(struct sluice_hand *hand, uint16_t nb_pkts)
 	return hand->is_receiving ? nb_pkts - left : nb_pkts;
 }
 
-/* What this function is about is a literal, which the compiler folds. */
+/*
+ * In a primary process what this function is about is a literal, which the compiler folds, and so
+ * is own: NULL.
+ */
 static __rte_always_inline uint16_t
 receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		const struct sluice_rx_stage stage)
+		const struct sluice_rx_stage stage, const struct sluice_rx_own *own)
 {
 	const struct sluice_rss *rss = NULL;
 	struct sluice_hand *hand = NULL;
 	uint16_t nb = 0, nb_new;
 
 	if (!stage.has_hash) {
-		nb = receive(rxq, pkts, nb_pkts, stage);
-		check_ipv4(pkts, nb);
+		nb = receive(rxq, pkts, nb_pkts, stage, own);
+		if (stage.has_ipv4)
+			check_ipv4(pkts, nb);
 		return nb;
 	}
-	enter(rxq);
+	enter(rxq, own != NULL);
 	rss = __atomic_load_n(&rxq->rss, __ATOMIC_ACQUIRE);
 	if (stage.is_spread)
 		hand = __atomic_load_n(&rxq->hand, __ATOMIC_ACQUIRE);
 	/* A queue that is held back gets nothing, from nobody. */
 	if (stage.is_spread && hand != NULL && likely(!rxq->q.is_held))
 		nb = sluice_spread_take(rxq, hand, pkts, room_of_others(hand, nb_pkts));
-	nb_new = receive(rxq, pkts + nb, nb_pkts - nb, stage);
+	nb_new = receive(rxq, pkts + nb, nb_pkts - nb, stage, own);
 	if (stage.has_ipv4)
 		check_ipv4(pkts + nb, nb_new);
 	if (likely(rss != NULL && nb_new != 0)) {
-		rss->kit->burst(rss, pkts + nb, nb_new);
+		(own != NULL ? own->kit : rss->kit)->burst(rss, pkts + nb, nb_new);
 		if (stage.is_spread && hand != NULL)
 			nb_new = sluice_spread_give(rxq, hand, rss, pkts + nb, nb_new);
 	}
@@ -108,8 +117,8 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 #define DEFINE_BURST(name, ...) \
 	static uint16_t burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts) \
 	{ \
-		return receive_and_do( \
-				rxq, pkts, nb_pkts, (struct sluice_rx_stage){ __VA_ARGS__ }); \
+		return receive_and_do(rxq, pkts, nb_pkts, (struct sluice_rx_stage){ __VA_ARGS__ }, \
+				NULL); \
 	}
 STAGES(DEFINE_BURST)
 
@@ -143,10 +152,41 @@ sluice_rx_stage_is_burst(sluice_rx_stage_fn burst)
 	return false;
 }
 
-int
-sluice_rx_stage_pass(const struct sluice_rxq *rxq, int64_t deadline)
+uint16_t
+sluice_rx_stage_visit(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_rx_own *own)
 {
-	uint32_t turn = __atomic_load_n(&rxq->stage_turn, __ATOMIC_ACQUIRE);
+	return receive_and_do(rxq, pkts, nb_pkts, own->stage, own);
+}
+
+uint32_t
+sluice_rx_stage_nb_waiting(struct sluice_rxq *rxq)
+{
+	const struct sluice_hand *hand;
+	uint32_t nb = 0;
+
+	enter(rxq, true);
+	hand = __atomic_load_n(&rxq->hand, __ATOMIC_ACQUIRE);
+	if (hand != NULL)
+		nb = sluice_spread_count(hand);
+	leave(rxq);
+	return nb;
+}
+
+bool
+sluice_rx_stage_bury(struct sluice_rxq *rxq)
+{
+	if (__atomic_load_n(&rxq->stage_turn, __ATOMIC_ACQUIRE) % 2 == 0)
+		return false;
+	leave(rxq);
+	return true;
+}
+
+int
+sluice_rx_stage_pass(struct sluice_rxq *rxq, int64_t deadline)
+{
+	/* Pairs with enter(); an exchange with itself. */
+	uint32_t turn = __atomic_fetch_or(&rxq->stage_turn, 0, __ATOMIC_SEQ_CST);
 	bool is_first = true;
 
 	if (turn % 2 == 0)

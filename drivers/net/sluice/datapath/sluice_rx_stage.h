@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 struct rte_mbuf;
+struct sluice_rss_kit;
+struct sluice_rx_path;
 struct sluice_rxq;
 
 /* What is asked for. */
@@ -35,6 +37,24 @@ bool sluice_rx_stage_is_burst(sluice_rx_stage_fn burst);
  * from now on: it is not inside, or has left since. sluice_queue_fence() comes first, once for all
  * queues. -ETIMEDOUT: it does not leave before the deadline (sluice_clock_ms()).
  */
-int sluice_rx_stage_pass(const struct sluice_rxq *rxq, int64_t deadline);
+int sluice_rx_stage_pass(struct sluice_rxq *rxq, int64_t deadline);
+
+/* The functions that a secondary process has: those that queues name are the primary one's. */
+struct sluice_rx_own {
+	struct sluice_rx_stage stage;
+	const struct sluice_rx_path *path; /* NULL: no rings are here */
+	const struct sluice_rss_kit *kit;
+};
+
+/* Burst of a secondary process's core, which the caller has let into the queue (sluice_visit.h). */
+uint16_t sluice_rx_stage_visit(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_rx_own *own);
+/* Packets that other queues have for this one; called as the former. */
+uint32_t sluice_rx_stage_nb_waiting(struct sluice_rxq *rxq);
+/*
+ * The process whose core was let in is dead: nobody is inside any more. True if it died in the
+ * midst of the stage.
+ */
+bool sluice_rx_stage_bury(struct sluice_rxq *rxq);
 
 #endif /* SLUICE_RX_STAGE_H */

@@ -339,6 +339,7 @@ set_bursts(struct sluice_port *port)
 	dev->rx_pkt_burst = burst != NULL ? burst : port->rx_path->burst;
 	dev->tx_pkt_burst = port->tx_path->burst;
 	dev->tx_pkt_prepare = sluice_tx_prepare;
+	port->shared->stage = stage;
 	sluice_ethdev_share_info(port);
 	if (!is_copied)
 		return;
@@ -382,34 +383,47 @@ queue_stats_mapping_set(struct rte_eth_dev *dev, uint16_t queue, uint8_t index, 
 	return -ENOTSUP;
 }
 
+int
+sluice_describe_rx(const struct sluice_rx_own *own, struct rte_eth_burst_mode *mode)
+{
+	const struct sluice_rx_stage *stage = &own->stage;
+
+	if (own->path == NULL)
+		return -EINVAL;
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s", own->path->name,
+			stage->has_ipv4 ? ", IPv4 checksums" : "",
+			stage->has_hash ? ", RSS hash by " : "",
+			stage->has_hash ? (own->kit != NULL ? own->kit->name : "none") : "",
+			stage->is_spread ? ", spread" : "");
+	return 0;
+}
+
+int
+sluice_describe_tx(const struct sluice_tx_path *path, struct rte_eth_burst_mode *mode)
+{
+	if (path == NULL)
+		return -EINVAL;
+	strlcpy(mode->info, path->name, sizeof(mode->info));
+	return 0;
+}
+
 static int
 rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
 {
-	const struct sluice_rx_path *path = sluice_port_of(dev)->rx_path;
-	struct sluice_rx_stage stage;
+	const struct sluice_port *port = sluice_port_of(dev);
+	struct sluice_rx_own own = {
+		.path = port->rx_path, .stage = stage_of(dev), .kit = sluice_rss_kit(port)
+	};
 
 	RTE_SET_USED(id);
-	if (path == NULL)
-		return -EINVAL;
-	stage = stage_of(dev);
-	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s", path->name,
-			stage.has_ipv4 ? ", IPv4 checksums" : "",
-			stage.has_hash ? ", RSS hash by " : "",
-			stage.has_hash ? sluice_rss_kit_name(sluice_port_of(dev)) : "",
-			stage.is_spread ? ", spread" : "");
-	return 0;
+	return sluice_describe_rx(&own, mode);
 }
 
 static int
 tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
 {
-	const struct sluice_tx_path *path = sluice_port_of(dev)->tx_path;
-
 	RTE_SET_USED(id);
-	if (path == NULL)
-		return -EINVAL;
-	strlcpy(mode->info, path->name, sizeof(mode->info));
-	return 0;
+	return sluice_describe_tx(sluice_port_of(dev)->tx_path, mode);
 }
 
 SLUICE_COMPAT_STATS_GET(sluice_stats_get)

@@ -66,6 +66,10 @@ int sluice_vlan_offload_set(struct rte_eth_dev *dev, int mask);
 /* Have what dev_infos_get answers where secondary processes find it. */
 void sluice_ethdev_share_info(struct sluice_port *port);
 
+/* -EINVAL: nothing was chosen yet. */
+int sluice_describe_rx(const struct sluice_rx_own *own, struct rte_eth_burst_mode *mode);
+int sluice_describe_tx(const struct sluice_tx_path *path, struct rte_eth_burst_mode *mode);
+
 /* Queues (sluice_ethdev_queue.c). */
 int sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 		unsigned int socket, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
@@ -120,7 +124,8 @@ int sluice_reta_query(
 /* nb_pairs: of the port, for now. */
 void sluice_rss_info(
 		const struct sluice_port *port, uint16_t nb_pairs, struct rte_eth_dev_info *info);
-const char *sluice_rss_kit_name(const struct sluice_port *port);
+/* That hashes; NULL: nothing does now. */
+const struct sluice_rss_kit *sluice_rss_kit(const struct sluice_port *port);
 
 /* Statistics (sluice_stats.c). */
 /* queues: NULL, or where the counters of queues go. */

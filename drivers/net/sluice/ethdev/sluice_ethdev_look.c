@@ -63,8 +63,7 @@ int
 sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used)
 {
 	/* One that the device knows nothing of has no ring. */
-	uint16_t size = q->ring.size != 0 ? q->ring.size :
-					    ((const struct sluice_rxq *)q)->nb_desc;
+	uint16_t size = q->ring.size != 0 ? q->ring.size : ((const struct sluice_rxq *)q)->nb_desc;
 
 	if (offset >= size)
 		return -EINVAL;

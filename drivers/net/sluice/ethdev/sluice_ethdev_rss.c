@@ -23,12 +23,12 @@ sluice_rss_info(const struct sluice_port *port, uint16_t nb_pairs, struct rte_et
 		info->max_rx_queues = RTE_MAX(nb_pairs, SLUICE_SPREAD_QUEUES_MAX);
 }
 
-const char *
-sluice_rss_kit_name(const struct sluice_port *port)
+const struct sluice_rss_kit *
+sluice_rss_kit(const struct sluice_port *port)
 {
 	const struct sluice_steer *steer = &port->steer;
 
-	return steer->is_on ? steer->tables[steer->current].kit->name : "none";
+	return steer->is_on ? steer->tables[steer->current].kit : NULL;
 }
 
 int
@@ -41,12 +41,12 @@ sluice_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 int
 sluice_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 {
-	const struct sluice_steer *steer = &sluice_port_of(dev)->steer;
+	const struct sluice_rss_settings *rss = &sluice_shared_of(dev)->rss;
 
-	conf->rss_hf = steer->types;
+	conf->rss_hf = rss->types;
 	/* Not into a place that is too short for it. */
 	if (conf->rss_key != NULL && conf->rss_key_len >= SLUICE_RSS_KEY_LEN)
-		memcpy(conf->rss_key, steer->key, SLUICE_RSS_KEY_LEN);
+		memcpy(conf->rss_key, rss->key, SLUICE_RSS_KEY_LEN);
 	conf->rss_key_len = SLUICE_RSS_KEY_LEN;
 	return 0;
 }
@@ -76,7 +76,7 @@ sluice_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *ret
 
 	if (ret != 0)
 		return ret;
-	memcpy(table, sluice_port_of(dev)->steer.reta, sizeof(table));
+	memcpy(table, sluice_shared_of(dev)->rss.reta, sizeof(table));
 	for (i = 0; i < size; i++) {
 		if (!is_in(reta, i))
 			continue;
@@ -93,13 +93,13 @@ sluice_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *ret
 int
 sluice_reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
 {
-	const struct sluice_steer *steer = &sluice_port_of(dev)->steer;
+	const struct sluice_rss_settings *rss = &sluice_shared_of(dev)->rss;
 	int ret = check_size(dev, size);
 	uint16_t i;
 
 	for (i = 0; ret == 0 && i < size; i++)
 		if (is_in(reta, i))
 			reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] =
-					steer->reta[i];
+					rss->reta[i];
 	return ret;
 }

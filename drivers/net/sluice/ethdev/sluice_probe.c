@@ -158,6 +158,7 @@ sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int
 	port->pid = getpid();
 	port->socket = socket;
 	port->args = *args;
+	port->shared->is_vectorized = args->is_vectorized;
 	sluice_life_init(port);
 	if (rte_mempool_event_callback_register(on_pool_event, port) < 0)
 		SLUICE_INIT_LOG(WARNING, "%s: mempools must outlive the port: %s", dev->data->name,

@@ -12,7 +12,6 @@
 
 #include "sluice_ethdev.h"
 #include "sluice_log.h"
-#include "sluice_offload.h"
 #include "sluice_secondary.h"
 #include "sluice_visit.h"
 
@@ -50,16 +49,11 @@ static uint16_t
 rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 {
 	struct sluice_visitor *v = enter(queue);
-	bool checks_ipv4;
-	uint16_t i;
 
 	if (v == NULL)
 		return 0;
-	nb = v->rx_path->burst(queue, pkts, nb);
-	checks_ipv4 = v->checks_ipv4;
+	nb = sluice_rx_stage_visit(queue, pkts, nb, &v->rx);
 	leave(v, queue);
-	for (i = 0; checks_ipv4 && i < nb; i++)
-		sluice_offload_ipv4(pkts[i]);
 	return nb;
 }
 
@@ -75,15 +69,18 @@ tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	return nb;
 }
 
-static uint16_t
+/* Entries that wait to be taken, and packets that other queues have for this one. */
+static uint32_t
 count_used(struct sluice_queue *q)
 {
 	struct sluice_visitor *v = enter(q);
-	uint16_t nb;
+	uint32_t nb;
 
 	if (v == NULL)
 		return 0;
 	nb = sluice_queue_nb_used(q);
+	if (!sluice_queue_is_tx(q) && v->rx.stage.is_spread)
+		nb += sluice_rx_stage_nb_waiting((struct sluice_rxq *)q);
 	leave(v, q);
 	return nb;
 }
@@ -104,6 +101,12 @@ static int
 tx_descriptor_status(void *queue, uint16_t offset)
 {
 	return sluice_tx_status_of(queue, offset, count_used(queue));
+}
+
+static int
+tx_queue_count(void *queue)
+{
+	return sluice_tx_count_of(queue, count_used(queue));
 }
 
 static int
@@ -169,6 +172,12 @@ dev_reset(struct rte_eth_dev *dev)
 }
 
 static int
+set_link(struct rte_eth_dev *dev)
+{
+	return refuse(dev, "to set the link");
+}
+
+static int
 mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
 	RTE_SET_USED(mtu);
@@ -180,6 +189,67 @@ mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
 {
 	RTE_SET_USED(addr);
 	return refuse(dev, "to set the MAC address");
+}
+
+static int
+mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *addr, uint32_t index, uint32_t pool)
+{
+	RTE_SET_USED(addr);
+	RTE_SET_USED(index);
+	RTE_SET_USED(pool);
+	return refuse(dev, "to add a MAC address");
+}
+
+static void
+mac_addr_remove(struct rte_eth_dev *dev, uint32_t index)
+{
+	RTE_SET_USED(index);
+	refuse(dev, "to remove a MAC address");
+}
+
+static int
+set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uint32_t nb)
+{
+	RTE_SET_USED(addrs);
+	RTE_SET_USED(nb);
+	return refuse(dev, "to set multicast addresses");
+}
+
+static int
+vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int is_on)
+{
+	RTE_SET_USED(id);
+	RTE_SET_USED(is_on);
+	return refuse(dev, "to filter VLANs");
+}
+
+static int
+vlan_offload_set(struct rte_eth_dev *dev, int mask)
+{
+	RTE_SET_USED(mask);
+	return refuse(dev, "to filter VLANs");
+}
+
+static int
+rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
+{
+	RTE_SET_USED(conf);
+	return refuse(dev, "to set RSS");
+}
+
+static int
+reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
+{
+	RTE_SET_USED(reta);
+	RTE_SET_USED(size);
+	return refuse(dev, "to set the redirection table");
+}
+
+static int
+start_or_stop_queue(struct rte_eth_dev *dev, uint16_t id)
+{
+	RTE_SET_USED(id);
+	return refuse(dev, "to start or stop a queue");
 }
 
 static int
@@ -255,10 +325,7 @@ rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mod
 	const struct sluice_visitor *v = dev->process_private;
 
 	RTE_SET_USED(id);
-	if (v->rx_path == NULL)
-		return -EINVAL;
-	strlcpy(mode->info, v->rx_path->name, sizeof(mode->info));
-	return 0;
+	return sluice_describe_rx(&v->rx, mode);
 }
 
 static int
@@ -267,10 +334,7 @@ tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mod
 	const struct sluice_visitor *v = dev->process_private;
 
 	RTE_SET_USED(id);
-	if (v->tx_path == NULL)
-		return -EINVAL;
-	strlcpy(mode->info, v->tx_path->name, sizeof(mode->info));
-	return 0;
+	return sluice_describe_tx(v->tx_path, mode);
 }
 
 static int
@@ -315,8 +379,19 @@ static const struct eth_dev_ops ops = {
 	.dev_reset = dev_reset,
 	.dev_infos_get = dev_infos_get,
 	.link_update = link_update,
+	.dev_set_link_up = set_link,
+	.dev_set_link_down = set_link,
 	.mtu_set = mtu_set,
 	.mac_addr_set = mac_addr_set,
+	.mac_addr_add = mac_addr_add,
+	.mac_addr_remove = mac_addr_remove,
+	.set_mc_addr_list = set_mc_addr_list,
+	.vlan_filter_set = vlan_filter_set,
+	.vlan_offload_set = vlan_offload_set,
+	.rx_queue_start = start_or_stop_queue,
+	.rx_queue_stop = start_or_stop_queue,
+	.tx_queue_start = start_or_stop_queue,
+	.tx_queue_stop = start_or_stop_queue,
 	.promiscuous_enable = receive_all,
 	.promiscuous_disable = receive_all,
 	.allmulticast_enable = receive_all,
@@ -327,6 +402,10 @@ static const struct eth_dev_ops ops = {
 	.rx_queue_intr_disable = rx_queue_intr,
 	.rxq_info_get = sluice_rxq_info_get,
 	.txq_info_get = sluice_txq_info_get,
+	.rss_hash_update = rss_hash_update,
+	.rss_hash_conf_get = sluice_rss_hash_conf_get,
+	.reta_update = reta_update,
+	.reta_query = sluice_reta_query,
 	.rx_burst_mode_get = rx_burst_mode_get,
 	.tx_burst_mode_get = tx_burst_mode_get,
 	.tx_done_cleanup = tx_done_cleanup,
@@ -346,6 +425,7 @@ set_functions(struct rte_eth_dev *dev)
 	dev->rx_queue_count = rx_queue_count;
 	dev->rx_descriptor_status = rx_descriptor_status;
 	dev->tx_descriptor_status = tx_descriptor_status;
+	SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, tx_queue_count);
 }
 
 /* Does what the primary process shares mean the same here? */

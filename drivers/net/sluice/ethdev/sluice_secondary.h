@@ -18,6 +18,7 @@
 #include <rte_spinlock.h>
 
 #include "sluice_path.h"
+#include "sluice_rx_stage.h"
 #include "sluice_share.h"
 #include "sluice_shared.h"
 
@@ -46,8 +47,7 @@ struct sluice_visitor {
 	/* read by polling cores */
 	uint32_t epoch; /* atomic: of the rings that are here; 0: none are */
 	uint16_t who;   /* number of this process with the port; 0: none yet */
-	bool checks_ipv4;
-	const struct sluice_rx_path *rx_path;
+	struct sluice_rx_own rx;
 	const struct sluice_tx_path *tx_path;
 	/* written by polling cores; atomic: by virtqueue, is one inside? */
 	uint32_t inside[2 * SLUICE_PAIRS_MAX];

@@ -218,7 +218,8 @@ static int
 have_rings(struct sluice_visitor *v)
 {
 	uint32_t epoch = __atomic_load_n(&v->shared->epoch, __ATOMIC_SEQ_CST);
-	uint64_t features;
+	const struct sluice_shared *shared = v->shared;
+	uint16_t simd_bits = shared->is_vectorized ? sluice_path_simd_bits() : 0;
 	int ret;
 
 	if (__atomic_load_n(&v->epoch, __ATOMIC_RELAXED) == epoch)
@@ -231,11 +232,10 @@ have_rings(struct sluice_visitor *v)
 		let_go(v);
 		return ret == -EAGAIN || ret == -EEXIST ? -1 : RETRY_MS;
 	}
-	features = v->shared->features;
-	v->rx_path = sluice_rx_path_select(features, sluice_path_simd_bits());
-	v->tx_path = sluice_tx_path_select(features, sluice_path_simd_bits());
-	v->checks_ipv4 = (v->dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) !=
-			0;
+	v->rx.stage = shared->stage;
+	v->rx.path = sluice_rx_path_select(shared->features, simd_bits);
+	v->rx.kit = sluice_rss_kit_at(0, simd_bits);
+	v->tx_path = sluice_tx_path_select(shared->features, simd_bits);
 	show_queues(v->dev);
 	__atomic_store_n(&v->epoch, epoch, __ATOMIC_RELEASE);
 	return -1;

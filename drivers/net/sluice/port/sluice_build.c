@@ -15,6 +15,7 @@
 #include "sluice_build.h"
 #include "sluice_rxq.h"
 #include "sluice_shared.h"
+#include "sluice_spread.h"
 #include "sluice_txq.h"
 
 /* The note with this type in an object's notes; NULL: there is none. */
@@ -97,6 +98,8 @@ sluice_build_get(struct sluice_build *b)
 		sizeof(struct sluice_txq),
 		offsetof(struct sluice_txq, reclaim_at),
 		sizeof(struct dmap_stream),
+		sizeof(struct sluice_rss),
+		sizeof(struct sluice_hand),
 		RTE_MAX_ETHPORTS,
 	};
 

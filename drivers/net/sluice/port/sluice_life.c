@@ -307,14 +307,14 @@ sluice_life_init(struct sluice_port *port)
 	pthread_mutex_init(&port->lock, NULL);
 	sluice_share_init(port);
 	sluice_park_init(&port->park, &port->shared->nb_unacked);
-	sluice_steer_init(&port->steer);
+	sluice_steer_init(port);
 }
 
 void
 sluice_life_fini(struct sluice_port *port)
 {
 	sluice_park_fini(&port->park);
-	sluice_steer_fini(&port->steer);
+	sluice_steer_fini(port);
 	pthread_mutex_destroy(&port->lock);
 }
 

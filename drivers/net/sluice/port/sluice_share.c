@@ -272,18 +272,29 @@ sluice_share_withdraw(struct sluice_port *port)
 	pthread_mutex_unlock(&lock);
 }
 
+static bool
+is_visited(const struct sluice_queue *q, uint16_t who)
+{
+	return __atomic_load_n(&q->visitor, __ATOMIC_ACQUIRE) == who;
+}
+
 /* The process with this number is no more: nobody else is going to leave for it. */
 static void
 bury(struct sluice_port *port, uint16_t who, int pid)
 {
+	const struct rte_eth_dev_data *data = port->dev->data;
 	struct sluice_queue *q;
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	{
-		if (__atomic_load_n(&q->visitor, __ATOMIC_ACQUIRE) != who)
+		bool was_inside = __atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0;
+
+		if (!is_visited(q, who))
 			continue;
-		if (__atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0) {
+		if (!sluice_queue_is_tx(q) && sluice_rx_stage_bury((struct sluice_rxq *)q))
+			was_inside = true;
+		if (was_inside) {
 			__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
 			q->is_stranded = true;
 			SLUICE_LOG(ERR,
@@ -296,6 +307,15 @@ bury(struct sluice_port *port, uint16_t who, int pid)
 			__atomic_store_n(&q->ring.in_kick, 0, __ATOMIC_RELEASE);
 			__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
 		}
+		__atomic_store_n(&q->visitor, 0, __ATOMIC_RELEASE);
+	}
+	/* Those that the device knows nothing of: they only take, and what is taken is lost. */
+	for (i = sluice_dev_nb_rx(port); i < data->nb_rx_queues; i++) {
+		q = data->rx_queues[i];
+		if (q == NULL || !is_visited(q, who))
+			continue;
+		sluice_rx_stage_bury((struct sluice_rxq *)q);
+		__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&q->visitor, 0, __ATOMIC_RELEASE);
 	}
 }

@@ -21,6 +21,8 @@
 #include "dmap.h"
 #include "sluice_build.h"
 #include "sluice_queue.h"
+#include "sluice_rss.h"
+#include "sluice_rx_stage.h"
 
 struct sluice_shared {
 	/* constant after probe */
@@ -31,14 +33,17 @@ struct sluice_shared {
 	 * anything of them is taken away. Never 0 while there is a port.
 	 */
 	uint32_t epoch;
-	uint64_t features;            /* with which the rings of this epoch run */
-	struct rte_eth_dev_info info; /* as the primary process answers, without what points */
+	uint64_t features;              /* with which the rings of this epoch run */
+	struct sluice_rx_stage stage;   /* and what is done with what they receive */
+	bool is_vectorized;             /* device argument */
+	struct sluice_rss_settings rss; /* as asked for */
+	struct rte_eth_dev_info info;   /* as the primary process answers, without what points */
 	/* counters, and what they said when they were reset (sluice_stats.c) */
 	uint64_t nb_failures;
 	uint64_t nb_connects;
 	uint64_t nb_path_changes; /* burst functions were replaced by others */
 	uint64_t nb_announced;    /* RARP requests that a device asked for */
-	uint64_t nb_tx_lost; /* packets that a device had when it went away */
+	uint64_t nb_tx_lost;      /* packets that a device had when it went away */
 	/* buffers that it had filled, and that no core had taken, when the rings ended */
 	uint64_t nb_rx_lost;
 	uint64_t nb_unacked; /* buffers that went back although the device had not let go */

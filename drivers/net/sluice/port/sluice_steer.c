@@ -86,16 +86,19 @@ set_tuples(struct sluice_rss *rss, uint64_t types)
 }
 
 void
-sluice_steer_init(struct sluice_steer *steer)
+sluice_steer_init(struct sluice_port *port)
 {
-	pthread_mutex_init(&steer->lock, NULL);
-	memcpy(steer->key, default_key, sizeof(steer->key));
+	pthread_mutex_init(&port->steer.lock, NULL);
+	memcpy(port->shared->rss.key, default_key, sizeof(default_key));
 }
 
 void
-sluice_steer_fini(struct sluice_steer *steer)
+sluice_steer_fini(struct sluice_port *port)
 {
-	pthread_mutex_destroy(&steer->lock);
+	/* A core that stays inside goes on some day. */
+	if (!port->steer.is_used)
+		rte_free(port->steer.tables);
+	pthread_mutex_destroy(&port->steer.lock);
 }
 
 static bool
@@ -185,7 +188,7 @@ int
 sluice_steer_configure(struct sluice_port *port)
 {
 	const struct rte_eth_rss_conf *conf = &port->dev->data->dev_conf.rx_adv_conf.rss_conf;
-	struct sluice_steer *steer = &port->steer;
+	struct sluice_rss_settings *rss = &port->shared->rss;
 	const uint8_t *key = is_rss(port) ? conf->rss_key : NULL;
 	uint16_t nb_soft, i;
 	int ret = check_key(port, key, conf->rss_key_len);
@@ -197,13 +200,13 @@ sluice_steer_configure(struct sluice_port *port)
 	if (ret != 0)
 		return ret;
 	tell(port);
-	pthread_mutex_lock(&steer->lock);
+	pthread_mutex_lock(&port->steer.lock);
 	port->nb_soft_rx = nb_soft;
-	steer->types = types_asked(port);
-	memcpy(steer->key, key != NULL ? key : default_key, sizeof(steer->key));
+	rss->types = types_asked(port);
+	memcpy(rss->key, key != NULL ? key : default_key, sizeof(rss->key));
 	for (i = 0; i < SLUICE_RSS_RETA_SIZE; i++)
-		steer->reta[i] = i % RTE_MAX(port->dev->data->nb_rx_queues, 1);
-	pthread_mutex_unlock(&steer->lock);
+		rss->reta[i] = i % RTE_MAX(port->dev->data->nb_rx_queues, 1);
+	pthread_mutex_unlock(&port->steer.lock);
 	return 0;
 }
 
@@ -231,15 +234,16 @@ static void
 show(struct sluice_port *port)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
+	const struct sluice_rss_settings *settings = &port->shared->rss;
 	struct sluice_steer *steer = &port->steer;
 	struct sluice_rss *rss = &steer->tables[!steer->current];
 	uint16_t i;
 
 	steer->current = !steer->current;
 	rss->kit = sluice_rss_kit_at(0, port->args.is_vectorized ? sluice_path_simd_bits() : 0);
-	set_tuples(rss, steer->types);
-	sluice_rss_init(rss, steer->key);
-	memcpy(rss->reta, steer->reta, sizeof(rss->reta));
+	set_tuples(rss, settings->types);
+	sluice_rss_init(rss, settings->key);
+	memcpy(rss->reta, settings->reta, sizeof(rss->reta));
 	for (i = 0; i < data->nb_rx_queues; i++)
 		if (data->rx_queues[i] != NULL)
 			__atomic_store_n(&((struct sluice_rxq *)data->rx_queues[i])->rss, rss,
@@ -266,9 +270,9 @@ sluice_steer_set_hash(
 		ret = pass(port);
 	}
 	if (ret == 0) {
-		steer->types = types;
+		port->shared->rss.types = types;
 		if (key != NULL)
-			memcpy(steer->key, key, sizeof(steer->key));
+			memcpy(port->shared->rss.key, key, SLUICE_RSS_KEY_LEN);
 		if (steer->is_on)
 			show(port);
 	}
@@ -286,7 +290,7 @@ sluice_steer_set_reta(struct sluice_port *port, const uint16_t *reta)
 	if (steer->is_on)
 		ret = pass(port);
 	if (ret == 0) {
-		memcpy(steer->reta, reta, sizeof(steer->reta));
+		memcpy(port->shared->rss.reta, reta, sizeof(port->shared->rss.reta));
 		if (steer->is_on)
 			show(port);
 	}
@@ -365,6 +369,24 @@ begin_spread(struct sluice_port *port)
 	return 0;
 }
 
+static int
+begin_hash(struct sluice_port *port)
+{
+	struct sluice_steer *steer = &port->steer;
+
+	if (steer->tables == NULL)
+		steer->tables = rte_zmalloc_socket("sluice rss", 2 * sizeof(*steer->tables),
+				RTE_CACHE_LINE_SIZE, port->socket);
+	if (steer->tables == NULL) {
+		SLUICE_LOG(ERR, "port %u: EAL has no %zu bytes left for RSS", port->port_id,
+				2 * sizeof(*steer->tables));
+		return -ENOMEM;
+	}
+	steer->is_on = true;
+	show(port);
+	return 0;
+}
+
 int
 sluice_steer_start(struct sluice_port *port)
 {
@@ -376,10 +398,8 @@ sluice_steer_start(struct sluice_port *port)
 		ret = -EBUSY;
 	if (ret == 0 && sluice_steer_spreads(port))
 		ret = begin_spread(port);
-	if (ret == 0 && sluice_steer_hashes(port)) {
-		steer->is_on = true;
-		show(port);
-	}
+	if (ret == 0 && sluice_steer_hashes(port))
+		ret = begin_hash(port);
 	pthread_mutex_unlock(&steer->lock);
 	return ret;
 }
@@ -390,9 +410,11 @@ sluice_steer_stop(struct sluice_port *port)
 	struct sluice_steer *steer = &port->steer;
 
 	pthread_mutex_lock(&steer->lock);
-	steer->is_on = false;
 	/* If a core stays inside the rings stay, too, until the next start or the end. */
 	if (steer->spread != NULL)
-		end_spread(port);
+		steer->is_used = end_spread(port) != 0;
+	else if (steer->is_on || steer->is_used)
+		steer->is_used = pass(port) != 0;
+	steer->is_on = false;
 	pthread_mutex_unlock(&steer->lock);
 }

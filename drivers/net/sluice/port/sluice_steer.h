@@ -23,20 +23,20 @@ struct sluice_spread;
 
 struct sluice_steer {
 	pthread_mutex_t lock;
-	/* What was asked for. */
-	uint64_t types; /* RTE_ETH_RSS_...; 0: no RSS */
-	uint8_t key[SLUICE_RSS_KEY_LEN];
-	uint16_t reta[SLUICE_RSS_RETA_SIZE];
-	/* What the cores see, in turn; current is the one that was shown last. */
-	struct sluice_rss tables[2];
+	/*
+	 * What the cores see of sluice_shared.rss, in turn: two, in memory of all processes, from
+	 * the first start on. current is the one that was shown last.
+	 */
+	struct sluice_rss *tables;
 	unsigned int current;
-	bool is_on; /* the cores see one: the port is started */
+	bool is_on;   /* the cores see one: the port is started */
+	bool is_used; /* a core did not leave its burst when the port was stopped */
 	/* NULL: packets are not spread. */
 	struct sluice_spread *spread;
 };
 
-void sluice_steer_init(struct sluice_steer *steer);
-void sluice_steer_fini(struct sluice_steer *steer);
+void sluice_steer_init(struct sluice_port *port);
+void sluice_steer_fini(struct sluice_port *port);
 
 /* RTE_ETH_RSS_... of all that can be hashed. */
 uint64_t sluice_steer_types(void);
