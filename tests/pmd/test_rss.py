@@ -50,25 +50,29 @@ def flows(count, first=0):
     return made
 
 
-def received(pair, per_queue):
-    """What testpmd prints of each packet that it receives: [(length, hash or None, queue)]"""
-    front, back = pair.front, pair.back
+def received(pair, per_queue, others=()):
+    """What testpmd prints of each packet that it receives: [(length, hash or None, queue)]. others: more processes
+    that poll queues of the port."""
+    fronts, back = [pair.front, *others], pair.back
     pair.rewind(per_queue)
-    mark = len(front.log())
-    front.cmds("set verbose 1", "set fwd rxonly", "start")
+    marks = [len(front.log()) for front in fronts]
+    for front in fronts:
+        front.cmds("set verbose 1", "set fwd rxonly", "start")
     back.cmds("set fwd io", "start")
     want, found = sum(map(len, per_queue)), []
 
     def seen():
-        found[:] = re.findall(r"length=(\d+) - nb_segs=1(?: - RSS hash=(0x\w+) - RSS queue=0x\w+)?.*?"
-            r"Receive queue=(0x\w+)", front.log()[mark:], re.S)
+        found[:] = [packet for front, mark in zip(fronts, marks) for packet in re.findall(
+            r"length=(\d+) - nb_segs=1(?: - RSS hash=(0x\w+) - RSS queue=0x\w+)?.*?Receive queue=(0x\w+)",
+            front.log()[mark:], re.S)]
         return len(found) >= want
     try:
         wait_for(seen, 15, "%d packets" % want)
     finally:
         back.stop()
-        front.stop()
-        front.cmd("set verbose 0")
+        for front in fronts:
+            front.stop()
+            front.cmd("set verbose 0")
     return [(int(length), int(text, 16) if text else None, int(queue, 16)) for length, text, queue in found]
 
 
