@@ -422,6 +422,7 @@ set_functions(struct rte_eth_dev *dev)
 	dev->dev_ops = &ops;
 	dev->rx_pkt_burst = rx_burst;
 	dev->tx_pkt_burst = tx_burst;
+	dev->tx_pkt_prepare = sluice_tx_prepare;
 	dev->rx_queue_count = rx_queue_count;
 	dev->rx_descriptor_status = rx_descriptor_status;
 	dev->tx_descriptor_status = tx_descriptor_status;
