@@ -13,6 +13,7 @@
 #include "sluice_ethdev.h"
 #include "sluice_log.h"
 #include "sluice_secondary.h"
+#include "sluice_tx_offload.h"
 #include "sluice_visit.h"
 
 /* A core comes into a queue of the rings that are here. NULL: it must not. */

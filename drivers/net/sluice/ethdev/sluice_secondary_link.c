@@ -25,6 +25,7 @@
 #include "sluice_clock.h"
 #include "sluice_fds.h"
 #include "sluice_log.h"
+#include "sluice_port.h"
 #include "sluice_secondary.h"
 
 /* The primary process answers at once, or hangs. */
