@@ -23,6 +23,7 @@
 #include "sluice_log.h"
 #include "sluice_probe.h"
 #include "sluice_secondary.h"
+#include "sluice_trace.h"
 
 #define DRIVER_NAME net_sluice
 
@@ -275,6 +276,7 @@ sluice_may_register(void)
 		return false;
 	}
 	sluice_queue_quiesce_init();
+	sluice_trace_register();
 	return true;
 }
 

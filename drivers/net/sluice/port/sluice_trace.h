@@ -47,4 +47,7 @@ RTE_TRACE_POINT(sluice_trace_command,
 		rte_trace_point_emit_u8(class); rte_trace_point_emit_u8(cmd);
 		rte_trace_point_emit_int(ret);)
 
+/* Makes the points known to EAL. Once, from a constructor, so that EAL's options find them. */
+void sluice_trace_register(void);
+
 #endif /* SLUICE_TRACE_H */
