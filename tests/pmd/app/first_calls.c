@@ -10,8 +10,8 @@
  *     first_calls EAL-OPTIONS -- APPLICATION
  *
  * Says of each call "first_calls: CALL RESULT", and then "first_calls: ready". SIGINT ends it, in
- * order: "first_calls: N received, M missing". Exit status: 0, or 3 where a call failed without which
- * the application does not go on.
+ * order: "first_calls: N received, M missing". Exit status: 0, or 3 where a call failed without
+ * which the application does not go on.
  */
 
 #include <signal.h>
