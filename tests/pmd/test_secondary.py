@@ -15,13 +15,14 @@ import time
 
 import pytest
 
-from frames import compare, make, read_pcap
+from frames import compare, expected, make, read_pcap
 from pair import Config, Pair, check_pool
 from processes import (SYMMETRIC_MP, Processes, Program, Secondary, as_installed, eal_args, mempool_drivers, run_tool,
     two_queues)
 from refusal import one_line_says
 from test_environment import build_shim
 from test_rss import ADDRESSES, check, even, received, set_table, spread
+from test_tx_offload import CSUM, spoiled, went_well
 from testpmd import BUILD, PLUGIN, REPO, TESTPMD, VDEV, hugetlbfs, lcores, wait_for
 from toeplitz import KEY, TABLE
 
@@ -117,6 +118,24 @@ def test_rss_in_both_processes(processes):
     # What each got is a sum in both.
     assert [process.xstats()["rx_q3_packets"] for process in (pair.front, pair.second)] == [sum(queue == 3 for *_, queue in got)
         + sum(queue == 3 for *_, queue in again)] * 2
+    pair.close()
+
+
+@LAYOUTS
+def test_transmit_offloads(processes, packed):
+    """Checksums are left to the port in both processes; each has its own function that looks at what packets ask for."""
+    asks = ["--tx-offloads=0x%x" % CSUM]
+    config = two_queues(packed_vq=packed, rss="off")
+    config.front_args += asks
+    pair = processes(config, args=["--num-procs=2", "--proc-id=1", "--rxq=2", "--txq=2"] + asks)
+    wrong, right = spoiled(200)
+    pair.second.cmds("set burst tx delay 1 retry 2000000", "set fwd csum retry", "start")
+    results = pair.send([wrong, wrong], "csum")
+    pair.second.stop()
+    mac = pair.mac()
+    for result in results:
+        compare(result, [expected(frame, "csum", mac) for frame in right])
+    went_well(pair)
     pair.close()
 
 
