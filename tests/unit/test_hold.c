@@ -227,6 +227,23 @@ test_reconnect(void **state)
 	}
 }
 
+/* The port is live, and the back end does not answer when a queue is started, or held. */
+static void
+unanswered(struct fake_port *f, bool is_start)
+{
+	struct sluice_queue *q = &f->rxq[0].q;
+
+	fake_port_live(f);
+	if (is_start)
+		assert_int_equal(sluice_life_hold_queue(f->port, q), 0);
+	fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
+	if (is_start)
+		sluice_life_start_queue(f->port, q);
+	else
+		assert_int_equal(sluice_life_hold_queue(f->port, q), 0);
+	assert_int_equal(f->port->life, SLUICE_WAITING);
+}
+
 /* A back end that does not answer is let go, as at any other time; the queue is as asked. */
 static void
 test_no_answer(void **state)
@@ -237,15 +254,7 @@ test_no_answer(void **state)
 	(void)state;
 	for (i = 0; i < 4; i++) {
 		f = open_two(i % 2);
-		fake_port_live(f);
-		if (i / 2 == 1)
-			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
-		fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
-		if (i / 2 == 1)
-			sluice_life_start_queue(f->port, &f->rxq[0].q);
-		else
-			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
-		assert_int_equal(f->port->life, SLUICE_WAITING);
+		unanswered(f, i / 2 == 1);
 		assert_int_equal(f->rxq[0].q.is_held, i / 2 == 0);
 		fake_transport_fail(&f->ft, FAKE_NEVER, 0);
 		fake_port_await(f, SLUICE_LIVE, 2000);
@@ -386,15 +395,7 @@ test_forget_fails(void **state)
 	(void)state;
 	for (i = 0; i < 4; i++) {
 		f = open_forgetful(i % 2);
-		fake_port_live(f);
-		if (i / 2 == 1)
-			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
-		fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
-		if (i / 2 == 1)
-			sluice_life_start_queue(f->port, &f->rxq[0].q);
-		else
-			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
-		assert_int_equal(f->port->life, SLUICE_WAITING);
+		unanswered(f, i / 2 == 1);
 		assert_int_equal(nb_out(f), 0);
 		fake_transport_fail(&f->ft, FAKE_NEVER, 0);
 		fake_port_await(f, SLUICE_LIVE, 2000);
