@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include <rte_atomic.h>
 #include <rte_common.h>
+#include <rte_pause.h>
 
 #include "dmap_impl.h"
 
@@ -28,17 +28,20 @@ dmap_domain_copy_windows(struct dmap_domain *d)
 
 	if (shared == NULL)
 		return;
-	/* Odd before anything is written, even behind it: pairs with dmap_shared_lookup(). */
+	/*
+	 * Odd before anything is written, even behind it. Each store releases the odd number, so who
+	 * reads any of what follows reads that number afterwards, or a later one: see
+	 * dmap_shared_lookup().
+	 */
 	__atomic_fetch_add(&shared->serial, 1, __ATOMIC_RELAXED);
-	rte_atomic_thread_fence(__ATOMIC_RELEASE);
-	__atomic_store_n(&shared->nb_windows, nb, __ATOMIC_RELAXED);
+	__atomic_store_n(&shared->nb_windows, nb, __ATOMIC_RELEASE);
 	for (i = 0; i < nb; i++) {
 		struct dmap_window *to = &shared->windows[i];
 		const struct dmap_window *from = &d->windows[i];
 
-		__atomic_store_n(&to->lo, from->lo, __ATOMIC_RELAXED);
-		__atomic_store_n(&to->span, from->span, __ATOMIC_RELAXED);
-		__atomic_store_n(&to->delta, from->delta, __ATOMIC_RELAXED);
+		__atomic_store_n(&to->lo, from->lo, __ATOMIC_RELEASE);
+		__atomic_store_n(&to->span, from->span, __ATOMIC_RELEASE);
+		__atomic_store_n(&to->delta, from->delta, __ATOMIC_RELEASE);
 	}
 	__atomic_fetch_add(&shared->serial, 1, __ATOMIC_RELEASE);
 }
@@ -59,13 +62,13 @@ dmap_share(struct dmap_domain *d, struct dmap_shared *shared)
 static bool
 find(const struct dmap_shared *shared, uintptr_t va, size_t len, struct dmap_window *out)
 {
-	unsigned int nb = __atomic_load_n(&shared->nb_windows, __ATOMIC_RELAXED), i;
+	unsigned int nb = __atomic_load_n(&shared->nb_windows, __ATOMIC_ACQUIRE), i;
 	struct dmap_window w;
 
 	for (i = 0; i < RTE_MIN(nb, (unsigned int)DMAP_SHARED_WINDOWS); i++) {
-		w.lo = __atomic_load_n(&shared->windows[i].lo, __ATOMIC_RELAXED);
-		w.span = __atomic_load_n(&shared->windows[i].span, __ATOMIC_RELAXED);
-		w.delta = __atomic_load_n(&shared->windows[i].delta, __ATOMIC_RELAXED);
+		w.lo = __atomic_load_n(&shared->windows[i].lo, __ATOMIC_ACQUIRE);
+		w.span = __atomic_load_n(&shared->windows[i].span, __ATOMIC_ACQUIRE);
+		w.delta = __atomic_load_n(&shared->windows[i].delta, __ATOMIC_ACQUIRE);
 		if (va - w.lo < w.span && len <= w.span - (va - w.lo)) {
 			*out = w;
 			return true;
@@ -87,8 +90,7 @@ dmap_shared_lookup(const struct dmap_shared *shared, const void *addr, size_t le
 	for (i = 0; i < TRIES; i++) {
 		serial = __atomic_load_n(&shared->serial, __ATOMIC_ACQUIRE);
 		found = find(shared, (uintptr_t)addr, len, &w);
-		/* What was read was there before the serial number is read again. */
-		rte_atomic_thread_fence(__ATOMIC_ACQUIRE);
+		/* Each load of it acquires, so the number is read behind all of them. */
 		if (serial % 2 == 0 &&
 				__atomic_load_n(&shared->serial, __ATOMIC_RELAXED) == serial) {
 			if (found)
