@@ -55,8 +55,13 @@ populate(void *va, size_t len, int fd)
  * secondary process maps the same file at the same address. Each piece has addresses of its own, as
  * other processes let go of an old one when they find the time.
  */
+#ifdef __SANITIZE_THREAD__ /* which lets a program use few parts of the address space */
+#define APART_BASE 0x7e8000000000ULL
+#define APART_LEN 0x007000000000ULL
+#else
 #define APART_BASE 0x200000000000ULL
 #define APART_LEN 0x100000000000ULL
+#endif
 
 static void *
 map_apart(size_t len, int fd)
