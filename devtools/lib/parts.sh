@@ -85,7 +85,7 @@ unit_tests()
 {
 	local rc
 	rm -f "$1/meson-logs/testlog.junit.xml"
-	meson test -C "$@" --no-rebuild --print-errorlogs --timeout-multiplier 2 </dev/null
+	meson test --no-rebuild --print-errorlogs --timeout-multiplier 2 -C "$@" </dev/null
 	rc=$?
 	if [ -f "$1/meson-logs/testlog.junit.xml" ]; then
 		JUNIT=$1/meson-logs/testlog.junit.xml

@@ -29,8 +29,8 @@ dmap_domain_copy_windows(struct dmap_domain *d)
 	if (shared == NULL)
 		return;
 	/*
-	 * Odd before anything is written, even behind it. Each store releases the odd number, so who
-	 * reads any of what follows reads that number afterwards, or a later one: see
+	 * Odd before anything is written, even behind it. Each store releases the odd number, so
+	 * who reads any of what follows reads that number afterwards, or a later one: see
 	 * dmap_shared_lookup().
 	 */
 	__atomic_fetch_add(&shared->serial, 1, __ATOMIC_RELAXED);
