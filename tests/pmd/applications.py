@@ -5,9 +5,10 @@ import os
 import re
 
 with open(os.path.join(os.path.dirname(__file__), "app", "applications.h"), encoding="ascii") as _file:
-    # {name: whether it transmits}
-    TRANSMITS = {name: queues != "0" for name, queues in re.findall(
-        r'\{\s*\.name = "([^"]+)",\s*\.nb_rx = \d+,\s*\.nb_tx = (\d+),', _file.read())}
+    TABLE = _file.read()
+# {name: whether it transmits}
+TRANSMITS = {name: queues != "0" for name, queues in re.findall(
+    r'\{\s*\.name = "([^"]+)",\s*\.nb_rx = \d+,\s*\.nb_tx = (\d+),', TABLE)}
 # Ready, or a call failed.
 TOLD = r"first_calls: (?:ready|\w+ -\d+)"
 

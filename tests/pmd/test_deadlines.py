@@ -194,15 +194,20 @@ def test_stop(table, steps):
     table.run(stopping, cells)
 
 
+def come_back(backend, fault):
+    """The other side goes, and comes again with a fault, which it has reached then."""
+    before = len(backend.connections)
+    backend.faults = [fault]
+    backend.hang_up()
+    wait_for(lambda: any(fault.step == EACH or fault.step in connection.messages
+        for connection in backend.connections[before:]), 10, "a connection with " + fault.step)
+
+
 def reconnecting(front, port, backend, fault):
     """Twice the same: a stop and a close while the control thread is in the middle of it."""
     start_again(front, port)
     for verb in ("start", "close"):
-        before = len(backend.connections)
-        backend.faults = [fault]
-        backend.hang_up()
-        wait_for(lambda: any(fault.step == EACH or fault.step in connection.messages
-            for connection in backend.connections[before:]), 10, "a connection with " + fault.step)
+        come_back(backend, fault)
         ask(front, port)
         timed(front, "stop", port)
         ask(front, port)
@@ -226,11 +231,7 @@ def asking(front, port, backend, fault):
     """What needs the port, while the control thread waits for the other side"""
     start_again(front, port)
     for verb in ("promiscuous", "link"):
-        before = len(backend.connections)
-        backend.faults = [fault]
-        backend.hang_up()
-        wait_for(lambda: any(fault.step in connection.messages for connection in backend.connections[before:]), 10,
-            "a connection with " + fault.step)
+        come_back(backend, fault)
         assert timed(front, verb, port) == 0, verb
         backend.faults = []
         front.wait_up(port)

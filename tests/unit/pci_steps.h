@@ -80,4 +80,16 @@ run_until_refused(struct sluice_transport *t, uint64_t features, enum step *step
 	return ret;
 }
 
+/* A transport of which all steps went well. */
+static inline struct sluice_transport *
+create_running(void)
+{
+	struct sluice_transport *t = NULL;
+	enum step step;
+
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	return t;
+}
+
 #endif /* PCI_STEPS_H */

@@ -28,12 +28,10 @@ test_registers(void **state)
 	const uint32_t *vq = &words[NB_WORDS + NB_VQ_WORDS];
 	struct sluice_transport *t;
 	unsigned int nb;
-	enum step step;
 
 	(void)state;
 	fake_pci_init(&dev);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	dev.queue_select = 5;
 	nb = t->ops->regs(t, NULL, 0);
 	assert_int_equal(nb, NB_WORDS + 9 * NB_VQ_WORDS);

@@ -75,14 +75,12 @@ test_reset_queue(void **state)
 {
 	struct sluice_vq_setup vq = setup_of(0, 32);
 	struct sluice_transport *t = NULL;
-	enum step step;
 	unsigned int i;
 
 	(void)state;
 	fake_context("reset of a queue");
 	fake_pci_init(&dev);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	for (i = 1; i <= 3; i++) {
 		dev.vq_reset_reads = i - 1;
 		assert_int_equal(t->ops->vq_reset(t, 0), 0);
@@ -101,8 +99,7 @@ test_reset_queue(void **state)
 	fake_pci_init(&dev);
 	fake_pci_cap(&dev, FAKE_PCI_CAP_COMMON, FAKE_PCI_CAP_NOTIFY, 1, FAKE_PCI_BAR,
 			FAKE_PCI_COMMON, 0x38);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	assert_int_equal(dev.driver_features & SLUICE_BIT(SLUICE_F_RING_RESET), 0);
 	t->ops->destroy(t);
 	fake_check();
@@ -113,7 +110,6 @@ static void
 test_reset_queue_in_vain(void **state)
 {
 	struct sluice_transport *t = NULL;
-	enum step step;
 	unsigned int i;
 	int64_t begin;
 
@@ -121,8 +117,7 @@ test_reset_queue_in_vain(void **state)
 	for (i = 0; i < 3; i++) {
 		fake_context("reset of a queue in vain, %u", i);
 		fake_pci_init(&dev);
-		assert_int_equal(create(&t), 0);
-		assert_int_equal(run_until_refused(t, ANY, &step), 0);
+		t = create_running();
 		dev.vq_reset_reads = i == 0 ? UINT32_MAX : 0;
 		dev.keeps_enabled = i == 1;
 		dev.is_gone = i == 2;
@@ -148,8 +143,7 @@ test_cut_and_again(void **state)
 	(void)state;
 	fake_context("cut");
 	fake_pci_init(&dev);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	assert_int_equal(t->ops->check(t), 0);
 	t->ops->cut(t);
 	assert_false(dev.is_running);
@@ -196,8 +190,7 @@ test_tolerated(void **state)
 	fake_context("no control queue: one pair");
 	fake_pci_init(&dev);
 	dev.features &= ~SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	assert_int_equal(info.nb_pairs_max, 1);
 	assert_int_equal(info.features & SLUICE_BIT(SLUICE_NET_F_MQ), 0);
 	t->ops->destroy(t);
@@ -211,8 +204,7 @@ test_tolerated(void **state)
 	fake_pci_cap(&dev, FAKE_PCI_CAP_SPARE + 32, FAKE_PCI_CAP_COMMON, 3, 0, 0, 4);
 	dev.config[FAKE_PCI_CAP_MSIX + 1] = FAKE_PCI_CAP_SPARE + 48;
 	fake_pci_cap(&dev, FAKE_PCI_CAP_SPARE + 48, 0, 1, FAKE_PCI_BAR, 0x800, 0x100);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	t->ops->destroy(t);
 
 	fake_context("slow reset, configuration that changes now and then, no vector");
@@ -221,8 +213,7 @@ test_tolerated(void **state)
 	dev.reset_reads = 3;
 	dev.nb_restless = 4;
 	dev.nb_vectors_kept = 0;
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	t->ops->destroy(t);
 
 	fake_context("G21 no MSI-X, and no interrupt at all");
@@ -235,8 +226,7 @@ test_tolerated(void **state)
 	t->ops->destroy(t);
 	fake_pci_init(&dev);
 	dev.has_no_irq = true;
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	assert_int_equal(dev.config_vector, SLUICE_MSIX_NO_VECTOR);
 	t->ops->destroy(t);
 	fake_check();
@@ -256,8 +246,7 @@ test_notify(void **state)
 	(void)state;
 	fake_context("16 bits");
 	fake_pci_init(&dev);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	n = t->ops->notify(t, 1);
 	assert_ptr_equal(n.addr, &dev.bell[1]);
 	assert_false(n.has_data);
@@ -291,8 +280,7 @@ test_notify(void **state)
 	fake_pci_init(&dev);
 	CONFIG32(FAKE_PCI_CAP_NOTIFY + 16, 0);
 	CONFIG32(FAKE_PCI_CAP_NOTIFY + 12, 2);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	assert_ptr_equal(t->ops->notify(t, 0).addr, &dev.bell[0]);
 	assert_ptr_equal(t->ops->notify(t, 1).addr, &dev.bell[0]);
 	t->ops->destroy(t);
@@ -313,13 +301,11 @@ test_state(void **state)
 {
 	struct sluice_device_state s;
 	struct sluice_transport *t = NULL;
-	enum step step;
 
 	(void)state;
 	fake_context("state");
 	fake_pci_init(&dev);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	t->ops->state(t, &s);
 	assert_true(s.is_link_up && !s.is_gone && !s.needs_reset && !s.is_half_duplex);
 	assert_int_equal(s.speed, 10000);
@@ -389,8 +375,7 @@ test_cut(void **state)
 	(void)state;
 	fake_context("cut");
 	fake_pci_init(&dev);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	fake_clock_set(0);
 	sluice_transport_begin(t, 5000);
 	dev.reset_reads = UINT32_MAX;
@@ -416,8 +401,7 @@ test_stuck(void **state)
 	(void)state;
 	fake_context("stuck");
 	fake_pci_init(&dev);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, ANY, &step), 0);
+	t = create_running();
 	dev.reset_reads = UINT32_MAX;
 	sluice_transport_begin(t, 1000);
 	assert_int_equal(t->ops->reset(t), -ETIMEDOUT);

@@ -236,9 +236,8 @@ have_rings(struct sluice_visitor *v)
 	v->rx.stage = shared->stage;
 	v->rx.path = sluice_rx_path_select(shared->features, simd_bits);
 	v->rx.kit = sluice_rss_kit_at(0, simd_bits);
-	v->tx_path = sluice_tx_path_select(shared->features,
-			(v->dev->data->dev_conf.txmode.offloads & SLUICE_TX_OFFLOADS) != 0,
-			simd_bits);
+	v->tx_path = sluice_tx_path_select(
+			shared->features, sluice_tx_offloads_of(v->dev) != 0, simd_bits);
 	show_queues(v->dev);
 	__atomic_store_n(&v->epoch, epoch, __ATOMIC_RELEASE);
 	return -1;

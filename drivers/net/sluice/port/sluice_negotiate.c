@@ -54,9 +54,9 @@ has(uint64_t features, unsigned int bit)
 }
 
 uint64_t
-sluice_port_tx_offloads(const struct sluice_port *port)
+sluice_tx_offloads_of(const struct rte_eth_dev *dev)
 {
-	return port->dev->data->dev_conf.txmode.offloads & SLUICE_TX_OFFLOADS;
+	return dev->data->dev_conf.txmode.offloads & SLUICE_TX_OFFLOADS;
 }
 
 uint64_t
@@ -117,7 +117,7 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	 */
 	if (rx_offloads & SLUICE_RX_CSUM_OFFLOADS)
 		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
-	f |= tx_offload_features(sluice_port_tx_offloads(port));
+	f |= tx_offload_features(sluice_tx_offloads_of(port->dev));
 	f |= port->transport->ops->features;
 	/*
 	 * The front end of vhost-user is the device model: it needs no control queue to use many
@@ -295,7 +295,7 @@ sluice_dev_choose(struct sluice_port *port)
 	if (!sluice_queue_is_tx(q))
 		__atomic_store_n(&((struct sluice_rxq *)q)->path, port->rx_path, __ATOMIC_RELAXED);
 	port->tx_path = sluice_tx_path_select(
-			port->features, sluice_port_tx_offloads(port) != 0, simd_bits);
+			port->features, sluice_tx_offloads_of(port->dev) != 0, simd_bits);
 	port->shared->nb_path_changes += rx_path != NULL &&
 			(rx_path != port->rx_path || tx_path != port->tx_path);
 	return 0;

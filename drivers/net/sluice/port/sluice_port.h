@@ -174,7 +174,7 @@ uint64_t sluice_dev_wanted_features(const struct sluice_port *port);
  */
 uint64_t sluice_dev_tx_capa(struct sluice_port *port);
 /* Those of SLUICE_TX_OFFLOADS that the application switched on. */
-uint64_t sluice_port_tx_offloads(const struct sluice_port *port);
+uint64_t sluice_tx_offloads_of(const struct rte_eth_dev *dev);
 /*
  * A device is connected: may the port use it? Logs why not, or what is less than the arguments ask
  * for. From here on port->info is its.

@@ -203,7 +203,7 @@ tx_flags_of(const struct sluice_port *port)
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(table); i++)
-		if (sluice_port_tx_offloads(port) & table[i].offload)
+		if (sluice_tx_offloads_of(port->dev) & table[i].offload)
 			flags |= table[i].flags;
 	return flags;
 }
