@@ -306,6 +306,18 @@ look(const struct rte_power_monitor_cond *pmc)
 	return pmc->fn(*(volatile uint16_t *)pmc->addr, pmc->opaque);
 }
 
+/* Packets that other queues hold count, too: together they may be more than a ring has slots. */
+static void
+test_more_than_a_ring(void **state)
+{
+	struct env *e = env_open(*state);
+
+	assert_int_equal(sluice_rx_status_of(&e->q, 0, 0), RTE_ETH_RX_DESC_AVAIL);
+	assert_int_equal(sluice_rx_status_of(&e->q, 0, UINT16_MAX + 1), RTE_ETH_RX_DESC_DONE);
+	assert_int_equal(sluice_tx_count_of(&e->q, UINT16_MAX + 1), 0);
+	env_close(e);
+}
+
 /* It sleeps as long as nothing comes, at each place of the ring and with each wrap counter. */
 static void
 test_monitor(void **state)
@@ -363,6 +375,7 @@ main(void)
 	suite_add(test_link_stays, NULL, "link stays");
 	suite_add(test_announce, NULL, "announce");
 	suite_add(test_announce_not, NULL, "announce not");
+	suite_add_rx(test_more_than_a_ring, "more than a ring");
 	suite_add_rx(test_monitor, "monitor");
 	suite_add_tx(test_tx_count, "tx count");
 	return suite_run("device");

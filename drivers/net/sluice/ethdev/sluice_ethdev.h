@@ -88,9 +88,9 @@ void sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_tx
 sluice_compat_count sluice_rx_queue_count(void *rxq);
 int sluice_rx_descriptor_status(void *rxq, uint16_t offset);
 /* Of a queue of which nb_used entries wait to be taken. */
-int sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used);
-int sluice_tx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used);
-int sluice_tx_count_of(const struct sluice_queue *q, uint16_t nb_used);
+int sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint32_t nb_used);
+int sluice_tx_status_of(const struct sluice_queue *q, uint16_t offset, uint32_t nb_used);
+int sluice_tx_count_of(const struct sluice_queue *q, uint32_t nb_used);
 /* Those, for who is inside of the queue or keeps its ring where it is; 0 if it does not run. */
 uint16_t sluice_queue_nb_used(const struct sluice_queue *q);
 int sluice_tx_descriptor_status(void *txq, uint16_t offset);

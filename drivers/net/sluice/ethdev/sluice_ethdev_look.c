@@ -60,7 +60,7 @@ sluice_rx_queue_count(void *rxq)
 }
 
 int
-sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used)
+sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint32_t nb_used)
 {
 	/* One that the device knows nothing of has no ring. */
 	uint16_t size = q->ring.size != 0 ? q->ring.size : ((const struct sluice_rxq *)q)->nb_desc;
@@ -80,7 +80,7 @@ sluice_rx_descriptor_status(void *rxq, uint16_t offset)
 }
 
 int
-sluice_tx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_used)
+sluice_tx_status_of(const struct sluice_queue *q, uint16_t offset, uint32_t nb_used)
 {
 	if (offset >= q->ring.size)
 		return -EINVAL;
@@ -88,7 +88,7 @@ sluice_tx_status_of(const struct sluice_queue *q, uint16_t offset, uint16_t nb_u
 	 * Offset 0 is where the next packet goes; behind the free slots come the oldest that are
 	 * not free.
 	 */
-	if (offset < q->ring.nb_free || offset - q->ring.nb_free < nb_used)
+	if (offset < q->ring.nb_free || (uint32_t)(offset - q->ring.nb_free) < nb_used)
 		return RTE_ETH_TX_DESC_DONE;
 	return RTE_ETH_TX_DESC_FULL;
 }
@@ -100,7 +100,7 @@ sluice_tx_descriptor_status(void *txq, uint16_t offset)
 }
 
 int
-sluice_tx_count_of(const struct sluice_queue *q, uint16_t nb_used)
+sluice_tx_count_of(const struct sluice_queue *q, uint32_t nb_used)
 {
 	uint16_t nb_busy = sluice_ring_nb_busy(&q->ring);
 
