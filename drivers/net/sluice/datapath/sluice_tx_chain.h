@@ -73,7 +73,7 @@ sluice_tx_lay_chain(struct sluice_txq *txq, const struct sluice_tx_links *l, str
 		return false;
 	for (i = 1; i <= nb; i++, before = 0, slot = next, seg = seg->next) {
 		if (unlikely(seg == NULL || rte_mbuf_refcnt_read(seg) != 1 ||
-				    sluice_tx_has_any(seg, sluice_tx_odd_flags(cfg)) ||
+				    sluice_tx_may_have(seg, sluice_tx_odd_flags(cfg)) ||
 				    seg->pool != l->pool || seg->data_len == 0))
 			return false;
 		va = rte_pktmbuf_mtod(seg, char *) - before;

@@ -40,7 +40,7 @@ sluice_tx_has_header_room(struct rte_mbuf *m, const struct sluice_path_cfg cfg)
 {
 	/* Atomic, or the compiler joins it with nb_segs. */
 	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
-			!sluice_tx_has_any(m, sluice_tx_odd_flags(cfg)) &&
+			!sluice_tx_may_have(m, sluice_tx_odd_flags(cfg)) &&
 			m->data_off >= SLUICE_NET_HDR_LEN;
 }
 

@@ -150,6 +150,13 @@ sluice_queue_take_returns(struct sluice_queue *q)
 }
 
 void
+sluice_queue_leave_returns(struct sluice_queue *q)
+{
+	sluice_queue_take_returns(q);
+	sluice_queue_leave(q);
+}
+
+void
 sluice_queue_take_news(struct sluice_queue *q)
 {
 	dmap_stream_flush(&q->stream);

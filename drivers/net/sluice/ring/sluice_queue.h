@@ -169,8 +169,10 @@ const char *sluice_fail_name(enum sluice_fail why);
 void sluice_queue_pause(struct sluice_queue *q);
 void sluice_queue_resume(struct sluice_queue *q);
 
-/* Bottom half of a burst that finds no RUNNING queue of its path. */
+/* What came back while the queue stood still goes to its pools. */
 void sluice_queue_take_returns(struct sluice_queue *q);
+/* The same, and sluice_queue_leave(), by a burst that finds no RUNNING queue of its path. */
+void sluice_queue_leave_returns(struct sluice_queue *q);
 /* Bottom half of sluice_queue_refresh(). */
 void sluice_queue_take_news(struct sluice_queue *q);
 
@@ -211,6 +213,16 @@ void sluice_queue_unblock_kick(struct sluice_queue *q);
 #define SLUICE_HAS_TSAN 0
 #endif
 
+static __rte_always_inline void
+sluice_queue_leave(struct sluice_queue *q)
+{
+	/*
+	 * Pairs with the acquire in sluice_queue_quiesce(): who waited sees what the burst has
+	 * done.
+	 */
+	__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
+}
+
 /* run: sluice_path_run() of the function's path. */
 static __rte_always_inline bool
 sluice_queue_enter(struct sluice_queue *q, uint32_t run)
@@ -228,20 +240,12 @@ sluice_queue_enter(struct sluice_queue *q, uint32_t run)
 	}
 	if (likely(__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) == run))
 		return true;
+	/* Nothing is needed behind this call, or each burst would save registers for it. */
 	if (unlikely(__atomic_load_n(&q->returns, __ATOMIC_RELAXED) != NULL))
-		sluice_queue_take_returns(q);
-	__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
+		sluice_queue_leave_returns(q);
+	else
+		sluice_queue_leave(q);
 	return false;
-}
-
-static __rte_always_inline void
-sluice_queue_leave(struct sluice_queue *q)
-{
-	/*
-	 * Pairs with the acquire in sluice_queue_quiesce(): who waited sees what the burst has
-	 * done.
-	 */
-	__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
 }
 
 static inline bool
