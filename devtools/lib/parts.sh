@@ -261,4 +261,6 @@ run_static_parts()
 	run_part layers 60 part_layers
 	run_part states 30 part_states
 	run_part scripts 30 part_scripts
+	run_part "documents and code" 30 "$SLUICE_ROOT/devtools/check-docs"
+	run_part documentation 120 "$SLUICE_ROOT/devtools/docs" "$LOGS/docs"
 }
