@@ -4,7 +4,8 @@
 
 /*
  * Partial checksums: the field holds the sum of the pseudo header, the rest was left to the
- * receiver (5.1.6.4.2). A packet of which that is true never left the host that made it.
+ * receiver (5.1.6.4.2). A packet of which that is true never left the host that made it, nor did
+ * most that are of several segments.
  */
 
 #include <netinet/in.h>
@@ -16,6 +17,7 @@
 #include <rte_udp.h>
 
 #include "sluice_offload.h"
+#include "sluice_rxq.h"
 
 #define NB_VLAN_MAX 2
 
@@ -113,8 +115,9 @@ write_byte(struct rte_mbuf *m, uint32_t at, uint8_t byte)
 	rte_pktmbuf_mtod(m, uint8_t *)[at] = byte;
 }
 
-bool
-sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+/* False: the place lies outside of the packet. */
+static bool
+take_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
 {
 	uint32_t start = hdr->csum_start, at = start + hdr->csum_offset;
 	uint8_t bytes[2];
@@ -136,6 +139,62 @@ sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
 	memcpy(bytes, &sum, sizeof(bytes));
 	write_byte(m, at, bytes[0]);
 	write_byte(m, at + 1, bytes[1]);
+	return true;
+}
+
+/* Where the payload of a TCP packet begins that is nothing special; else 0. */
+static uint32_t
+find_tcp_payload(const struct rte_mbuf *m)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	const struct rte_tcp_hdr *tcp;
+	uint8_t proto = 0;
+	uint32_t l4 = find_l4(data, m->data_len, &proto);
+
+	if (l4 == 0 || proto != IPPROTO_TCP || l4 + sizeof(*tcp) > m->data_len)
+		return 0;
+	tcp = (const struct rte_tcp_hdr *)(data + l4);
+	return l4 + (tcp->data_off >> 4) * 4;
+}
+
+/* Was it negotiated that a device may say so (5.1.6.4.1)? */
+static bool
+is_gso_negotiated(const struct sluice_rxq *rxq, uint8_t gso_type)
+{
+	if (rxq->has_ecn)
+		gso_type &= ~SLUICE_NET_HDR_GSO_ECN;
+	return rxq->has_lro &&
+			(gso_type == SLUICE_NET_HDR_GSO_TCPV4 ||
+					gso_type == SLUICE_NET_HDR_GSO_TCPV6);
+}
+
+static bool
+fail(uint64_t *reason)
+{
+	++*reason;
+	return false;
+}
+
+bool
+sluice_offload_more(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+{
+	bool is_gso = hdr->gso_type != SLUICE_NET_HDR_GSO_NONE;
+
+	if (unlikely(is_gso && !is_gso_negotiated(rxq, hdr->gso_type)))
+		return fail(&rxq->nb_bad_gso);
+	if (unlikely(is_gso && hdr->gso_size == 0))
+		return fail(&rxq->nb_bad_hdr);
+	if (hdr->flags & SLUICE_NET_HDR_F_NEEDS_CSUM) {
+		if (unlikely(!take_partial(m, hdr)))
+			return fail(&rxq->nb_bad_hdr);
+	} else if (hdr->flags & SLUICE_NET_HDR_F_DATA_VALID) {
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	}
+	if (is_gso && find_tcp_payload(m) + hdr->gso_size < m->pkt_len) {
+		m->tso_segsz = hdr->gso_size;
+		m->ol_flags |= RTE_MBUF_F_RX_LRO;
+		rxq->nb_lro++;
+	}
 	return true;
 }
 

@@ -21,12 +21,21 @@
 
 #include "sluice_spec.h"
 
+struct sluice_rxq;
+
 /*
- * NEEDS_CSUM (5.1.6.4): a checksum that is still partial. That of the packet's own TCP or UDP
- * header is reported as L4_CKSUM_NONE; any other is completed here, since applications do not
- * expect it. False: the place lies outside of the packet.
+ * A header that says more than DATA_VALID (5.1.6.4). False: the packet shall be dropped, and is
+ * counted by reason.
+ *
+ * NEEDS_CSUM: a checksum that is still partial. That of the packet's own TCP or UDP header is
+ * reported as L4_CKSUM_NONE; any other is completed here, since applications do not expect it.
+ *
+ * gso_type: a TCP packet that the device, or who gave it to the device, made of several (LRO).
+ * mbuf.tso_segsz is the length of their payload. One whose payload is no longer than that is as any
+ * other. What hdr_len says is a hint that nobody needs (5.1.6.4.2).
  */
-bool sluice_offload_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr);
+bool sluice_offload_more(
+		struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_net_hdr *hdr);
 
 /*
  * Where the header behind Ethernet and up to two VLAN tags begins, and its type. Reads below end;
@@ -104,18 +113,19 @@ sluice_offload_copy(const struct rte_mbuf *m)
  * What a header (a private copy) says of a packet that is complete, into the packet's mbuf. Without
  * a flag the checksum stays unknown; flags that were not negotiated mean nothing (5.1.6.4.2).
  *
- * @return false if the header cannot be: the packet shall be dropped.
+ * @return false if the header cannot be: the packet shall be dropped, and is counted by reason.
  */
 static __rte_always_inline bool
-sluice_offload_rx(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+sluice_offload_rx(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
 {
-	/* No segmentation was negotiated (5.1.6.4.1). */
-	if (unlikely(hdr->gso_type != SLUICE_NET_HDR_GSO_NONE))
-		return false;
-	if (hdr->flags & SLUICE_NET_HDR_F_NEEDS_CSUM)
-		return sluice_offload_partial(m, hdr);
-	if (hdr->flags & SLUICE_NET_HDR_F_DATA_VALID)
-		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	const uint8_t needs = SLUICE_NET_HDR_F_NEEDS_CSUM, valid = SLUICE_NET_HDR_F_DATA_VALID;
+
+	/* Most say nothing at all. */
+	if (likely((hdr->flags & (needs | valid)) == 0 && hdr->gso_type == SLUICE_NET_HDR_GSO_NONE))
+		return true;
+	if ((hdr->flags & needs) != 0 || unlikely(hdr->gso_type != SLUICE_NET_HDR_GSO_NONE))
+		return sluice_offload_more(rxq, m, hdr);
+	m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	return true;
 }
 

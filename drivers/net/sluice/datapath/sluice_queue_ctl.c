@@ -42,6 +42,8 @@ sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 {
 	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
 	sluice_rxq_place(rxq, conf->reads_headers);
+	rxq->has_lro = conf->has_lro;
+	rxq->has_ecn = conf->has_ecn;
 	rxq->sample = 1;
 	rxq->must_read_header = false;
 	rxq->nb_unannounced = 0;

@@ -11,9 +11,6 @@
 #include "sluice_queue_ctl.h"
 #include "sluice_rx.h"
 
-/* Longest packet: what a 16-bit length in an IP header allows, and a net header. */
-#define RX_MAX_LEN (65535 + SLUICE_NET_HDR_LEN)
-
 struct rte_mbuf *
 sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id)
 {
@@ -134,7 +131,6 @@ void
 sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
 	rte_pktmbuf_free(m);
-	rxq->nb_bad_hdr++;
 	rxq->q.stats.errors++;
 }
 
@@ -145,13 +141,13 @@ sluice_rx_offload_some(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t 
 
 	for (i = 0; i < nb; i++) {
 		struct sluice_net_hdr hdr = sluice_offload_copy(pkts[i]);
+		uint32_t len = pkts[i]->pkt_len;
+		struct rte_mbuf *m = sluice_rx_offload(rxq, pkts[i], &hdr);
 
-		if (likely(sluice_offload_rx(pkts[i], &hdr))) {
-			pkts[nb_left++] = pkts[i];
-		} else {
-			*bytes -= pkts[i]->pkt_len;
-			sluice_rx_drop(rxq, pkts[i]);
-		}
+		if (likely(m != NULL))
+			pkts[nb_left++] = m;
+		else
+			*bytes -= len;
 	}
 	return nb - nb_left;
 }
@@ -166,7 +162,7 @@ sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_LEN);
 		return NULL;
 	}
-	if (first->pkt_len + len > RX_MAX_LEN) {
+	if (first->pkt_len + len > SLUICE_RX_MAX_FRAME) {
 		put_back(rxq, m);
 		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
 		return NULL;

@@ -58,7 +58,7 @@ struct rte_mbuf *sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *
  * runt.
  */
 void sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
-/* A packet with a header that cannot be: dropped and counted. */
+/* A packet with a header that cannot be, which was counted, is dropped. */
 void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /*
  * Headers of nb packets of one buffer each say something. Returns how many packets were dropped;
@@ -263,7 +263,7 @@ sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
 static __rte_always_inline struct rte_mbuf *
 sluice_rx_offload(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
 {
-	if (likely(sluice_offload_rx(m, hdr)))
+	if (likely(sluice_offload_rx(rxq, m, hdr)))
 		return m;
 	sluice_rx_drop(rxq, m);
 	return NULL;

@@ -71,6 +71,8 @@ dev_configure(struct rte_eth_dev *dev)
 
 	if (ret == 0)
 		ret = check_modes(port, &dev->data->dev_conf);
+	if (ret == 0)
+		ret = sluice_check_lro_size(port, &dev->data->dev_conf.rxmode);
 	if (ret != 0)
 		return ret;
 	ret = sluice_steer_configure(port);
@@ -232,18 +234,9 @@ static void
 get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
 {
 	uint16_t nb_pairs = sluice_max_pairs(port);
-	struct sluice_device_info device;
-	bool has_device = sluice_dev_info(port, &device);
 
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_RSS_HASH;
-	/* Of a device that is still to come the best is expected. */
-	if (!has_device || (device.features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0)
-		info->rx_offload_capa |= SLUICE_RX_CSUM_OFFLOADS;
-	if (has_device && (device.features & SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN)) != 0 &&
-			sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ))
-		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
-	if (sluice_negotiable(port) & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
-		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
+	info->rx_offload_capa = sluice_dev_rx_capa(port);
+	info->tx_offload_capa = sluice_dev_tx_capa(port);
 	info->max_mtu = sluice_max_mtu(port);
 	info->rx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_RX(0));
 	info->tx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_TX(0));
@@ -267,11 +260,11 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->err_handle_mode = RTE_ETH_ERROR_HANDLE_MODE_PASSIVE;
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_rx_pktlen = info->max_mtu + SLUICE_FRAME_OVERHEAD;
+	info->max_lro_pkt_size = SLUICE_RX_MAX_FRAME;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	info->max_mac_addrs = SLUICE_MACS_MAX;
 	link = link_of(port);
 	info->speed_capa = rte_eth_speed_bitflag(link.link_speed, link.link_duplex);
-	info->tx_offload_capa = sluice_dev_tx_capa(port);
 	info->default_rxportconf =
 			(struct rte_eth_dev_portconf){ .burst_size = 32, .nb_queues = 1 };
 	info->default_txportconf = info->default_rxportconf;

@@ -163,7 +163,8 @@ init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempoo
 	init_rx_template(rxq, port->port_id);
 	/* If the device does not offer it, there will be a little more room. */
 	sluice_rxq_place(rxq,
-			(port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_CSUM_OFFLOADS) != 0);
+			(port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_HEADER_OFFLOADS) !=
+					0);
 	ret = dmap_add_pool(port->domain, mp);
 	if (ret != 0)
 		SLUICE_LOG(ERR, "port %u: cannot show mempool %s to the device: %s%s",

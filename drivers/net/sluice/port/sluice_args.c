@@ -176,6 +176,12 @@ set_tso(struct sluice_args *args, const char *value)
 }
 
 static int
+set_lro(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->has_lro);
+}
+
+static int
 set_speed(struct sluice_args *args, const char *value)
 {
 	return parse_number(value, 0, SPEED_MAX, &args->speed);
@@ -257,6 +263,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "vectorized", set_vectorized, "0 or 1" },
 	{ "csum", set_csum, "0 or 1" },
 	{ "tso", set_tso, "0 or 1" },
+	{ "lro", set_lro, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation, "scoped or none" },
@@ -273,6 +280,7 @@ static const struct arg_key pci_keys[] = {
 	{ "vectorized", set_vectorized, "0 or 1" },
 	{ "csum", set_csum, "0 or 1" },
 	{ "tso", set_tso, "0 or 1" },
+	{ "lro", set_lro, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation_pci,
@@ -356,6 +364,7 @@ static const struct sluice_args defaults = {
 	.is_vectorized = true,
 	.has_csum = true,
 	.has_tso = true,
+	.has_lro = true,
 	.speed = UINT32_MAX,
 };
 

@@ -86,7 +86,7 @@ may_scatter_with(const struct sluice_port *port, uint64_t features)
 {
 	const struct rte_eth_rxmode *mode = &port->dev->data->dev_conf.rxmode;
 
-	return (mode->offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0 &&
+	return (mode->offloads & (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TCP_LRO)) != 0 &&
 			(features & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF)) != 0;
 }
 
@@ -153,6 +153,7 @@ sluice_set_scatter(struct sluice_port *port)
 	uint16_t i;
 
 	data->scattered_rx = may_scatter_with(port, port->features);
+	data->lro = (data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	for (i = 0; i < data->nb_rx_queues; i++)
 		((struct sluice_rxq *)data->rx_queues[i])->may_scatter = data->scattered_rx;
 }
@@ -172,6 +173,44 @@ check_set_up(const struct sluice_port *port, void *const *queues, uint16_t nb,
 			return -EINVAL;
 		}
 	return 0;
+}
+
+int
+sluice_check_lro_size(const struct sluice_port *port, const struct rte_eth_rxmode *mode)
+{
+	/* What ethdev makes of 0 is what a frame of the MTU has; it would be LRO of nothing. */
+	uint32_t none = mode->mtu + SLUICE_FRAME_OVERHEAD;
+
+	if ((mode->offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) == 0 || mode->max_lro_pkt_size == none ||
+			mode->max_lro_pkt_size >= SLUICE_RX_MAX_FRAME)
+		return 0;
+	SLUICE_LOG(ERR,
+			"port %u: max_lro_pkt_size=%u: a virtio device cannot be told less than %u: use "
+			"that or 0, or do without RTE_ETH_RX_OFFLOAD_TCP_LRO",
+			port->port_id, mode->max_lro_pkt_size, SLUICE_RX_MAX_FRAME);
+	return -ENOTSUP;
+}
+
+/*
+ * The longest packet must fit what is always in the ring, or a device may wait for ever for the
+ * rest.
+ */
+static int
+check_lro_room(struct sluice_port *port, const struct sluice_rxq *rxq)
+{
+	uint16_t nb_desc = RTE_MIN(rxq->nb_desc, sluice_desc_max(port, rxq->q.vq));
+	/* As sluice_rxq_reset() has it. */
+	uint16_t nb_missing = RTE_MIN(rxq->free_thresh_asked, nb_desc / 2) - 1;
+	uint32_t need = SLUICE_RX_MAX_FRAME + SLUICE_NET_HDR_LEN;
+
+	if ((nb_desc - nb_missing) * rxq->room >= need)
+		return 0;
+	SLUICE_LOG(ERR,
+			"port %u receive queue %u: %u descriptors, buffers of %u bytes: LRO needs room "
+			"for %u bytes in those that always wait: more descriptors, larger buffers, or a "
+			"smaller rx_free_thresh",
+			port->port_id, rxq->q.id, nb_desc, rxq->room, need);
+	return -EINVAL;
 }
 
 int
@@ -197,7 +236,10 @@ sluice_check_queues(struct sluice_port *port)
 				sluice_max_mtu(port));
 		ret = -EINVAL;
 	}
-	for (i = 0; ret == 0 && i < data->nb_rx_queues; i++)
+	for (i = 0; ret == 0 && i < data->nb_rx_queues; i++) {
 		ret = sluice_check_frame(port, data->rx_queues[i], data->mtu);
+		if (ret == 0 && (data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)
+			ret = check_lro_room(port, data->rx_queues[i]);
+	}
 	return ret;
 }

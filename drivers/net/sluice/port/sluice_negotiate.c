@@ -21,6 +21,8 @@ static const struct {
 	{ SLUICE_NET_F_CSUM, "CSUM" },
 	{ SLUICE_NET_F_GUEST_CSUM, "GUEST_CSUM" },
 	{ SLUICE_NET_F_MTU, "MTU" },
+	{ SLUICE_NET_F_GUEST_TSO4, "GUEST_TSO4" },
+	{ SLUICE_NET_F_GUEST_TSO6, "GUEST_TSO6" },
 	{ SLUICE_NET_F_HOST_TSO4, "HOST_TSO4" },
 	{ SLUICE_NET_F_HOST_TSO6, "HOST_TSO6" },
 	{ SLUICE_NET_F_MRG_RXBUF, "MRG_RXBUF" },
@@ -43,6 +45,10 @@ static const struct {
 
 /* What an offload that is enabled cannot do without. */
 #define TSO_FEATURES (SLUICE_BIT(SLUICE_NET_F_HOST_TSO4) | SLUICE_BIT(SLUICE_NET_F_HOST_TSO6))
+/* Without MRG_RXBUF each buffer would have to hold the longest packet (5.1.6.3.1). No mbuf can. */
+#define LRO_FEATURES \
+	(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | SLUICE_BIT(SLUICE_NET_F_GUEST_TSO4) | \
+			SLUICE_BIT(SLUICE_NET_F_GUEST_TSO6) | SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
 #define OFFLOAD_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_CSUM) | SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | TSO_FEATURES | \
 			SLUICE_BIT(SLUICE_NET_F_HOST_USO) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN))
@@ -57,6 +63,26 @@ uint64_t
 sluice_tx_offloads_of(const struct rte_eth_dev *dev)
 {
 	return dev->data->dev_conf.txmode.offloads & SLUICE_TX_OFFLOADS;
+}
+
+uint64_t
+sluice_dev_rx_capa(struct sluice_port *port)
+{
+	uint64_t capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	struct sluice_device_info device;
+	bool has_device = sluice_dev_info(port, &device);
+
+	if (!has_device || has(device.features, SLUICE_NET_F_GUEST_CSUM))
+		capa |= SLUICE_RX_CSUM_OFFLOADS;
+	if (port->args.has_lro && port->args.has_mrg &&
+			(!has_device || (device.features & LRO_FEATURES) == LRO_FEATURES))
+		capa |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	if (has_device && has(device.features, SLUICE_NET_F_CTRL_VLAN) &&
+			sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ))
+		capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	if (has(sluice_negotiable(port), SLUICE_NET_F_MRG_RXBUF))
+		capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
+	return capa;
 }
 
 uint64_t
@@ -96,6 +122,23 @@ tx_offload_features(uint64_t offloads)
 	return f;
 }
 
+/*
+ * The same of receive offloads. Only then: without GUEST_CSUM devices leave headers empty, and they
+ * need not be read (5.1.6.4.1). UDP segments of one packet (USO) are not what LRO is in DPDK.
+ */
+static uint64_t
+rx_offload_features(uint64_t offloads)
+{
+	uint64_t f = 0;
+
+	if (offloads & SLUICE_RX_HEADER_OFFLOADS)
+		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
+	if (offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO)
+		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_TSO4) | SLUICE_BIT(SLUICE_NET_F_GUEST_TSO6) |
+				SLUICE_BIT(SLUICE_NET_F_GUEST_ECN);
+	return f;
+}
+
 uint64_t
 sluice_dev_wanted_features(const struct sluice_port *port)
 {
@@ -112,11 +155,7 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
 	if (args->is_in_order)
 		f |= SLUICE_BIT(SLUICE_F_IN_ORDER);
-	/*
-	 * Only then: without it devices leave headers empty, and they need not be read (5.1.6.4.1).
-	 */
-	if (rx_offloads & SLUICE_RX_CSUM_OFFLOADS)
-		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
+	f |= rx_offload_features(rx_offloads);
 	f |= tx_offload_features(sluice_tx_offloads_of(port->dev));
 	f |= port->transport->ops->features;
 	/*
@@ -155,7 +194,11 @@ log_missing(const struct sluice_port *port, uint64_t missing, const char *conseq
 static uint64_t
 missing_offloads(const struct sluice_port *port, uint64_t offered)
 {
-	return sluice_dev_wanted_features(port) & OFFLOAD_FEATURES & ~offered;
+	uint64_t needed = sluice_dev_wanted_features(port) & OFFLOAD_FEATURES;
+
+	if (port->dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO)
+		needed |= LRO_FEATURES;
+	return needed & ~offered;
 }
 
 static bool

@@ -54,7 +54,10 @@ struct sluice_intr {
 /* What the application asks for to have checksums of received packets told. */
 #define SLUICE_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 
-/* The same of packets that it sends. */
+/* What takes headers of received packets that say something. */
+#define SLUICE_RX_HEADER_OFFLOADS (SLUICE_RX_CSUM_OFFLOADS | RTE_ETH_RX_OFFLOAD_TCP_LRO)
+
+/* The first of both, of packets that it sends. */
 #define SLUICE_TX_CSUM_OFFLOADS (RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 
 /* What takes burst functions that look at the flags of each packet to be sent. */
@@ -169,9 +172,10 @@ struct sluice_port {
 /* Features that the device arguments and the configuration ask for (sluice_negotiate.c). */
 uint64_t sluice_dev_wanted_features(const struct sluice_port *port);
 /*
- * Transmit offloads (RTE_ETH_TX_OFFLOAD_*) that the arguments allow and the device has; of one that
- * is still to come the best is expected. Any thread, never waits for a device.
+ * Offloads (RTE_ETH_RX_OFFLOAD_*, RTE_ETH_TX_OFFLOAD_*) that the arguments allow and the device
+ * has; of one that is still to come the best is expected. Any thread, never waits for a device.
  */
+uint64_t sluice_dev_rx_capa(struct sluice_port *port);
 uint64_t sluice_dev_tx_capa(struct sluice_port *port);
 /* Those of SLUICE_TX_OFFLOADS that the application switched on. */
 uint64_t sluice_tx_offloads_of(const struct rte_eth_dev *dev);
@@ -208,8 +212,10 @@ bool sluice_may_scatter(struct sluice_port *port);
 int sluice_check_frame(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu);
 /* Would all frames of the port's MTU fit with this device? The queues are set up. */
 bool sluice_frames_fit(const struct sluice_port *port, const struct sluice_device_info *info);
-/* Tell ethdev and the queues whether chains may come; the features are chosen. */
+/* Tell ethdev and the queues whether chains and LRO may come; the features are chosen. */
 void sluice_set_scatter(struct sluice_port *port);
+/* Can LRO packets be no longer than the application has configured? Logs why not. */
+int sluice_check_lro_size(const struct sluice_port *port, const struct rte_eth_rxmode *mode);
 /* Before a start: are all queues set up, and do frames fit? Logs why not. */
 int sluice_check_queues(struct sluice_port *port);
 

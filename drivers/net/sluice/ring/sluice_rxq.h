@@ -26,6 +26,13 @@ sluice_rx_hdr_off(bool is_read)
 /* Shortest used length that is a packet: an Ethernet header behind the net header. */
 #define SLUICE_RX_MIN_LEN (SLUICE_NET_HDR_LEN + RTE_ETHER_HDR_LEN)
 
+/*
+ * Longest packet, which a device makes that does not segment: what the length in an IPv6 header
+ * allows, that header, Ethernet's, and two VLAN tags.
+ */
+#define SLUICE_RX_MAX_FRAME \
+	(UINT16_MAX + 40 + RTE_ETHER_HDR_LEN + 2 * (uint32_t)sizeof(struct rte_vlan_hdr))
+
 struct sluice_rx_path;
 struct sluice_rss;
 struct sluice_hand;
@@ -44,6 +51,8 @@ struct sluice_rxq {
 	uint64_t nb_alloc_failed;
 	uint64_t nb_runts;
 	uint64_t nb_bad_hdr;           /* dropped: headers that cannot be */
+	uint64_t nb_bad_gso;           /* dropped: segmentation that was not negotiated */
+	uint64_t nb_lro;               /* packets of several segments */
 	uint64_t nb_scattered;         /* dropped: several buffers, and nobody asked for them */
 	uint64_t nb_multi;             /* packets of more than one buffer */
 	uint64_t nb_zero_num_buffers;  /* headers that say 0 buffers, and mean one */
@@ -73,6 +82,8 @@ struct sluice_rxq {
 	uint16_t free_thresh_asked;
 	uint16_t nb_desc; /* asked for by the application */
 	bool may_scatter; /* the application takes packets of several buffers; set at start */
+	bool has_lro;     /* TCP packets may be of several segments; set with the ring */
+	bool has_ecn;     /* and have ECN bits */
 	const struct sluice_rx_path *path; /* of the next run, or this; atomic */
 	uint16_t *avail_shadow;
 	struct rte_mempool *pool;
