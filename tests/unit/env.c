@@ -151,6 +151,7 @@ start_queue(struct env *e)
 		.reads_headers = path_cfg(c)->has_csum,
 		.tx_flags = c->tx_flags,
 		.has_ecn = c->has_ecn,
+		.has_lro = c->has_lro,
 		.va = e->rings.va,
 		.da = e->rings.da,
 		.domain = e->domain,

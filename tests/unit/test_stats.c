@@ -211,7 +211,7 @@ test_order(void **state)
 		for (k = 0; k < i; k++)
 			assert_string_not_equal(names[i].name, names[k].name);
 	}
-	assert_int_equal(nb_errors, 12 * NB_QUEUES);
+	assert_int_equal(nb_errors, 13 * NB_QUEUES);
 	env_close(e);
 }
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
-"""Transmit offloads of the PCI port, with Linux as the peer: QEMU hands what the port says of each packet to a tap,
-and the host's kernel bridges it to another that can do nothing. There must be what is right on the wire."""
+"""Transmit offloads and LRO of the PCI port, with Linux as the peer: QEMU hands what the port says of each packet to a
+tap, and the host's kernel bridges it to another that can do nothing. There must be what is right on the wire."""
 import select
+import struct
 
 import pytest
 
@@ -10,7 +11,7 @@ from frames import compare, expected, l4_layers, packet
 from guest import Peer
 from machine import Machine
 from tap import WireTap, usable
-from test_vm_rx_csum import HEADER, NEEDS_CSUM
+from test_vm_rx_csum import HEADER, NEEDS_CSUM, pseudo_sum
 from vmqemu import Nic
 
 VLAN_INSERT, IPV4, UDP, TCP, TSO, MULTI_SEGS = 0x1, 0x2, 0x4, 0x8, 0x20, 0x8000
@@ -33,17 +34,17 @@ def spoiled(good):
     return bytes(wrong)
 
 
-def segments(frame):
-    """What a TCP packet is on the wire, in segments of MSS"""
+def segments(frame, mss=MSS):
+    """What a TCP packet is on the wire, in segments of mss"""
     from scapy.all import IP, TCP as Tcp, Ether, IPv6
     whole = Ether(frame)
     payload = bytes(whole[Tcp].payload)
-    for number, at in enumerate(range(0, len(payload), MSS)):
+    for number, at in enumerate(range(0, len(payload), mss)):
         piece = Ether(frame)
         piece[Tcp].remove_payload()
-        piece[Tcp].add_payload(payload[at:at + MSS])
+        piece[Tcp].add_payload(payload[at:at + mss])
         piece[Tcp].seq += at
-        if at + MSS < len(payload):
+        if at + mss < len(payload):
             piece[Tcp].flags = str(piece[Tcp].flags).replace("P", "").replace("F", "")
         if number:
             piece[Tcp].flags = str(piece[Tcp].flags).replace("C", "")
@@ -56,9 +57,9 @@ def segments(frame):
         yield bytes(piece)
 
 
-def on_the_wire(testpmd, nic, mode, frames, count):
+def on_the_wire(testpmd, nic, mode, frames, count, head=HEADER.pack(0, 0, 0, 0, 0, 0)):
     """(headers that the kernel got, frames on the wire) of frames that the guest's testpmd sends back; count: how many
-    there are to be on the wire"""
+    there are to be on the wire; head: the header of each, empty if the frames have theirs"""
     peer = Peer(nic)
     peer.drain()
     peer.socket.settimeout(20)
@@ -67,7 +68,7 @@ def on_the_wire(testpmd, nic, mode, frames, count):
     try:
         while len(headers) < len(frames):
             while sent < len(frames) and sent - len(headers) < WINDOW:
-                peer.socket.send(HEADER.pack(0, 0, 0, 0, 0, 0) + frames[sent])
+                peer.socket.send(head + frames[sent])
                 sent += 1
             headers.append(HEADER.unpack_from(peer.socket.recv(70000)))
             # The bridge has done its part before, or does it now.
@@ -123,6 +124,45 @@ def test_segmentation(boot, nic):
         (GSO_TCPV4 if n % 2 else GSO_TCPV6, MSS) for n in range(len(right))]
     compare(got, want)
     assert len(want) > 2 * len(right)
+    went_well(testpmd)
+    guest.close(testpmd, nic)
+
+
+LARGE = 1400
+
+
+def whole(frame):
+    """A TCP packet as a sender leaves it to whoever segments it, with its header"""
+    from scapy.all import IP, Ether
+    is_ipv4 = IP in Ether(frame)
+    start, addresses = (34, slice(26, 34)) if is_ipv4 else (54, slice(22, 54))
+    left = bytearray(frame)
+    struct.pack_into(">H", left, start + 16, pseudo_sum(frame[addresses], 6, len(frame) - start))
+    head = HEADER.pack(NEEDS_CSUM, GSO_TCPV4 if is_ipv4 else GSO_TCPV6, start + 20, LARGE, start, 16)
+    return head + bytes(left)
+
+
+@pytest.mark.parametrize("nic", [nic for nic in CASES if "nomrg" not in nic])
+def test_lro(boot, nic):
+    """Packets of up to 64 KiB go through the guest whole: the kernel segments them behind it and not before, although
+    it could. Every byte of 2 MB is looked at."""
+    from scapy.all import IP, TCP as Tcp, Ether
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--enable-lro", "--tx-offloads=0x%x" % (IPV4 | UDP | TCP | TSO)])
+    assert {"VIRTIO_NET_F_GUEST_CSUM", "VIRTIO_NET_F_GUEST_TSO4", "VIRTIO_NET_F_GUEST_TSO6",
+        "VIRTIO_NET_F_GUEST_ECN"} <= guest.features(nic)
+    testpmd.cmds("port stop 0", "tso set %d 0" % LARGE, "port start 0")
+    frames = []
+    for n in range(64):
+        ip = IP(src="192.0.2.1", dst="192.0.2.2", id=100 * n) if n % 2 else l4_layers()[3].copy()
+        ip.remove_payload()
+        frames.append(bytes(Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb") / ip
+            / Tcp(sport=1, dport=2, seq=1000 * n, flags="PA") / bytes(n + i * i >> 3 & 0xff for i in range(1500 + 1000 * n))))
+    want = [piece for frame in frames for piece in segments(expected(frame, "csum", testpmd.mac()), LARGE)]
+    headers, got = on_the_wire(testpmd, guest.nics[nic], "csum", [whole(frame) for frame in frames], len(want), b"")
+    assert len(headers) == len(frames)
+    compare(got, want)
+    assert testpmd.xstats()["rx_q0_lro_packets"] == len(frames)
     went_well(testpmd)
     guest.close(testpmd, nic)
 
