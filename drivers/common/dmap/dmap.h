@@ -384,6 +384,13 @@ __rte_internal
 bool dmap_vfio_is_device(int device_fd);
 
 /**
+ * Where a BAR begins in the file behind an open VFIO device descriptor, for mmap(). -ENOTSUP: it
+ * cannot be mapped.
+ */
+__rte_internal
+int dmap_vfio_find_bar(int device_fd, unsigned int bar, uint64_t *offset);
+
+/**
  * Everything is unmapped, group and container are closed. The device must be closed. NULL is fine.
  */
 __rte_internal

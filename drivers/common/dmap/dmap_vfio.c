@@ -256,6 +256,19 @@ dmap_vfio_is_device(int device_fd)
 	return device_fd >= 0 && ioctl(device_fd, VFIO_DEVICE_GET_INFO, &info) == 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_vfio_find_bar)
+int
+dmap_vfio_find_bar(int device_fd, unsigned int bar, uint64_t *offset)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info),
+		.index = VFIO_PCI_BAR0_REGION_INDEX + bar };
+
+	if (ioctl(device_fd, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
+		return -errno;
+	*offset = info.offset;
+	return info.flags & VFIO_REGION_INFO_FLAG_MMAP ? 0 : -ENOTSUP;
+}
+
 static int
 vfio_map(void *ctx, const struct dmap_map *m)
 {
