@@ -327,6 +327,15 @@ fake_address(void *ctx, uint8_t bar, uint64_t offset)
 }
 
 static int
+fake_file(void *ctx, uint8_t bar, uint64_t *offset)
+{
+	const struct fake_pci *f = ctx;
+
+	*offset = (uint64_t)bar << 40;
+	return f->file;
+}
+
+static int
 fake_read_config(void *ctx, void *buf, size_t len, uint32_t offset)
 {
 	struct fake_pci *f = ctx;
@@ -407,6 +416,7 @@ const struct sluice_pci_bar_ops fake_pci_ops = {
 	.read = fake_read,
 	.write = fake_write,
 	.address = fake_address,
+	.file = fake_file,
 	.irq_start = fake_irq_start,
 	.irq_stop = fake_irq_stop,
 	.set_running = fake_set_running,

@@ -79,6 +79,7 @@ struct fake_pci {
 	uint8_t status_at_start;  /* more bits that come with DRIVER_OK */
 	bool has_no_irq;
 	uint16_t nb_host_vectors; /* for queues; the machine has no more */
+	int file; /* of which BARs could be mapped, number n from n << 40 on; -errno */
 	/* what happened */
 	uint8_t status;
 	unsigned int nb_pending;    /* status reads until the reset under way is done */

@@ -320,6 +320,18 @@ fake_notify(const struct sluice_transport *t, uint16_t vq)
 }
 
 static int
+fake_notify_pages(
+		const struct sluice_transport *t, uint16_t nb_vqs, struct sluice_notify_pages *out)
+{
+	struct fake_transport *ft = ft_of(t);
+
+	if (nb_vqs == 0 || (uint32_t)ft->started + 1 < 1u << nb_vqs)
+		fake_error("the registers of %u virtqueues, which were not all started", nb_vqs);
+	*out = ft->pages;
+	return ft->pages_error;
+}
+
+static int
 fake_set_queue_irqs(struct sluice_transport *t, const int *fds, uint16_t nb)
 {
 	ft_of(t)->irq_fds = fds;
@@ -363,6 +375,7 @@ fake_transport_init(struct fake_transport *ft, bool is_pci)
 		ft->ops.vq_size_max = fake_vq_size_max;
 		ft->ops.vq_reset = fake_vq_reset;
 		ft->ops.notify = fake_notify;
+		ft->ops.notify_pages = fake_notify_pages;
 		ft->ops.set_queue_irqs = fake_set_queue_irqs;
 		ft->ops.state = fake_state;
 	} else {
@@ -373,6 +386,7 @@ fake_transport_init(struct fake_transport *ft, bool is_pci)
 	ft->state = (struct sluice_device_state){ .is_link_up = true, .speed = UINT32_MAX };
 	ft->is_there = true;
 	ft->ctrl_size = 64;
+	ft->pages.fd = -1;
 	ft->fail_at = FAKE_NEVER;
 	ft->sock = -1;
 	fake_domain_init(&ft->dom, is_pci);

@@ -67,6 +67,8 @@ struct fake_transport {
 	bool is_there;      /* there is a device to connect to */
 	int check_answer;   /* of check() */
 	uint16_t ctrl_size; /* slots of the control queue */
+	struct sluice_notify_pages pages;
+	int pages_error; /* instead of these */
 	/*
 	 * Exchange number fail_at from now on is answered with fail_ret; FAKE_NEVER: all are well.
 	 */

@@ -232,69 +232,6 @@ test_tolerated(void **state)
 	fake_check();
 }
 
-/* Where and what a notification writes. */
-static void
-test_notify(void **state)
-{
-	struct sluice_transport *t = NULL;
-	struct sluice_ring r = {
-		.avail_idx = 0x8123, .head = 7, .avail_flags = SLUICE_DESC_F_AVAIL
-	};
-	struct sluice_notify n;
-	enum step step;
-
-	(void)state;
-	fake_context("16 bits");
-	fake_pci_init(&dev);
-	t = create_running();
-	n = t->ops->notify(t, 1);
-	assert_ptr_equal(n.addr, &dev.bell[1]);
-	assert_false(n.has_data);
-	r.doorbell = (struct sluice_doorbell){ .dv_reg = n.addr, .vq = 1, .fd = -1 };
-	dev.bell[1] = 0xffffffff;
-	sluice_doorbell_ring(&r);
-	assert_int_equal(dev.bell[1], 0xffff0001);
-	assert_int_equal(r.nb_kicks, 1);
-	t->ops->destroy(t);
-
-	fake_context("NOTIFICATION_DATA");
-	fake_pci_init(&dev);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, UINT64_MAX, &step), 0);
-	n = t->ops->notify(t, 1);
-	assert_true(n.has_data);
-	r.doorbell = (struct sluice_doorbell){
-		.dv_reg = n.addr, .vq = 1, .has_data = true, .fd = -1
-	};
-	sluice_doorbell_ring(&r);
-	assert_int_equal(dev.bell[1], 0x81230001);
-	r.doorbell.is_packed = true;
-	sluice_doorbell_ring(&r);
-	assert_int_equal(dev.bell[1], 0x80070001);
-	r.avail_flags = SLUICE_DESC_F_USED;
-	sluice_doorbell_ring(&r);
-	assert_int_equal(dev.bell[1], 0x00070001);
-	t->ops->destroy(t);
-
-	fake_context("multiplier 0: one place for all");
-	fake_pci_init(&dev);
-	CONFIG32(FAKE_PCI_CAP_NOTIFY + 16, 0);
-	CONFIG32(FAKE_PCI_CAP_NOTIFY + 12, 2);
-	t = create_running();
-	assert_ptr_equal(t->ops->notify(t, 0).addr, &dev.bell[0]);
-	assert_ptr_equal(t->ops->notify(t, 1).addr, &dev.bell[0]);
-	t->ops->destroy(t);
-	fake_context("NOTIFICATION_DATA needs four bytes");
-	fake_pci_init(&dev);
-	CONFIG32(FAKE_PCI_CAP_NOTIFY + 16, 0);
-	CONFIG32(FAKE_PCI_CAP_NOTIFY + 12, 2);
-	assert_int_equal(create(&t), 0);
-	assert_int_equal(run_until_refused(t, UINT64_MAX, &step), -EPROTO);
-	assert_int_equal(step, VQ_START);
-	t->ops->destroy(t);
-	fake_check();
-}
-
 /* What the device says while it runs. */
 static void
 test_state(void **state)
@@ -464,7 +401,6 @@ main(void)
 	suite_add(test_cut_and_again, NULL, "cut_and_again");
 	suite_add(test_no_such_queue, NULL, "no such queue");
 	suite_add(test_tolerated, NULL, "tolerated");
-	suite_add(test_notify, NULL, "notify");
 	suite_add(test_state, NULL, "state");
 	suite_add(test_interrupts, NULL, "interrupts");
 	suite_add(test_cut, NULL, "cut");

@@ -103,6 +103,55 @@ test_epoch(void **state)
 	fake_port_close(f);
 }
 
+/*
+ * The rings of a PCI port are where every process has them; what else it takes is the page in which
+ * the registers lie.
+ */
+static void
+test_registers(void **state)
+{
+	const struct fake_port_conf conf = { .is_pci = true };
+	struct fake_port *f = fake_port_open(&conf);
+	const struct sluice_offer *o = &f->port->share.offer;
+	char page[8];
+
+	(void)state;
+	f->ft.pages = (struct sluice_notify_pages){
+		.va = page, .len = sizeof(page), .fd = 99, .offset = 4096
+	};
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	assert_int_equal(o->error, 0);
+	assert_true(o->has_memory);
+	assert_int_equal(o->va, (uintptr_t)page);
+	assert_int_equal(o->len, sizeof(page));
+	assert_int_equal(o->offset, 4096);
+	/* No descriptor is a kick. */
+	assert_int_equal(o->nb_fds, 1);
+	assert_int_equal(o->fds[0], 99);
+	sluice_life_stop(f->port);
+	assert_int_equal(o->nb_fds, 0);
+	/* A device of which nothing can be given leaves the primary process alone. */
+	f->ft.pages_error = -ENOTSUP;
+	assert_int_equal(sluice_life_start(f->port), 0);
+	assert_int_equal(f->port->life, SLUICE_LIVE);
+	assert_int_equal(o->error, -ENOTSUP);
+	assert_false(o->has_memory);
+	assert_true(fake_port_send(f));
+	/* One that fails takes it back. */
+	f->ft.pages_error = 0;
+	sluice_life_stop(f->port);
+	assert_int_equal(o->error, 0);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	assert_int_equal(o->nb_fds, 1);
+	sluice_queue_break(&f->txq[0].q, SLUICE_FAIL_BAD_ID);
+	fake_port_turn(f, SLUICE_NEWS_NONE);
+	assert_int_equal(f->port->life, SLUICE_FAILED);
+	assert_int_equal(o->nb_fds, 0);
+	assert_int_not_equal(f->port->shared->epoch, o->epoch);
+	fake_port_close(f);
+}
+
 /* 0 is no epoch. */
 static void
 test_epoch_wraps(void **state)
@@ -390,6 +439,7 @@ int
 main(void)
 {
 	suite_add(test_epoch, NULL, "epoch");
+	suite_add(test_registers, NULL, "registers");
 	suite_add(test_epoch_wraps, NULL, "epoch wraps");
 	suite_add(test_visitor_stays, NULL, "visitor stays");
 	suite_add(test_death, NULL, "death");

@@ -17,6 +17,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
+#include <rte_memzone.h>
 
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
@@ -102,6 +103,7 @@ sluice_port_destroy(struct sluice_port *port)
 		sluice_ctrl_free(port);
 		dmap_coherent_free(port->domain, &port->rings);
 	}
+	rte_memzone_free(port->claim);
 	dmap_domain_destroy(port->domain);
 	if (port->transport != NULL)
 		port->transport->ops->destroy(port->transport);
@@ -199,7 +201,7 @@ probe(struct rte_vdev_device *vdev)
 	int ret;
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return sluice_secondary_probe(&vdev->device);
+		return sluice_secondary_probe(&vdev->device, name, "--vdev");
 	ret = sluice_args_parse(rte_vdev_device_args(vdev), &args);
 	if (ret != 0)
 		return ret;

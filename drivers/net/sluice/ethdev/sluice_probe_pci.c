@@ -16,16 +16,20 @@
 #include <ethdev_pci.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_memzone.h>
 
 #include "pci_hw.h"
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 #include "sluice_log.h"
 #include "sluice_probe.h"
+#include "sluice_secondary.h"
 
 #define DRIVER_NAME net_sluice_pci
 /* Of the name of a port, behind the PCI address. */
 #define PORT_SUFFIX "_sluice"
+/* And of the memzone that says whose the device is, before it. */
+#define CLAIM_PREFIX "sluice_"
 
 static int
 init_port(struct sluice_port *port, struct rte_pci_device *pci)
@@ -62,13 +66,30 @@ init_port(struct sluice_port *port, struct rte_pci_device *pci)
  * PCI address: the in-tree driver of a process that does not know us would take our private data
  * for its own. So the port has a name that only we know, and is found by its device.
  */
+static void
+name_port(const struct rte_pci_device *pci, char *name)
+{
+	snprintf(name, RTE_ETH_NAME_MAX_LEN, "%s" PORT_SUFFIX, pci->device.name);
+}
+
+/*
+ * A secondary process need not be told which devices the primary one has given to this driver: it
+ * looks for a memzone, of which nothing but the name is of interest. Of a port that it has not got
+ * yet ethdev says so only with a line of complaint.
+ */
+static void
+name_claim(const struct rte_pci_device *pci, char *name)
+{
+	snprintf(name, RTE_MEMZONE_NAMESIZE, CLAIM_PREFIX "%s", pci->device.name);
+}
+
 static struct rte_eth_dev *
 allocate_port(struct rte_pci_device *pci)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
 	struct rte_eth_dev *dev;
 
-	snprintf(name, sizeof(name), "%s" PORT_SUFFIX, pci->device.name);
+	name_port(pci, name);
 	dev = rte_eth_dev_allocate(name);
 	if (dev == NULL)
 		return NULL;
@@ -114,6 +135,31 @@ on_bus_event(const char *name, enum rte_dev_event_type event, void *arg)
 		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RMV, NULL);
 }
 
+/* Without it secondary processes take the device for another driver's, unless they are told. */
+static void
+claim(const struct rte_pci_device *pci, struct sluice_port *port)
+{
+	char name[RTE_MEMZONE_NAMESIZE];
+
+	name_claim(pci, name);
+	port->claim = rte_memzone_reserve(name, 1, SOCKET_ID_ANY, 0);
+	if (port->claim == NULL)
+		SLUICE_LOG(WARNING, "%s: secondary processes need its arguments, too: %s",
+				pci->name, rte_strerror(rte_errno));
+}
+
+static int
+probe_secondary(struct rte_pci_device *pci, bool is_asked_for)
+{
+	char name[RTE_ETH_NAME_MAX_LEN], mark[RTE_MEMZONE_NAMESIZE];
+
+	name_claim(pci, mark);
+	if (!is_asked_for && rte_memzone_lookup(mark) == NULL)
+		return 1;
+	name_port(pci, name);
+	return sluice_secondary_probe(&pci->device, name, "-a <device>,sluice=1");
+}
+
 /* Positive: the device is not ours, and EAL asks the next driver. */
 static int
 pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
@@ -127,14 +173,12 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 
 	RTE_SET_USED(driver);
 	ret = sluice_args_parse_pci(devargs == NULL ? NULL : devargs->args, &args, &is_ours);
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return probe_secondary(pci, is_ours);
 	if (!is_ours)
 		return 1;
 	if (ret != 0)
 		return ret;
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		SLUICE_INIT_LOG(ERR, "%s: secondary processes are not supported", pci->name);
-		return -ENOTSUP;
-	}
 	dev = allocate_port(pci);
 	if (dev == NULL) {
 		SLUICE_INIT_LOG(ERR,
@@ -146,6 +190,7 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 	port = dev->process_private;
 	sluice_port_prepare(dev, &args, pci->device.numa_node);
 	strlcpy(port->label, pci->name, sizeof(port->label));
+	claim(pci, port);
 	ret = init_port(port, pci);
 	if (ret == 0)
 		ret = sluice_port_finish(dev);
@@ -160,11 +205,32 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 	return ret;
 }
 
+/*
+ * Of a port that the primary process has closed its data say nothing any more, or something of
+ * another one.
+ */
+static int
+remove_secondary(const struct rte_pci_device *pci, struct rte_eth_dev *dev)
+{
+	uint16_t port_id = dev - rte_eth_devices;
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	name_port(pci, name);
+	if (strcmp(dev->data->name, name) == 0)
+		return rte_eth_dev_close(port_id);
+	sluice_secondary_close(&sluice_visitors[port_id]);
+	dev->device = NULL;
+	dev->state = RTE_ETH_DEV_UNUSED;
+	return 0;
+}
+
 static int
 pci_remove(struct rte_pci_device *pci)
 {
 	struct rte_eth_dev *dev = find_dev(pci);
 
+	if (dev != NULL && rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return remove_secondary(pci, dev);
 	rte_dev_event_callback_unregister(pci->name, on_bus_event, ANY_ARG);
 	return dev == NULL ? 0 : sluice_port_remove(dev);
 }
@@ -174,7 +240,9 @@ find_port(const struct rte_pci_device *pci)
 {
 	struct rte_eth_dev *dev = find_dev(pci);
 
-	return dev == NULL ? NULL : dev->process_private;
+	if (dev == NULL || rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return NULL;
+	return dev->process_private;
 }
 
 /*

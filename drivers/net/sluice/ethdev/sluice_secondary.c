@@ -313,10 +313,12 @@ link_update(struct rte_eth_dev *dev, int wait_to_complete)
 	return check_primary(dev);
 }
 
-/* The port receives all, whoever asks. */
+/* A device filters as the primary process says; a port that does not receives all, whoever asks. */
 static int
 receive_all(struct rte_eth_dev *dev)
 {
+	if (sluice_shared_of(dev)->features & SLUICE_BIT(SLUICE_NET_F_CTRL_RX))
+		return refuse(dev, "to change what is received");
 	return check_primary(dev);
 }
 
@@ -449,16 +451,16 @@ check_build(const char *name, const struct sluice_shared *shared)
 }
 
 int
-sluice_secondary_probe(struct rte_device *device)
+sluice_secondary_probe(struct rte_device *device, const char *name, const char *argument)
 {
-	struct rte_eth_dev *dev = rte_eth_dev_attach_secondary(device->name);
+	struct rte_eth_dev *dev = rte_eth_dev_attach_secondary(name);
 	int ret;
 
 	if (dev == NULL) {
 		SLUICE_INIT_LOG(ERR,
-				"%s: the primary process has no such port; give its arguments (--vdev) "
-				"to that one",
-				device->name);
+				"%s: the primary process has no such port; give its arguments (%s) to "
+				"that one",
+				device->name, argument);
 		return -ENODEV;
 	}
 	ret = dev->data->dev_private == NULL ? -ENODEV :

@@ -53,10 +53,10 @@ struct sluice_visitor {
 	uint32_t inside[2 * SLUICE_PAIRS_MAX];
 	/* the thread's */
 	bool is_orphan; /* atomic: the primary process ended */
-	bool is_told;   /* that the rings cannot be here */
+	bool is_told;   /* why the rings cannot be here */
 	int primary_fd; /* hangs up when the primary process ends; -1: not attached */
 	int alive_fd;   /* of which the primary process has the other end */
-	void *va;       /* of the rings; NULL: they are EAL's memory, or not here */
+	void *va;       /* of the rings, or of registers; NULL: EAL's memory, or not here */
 	size_t len;
 	uint16_t nb_twins;
 	struct sluice_twin twins[SLUICE_OFFER_FDS];
@@ -65,8 +65,11 @@ struct sluice_visitor {
 	struct sluice_asked asked;
 };
 
-/* Of the primary process: EAL probes its port in this one. */
-int sluice_secondary_probe(struct rte_device *device);
+/*
+ * Of the primary process: EAL probes its port in this one. name: of the port; argument: by which
+ * EAL gives such a device to the primary one, for a message.
+ */
+int sluice_secondary_probe(struct rte_device *device, const char *name, const char *argument);
 
 /* sluice_secondary_link.c */
 

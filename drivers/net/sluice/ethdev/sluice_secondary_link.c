@@ -130,13 +130,13 @@ let_go(struct sluice_visitor *v)
 	return true;
 }
 
-/* The rings' memory, where all pointers to it expect it. */
+/* The rings, or the registers that notify of them, where all pointers to them expect them. */
 static int
 map(struct sluice_visitor *v, const struct sluice_share_answer *a, int fd)
 {
 	void *va = (void *)(uintptr_t)a->va;
 	void *at = mmap(va, a->len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
-			0);
+			a->offset);
 	int ret = at == MAP_FAILED ? -errno : 0;
 
 	close(fd);
@@ -146,7 +146,7 @@ map(struct sluice_visitor *v, const struct sluice_share_answer *a, int fd)
 		ret = -EEXIST;
 	}
 	if (ret == 0) {
-		/* As in the primary process. */
+		/* As in the primary process; and a child would hold the device. */
 		madvise(va, a->len, MADV_DONTFORK);
 		v->va = va;
 		v->len = a->len;
@@ -154,8 +154,8 @@ map(struct sluice_visitor *v, const struct sluice_share_answer *a, int fd)
 	}
 	if (!v->is_told)
 		SLUICE_LOG(ERR,
-				"port %u: its rings cannot be at %p in this process: %s: it sends and "
-				"receives nothing; start it again",
+				"port %u: its rings, or their registers, cannot be at %p in this process: "
+				"%s: it sends and receives nothing; start it again",
 				v->port_id, va, strerror(-ret));
 	v->is_told = true;
 	return ret;
@@ -167,6 +167,7 @@ keep(struct sluice_visitor *v, int theirs, int ours)
 	if (theirs < 0 || theirs > SLUICE_FD_MAX || v->nb_twins == RTE_DIM(v->twins)) {
 		SLUICE_LOG(ERR, "port %u: descriptor %d of the primary process is above %d",
 				v->port_id, theirs, SLUICE_FD_MAX);
+		v->is_told = true;
 		close(ours);
 		return -EMFILE;
 	}
@@ -201,6 +202,13 @@ fetch(struct sluice_visitor *v, uint32_t epoch)
 		if (ret == 0 && nb == 0)
 			ret = -EIO;
 	} while (ret == 0 && ask.first < a.nb_all);
+	if (ret != 0 && ret != -EAGAIN && !v->is_told) {
+		SLUICE_LOG(ERR,
+				"port %u: the primary process does not give its rings: %s: nothing is sent "
+				"or received without them",
+				v->port_id, strerror(-ret));
+		v->is_told = true;
+	}
 	return ret;
 }
 
@@ -250,16 +258,29 @@ look_for_primary(struct sluice_visitor *v)
 
 	if (poll(&pfd, 1, 0) <= 0)
 		return;
-	/* What is mapped stays: nobody says when a core is out. */
 	__atomic_store_n(&v->epoch, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->is_orphan, true, __ATOMIC_RELEASE);
-	/* Which the primary process, if it is there, waits for. */
-	close(v->alive_fd);
-	v->alive_fd = -1;
 	SLUICE_LOG(ERR,
 			"port %u: the primary process ended, or closed it: nothing is sent or received "
 			"any more",
 			v->port_id);
+}
+
+/*
+ * Nothing stays of a port that has no primary process any more, or a PCI device could not be opened
+ * again. When to come again, in milliseconds; -1: it is done.
+ */
+static int
+part(struct sluice_visitor *v)
+{
+	if (v->alive_fd < 0)
+		return -1;
+	if (!let_go(v))
+		return INSIDE_MS;
+	/* Which the primary process, if it is there, waits for. */
+	close(v->alive_fd);
+	v->alive_fd = -1;
+	return -1;
 }
 
 /* Ask the primary process for what a core has met. True: come again soon. */
@@ -327,13 +348,14 @@ serve(struct sluice_visitor *v)
 {
 	int ms;
 
-	if (v->dev == NULL || v->is_orphan)
+	if (v->dev == NULL)
 		return -1;
 	if (v->who == 0 && attach(v) != 0)
 		return RETRY_MS;
-	look_for_primary(v);
+	if (!v->is_orphan)
+		look_for_primary(v);
 	if (v->is_orphan)
-		return -1;
+		return part(v);
 	ms = have_rings(v);
 	if (ms >= 0)
 		return ms;

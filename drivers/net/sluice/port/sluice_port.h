@@ -111,6 +111,7 @@ struct sluice_port {
 	struct sluice_transport *transport;
 	struct dmap_publisher publisher;
 	struct dmap_domain *domain;
+	const struct rte_memzone *claim; /* PCI: says to other processes whose the device is */
 	/* protected by lock */
 	pthread_mutex_t lock;
 	enum sluice_life life;      /* atomic: read by anybody */

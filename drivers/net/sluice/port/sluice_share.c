@@ -79,12 +79,15 @@ rings(const struct sluice_port *port, uint16_t first, struct sluice_share_answer
 	const struct sluice_offer *o = &port->share.offer;
 	int nb = 0;
 
+	if (o->error != 0)
+		return o->error;
 	if (first >= o->nb_fds)
 		return -EAGAIN;
 	a->epoch = o->epoch;
 	a->has_memory = o->has_memory;
 	a->va = o->va;
 	a->len = o->len;
+	a->offset = o->offset;
 	a->nb_all = o->nb_fds;
 	while (nb < SLUICE_SHARE_FDS && first + nb < o->nb_fds) {
 		fds[nb] = o->fds[first + nb];
@@ -170,7 +173,7 @@ sluice_share_init(struct sluice_port *port)
 		port->share.peers[i] = (struct sluice_peer){ .alive_fd = -1, .news_fd = -1 };
 	port->share.alive_fds[0] = -1;
 	port->share.alive_fds[1] = -1;
-	port->share.offer.nb_fds = 0;
+	port->share.offer = (struct sluice_offer){ 0 };
 }
 
 void
@@ -209,8 +212,15 @@ sluice_share_close(struct sluice_port *port)
 			sluice_share_serve(port);
 	} while (nb != 0 && sluice_clock_ms() < end);
 	pthread_mutex_lock(&lock);
-	for (i = 0; i < SLUICE_PEERS_MAX; i++)
+	for (i = 0; i < SLUICE_PEERS_MAX; i++) {
+		if (port->share.peers[i].alive_fd >= 0)
+			SLUICE_LOG(WARNING,
+					"port %u: secondary process %d does not let go of it: until it "
+					"does, or ends, it keeps what it has mapped, and a PCI device "
+					"stays open",
+					port->port_id, port->share.peers[i].pid);
 		forget(&port->share.peers[i]);
+	}
 	pthread_mutex_unlock(&lock);
 }
 
@@ -231,6 +241,27 @@ wake_peers(struct sluice_port *port)
 	}
 }
 
+/* What is to be mapped: see struct sluice_offer. */
+static int
+offer_memory(const struct sluice_port *port, struct sluice_offer *o)
+{
+	const struct sluice_transport *t = port->transport;
+	struct sluice_notify_pages pages = {
+		.va = port->rings.va, .len = port->rings.len, .fd = port->rings.fd
+	};
+	int ret = 0;
+
+	if (sluice_transport_can(t, SLUICE_TRANSPORT_HAS_REGISTERS))
+		ret = t->ops->notify_pages(t, sluice_dev_nb_vqs(port), &pages);
+	o->has_memory = ret == 0 && pages.fd >= 0;
+	o->va = (uintptr_t)pages.va;
+	o->len = pages.len;
+	o->offset = pages.offset;
+	if (o->has_memory)
+		o->fds[o->nb_fds++] = pages.fd;
+	return ret;
+}
+
 void
 sluice_share_offer(struct sluice_port *port)
 {
@@ -241,20 +272,13 @@ sluice_share_offer(struct sluice_port *port)
 	pthread_mutex_lock(&lock);
 	port->shared->features = port->features;
 	o->epoch = __atomic_load_n(&port->shared->epoch, __ATOMIC_RELAXED);
-	o->has_memory = port->rings.fd >= 0;
-	o->va = (uintptr_t)port->rings.va;
-	o->len = port->rings.len;
 	o->nb_fds = 0;
-	/* What reaches the device by a register is not for others yet. */
-	if (!sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_REGISTERS)) {
-		if (o->has_memory)
-			o->fds[o->nb_fds++] = port->rings.fd;
-		if (port->wake_fd >= 0)
-			o->fds[o->nb_fds++] = port->wake_fd;
-		SLUICE_FOREACH_QUEUE(port, q, i)
-		if (q->kick_fd >= 0)
-			o->fds[o->nb_fds++] = q->kick_fd;
-	}
+	o->error = offer_memory(port, o);
+	if (port->wake_fd >= 0)
+		o->fds[o->nb_fds++] = port->wake_fd;
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	if (q->kick_fd >= 0)
+		o->fds[o->nb_fds++] = q->kick_fd;
 	wake_peers(port);
 	pthread_mutex_unlock(&lock);
 }
@@ -266,6 +290,7 @@ sluice_share_withdraw(struct sluice_port *port)
 
 	pthread_mutex_lock(&lock);
 	port->share.offer.nb_fds = 0;
+	port->share.offer.error = 0;
 	/* Pairs with sluice_visit_begin(). 0 is none. */
 	__atomic_store_n(&port->shared->epoch, epoch == 0 ? 1 : epoch, __ATOMIC_SEQ_CST);
 	wake_peers(port);

@@ -57,13 +57,15 @@ struct sluice_share_ask {
 #define SLUICE_SHARE_FDS 8
 
 struct sluice_share_answer {
-	int32_t ret; /* -EAGAIN: no rings run now, -ESTALE: the sender is not attached */
+	/* -EAGAIN: no rings run now, -ESTALE: the sender is not attached */
+	int32_t ret;
 	uint16_t who;
 	/* rings */
-	bool has_memory; /* the first descriptor of all is that of the rings' memory */
+	bool has_memory; /* to be mapped, of the first descriptor of all */
 	uint32_t epoch;
 	uint64_t va;
 	uint64_t len;
+	uint64_t offset;
 	uint16_t nb_all;               /* descriptors of these rings */
 	int32_t fds[SLUICE_SHARE_FDS]; /* those that come along, by their numbers here */
 };
@@ -81,9 +83,15 @@ struct sluice_peer {
 /* Protected by the lock, as peers. */
 struct sluice_offer {
 	uint32_t epoch;
+	int error; /* the rings run, and other processes cannot have them: -errno */
+	/*
+	 * What they map of the first descriptor, at the address va: the rings, or, where these are
+	 * EAL's memory, the registers by which the device is notified.
+	 */
 	bool has_memory;
 	uint64_t va;
 	uint64_t len;
+	uint64_t offset;
 	uint16_t nb_fds; /* 0: no rings run */
 	int fds[SLUICE_OFFER_FDS];
 };

@@ -51,6 +51,16 @@ hw_address(void *ctx, uint8_t bar, uint64_t offset)
 	return (volatile uint8_t *)hw->pci->mem_resource[bar].addr + offset;
 }
 
+static int
+hw_file(void *ctx, uint8_t bar, uint64_t *offset)
+{
+	const struct sluice_pci_hw *hw = ctx;
+	int fd = rte_intr_dev_fd_get(hw->pci->intr_handle);
+	int ret = dmap_vfio_find_bar(fd, bar, offset);
+
+	return ret == 0 ? fd : ret;
+}
+
 static uint32_t
 hw_read(void *ctx, uint8_t bar, uint64_t offset, uint8_t width)
 {
@@ -275,6 +285,7 @@ const struct sluice_pci_bar_ops sluice_pci_hw_ops = {
 	.read = hw_read,
 	.write = hw_write,
 	.address = hw_address,
+	.file = hw_file,
 	.irq_start = hw_irq_start,
 	.irq_stop = hw_irq_stop,
 	.set_running = hw_set_running,

@@ -326,6 +326,32 @@ pci_notify(const struct sluice_transport *t, uint16_t vq)
 	};
 }
 
+/* All that lies between the first and the last one, but whole pages, of which a mapping is made. */
+static int
+pci_notify_pages(const struct sluice_transport *t, uint16_t nb_vqs, struct sluice_notify_pages *out)
+{
+	const struct pci *p = pci_of(t);
+	uint64_t page = getpagesize(), lo = UINT64_MAX, hi = 0, at, offset;
+	uint8_t bar = p->dev.layout.notify.bar;
+	uint16_t vq;
+	int fd = p->dev.ops->file(p->dev.ctx, bar, &offset);
+
+	if (fd < 0)
+		return fd;
+	for (vq = 0; vq < nb_vqs; vq++) {
+		at = p->notify_at[index_of(p, vq)];
+		lo = RTE_MIN(lo, RTE_ALIGN_FLOOR(at, page));
+		hi = RTE_MAX(hi, RTE_ALIGN_FLOOR(at, page) + page);
+	}
+	*out = (struct sluice_notify_pages){
+		.va = (void *)(uintptr_t)p->dev.ops->address(p->dev.ctx, bar, lo),
+		.len = hi - lo,
+		.fd = fd,
+		.offset = offset + lo,
+	};
+	return 0;
+}
+
 static int
 pci_set_queue_irqs(struct sluice_transport *t, const int *fds, uint16_t nb)
 {
@@ -396,6 +422,7 @@ static const struct sluice_transport_ops pci_ops = {
 	.polled = pci_polled,
 	.vq_size_max = pci_vq_size_max,
 	.notify = pci_notify,
+	.notify_pages = pci_notify_pages,
 	.set_queue_irqs = pci_set_queue_irqs,
 	.state = pci_state,
 	.describe = pci_describe,

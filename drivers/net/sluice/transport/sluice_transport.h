@@ -58,6 +58,17 @@ struct sluice_notify {
 };
 
 /*
+ * The pages in which notification registers lie, for another process: it maps the same piece of the
+ * file at the same address, and needs nothing else of the device.
+ */
+struct sluice_notify_pages {
+	void *va; /* in this process */
+	size_t len;
+	int fd; /* belongs to the transport */
+	uint64_t offset;
+};
+
+/*
  * One virtqueue, ready to be started. The same places in shown memory, for the CPU and for the
  * device.
  */
@@ -181,6 +192,12 @@ struct sluice_transport_ops {
 	/* How to notify a virtqueue that was started. */
 	struct sluice_notify (*notify)(const struct sluice_transport *t, uint16_t vq);
 	/*
+	 * Where that of the first nb_vqs virtqueues is, which all were started. -errno: no other
+	 * process can have it.
+	 */
+	int (*notify_pages)(const struct sluice_transport *t, uint16_t nb_vqs,
+			struct sluice_notify_pages *out);
+	/*
 	 * Interrupts of receive queue i go to fds[i] from the next begin on; nb 0: there are none.
 	 * fds stays valid until the next call. Called while no device runs. -errno: there are none,
 	 * and why was logged. NULL where vq_start is told all.
@@ -276,6 +293,11 @@ struct sluice_pci_bar_ops {
 	void (*write)(void *ctx, uint8_t bar, uint64_t offset, uint8_t width, uint32_t value);
 	/* Where a polling core writes to notify the device. */
 	volatile void *(*address)(void *ctx, uint8_t bar, uint64_t offset);
+	/*
+	 * A descriptor, which belongs to the device, of a file in which the BAR begins at offset.
+	 * -errno: there is none that could be mapped.
+	 */
+	int (*file)(void *ctx, uint8_t bar, uint64_t *offset);
 	/* Have interrupts written to eventfds. -errno: there are none. */
 	int (*irq_start)(void *ctx, const struct sluice_pci_irqs *irqs);
 	void (*irq_stop)(void *ctx);
