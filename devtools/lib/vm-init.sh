@@ -4,10 +4,10 @@
 #
 # The first program of the guest: mounts, modules, then an agent that runs what the host sends.
 #
-# ttyS0 is the kernel's console, vport0p1 (or another device's number) the agent's line, hvc0 a terminal
+# ttyS0 is the kernel's console, vport0p1 (or another device's number) the agent's line, hvc0 (and hvc1) terminals
 # for programs: emulated serial lines lose input when both ways are busy. The agent reads "ID SECONDS
 # SCRIPT" (the script in base64), and answers "DONE ID STATUS BYTES" and the output.
-# Kernel command line: sluice.modules=NAME,... sluice.nics=BDF,... sluice.bind=DRIVER
+# Kernel command line: sluice.modules=NAME,... sluice.nics=BDF,... sluice.bind=DRIVER sluice.terminals=NUMBER
 
 /bin/busybox mount -t proc proc /proc
 export PATH=/usr/sbin:/usr/bin HOME=/root TERM=vt100 LC_ALL=C LD_LIBRARY_PATH=/usr/lib/sluice
@@ -45,11 +45,12 @@ done
 END
 chmod 755 /usr/bin/vm_bind
 
-nics='' bind='' modules=''
+nics='' bind='' modules='' terminals=1
 for word in $(cat /proc/cmdline); do
 	case $word in
 	sluice.nics=*) nics=$(echo "${word#*=}" | tr , ' ') ;;
 	sluice.bind=*) bind=${word#*=} ;;
+	sluice.terminals=*) terminals=${word#*=} ;;
 	sluice.modules=*) modules=$(echo "${word#*=}" | tr , ' ') ;;
 	esac
 done
@@ -63,12 +64,17 @@ modprobe -qa virtio_pci virtio_console
 # The terminal's name is there before the terminal, and an open that comes too early spoils it for good.
 mount -t debugfs debugfs /sys/kernel/debug
 # Another virtio device may be the first one.
-until [ -e /dev/vport?p1 ] && grep -q '^guest_connected: 1' /sys/kernel/debug/virtio-ports/vport?p2; do
+until [ -e /dev/vport?p1 ] &&
+	[ "$(cat /sys/kernel/debug/virtio-ports/vport?p[2-9] | grep -c '^guest_connected: 1')" = "$terminals" ]; do
 	usleep 5000
 done 2>/dev/null
 # Kept open: a terminal's settings, and what it still has to send, last until the last close.
 exec <>"$(echo /dev/vport?p1)" >&0 3<>/dev/hvc0
 stty -F /dev/hvc0 raw -echo
+if [ "$terminals" = 2 ]; then
+	exec 4<>/dev/hvc1
+	stty -F /dev/hvc1 raw -echo
+fi
 echo "READY $(cut -d' ' -f1 /proc/uptime)"
 while read -r id seconds script; do
 	echo "$script" | base64 -d >/tmp/agent.script

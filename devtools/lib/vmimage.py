@@ -31,7 +31,7 @@ PLUGIN = "librte_net_sluice.so"
 # With what they depend on; the guest loads them by modprobe.
 MODULES = ["vfio-pci", "vfio_iommu_type1", "uio_pci_generic", "virtio_pci", "virtio_console",
     "virtio_iommu", "virtio_net", "tun", "tap", "veth", "bridge", "vhost_net", "nf_tables"]
-PROGRAMS = ["dpdk-testpmd", "dpdk-proc-info"]
+PROGRAMS = ["dpdk-testpmd", "dpdk-proc-info", "dpdk-pdump", "dpdk-dumpcap"]
 # Loaded by glibc itself when a thread is cancelled, so that no library names it.
 HIDDEN = [r"libgcc_s\.so\.1"]
 

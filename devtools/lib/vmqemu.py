@@ -167,13 +167,13 @@ class Qmp:
 class Vm:
     def __init__(self, results, nics=(), iommu="intel", iommu_props=None, build=None, bind="vfio-pci",
             memory=2048, cpus=2, hugepages=400, append="", machine="", args=(), trace=(), add=(),
-            qemu="qemu-system-x86_64", kernel=vmfetch.KERNEL, qmp_path=None):
+            qemu="qemu-system-x86_64", kernel=vmfetch.KERNEL, qmp_path=None, terminals=1):
         self.results = os.path.abspath(results)
         os.makedirs(self.results, exist_ok=True)
         self.nics = list(nics)
         self.build = build or os.path.join(vmfetch.ROOT, "build")
         self.fds, self.process, self.ids = [], None, itertools.count(1)
-        self.agent = self.terminal = None
+        self.agent, self.terminals = None, [None] * terminals
         self.lock = threading.Lock()
         self.boot_seconds, self.was_overdue = None, False
         self.append, self.bind = append, bind
@@ -182,7 +182,9 @@ class Vm:
         initrd = self.path("initrd")
         self.has_plugin = vmimage.overlay_archive(initrd + ".own", self.build, add)
         self.join_archives(initrd, base, initrd + ".own")
-        self.ends = {name: socket.socketpair() for name in ("agent", "terminal", "qmp")}
+        self.lines = {"agent": "virtserialport"}
+        self.lines.update(("terminal%d" % n, "virtconsole") for n in range(terminals))
+        self.ends = {name: socket.socketpair() for name in list(self.lines) + ["qmp"]}
         self.command = (program + ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", "sluice,process=sluice-vm",
             "-M", "q35,kernel-irqchip=split" + machine, "-accel", "tcg,thread=multi",
             "-cpu", "max", "-smp", str(cpus), "-m", str(memory), "-kernel", vmlinux,
@@ -192,6 +194,10 @@ class Vm:
             + ["-d", "guest_errors", "-D", self.path("guest_errors.log")]
             + list(itertools.chain(*(["-trace", pattern] for pattern in trace)))
             + ["-append", " ".join(self.cmdline(iommu, hugepages).split())])
+
+    @property
+    def terminal(self):
+        return self.terminals[0]
 
     def path(self, name):
         return os.path.join(self.results, name)
@@ -210,7 +216,7 @@ class Vm:
         nics = ",".join(nic.bdf for nic in self.nics if nic.bind)
         return ("console=ttyS0 loglevel=5 panic=-1 mitigations=off nokaslr init_on_alloc=0 random.trust_cpu=on "
             "cryptomgr.notests no_timer_check rcupdate.rcu_expedited=1 %s iommu=nopt iommu.strict=1 "
-            "hugepages=%d %s %s %s" % (IOMMUS[iommu][2], hugepages,
+            "hugepages=%d sluice.terminals=%d %s %s %s" % (IOMMUS[iommu][2], hugepages, len(self.terminals),
             "sluice.nics=" + nics if nics else "", "sluice.bind=" + self.bind if self.bind else "",
             self.append))
 
@@ -224,7 +230,7 @@ class Vm:
             "-serial", "chardev:console"]
         # Without iommu_platform: it bypasses the IOMMU, so that what is seen there is the NICs'.
         args += ["-device", "virtio-serial-pci,id=lines,addr=0x3,disable-legacy=on,romfile="]
-        for number, (name, kind) in enumerate((("agent", "virtserialport"), ("terminal", "virtconsole"))):
+        for number, (name, kind) in enumerate(self.lines.items()):
             args += ["-chardev", "socket,id=%s,fd=%d" % (name, self.inherit(self.ends[name][1])),
                 "-device", "%s,chardev=%s,nr=%d" % (kind, name, number + 1)]
         args += ["-chardev", "socket,id=qmp,fd=%d" % self.inherit(self.ends["qmp"][1]),
@@ -286,7 +292,7 @@ class Vm:
                 env=dict(os.environ, **self.environment), preexec_fn=dies_with_parent)
         for end in self.fds:
             end.close()
-        self.agent, self.terminal = Line(self.ends["agent"][0]), Line(self.ends["terminal"][0])
+        self.agent, *self.terminals = [Line(self.ends[name][0]) for name in self.lines]
         try:
             self.qmp = Qmp(self.ends["qmp"][0])
             self.agent.wait(lambda data: b"READY" in data and data.endswith(b"\n"), seconds, "boot")
@@ -372,7 +378,7 @@ class Vm:
             self.process.kill()
         if self.process:
             self.process.wait()
-        for line in (self.agent, self.terminal):
+        for line in [self.agent] + self.terminals:
             if line:
                 line.reader.join()      # or it would read from whatever gets its socket's number next
         for pair in self.ends.values():

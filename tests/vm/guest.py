@@ -52,6 +52,7 @@ class GuestTestpmd(Testpmd):
     """As its parent, on the guest's terminal. nics: those that it is given; devargs: for each;
     claim: the devarg by which the driver under test takes them; wrap: how a shell runs it; own_files: its
     memory is in files, which another process of DPDK can attach to."""
+    line = 0    # of the guest's terminals
 
     def __init__(self, vm, nics, args=(), eal=(), devargs="", workers=1, claim=IS_SLUICE, wrap="exec %s",
             own_files=False):
@@ -75,21 +76,21 @@ class GuestTestpmd(Testpmd):
             raise
 
     def start(self, command, wrap="exec %s"):
-        """Runs it on the guest's terminal."""
-        vm = self.vm
+        """Runs it on the guest's terminal, or on the second one."""
+        vm, tty = self.vm, "hvc%d" % self.line
         self.command = shlex.join(command)
         self.text = bytearray()
         self.changed = threading.Condition()
         self.reader = self
-        self.terminal = vm.terminal.end.fileno()
+        self.terminal = vm.terminals[self.line].end.fileno()
         self.process = Ended(self)
-        vm.terminal.tee = self.receive
+        vm.terminals[self.line].tee = self.receive
         # In no session of its own: the end of a session's leader throws away what was not yet sent.
-        vm.put("/tmp/command", ("exec " + self.command).encode())
-        vm.check("rm -f /tmp/pid; stty -F /dev/hvc0 raw -echo\n"
-            "sh -c 'echo $$ >/tmp/pid; exec <>/dev/hvc0 >&0 2>&1; (%s)\n"
+        vm.put("/tmp/command-" + tty, ("exec " + self.command).encode())
+        vm.check("rm -f /tmp/pid; stty -F /dev/%s raw -echo\n"
+            "sh -c 'echo $$ >/tmp/pid; exec <>/dev/%s >&0 2>&1; (%s)\n"
             "printf \"\\\\000<ended $?>\"' &\n"
-            "while [ ! -s /tmp/pid ]; do usleep 10000; done" % (wrap % "sh /tmp/command"))
+            "while [ ! -s /tmp/pid ]; do usleep 10000; done" % (tty, tty, wrap % ("sh /tmp/command-" + tty)))
         self.shell = int(vm.check("cat /tmp/pid"))
 
     def receive(self, data):
@@ -134,10 +135,10 @@ class GuestTestpmd(Testpmd):
                 self.process.wait(20)
             except Deadline:
                 pass
-        self.vm.terminal.tee = None
+        self.clean()
 
     def clean(self):
-        self.vm.terminal.tee = None
+        self.vm.terminals[self.line].tee = None
 
     def mac(self, port=0):
         return bytes.fromhex(self.info(port)["MAC address"].replace(":", ""))
