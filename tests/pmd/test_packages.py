@@ -68,7 +68,8 @@ def test_used_and_removed(packages, folder):
 cd %s
 %s >/dev/null
 sluice-top --help >/dev/null
-for page in sluice-fwd sluice-top sluice-bench dma-tour; do test -s /usr/share/man/man1/$page.1.gz; done
+sluice-map --help >/dev/null
+for page in sluice-fwd sluice-map sluice-top sluice-bench dma-tour; do test -s /usr/share/man/man1/$page.1.gz; done
 timeout -s INT 4 sluice-fwd %s || test $? = 124
 dpkg -P sluice-tools dpdk-net-sluice >/dev/null
 find $t/usr.new $t/etc.new -name '*luice*' -type f

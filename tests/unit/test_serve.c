@@ -115,6 +115,53 @@ test_removal(void **state)
 	fake_eal_free(mem);
 }
 
+/* Is the region of a pool told as one that the device reaches? 0: there is no such region. */
+static int
+told(struct rig *g, const struct fake_pool *pool, unsigned int first)
+{
+	struct dmap_entry entries[8];
+	unsigned int i, nb = dmap_entries(g->d, first, entries, RTE_DIM(entries));
+
+	for (i = 0; first + i < nb; i++)
+		if (entries[i].region.va == (uintptr_t)pool->mem) {
+			assert_string_equal(entries[i].kind, "mempool");
+			assert_string_equal(entries[i].name, pool->mp->name);
+			return entries[i].is_shown ? 1 : -1;
+		}
+	return 0;
+}
+
+/* What is told of the domain: what is in it, and of that what the device has accepted. */
+static void
+test_entries(void **state)
+{
+	struct dmap_entry one;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, 2);
+	assert_int_equal(dmap_entries(g.d, 0, NULL, 0), 0);
+	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
+	assert_int_equal(told(&g, g.pools[0], 0), -1);
+	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(told(&g, g.pools[0], 0), 1);
+	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
+	assert_int_equal(told(&g, g.pools[1], 0), -1);
+	assert_int_equal(dmap_serve(g.d), 0);
+	assert_int_equal(told(&g, g.pools[1], 0), 1);
+	/* From the second on, and no more than there is room for. */
+	assert_int_equal(told(&g, g.pools[0], 1), 0);
+	assert_int_equal(told(&g, g.pools[1], 1), 1);
+	assert_int_equal(dmap_entries(g.d, 1, &one, 1), 2);
+	assert_int_equal(one.region.va, (uintptr_t)g.pools[1]->mem);
+	assert_int_equal(dmap_entries(g.d, UINT32_MAX, &one, 1), 2);
+	dmap_revoke(g.d);
+	assert_int_equal(told(&g, g.pools[0], 0), -1);
+	fake_event_pool_destroyed(g.pools[0]->mp);
+	assert_int_equal(told(&g, g.pools[0], 0), 0);
+	rig_close(&g);
+}
+
 /*
  * One pool is refused: its packets are, others are not, and it is tried again when there may be
  * room.
@@ -305,6 +352,7 @@ main(void)
 	suite_add(test_no_device, NULL, "no device");
 	suite_add(test_first_seen, NULL, "first seen");
 	suite_add(test_removal, NULL, "removal");
+	suite_add(test_entries, NULL, "entries");
 	suite_add(test_refusal, NULL, "refusal");
 	suite_add(test_room_again, NULL, "room again");
 	suite_add(test_smaller_device, NULL, "smaller device");

@@ -256,6 +256,22 @@ void dmap_revoke(struct dmap_domain *d);
 __rte_internal
 unsigned int dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsigned int max);
 
+/* Pages that are in a domain, and why. Two owners may have the same page. */
+struct dmap_entry {
+	struct dmap_region region;
+	const char *kind; /* "mempool", "coherent", "EAL memory", "application", "all of EAL" */
+	char name[32];    /* of the mempool, or empty */
+	bool is_shown;    /* the device reaches it now */
+};
+
+/**
+ * Copy up to max entries from number first on; returns how many there are in all. They may be
+ * others between two calls.
+ */
+__rte_internal
+unsigned int dmap_entries(struct dmap_domain *d, unsigned int first, struct dmap_entry *out,
+		unsigned int max);
+
 /** Bytes that the device can reach through the current table. */
 __rte_internal
 uint64_t dmap_bytes(struct dmap_domain *d);

@@ -3,9 +3,10 @@
  */
 
 /*
- * Telemetry: what a port and its virtqueues are, for who looks from outside (/sluice/port,
- * /sluice/queue). Read without a lock, so that no one who looks waits for a device: values of about
- * now. As with ethdev's own commands, the application does not close the port meanwhile.
+ * Telemetry: what a port and its virtqueues are, and which memory its device reaches, for who looks
+ * from outside (/sluice/port, /sluice/queue, /sluice/dma/...). Read without a lock that is held
+ * while a device is waited for: values of about now. As with ethdev's own commands, the application
+ * does not close the port meanwhile.
  */
 
 #include <errno.h>
@@ -13,11 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <rte_memory.h>
 #include <rte_telemetry.h>
 
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 #include "sluice_probe.h"
+
+/* Regions in one answer; telemetry sends 16 KiB at most. */
+#define REGIONS_MAX 32
 
 /* An answer all the same: nothing at all would not say what is wrong. */
 static int
@@ -180,6 +185,122 @@ on_queue(const char *cmd, const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
+/* One of the regions; the physical address is that of its first byte, where that may be known. */
+static struct rte_tel_data *
+describe_region(const struct dmap_entry *e)
+{
+	struct rte_tel_data *d = rte_tel_data_alloc();
+	phys_addr_t physical;
+
+	if (d == NULL)
+		return NULL;
+	rte_tel_data_start_dict(d);
+	physical = rte_mem_virt2phy((const void *)e->region.va);
+	add_hex(d, "virtual", e->region.va);
+	if (physical == RTE_BAD_IOVA || physical == 0)
+		rte_tel_data_add_dict_string(d, "physical", "unknown");
+	else
+		add_hex(d, "physical", physical);
+	add_hex(d, "device", e->region.da.v);
+	rte_tel_data_add_dict_uint(d, "length", e->region.len);
+	rte_tel_data_add_dict_string(d, "rights",
+			e->region.flags & DMAP_REGION_READ_ONLY ? "read" : "read and write");
+	rte_tel_data_add_dict_string(d, "owner", e->kind);
+	rte_tel_data_add_dict_string(d, "name", e->name);
+	rte_tel_data_add_dict_uint(d, "is_shown", e->is_shown);
+	return d;
+}
+
+static int
+on_regions(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct dmap_entry entries[REGIONS_MAX];
+	unsigned long numbers[2] = { 0 };
+	struct sluice_port *port;
+	struct rte_tel_data *one;
+	unsigned int i, nb;
+	char name[32];
+
+	RTE_SET_USED(cmd);
+	if (!parse(params, numbers, 1) && !parse(params, numbers, RTE_DIM(numbers)))
+		return refuse(d,
+				"the parameters are a port, and the number of the first region to tell");
+	port = find_port(numbers[0]);
+	if (port == NULL)
+		return refuse(d, "no port of this driver has that number");
+	numbers[1] = RTE_MIN(numbers[1], (unsigned long)UINT32_MAX);
+	nb = dmap_entries(port->domain, numbers[1], entries, REGIONS_MAX);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_uint(d, "port_id", port->port_id);
+	rte_tel_data_add_dict_uint(d, "regions", nb);
+	/* Telemetry has no lists of what has parts. */
+	for (i = 0; i < REGIONS_MAX && numbers[1] + i < nb; i++) {
+		snprintf(name, sizeof(name), "region_%lu", numbers[1] + i);
+		one = describe_region(&entries[i]);
+		if (one == NULL || rte_tel_data_add_dict_container(d, name, one, 0) != 0) {
+			rte_tel_data_free(one);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* The port that params name alone; NULL: *d says why there is none. */
+static struct sluice_port *
+port_alone(const char *params, struct rte_tel_data *d)
+{
+	struct sluice_port *port;
+	unsigned long id;
+
+	if (!parse(params, &id, 1)) {
+		refuse(d, "the parameter is the number of a port");
+		return NULL;
+	}
+	port = find_port(id);
+	if (port == NULL)
+		refuse(d, "no port of this driver has that number");
+	return port;
+}
+
+static int
+on_dma_stats(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct sluice_port *port = port_alone(params, d);
+
+	RTE_SET_USED(cmd);
+	if (port == NULL)
+		return 0;
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_uint(d, "reachable_bytes", dmap_bytes(port->domain));
+	rte_tel_data_add_dict_uint(d, "eal_bytes", rte_eal_get_physmem_size());
+	rte_tel_data_add_dict_uint(d, "maps", dmap_nb_maps(port->domain));
+	rte_tel_data_add_dict_uint(d, "regions", dmap_entries(port->domain, 0, NULL, 0));
+	rte_tel_data_add_dict_uint(d, "removals",
+			__atomic_load_n(dmap_generation(port->domain), __ATOMIC_ACQUIRE));
+	return 0;
+}
+
+/* Buffers that are the device's at this moment, by queue. */
+static int
+on_inflight(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct sluice_port *port = port_alone(params, d);
+	const struct sluice_queue *q;
+	unsigned int i;
+	char name[32];
+
+	RTE_SET_USED(cmd);
+	if (port == NULL)
+		return 0;
+	rte_tel_data_start_dict(d);
+	SLUICE_FOREACH_QUEUE(port, q, i)
+	{
+		snprintf(name, sizeof(name), "%s_q%u", sluice_queue_is_tx(q) ? "tx" : "rx", q->id);
+		rte_tel_data_add_dict_uint(d, name, q->stream.nb_lent);
+	}
+	return 0;
+}
+
 RTE_INIT(sluice_register_telemetry)
 {
 	if (!sluice_may_register())
@@ -188,4 +309,10 @@ RTE_INIT(sluice_register_telemetry)
 			"Returns what a port is, or the numbers of all. Parameters: int port_id");
 	rte_telemetry_register_cmd("/sluice/queue", on_queue,
 			"Returns what a queue is. Parameters: int port_id, int virtqueue");
+	rte_telemetry_register_cmd("/sluice/dma/regions", on_regions,
+			"Returns the memory of a port's device, 32 regions from the first. Parameters: int port_id, int first");
+	rte_telemetry_register_cmd("/sluice/dma/stats", on_dma_stats,
+			"Returns how much memory a port's device reaches. Parameters: int port_id");
+	rte_telemetry_register_cmd("/sluice/dma/inflight", on_inflight,
+			"Returns how many buffers a port's device has. Parameters: int port_id");
 }
