@@ -371,7 +371,8 @@ fake_transport_init(struct fake_transport *ft, bool is_pci)
 	ft->backend.publish = fake_publish;
 	if (is_pci) {
 		ft->ops.flags = SLUICE_TRANSPORT_HAS_REGISTERS | SLUICE_TRANSPORT_CAN_REVOKE |
-				SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_HAS_CTRL_VQ;
+				SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_HAS_CTRL_VQ |
+				SLUICE_TRANSPORT_HAS_READ_ONLY;
 		ft->ops.vq_size_max = fake_vq_size_max;
 		ft->ops.vq_reset = fake_vq_reset;
 		ft->ops.notify = fake_notify;

@@ -216,6 +216,40 @@ test_path(void **state)
 	assert_non_null(strstr(logged, "missing"));
 }
 
+/* A device node is the kernel's, and so is the name that its node always has. */
+static void
+test_kernel(void **state)
+{
+	static const char *const names[] = { "", "0123456789abcdef", "a/b", "a:b", "a b", ".",
+		".." };
+	struct sluice_args a = must_parse("path=/dev/vhost-net,iface=tap0");
+	char params[128], shown[64];
+	unsigned int i;
+
+	(void)state;
+	assert_true(a.is_kernel);
+	assert_string_equal(a.iface, "tap0");
+	assert_true(a.is_idle_reclaim);
+	assert_string_equal(must_parse("path=/dev/vhost-net").iface, "tap%d");
+	assert_string_equal(must_parse("path=/dev/null,iface=0123456789abcde").iface,
+			"0123456789abcde");
+	assert_true(must_parse("path=/dev/null").is_kernel);
+	assert_false(must_parse("path=/dev/null,idle_reclaim=0").is_idle_reclaim);
+	a = must_parse("path=/dev/no-such-node");
+	assert_false(a.is_kernel || a.is_idle_reclaim);
+	assert_false(must_parse("path=/proc/version").is_kernel);
+	for (i = 0; i < RTE_DIM(names); i++) {
+		snprintf(params, sizeof(params), "path=/dev/vhost-net,iface=%s", names[i]);
+		snprintf(shown, sizeof(shown), "'iface=%s'", names[i]);
+		must_refuse(params, "iface", shown, "1 to 15");
+	}
+	assert_int_equal(parse("path=/x,iface=tap0", &a), -EINVAL);
+	assert_non_null(strstr(logged, "iface=tap0"));
+	assert_non_null(strstr(logged, "path=/dev/vhost-net"));
+	assert_int_equal(parse("path=/dev/vhost-net,server=1", &a), -EINVAL);
+	assert_non_null(strstr(logged, "server=1"));
+}
+
 static void
 test_combinations(void **state)
 {
@@ -236,9 +270,9 @@ test_combinations(void **state)
 static void
 test_string_is_true(void **state)
 {
-	static const char *const keys[] = { "path", "queues", "queue_size", "mac", "server",
-		"socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order", "vectorized",
-		"csum", "tso", "lro", "speed", "idle_reclaim", "isolation", "rss" };
+	static const char *const keys[] = { "path", "iface", "queues", "queue_size", "mac",
+		"server", "socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order",
+		"vectorized", "csum", "tso", "lro", "speed", "idle_reclaim", "isolation", "rss" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 
@@ -361,6 +395,7 @@ main(void)
 	suite_add(test_bad_numbers, NULL, "bad numbers and flags");
 	suite_add(test_bad_words, NULL, "bad words");
 	suite_add(test_path, NULL, "path");
+	suite_add(test_kernel, NULL, "kernel");
 	suite_add(test_combinations, NULL, "combinations");
 	suite_add(test_string_is_true, NULL, "the list of keys is true");
 	suite_add(test_ro_rings, NULL, "ro_rings");

@@ -60,7 +60,7 @@ rig_open_as(struct rig *g, enum sluice_layout layout, bool is_in_order)
 	g->data.tx_queues = g->queues;
 	g->queues[0] = &g->e->txq;
 	g->ops.peer = "device";
-	g->ops.flags = SLUICE_TRANSPORT_CAN_REVOKE;
+	g->ops.flags = SLUICE_TRANSPORT_CAN_REVOKE | SLUICE_TRANSPORT_HAS_READ_ONLY;
 	g->transport.ops = &g->ops;
 	g->port->transport = &g->transport;
 	g->port->is_link_up = true;

@@ -110,16 +110,31 @@ sluice_port_destroy(struct sluice_port *port)
 	sluice_life_fini(port);
 }
 
+/* The way to whoever is at the other end of the path. */
+static int
+create_transport(struct sluice_port *port)
+{
+	const struct sluice_args *args = &port->args;
+	struct sluice_vhost_user_conf user = { .path = args->path,
+		.is_server = args->is_server,
+		.access = { args->has_socket_mode, args->socket_mode, args->has_socket_group,
+				args->socket_group } };
+	struct sluice_vhost_kernel_conf kernel = { .path = args->path,
+		.iface = args->iface,
+		.nb_pairs = args->nb_pairs,
+		.has_mac = args->has_mac };
+
+	if (!args->is_kernel)
+		return sluice_vhost_user_create(&user, &port->transport);
+	memcpy(kernel.mac, args->mac, sizeof(kernel.mac));
+	return sluice_vhost_kernel_create(&kernel, &port->transport);
+}
+
 static int
 init_port(struct sluice_port *port, const char *name)
 {
-	struct sluice_vhost_user_conf conf = { .path = port->args.path,
-		.is_server = port->args.is_server,
-		.access = { port->args.has_socket_mode, port->args.socket_mode,
-				port->args.has_socket_group, port->args.socket_group } };
-	int ret;
+	int ret = create_transport(port);
 
-	ret = sluice_vhost_user_create(&conf, &port->transport);
 	if (ret == 0)
 		ret = create_memory(port, name);
 	if (ret == 0)
@@ -218,7 +233,10 @@ probe(struct rte_vdev_device *vdev)
 	}
 	dev->process_private = port;
 	sluice_port_prepare(dev, &args, vdev->device.numa_node);
-	snprintf(port->label, sizeof(port->label), "path=%s", args.path);
+	if (args.is_kernel)
+		snprintf(port->label, sizeof(port->label), "iface=%s", args.iface);
+	else
+		snprintf(port->label, sizeof(port->label), "path=%s", args.path);
 	ret = init_port(port, name);
 	if (ret == 0)
 		ret = sluice_port_finish(dev);

@@ -74,6 +74,17 @@ set_path(struct sluice_args *args, const char *value)
 	return 0;
 }
 
+/* What the kernel takes for the name of an interface. */
+static int
+set_iface(struct sluice_args *args, const char *value)
+{
+	if (value[0] == '\0' || value[0] == '.' || strpbrk(value, "/: \t\n") != NULL ||
+			strlcpy(args->iface, value, sizeof(args->iface)) >= sizeof(args->iface))
+		return -EINVAL;
+	args->has_iface = true;
+	return 0;
+}
+
 static int
 set_queues(struct sluice_args *args, const char *value)
 {
@@ -142,6 +153,7 @@ set_socket_group(struct sluice_args *args, const char *value)
 static int
 set_packed_vq(struct sluice_args *args, const char *value)
 {
+	args->has_packed = true;
 	return parse_flag(value, &args->is_packed);
 }
 
@@ -154,6 +166,7 @@ set_mrg_rxbuf(struct sluice_args *args, const char *value)
 static int
 set_in_order(struct sluice_args *args, const char *value)
 {
+	args->has_in_order = true;
 	return parse_flag(value, &args->is_in_order);
 }
 
@@ -190,6 +203,7 @@ set_speed(struct sluice_args *args, const char *value)
 static int
 set_idle_reclaim(struct sluice_args *args, const char *value)
 {
+	args->has_idle_reclaim = true;
 	return parse_flag(value, &args->is_idle_reclaim);
 }
 
@@ -250,7 +264,8 @@ struct arg_key {
 };
 
 static const struct arg_key vdev_keys[] = {
-	{ "path", set_path, "path of a Unix socket, 1 to 107 characters" },
+	{ "path", set_path, "path of a Unix socket, or /dev/vhost-net, 1 to 107 characters" },
+	{ "iface", set_iface, "name of an interface, 1 to 15 characters without / : and blanks" },
 	{ "queues", set_queues, "1 to 127" },
 	{ "queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1" },
 	{ "mac", set_mac, "a unicast address such as 02:00:00:00:00:01" },
@@ -366,26 +381,8 @@ static const struct sluice_args defaults = {
 	.has_tso = true,
 	.has_lro = true,
 	.speed = UINT32_MAX,
+	.iface = "tap%d",
 };
-
-/* The socket of a client is the back end's. */
-static int
-check_socket_access(const struct sluice_args *args)
-{
-	char value[16];
-
-	if (args->is_server || (!args->has_socket_mode && !args->has_socket_group))
-		return 0;
-	if (args->has_socket_mode)
-		snprintf(value, sizeof(value), "mode=%04o", args->socket_mode);
-	else
-		snprintf(value, sizeof(value), "group=%u", args->socket_group);
-	SLUICE_INIT_LOG(ERR,
-			"device argument 'socket_%s' is for the socket that a server makes: give server=1, or "
-			"leave it away",
-			value);
-	return -EINVAL;
-}
 
 int
 sluice_args_parse(const char *params, struct sluice_args *out)
@@ -402,10 +399,11 @@ sluice_args_parse(const char *params, struct sluice_args *out)
 		return ret;
 	if (args.path[0] == '\0') {
 		SLUICE_INIT_LOG(ERR,
-				"device argument 'path' is missing; allowed: path=<Unix socket>");
+				"device argument 'path' is missing; allowed: path=<Unix socket, or "
+				"/dev/vhost-net>");
 		return -EINVAL;
 	}
-	ret = check_socket_access(&args);
+	ret = sluice_args_check_path(&args);
 	if (ret != 0)
 		return ret;
 	*out = args;

@@ -29,8 +29,14 @@ enum sluice_rss_arg {
 
 enum sluice_isolation { SLUICE_ISOLATION_SCOPED, SLUICE_ISOLATION_NONE };
 
+/* As long as the name of an interface can be, with the end of the string. */
+#define SLUICE_IFACE_LEN 16
+
 struct sluice_args {
 	char path[108]; /* as long as a socket address can hold */
+	bool is_kernel; /* path is a device node, the kernel's */
+	char iface[SLUICE_IFACE_LEN];
+	bool has_iface; /* asked for */
 	uint16_t nb_pairs;
 	bool has_pairs; /* asked for; otherwise nb_pairs is what the device may have at most */
 	/*
@@ -47,14 +53,17 @@ struct sluice_args {
 	bool has_socket_group;
 	uint32_t socket_group; /* group id that owns it */
 	bool is_packed;
+	bool has_packed; /* asked for, one way or the other */
 	bool has_mrg;
 	bool is_in_order;
+	bool has_in_order; /* asked for, one way or the other */
 	bool is_vectorized;
-	bool has_csum;        /* transmit checksums may be left to the device */
-	bool has_tso;         /* and segmentation */
-	bool has_lro;         /* received packets may be of several segments */
-	uint32_t speed;       /* Mbit/s; UINT32_MAX: unknown */
-	bool is_idle_reclaim; /* buffers of idle transmit queues come back by themselves */
+	bool has_csum;         /* transmit checksums may be left to the device */
+	bool has_tso;          /* and segmentation */
+	bool has_lro;          /* received packets may be of several segments */
+	uint32_t speed;        /* Mbit/s; UINT32_MAX: unknown */
+	bool is_idle_reclaim;  /* buffers of idle transmit queues come back by themselves */
+	bool has_idle_reclaim; /* asked for, one way or the other */
 	enum sluice_isolation isolation;
 	enum sluice_rss_arg rss;
 	bool has_ro_rings; /* asked for, one way or the other */
@@ -63,7 +72,7 @@ struct sluice_args {
 
 /* For the PMD information: what the parser takes. */
 #define SLUICE_ARGS_STRING \
-	"path=<path> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
+	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
 	"csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> isolation=<scoped|none> " \
 	"rss=<sw|off>"
@@ -78,6 +87,9 @@ struct sluice_args {
  * -EINVAL, or -ENOMEM.
  */
 int sluice_args_parse(const char *params, struct sluice_args *out);
+
+/* What hangs on who is at the other end of the path; for sluice_args_parse(). Logs. -EINVAL. */
+int sluice_args_check_path(struct sluice_args *args);
 
 /*
  * The same for a PCI device. *is_ours tells whether it was given to this driver with sluice=1.

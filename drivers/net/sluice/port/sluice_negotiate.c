@@ -308,6 +308,20 @@ sluice_dev_mtu_changed(struct sluice_port *port, uint16_t mtu)
 	rte_spinlock_unlock(&port->info_lock);
 }
 
+/* What is asked for by default, and no news where most kernels lack it. */
+static uint64_t
+rarely_there(const struct sluice_port *port)
+{
+	const struct sluice_args *args = &port->args;
+	uint64_t f = 0;
+
+	if (args->is_kernel && !args->has_packed)
+		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
+	if (args->is_kernel && !args->has_in_order)
+		f |= SLUICE_BIT(SLUICE_F_IN_ORDER);
+	return f;
+}
+
 int
 sluice_dev_choose(struct sluice_port *port)
 {
@@ -325,7 +339,7 @@ sluice_dev_choose(struct sluice_port *port)
 				"an enabled offload needs it; configure the port without");
 		return -ENOTSUP;
 	}
-	missing = wanted & ~port->features & LAYOUT_FEATURES;
+	missing = wanted & ~port->features & LAYOUT_FEATURES & ~rarely_there(port);
 	if (sluice_dev_nb_vqs(port) > 2)
 		missing |= wanted & ~port->features & SLUICE_BIT(SLUICE_NET_F_MQ);
 	if ((missing & ~port->told_missing) != 0)

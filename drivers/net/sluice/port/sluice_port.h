@@ -249,7 +249,7 @@ sluice_dev_has_ro_rings(const struct sluice_port *port)
 	bool is_wanted = port->args.has_ro_rings ? port->args.is_ro_rings : !port->info.has_ats;
 
 	/* Where the device is told what it may see, rights are not among it. */
-	return is_wanted && sluice_transport_can(port->transport, SLUICE_TRANSPORT_CAN_REVOKE);
+	return is_wanted && sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_READ_ONLY);
 }
 
 /* Calls what follows for each queue that is set up, receive queues first; i counts. */

@@ -87,13 +87,14 @@ look(struct sluice_port *port, struct sluice_device_state *state, struct sluice_
 {
 	int ret;
 
+	sluice_transport_begin(port->transport, SLUICE_HANDSHAKE_MS);
+	/* Before the state: it is what some transports find out what to say by. */
+	ret = port->transport->ops->check(port->transport);
 	sluice_dev_look(port, state);
 	if (port->life == SLUICE_LIVE && look_for_failure(port, state)) {
 		out->has_failed = true;
 		return;
 	}
-	sluice_transport_begin(port->transport, SLUICE_HANDSHAKE_MS);
-	ret = port->transport->ops->check(port->transport);
 	if (ret == 0 && state->is_gone)
 		ret = -ECONNRESET;
 	/* Memory that cores met, or that came or left; before it is shown nobody waits for it. */

@@ -106,6 +106,8 @@ enum sluice_transport_flag {
 	SLUICE_TRANSPORT_HAS_STATUS = 1 << 2,
 	/* Many queues are asked for on the control queue, and only if they are used. */
 	SLUICE_TRANSPORT_HAS_CTRL_VQ = 1 << 3,
+	/* Memory can be the device's to read, and not to write. */
+	SLUICE_TRANSPORT_HAS_READ_ONLY = 1 << 4,
 };
 
 struct sluice_transport {
@@ -259,6 +261,22 @@ struct sluice_vhost_user_conf {
 /* Make a vhost-user front end. A server listens from here on; a client does nothing yet. */
 int sluice_vhost_user_create(
 		const struct sluice_vhost_user_conf *conf, struct sluice_transport **out);
+
+struct sluice_vk_sys;
+
+struct sluice_vhost_kernel_conf {
+	const char *path; /* the device node of vhost-net */
+	/* The interface, up to 15 characters; %d: a number of the kernel's choice. */
+	const char *iface;
+	uint16_t nb_pairs; /* as many queues has the interface */
+	bool has_mac;
+	uint8_t mac[6];
+	const struct sluice_vk_sys *sys; /* NULL: Linux */
+};
+
+/* Make the front end of the kernel's vhost-net. It does nothing before connect. */
+int sluice_vhost_kernel_create(
+		const struct sluice_vhost_kernel_conf *conf, struct sluice_transport **out);
 
 /*
  * How the PCI transport touches a device: the only way, so that a device made of software can stand

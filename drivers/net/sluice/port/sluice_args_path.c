@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Who is at the other end of the path of a vdev, and which arguments that leaves.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sluice_args.h"
+#include "sluice_log.h"
+
+#define VHOST_NET "/dev/vhost-net"
+
+/*
+ * As net_virtio_user tells who is at the other end: sockets are back ends', device nodes the
+ * kernel's. What is not there yet is a socket, except under the name that the node always has.
+ */
+static bool
+is_node(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? S_ISCHR(st.st_mode) : strcmp(path, VHOST_NET) == 0;
+}
+
+/* What is only for the one kind of path, or the other. */
+static int
+check_kernel(const struct sluice_args *args)
+{
+	if (args->has_iface && !args->is_kernel) {
+		SLUICE_INIT_LOG(ERR,
+				"device argument 'iface=%s' is for path=/dev/vhost-net, and path=%s is "
+				"none: give the one, or leave the other away",
+				args->iface, args->path);
+		return -EINVAL;
+	}
+	if (args->is_server && args->is_kernel) {
+		SLUICE_INIT_LOG(ERR,
+				"device argument 'server=1' is for sockets, and path=%s is none: leave it "
+				"away",
+				args->path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* The socket of a client is the back end's. */
+static int
+check_socket_access(const struct sluice_args *args)
+{
+	char value[16];
+
+	if (args->is_server || (!args->has_socket_mode && !args->has_socket_group))
+		return 0;
+	if (args->has_socket_mode)
+		snprintf(value, sizeof(value), "mode=%04o", args->socket_mode);
+	else
+		snprintf(value, sizeof(value), "group=%u", args->socket_group);
+	SLUICE_INIT_LOG(ERR,
+			"device argument 'socket_%s' is for the socket that a server makes: give server=1, or "
+			"leave it away",
+			value);
+	return -EINVAL;
+}
+
+int
+sluice_args_check_path(struct sluice_args *args)
+{
+	int ret;
+
+	args->is_kernel = is_node(args->path);
+	ret = check_kernel(args);
+	if (ret == 0)
+		ret = check_socket_access(args);
+	/* An interface may be silent for long, and its applications wait for their buffers. */
+	if (args->is_kernel && !args->has_idle_reclaim)
+		args->is_idle_reclaim = true;
+	return ret;
+}

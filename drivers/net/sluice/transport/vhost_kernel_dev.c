@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * What vhost-net is told (linux/vhost.h). A descriptor has one receive and one transmit ring, so
+ * there is one for each queue pair, and each learns all of the memory.
+ */
+
+#include <errno.h>
+#include <linux/vhost.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "sluice_log.h"
+#include "vhost_kernel.h"
+
+#define REGIONS_FILE "/sys/module/vhost/parameters/max_mem_regions"
+#define REGIONS_DEFAULT 64
+
+static int
+request(struct vhost_kernel *vk, uint16_t pair, unsigned long what, const char *name, void *arg)
+{
+	int ret = vk->sys->ioctl(vk->fds[pair], what, arg);
+
+	return ret < 0 ? sluice_vk_fail(vk, name, ret) : 0;
+}
+#define REQUEST(vk, pair, what, arg) request(vk, pair, what, #what, arg)
+
+/* Is what was said of this step the last that was said, so that trying again is no news? */
+static bool
+is_told(struct vhost_kernel *vk, const char *step, int err)
+{
+	bool was_told = vk->base.is_retry && vk->told.step == step && vk->told.err == err;
+
+	vk->told.step = step;
+	vk->told.err = err;
+	return was_told;
+}
+
+static int
+explain_open(struct vhost_kernel *vk, int err)
+{
+	if (is_told(vk, "open", err))
+		return err;
+	if (err == -ENOENT || err == -ENODEV || err == -ENXIO)
+		SLUICE_LOG(ERR, "path=%s: %s: load the module: modprobe vhost_net", vk->path,
+				strerror(-err));
+	else if (err == -EACCES || err == -EPERM)
+		SLUICE_LOG(ERR,
+				"path=%s: %s: this user needs the right to read and write it: chmod, "
+				"or its group",
+				vk->path, strerror(-err));
+	else
+		SLUICE_LOG(ERR, "path=%s: %s", vk->path, strerror(-err));
+	return err;
+}
+
+/* A character device may be anything, and one that knows features may be another kind of vhost. */
+static int
+check_kind(struct vhost_kernel *vk)
+{
+	uint32_t id;
+
+	if (vk->sys->ioctl(vk->fds[0], VHOST_GET_FEATURES, &vk->offered) >= 0 &&
+			vk->sys->ioctl(vk->fds[0], VHOST_VDPA_GET_DEVICE_ID, &id) < 0)
+		return 0;
+	if (!is_told(vk, "kind", -ENOTSUP))
+		SLUICE_LOG(ERR,
+				"path=%s: a character device, and not the one of vhost-net: give "
+				"path=/dev/vhost-net for the kernel, or the socket of a back end",
+				vk->path);
+	return -ENOTSUP;
+}
+
+static int
+check_features(struct vhost_kernel *vk)
+{
+	if (vk->offered & SLUICE_BIT(SLUICE_F_VERSION_1))
+		return 0;
+	if (!is_told(vk, "features", -ENOTSUP))
+		SLUICE_LOG(ERR, "path=%s: this kernel's vhost-net has no VIRTIO_F_VERSION_1",
+				vk->path);
+	return -ENOTSUP;
+}
+
+static unsigned int
+read_regions_max(const struct vhost_kernel *vk)
+{
+	char text[32];
+
+	if (vk->sys->read_file(REGIONS_FILE, text, sizeof(text)) <= 0)
+		return REGIONS_DEFAULT;
+	return strtoul(text, NULL, 10);
+}
+
+static int
+open_all(struct vhost_kernel *vk)
+{
+	uint16_t i;
+	int fd, ret;
+
+	for (i = 0; i < vk->nb_pairs; i++) {
+		fd = vk->sys->open(vk->path);
+		if (fd < 0)
+			return explain_open(vk, fd);
+		rte_spinlock_lock(&vk->lock);
+		vk->fds[i] = fd;
+		rte_spinlock_unlock(&vk->lock);
+	}
+	ret = check_kind(vk);
+	return ret == 0 ? check_features(vk) : ret;
+}
+
+int
+sluice_vk_dev_open(struct vhost_kernel *vk)
+{
+	int ret = open_all(vk);
+	uint16_t i;
+
+	for (i = 0; i < vk->nb_pairs && ret == 0; i++) {
+		ret = vk->sys->set_owner(vk->fds[i]);
+		if (ret < 0)
+			sluice_vk_fail(vk, "VHOST_SET_OWNER", ret);
+	}
+	vk->regions_max = read_regions_max(vk);
+	return ret;
+}
+
+void
+sluice_vk_dev_close(struct vhost_kernel *vk)
+{
+	uint16_t i;
+
+	rte_spinlock_lock(&vk->lock);
+	for (i = 0; i < vk->nb_pairs; i++) {
+		if (vk->fds[i] >= 0)
+			vk->sys->close(vk->fds[i]);
+		vk->fds[i] = -1;
+	}
+	rte_spinlock_unlock(&vk->lock);
+}
+
+int
+sluice_vk_dev_set_features(struct vhost_kernel *vk, uint64_t features)
+{
+	uint16_t i;
+	int ret = 0;
+
+	for (i = 0; i < vk->nb_pairs && ret == 0; i++)
+		ret = REQUEST(vk, i, VHOST_SET_FEATURES, &features);
+	return ret;
+}
+
+static int
+refuse(const struct vhost_kernel *vk, unsigned int nb)
+{
+	SLUICE_LOG(ERR,
+			"path=%s: rings and mempools lie in %u pieces of memory (regions), vhost takes %u: "
+			"use larger huge pages, smaller mempools, or the module's parameter: modprobe "
+			"vhost max_mem_regions=%u",
+			vk->path, nb, vk->regions_max, 2 * nb);
+	return -ENOSPC;
+}
+
+int
+sluice_vk_dev_set_memory(
+		struct vhost_kernel *vk, const struct dmap_region *regions, unsigned int nb)
+{
+	struct vhost_memory *table;
+	uint64_t bytes = 0;
+	unsigned int i;
+	int ret = 0;
+
+	if (nb > vk->regions_max)
+		return refuse(vk, nb);
+	table = calloc(1, sizeof(*table) + nb * sizeof(table->regions[0]));
+	if (table == NULL)
+		return -ENOMEM;
+	table->nregions = nb;
+	for (i = 0; i < nb; i++) {
+		table->regions[i].guest_phys_addr = regions[i].da.v;
+		table->regions[i].memory_size = regions[i].len;
+		table->regions[i].userspace_addr = regions[i].va;
+		bytes += regions[i].len;
+	}
+	for (i = 0; i < vk->nb_pairs && ret == 0; i++)
+		ret = REQUEST(vk, i, VHOST_SET_MEM_TABLE, table);
+	SLUICE_LOG(DEBUG, "path=%s: VHOST_SET_MEM_TABLE: %u regions, %llu bytes", vk->path, nb,
+			(unsigned long long)bytes);
+	free(table);
+	return ret;
+}
+
+int
+sluice_vk_dev_set_ring(struct vhost_kernel *vk, const struct sluice_vq_setup *vq)
+{
+	uint16_t pair = vq->vq / 2, index = vq->vq % 2;
+	struct vhost_vring_state num = { .index = index, .num = vq->size };
+	/* A fresh packed ring: both positions 0, both wrap counters 1. */
+	struct vhost_vring_state base = { .index = index, .num = vq->is_packed ? 0x80008000 : 0 };
+	struct vhost_vring_addr addr = { .index = index,
+		.desc_user_addr = (uintptr_t)vq->dv_desc,
+		.avail_user_addr = (uintptr_t)vq->dv_driver,
+		.used_user_addr = (uintptr_t)vq->dv_device };
+	struct vhost_vring_file kick = { .index = index, .fd = vq->kick_fd };
+	/* A ring that is only polled has no descriptor to call us: -1. */
+	struct vhost_vring_file call = { .index = index, .fd = vq->call_fd };
+	struct vhost_vring_file err = { .index = index, .fd = vk->err_fd };
+	int ret = REQUEST(vk, pair, VHOST_SET_VRING_NUM, &num);
+
+	if (ret == 0)
+		ret = REQUEST(vk, pair, VHOST_SET_VRING_BASE, &base);
+	if (ret == 0)
+		ret = REQUEST(vk, pair, VHOST_SET_VRING_ADDR, &addr);
+	if (ret == 0)
+		ret = REQUEST(vk, pair, VHOST_SET_VRING_KICK, &kick);
+	if (ret == 0)
+		ret = REQUEST(vk, pair, VHOST_SET_VRING_CALL, &call);
+	return ret == 0 ? REQUEST(vk, pair, VHOST_SET_VRING_ERR, &err) : ret;
+}
+
+int
+sluice_vk_dev_set_backend(struct vhost_kernel *vk, uint16_t vq, int tap_fd)
+{
+	struct vhost_vring_file file = { .index = vq % 2, .fd = tap_fd };
+
+	return REQUEST(vk, vq / 2, VHOST_NET_SET_BACKEND, &file);
+}
+
+/* The kernel is inside of no ring, and enters none, when this request returns. */
+int
+sluice_vk_dev_take_back(struct vhost_kernel *vk, uint16_t vq)
+{
+	return sluice_vk_dev_set_backend(vk, vq, VHOST_FILE_UNBIND);
+}
+
+void
+sluice_vk_dev_take_all(struct vhost_kernel *vk)
+{
+	struct vhost_vring_file file = { .fd = VHOST_FILE_UNBIND };
+	uint16_t vq;
+
+	rte_spinlock_lock(&vk->lock);
+	for (vq = 0; vq < 2 * vk->nb_pairs; vq++) {
+		file.index = vq % 2;
+		/* It fails where there is nothing to take. */
+		if (vk->fds[vq / 2] >= 0)
+			vk->sys->ioctl(vk->fds[vq / 2], VHOST_NET_SET_BACKEND, &file);
+	}
+	rte_spinlock_unlock(&vk->lock);
+}

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Ports whose other side is the guest's kernel: vhost-net and a tap interface."""
+import re
+
+import vmfetch
+from guest import GuestTestpmd
+from machine import Machine
+
+PATH = "/dev/vhost-net"
+MACHINE = Machine("kernel", {}, iommu="none")
+NEW_MACHINE = Machine("new-kernel", {}, iommu="none", kernel=vmfetch.NEW_KERNEL)
+
+
+def load(guest):
+    guest.vm.check("modprobe -a tun vhost_net; echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+    return guest
+
+
+def vdev(number, iface, devargs="", driver="net_sluice"):
+    return ["--vdev", ",".join(filter(None, ["%s%d" % (driver, number), "path=" + PATH, "iface=" + iface, devargs]))]
+
+
+def launch(guest, ifaces, args=(), devargs="", eal=(), driver="net_sluice", **how):
+    """One port for each interface"""
+    eal = list(eal) + ["--no-pci"]
+    for number, iface in enumerate(ifaces):
+        eal += vdev(number, iface, devargs, driver)
+    guest.testpmds.append(GuestTestpmd(guest.vm, [], args, eal, **how))
+    return guest.testpmds[-1]
+
+
+def close(testpmd):
+    """Ends a testpmd in order: every mbuf must be back in its pool."""
+    testpmd.cmds("port stop all", "port close all")
+    available, size = testpmd.pool()
+    assert available == size, "%d of %d mbufs are in the pool" % (available, size)
+    testpmd.quit(30)
+
+
+def up(vm, iface, *more):
+    vm.check("\n".join(["ip link set dev %s up" % iface] + list(more)))
+
+
+def echo(vm, iface, count=200, sizes=(60, 61, 128, 1000, 1514), seconds=30):
+    """Frames out of the interface; all of them must come back, in order."""
+    status, out = vm.run("tap_frames %s %d %d %s" % (iface, count, seconds, " ".join(map(str, sizes))), seconds + 20)
+    out = out.decode(errors="replace")
+    assert status == 0 and "%d sent, %d came back, 0 were others" % (count, count) in out, out
+
+
+def shown(testpmd):
+    """(regions, bytes) of the last table that vhost-net was told"""
+    found = re.findall(r"VHOST_SET_MEM_TABLE: (\d+) regions, (\d+) bytes", testpmd.log())
+    return tuple(map(int, found[-1]))

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""The guest's kernel as the peer: vhost-net and a tap interface, as made by the port, and as made before."""
+import re
+import time
+
+import pytest
+
+from kernel import MACHINE, NEW_MACHINE, PATH, close, echo, launch, load, shown, up
+from side import Side, send
+from testpmd import wait_for
+
+MEGABYTES = 8
+# A burst that meets the reclaim of an idle queue takes nothing, for as long as an emulated machine may make that.
+FORWARD = ["set burst tx delay 1 retry 2000000", "set fwd io retry", "start"]
+pytestmark = pytest.mark.sluice
+
+
+@pytest.fixture
+def guest(boot):
+    return load(boot(MACHINE))
+
+
+def test_echo(guest):
+    """What the kernel sends comes back to it, through rings of a port that stops and starts between."""
+    t = launch(guest, ["tap0"])
+    assert not t.link_up(), "the interface is down"
+    up(guest.vm, "tap0")
+    wait_for(t.link_up, 10, "link")
+    t.cmds(*FORWARD)
+    echo(guest.vm, "tap0")
+    t.cmds("stop", "port stop 0", "port start 0")
+    wait_for(t.link_up, 10, "link")
+    t.cmd("start")
+    echo(guest.vm, "tap0")
+    t.stop()
+    stats = t.stats()
+    assert stats["RX-packets"] == stats["TX-packets"] == 400, stats
+    assert t.xstats()["device_failures"] == 0
+    close(t)
+    assert guest.vm.run("ip link show dev tap0")[0] != 0, "the interface is left"
+
+
+@pytest.mark.parametrize("asked", [None, 0])
+def test_a_silent_queue_gives_its_buffers_back(guest, asked):
+    """100 ms after the last packet only the receive ring has mbufs; with idle_reclaim=0 the transmit ring has some, too."""
+    size = 64
+    t = launch(guest, ["tap0"], ["--mbcache=0", "--rxd=%d" % size, "--txd=%d" % size],
+        "queue_size=%d%s" % (size, "" if asked is None else ",idle_reclaim=%d" % asked))
+    up(guest.vm, "tap0")
+    wait_for(t.link_up, 10, "link")
+    t.cmds("set fwd txonly", "start")
+    wait_for(lambda: t.stats()["TX-packets"] > 1000, 20, "packets")
+    t.stop()
+    time.sleep(1)       # on a machine that is emulated
+    available, mbufs = t.pool()
+    assert (mbufs - available <= size) == (asked is None), "%d mbufs are out" % (mbufs - available)
+    close(t)
+
+
+def test_what_the_kernel_reaches(guest):
+    """As the requests say: rings, and the pages of the pool; nothing after a stop. A pool that is first seen on transmit
+    comes under traffic."""
+    t = launch(guest, ["tap0"], eal=["--log-level=pmd.net.sluice:debug"])
+    up(guest.vm, "tap0")
+    wait_for(t.link_up, 10, "link")
+    zones = t.memzones()
+    page = 2 << 20
+    pages = {at // page for name, (first, length) in zones.items() if name.startswith("MP_mb_pool_0_")
+        for at in range(first, first + length, page)}
+    regions, length = shown(t)
+    assert t.xstats()["dma_bytes"] == length and regions <= 64
+    rings = length - sum(page for _ in pages)
+    assert 0 <= rings <= page + (64 << 10), (regions, length, len(pages))
+    t.cmds(*FORWARD)
+    echo(guest.vm, "tap0", 50)
+    t.stop()
+    t.cmd("port stop 0")
+    assert shown(t) == (0, 0)
+    t.cmd("port start 0")
+    assert shown(t) == (regions, length)
+    close(t)
+
+
+def test_the_interface_is_deleted(guest):
+    """Under traffic: one event, upon which testpmd closes the port; every mbuf is back, no descriptor is left, and nobody
+    made the interface again."""
+    t = launch(guest, ["tap0"])
+    without = t.files()
+    up(guest.vm, "tap0")
+    wait_for(t.link_up, 10, "link")
+    t.cmds(*FORWARD[:-1], "start tx_first")
+    guest.vm.check("ip link del dev tap0")
+    t.wait_log("failed: the device is gone", 10)
+    t.wait_log("Now total ports is 0", 10)
+    assert len(re.findall("is gone", t.log())) == 1, t.log()
+    assert "connected" not in t.log() and guest.vm.run("ip link show dev tap0")[0] != 0
+    available, size = t.pool()
+    assert available == size, "%d of %d mbufs are in the pool" % (available, size)
+    assert not any(name in t.files() for name in (PATH, "/dev/net/tun")) and t.files() < without
+    t.cmd("port attach net_sluice1,path=%s,iface=tap0" % PATH)
+    assert t.ports()
+    close(t)
+
+
+def test_down_up_rename_and_mtu(guest):
+    t = launch(guest, ["tap0"])
+    vm = guest.vm
+    up(vm, "tap0")
+    t.cmds(*FORWARD)
+    for down, name in ((False, "tap0"), (True, "tap0"), (True, "renamed"), (True, "renamed")):
+        if down:
+            old = vm.check("ls /sys/class/net | grep -e tap0 -e renamed").strip()
+            vm.check("ip link set dev %s down" % old)
+            wait_for(lambda: not t.link_up(), 5, "link down")
+            vm.check("[ %s = %s ] || ip link set dev %s name %s" % (old, name, old, name))
+        up(vm, name)
+        wait_for(t.link_up, 5, "link")
+        echo(vm, name, 50)
+    vm.check("ip link set dev renamed mtu 1000")
+    echo(vm, "renamed", 50, (60, 1014))
+    assert t.xstats()["device_failures"] == 0
+    t.stop()
+    # The port's MTU is the interface's from the next start on.
+    t.cmds("port stop 0", "port start 0")
+    assert vm.check("cat /sys/class/net/renamed/mtu").strip() == "1500"
+    wait_for(t.link_up, 5, "link")
+    t.cmd("start")
+    echo(vm, "renamed", 50)
+    t.stop()
+    close(t)
+
+
+def test_another_namespace(guest):
+    """The interface moves while it is in use; its state is seen there, too."""
+    t = launch(guest, ["tap0"])
+    vm = guest.vm
+    pid = vm.check("unshare -n sleep 1000 </dev/null >/dev/null 2>&1 & pid=$!\n"
+        "while [ $(readlink /proc/$pid/ns/net) = $(readlink /proc/self/ns/net) ]; do usleep 9999; done\n"
+        "ip link set dev tap0 netns $pid; echo $pid").strip()
+    vm.check("nsenter -t %s -n ip link set dev tap0 up" % pid)
+    wait_for(t.link_up, 5, "link")
+    t.cmds(*FORWARD)
+    out = vm.check("nsenter -t %s -n tap_frames tap0 100 30 60 1514" % pid, 50)
+    assert "100 came back, 0 were others" in out, out
+    vm.check("nsenter -t %s -n ip link set dev tap0 down" % pid)
+    wait_for(lambda: not t.link_up(), 5, "link down")
+    t.stop()
+    close(t)
+    vm.check("kill " + pid)
+
+
+def test_killed(guest):
+    """What a process leaves when it is killed: no interface, and nothing that its successor stumbles over."""
+    for _ in range(2):
+        t = launch(guest, ["tap0"])
+        up(guest.vm, "tap0")
+        wait_for(t.link_up, 10, "link")
+        t.cmds(*FORWARD[:-1], "start tx_first")
+        echo(guest.vm, "tap0", 50)
+        t.kill()
+        wait_for(lambda: guest.vm.run("ip link show dev tap0")[0] != 0, 10, "the end of the interface")
+
+
+def test_without_privileges(guest):
+    """A user who owns the interface needs nothing else; what takes more is said in a line."""
+    vm = guest.vm
+    vm.check("tap_make own0 1000; tap_make other0 1001; chmod 0666 %s /dev/net/tun; chmod 1777 /tmp" % PATH)
+    mac = vm.check("cat /sys/class/net/own0/address").strip()
+    t = launch(guest, ["own0"], eal=["--single-file-segments"], wrap="exec as_user 1000 %s")
+    assert "CapEff:\t0000000000000000" in vm.check("cat /proc/%d/status" % t.pid_in_guest())
+    assert t.info()["MAC address"].lower() == mac
+    up(vm, "own0")
+    wait_for(t.link_up, 10, "link")
+    t.cmds(*FORWARD)
+    echo(vm, "own0")
+    t.stop()
+    for iface, said in (("none0", "making it needs CAP_NET_ADMIN"), ("other0", "another user's")):
+        t.cmd("port attach net_sluice9,path=%s,iface=%s" % (PATH, iface))
+        assert re.search("iface=%s: .*%s" % (iface, said), t.log()), t.log()
+    close(t)
+    assert vm.check("cat /sys/class/net/own0/address").strip() == mac
+    vm.check("ip link del own0; ip link del other0; chmod 0600 %s /dev/net/tun" % PATH)
+
+
+def test_refusals(guest):
+    """One line with key, value and cure; the same descriptors as before, and no interface."""
+    vm = guest.vm
+    vm.check("tap_make one0 0")
+    user = launch(guest, ["tap0"])
+    files = user.files()
+    for args, said in (
+            ("iface=lo", "iface=lo: an interface of another kind"),
+            ("iface=tap0", "iface=tap0: the interface is in use"),
+            ("iface=one0,queues=2", "iface=one0: queues=2, and the interface has one"),
+            ("iface=0123456789abcdef", "bad device argument 'iface=0123456789abcdef'"),
+            ("iface=new0,queues=127,queue_size=4,server=1", "'server=1' is for sockets")):
+        before = len(user.log())
+        user.cmd("port attach net_sluice9,path=%s,%s" % (PATH, args))
+        lines = [line for line in user.log()[before:].splitlines() if "sluice: " in line
+            and "probe failed" not in line]
+        assert len(lines) == 1 and said in lines[0], (args, lines)
+        assert user.files() == files, args
+    before = len(user.log())
+    user.cmd("port attach net_sluice9,path=/dev/null,iface=new0")
+    assert "path=/dev/null: a character device, and not the one of vhost-net" in user.log()[before:]
+    vm.check("mv %s /dev/away" % PATH)
+    user.cmd("port attach net_sluice9,path=%s,iface=new0" % PATH)
+    assert re.search("path=%s: .*: load the module: modprobe vhost_net" % PATH, user.log()), user.log()
+    vm.check("mv /dev/away %s" % PATH)
+    assert user.files() == files
+    assert vm.run("ip link show dev new0")[0] != 0
+    vm.check("ip link del one0")
+    close(user)
+
+
+@pytest.mark.parametrize("queues", [2, 4])
+def test_queues(guest, queues):
+    """Flows over all queues, fewer queues used than the interface has, and back."""
+    t = launch(guest, ["tap0"], ["--rxq=%d" % queues, "--txq=%d" % queues, "--disable-rss"], "queues=%d" % queues)
+    up(guest.vm, "tap0")
+    wait_for(t.link_up, 10, "link")
+    t.cmds(*FORWARD)
+    echo(guest.vm, "tap0", 100)
+    t.cmds("stop", "port stop 0", "port config all rxq 1", "port config all txq 1", "port start 0", "start")
+    wait_for(t.link_up, 10, "link")
+    echo(guest.vm, "tap0", 100)
+    t.stop()
+    assert t.xstats()["device_failures"] == 0
+    close(t)
+
+
+def tcp_between_namespaces(guest):
+    """A forwarder between two taps: TCP both ways, bit by bit, and no packet lost or counted wrong."""
+    t = launch(guest, ["tap0", "tap1"])
+    t.cmds(*FORWARD)
+    sides = [Side(guest.vm, "tap0", "192.0.2.1"), Side(guest.vm, "tap1", "192.0.2.2")]
+    wait_for(lambda: t.link_up(0) and t.link_up(1), 10, "links")
+    out = sides[0].run("ping -c 5 -i 0.1 -w 30 " + sides[1].address)
+    assert "5 packets received, 0% packet loss" in out, out
+    begin = time.monotonic()
+    send(sides[0], sides[1], 5001, MEGABYTES)
+    send(sides[1], sides[0], 5002, MEGABYTES)
+    print("%d MB each way in %.1f s" % (MEGABYTES, time.monotonic() - begin))
+    t.stop()
+    assert t.xstats(0)["device_failures"] == t.xstats(1)["device_failures"] == 0
+    close(t)
+    for side in sides:
+        side.end()
+
+
+def test_new_kernel(boot):
+    """One in which vhost-net's workers are threads of the process."""
+    guest = load(boot(NEW_MACHINE))
+    test_echo(guest)
+    test_the_interface_is_deleted(guest)
+    tcp_between_namespaces(guest)
