@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <rte_ether.h>
 #include <rte_pause.h>
 
 #include "sluice_clock.h"
@@ -26,6 +27,18 @@ receive(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (own != NULL)
 		path = own->path;
 	return path->burst(rxq, pkts, nb_pkts);
+}
+
+/* The outermost tag, if it is a VLAN's; one of QinQ stays, with what is behind it. */
+static __rte_always_inline void
+strip_tags(struct rte_mbuf **pkts, uint16_t nb)
+{
+	const uint32_t least = sizeof(struct rte_ether_hdr) + sizeof(struct rte_vlan_hdr);
+	uint16_t i;
+
+	for (i = 0; i < nb; i++)
+		if (likely(pkts[i]->data_len >= least))
+			rte_vlan_strip(pkts[i]);
 }
 
 static __rte_always_inline void
@@ -84,6 +97,8 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 
 	if (!stage.has_hash) {
 		nb = receive(rxq, pkts, nb_pkts, stage, own);
+		if (stage.has_vlan)
+			strip_tags(pkts, nb);
 		if (stage.has_ipv4)
 			check_ipv4(pkts, nb);
 		return nb;
@@ -96,6 +111,8 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (stage.is_spread && hand != NULL && likely(!rxq->q.is_held))
 		nb = sluice_spread_take(rxq, hand, pkts, room_of_others(hand, nb_pkts));
 	nb_new = receive(rxq, pkts + nb, nb_pkts - nb, stage, own);
+	if (stage.has_vlan)
+		strip_tags(pkts + nb, nb_new);
 	if (stage.has_ipv4)
 		check_ipv4(pkts + nb, nb_new);
 	if (likely(rss != NULL && nb_new != 0)) {
@@ -112,7 +129,13 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	X(hash, .has_hash = true) \
 	X(ipv4_hash, .has_ipv4 = true, .has_hash = true) \
 	X(spread, .has_hash = true, .is_spread = true) \
-	X(ipv4_spread, .has_ipv4 = true, .has_hash = true, .is_spread = true)
+	X(ipv4_spread, .has_ipv4 = true, .has_hash = true, .is_spread = true) \
+	X(vlan, .has_vlan = true) \
+	X(vlan_ipv4, .has_vlan = true, .has_ipv4 = true) \
+	X(vlan_hash, .has_vlan = true, .has_hash = true) \
+	X(vlan_ipv4_hash, .has_vlan = true, .has_ipv4 = true, .has_hash = true) \
+	X(vlan_spread, .has_vlan = true, .has_hash = true, .is_spread = true) \
+	X(vlan_ipv4_spread, .has_vlan = true, .has_ipv4 = true, .has_hash = true, .is_spread = true)
 
 #define DEFINE_BURST(name, ...) \
 	static uint16_t burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts) \
@@ -134,7 +157,8 @@ sluice_rx_stage_burst(const struct sluice_rx_stage *stage)
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(rows); i++)
-		if (rows[i].stage.has_ipv4 == stage->has_ipv4 &&
+		if (rows[i].stage.has_vlan == stage->has_vlan &&
+				rows[i].stage.has_ipv4 == stage->has_ipv4 &&
 				rows[i].stage.has_hash == stage->has_hash &&
 				rows[i].stage.is_spread == stage->is_spread)
 			return rows[i].burst;

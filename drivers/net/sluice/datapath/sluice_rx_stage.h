@@ -3,9 +3,9 @@
  */
 
 /*
- * What no virtio device does, in software, for who asks: IPv4 header checksums (which virtio does
- * not know, 5.1.6.4), the RSS hash, and spreading packets by it. Burst functions of their own
- * around that of the port's path, so that nobody else pays.
+ * What no virtio device does, in software, for who asks: VLAN tags that are taken off, IPv4 header
+ * checksums (virtio knows neither, 5.1.6.4), the RSS hash, and spreading packets by it. Burst
+ * functions of their own around that of the port's path, so that nobody else pays.
  */
 
 #ifndef SLUICE_RX_STAGE_H
@@ -21,6 +21,7 @@ struct sluice_rxq;
 
 /* What is asked for. */
 struct sluice_rx_stage {
+	bool has_vlan;  /* RTE_ETH_RX_OFFLOAD_VLAN_STRIP; may change while the port runs: atomic */
 	bool has_ipv4;  /* RTE_ETH_RX_OFFLOAD_IPV4_CKSUM */
 	bool has_hash;  /* sluice_rxq.rss is set */
 	bool is_spread; /* and sluice_rxq.hand, of all queues */

@@ -298,6 +298,7 @@ stage_of(const struct rte_eth_dev *dev)
 	uint64_t offloads = dev->data->dev_conf.rxmode.offloads;
 
 	return (struct sluice_rx_stage){
+		.has_vlan = (offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0,
 		.has_ipv4 = (offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0,
 		.has_hash = sluice_steer_hashes(port),
 		.is_spread = sluice_steer_spreads(port),
@@ -383,7 +384,8 @@ sluice_describe_rx(const struct sluice_rx_own *own, struct rte_eth_burst_mode *m
 
 	if (own->path == NULL)
 		return -EINVAL;
-	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s", own->path->name,
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s%s", own->path->name,
+			stage->has_vlan ? ", VLAN tags" : "",
 			stage->has_ipv4 ? ", IPv4 checksums" : "",
 			stage->has_hash ? ", RSS hash by " : "",
 			stage->has_hash ? (own->kit != NULL ? own->kit->name : "none") : "",

@@ -128,15 +128,22 @@ sluice_vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int is_on)
 
 /*
  * A device drops tagged packets, or does not, from the negotiation of its features on
- * (5.1.6.5.3.1).
+ * (5.1.6.5.3.1). Taking tags off is the driver's, and so is a matter of burst functions.
  */
 int
 sluice_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 {
 	struct sluice_port *port = sluice_port_of(dev);
+	int ret;
 
-	if (!(mask & RTE_ETH_VLAN_FILTER_MASK) || !dev->data->dev_started)
+	if (!dev->data->dev_started)
 		return 0;
+	if (!(mask & RTE_ETH_VLAN_FILTER_MASK)) {
+		ret = begin(port);
+		if (ret == 0)
+			port->events->paths_chosen(port);
+		return ret != 0 ? ret : end(port, 0);
+	}
 	SLUICE_LOG(ERR,
 			"port %u: the VLAN filter is switched with the features of the device: stop the "
 			"port first, or configure it with RTE_ETH_RX_OFFLOAD_VLAN_FILTER",

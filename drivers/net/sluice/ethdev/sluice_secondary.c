@@ -50,10 +50,14 @@ static uint16_t
 rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 {
 	struct sluice_visitor *v = enter(queue);
+	struct sluice_rx_own own;
 
 	if (v == NULL)
 		return 0;
-	nb = sluice_rx_stage_visit(queue, pkts, nb, &v->rx);
+	own = v->rx;
+	/* The primary process may switch it at any time. */
+	own.stage.has_vlan = __atomic_load_n(&v->shared->stage.has_vlan, __ATOMIC_RELAXED);
+	nb = sluice_rx_stage_visit(queue, pkts, nb, &own);
 	leave(v, queue);
 	return nb;
 }

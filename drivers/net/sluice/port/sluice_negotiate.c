@@ -68,7 +68,8 @@ sluice_tx_offloads_of(const struct rte_eth_dev *dev)
 uint64_t
 sluice_dev_rx_capa(struct sluice_port *port)
 {
-	uint64_t capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	uint64_t capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_VLAN_STRIP |
+			RTE_ETH_RX_OFFLOAD_RSS_HASH;
 	struct sluice_device_info device;
 	bool has_device = sluice_dev_info(port, &device);
 
