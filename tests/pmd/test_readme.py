@@ -52,7 +52,9 @@ def pairs():
     """(back end's command, front end's command) of each place"""
     for name, path in (("readme", README), ("guide", GUIDE)):
         back = find(path, "net_vhost0")[0]
-        for n, front in enumerate(find(path, "testpmd", "--vdev net_sluice0")):
+        fronts = find(path, "testpmd", "--vdev net_sluice0")
+        # The kernel as peer takes modules that this machine need not have: tests/vm/test_vm_kernel.py has such ports.
+        for n, front in enumerate(line for line in fronts if "/dev/vhost-net" not in line):
             yield pytest.param(back, front, id="%s-%d" % (name, n))
 
 
