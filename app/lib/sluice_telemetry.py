@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """How sluice-top and sluice-map ask a running DPDK application: by the telemetry socket that EAL opens."""
+import argparse
 import json
 import os
 import socket
@@ -33,3 +34,11 @@ class Telemetry:
             return json.loads(self.socket.recv(self.size))[command.split(",")[0]]
         except (OSError, ValueError, KeyError) as error:
             raise Trouble("%s: no answer: %s; has the application ended?" % (command, error)) from error
+
+
+def seconds(text):
+    """The value of an option that says how often"""
+    value = float(text)
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError("%s: 0.1 to 3600 seconds" % text)
+    return value

@@ -47,7 +47,7 @@ sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 	rxq->sample = 1;
 	rxq->must_read_header = false;
 	rxq->nb_unannounced = 0;
-	rxq->free_thresh = RTE_MIN(rxq->free_thresh_asked, RTE_MAX(conf->size / 2, 1));
+	rxq->free_thresh = sluice_rxq_free_thresh(rxq, conf->size);
 }
 
 void

@@ -50,6 +50,15 @@ check_ipv4(struct rte_mbuf **pkts, uint16_t nb)
 		sluice_offload_ipv4(pkts[i]);
 }
 
+static __rte_always_inline void
+look_at_headers(struct rte_mbuf **pkts, uint16_t nb, const struct sluice_rx_stage stage)
+{
+	if (stage.has_vlan)
+		strip_tags(pkts, nb);
+	if (stage.has_ipv4)
+		check_ipv4(pkts, nb);
+}
+
 /*
  * Pairs with sluice_queue_fence() and sluice_rx_stage_pass(); that of a visitor, whom the fence
  * does not reach, with the latter's exchange.
@@ -97,10 +106,7 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 
 	if (!stage.has_hash) {
 		nb = receive(rxq, pkts, nb_pkts, stage, own);
-		if (stage.has_vlan)
-			strip_tags(pkts, nb);
-		if (stage.has_ipv4)
-			check_ipv4(pkts, nb);
+		look_at_headers(pkts, nb, stage);
 		return nb;
 	}
 	enter(rxq, own != NULL);
@@ -111,10 +117,7 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (stage.is_spread && hand != NULL && likely(!rxq->q.is_held))
 		nb = sluice_spread_take(rxq, hand, pkts, room_of_others(hand, nb_pkts));
 	nb_new = receive(rxq, pkts + nb, nb_pkts - nb, stage, own);
-	if (stage.has_vlan)
-		strip_tags(pkts + nb, nb_new);
-	if (stage.has_ipv4)
-		check_ipv4(pkts + nb, nb_new);
+	look_at_headers(pkts + nb, nb_new, stage);
 	if (likely(rss != NULL && nb_new != 0)) {
 		(own != NULL ? own->kit : rss->kit)->burst(rss, pkts + nb, nb_new);
 		if (stage.is_spread && hand != NULL)

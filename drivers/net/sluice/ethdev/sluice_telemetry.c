@@ -61,6 +61,17 @@ find_port(unsigned long id)
 	return sluice_port_of(&rte_eth_devices[id]);
 }
 
+/* The same, and *d says so then. */
+static struct sluice_port *
+find_or_refuse(unsigned long id, struct rte_tel_data *d)
+{
+	struct sluice_port *port = find_port(id);
+
+	if (port == NULL)
+		refuse(d, "no port of this driver has that number");
+	return port;
+}
+
 static void
 add_hex(struct rte_tel_data *d, const char *name, uint64_t value)
 {
@@ -125,10 +136,9 @@ on_port(const char *cmd, const char *params, struct rte_tel_data *d)
 	if (!parse(params, &id, 1))
 		return refuse(d,
 				"the parameter is the number of a port; without one, ports are listed");
-	port = find_port(id);
-	if (port == NULL)
-		return refuse(d, "no port of this driver has that number");
-	describe_port(d, port);
+	port = find_or_refuse(id, d);
+	if (port != NULL)
+		describe_port(d, port);
 	return 0;
 }
 
@@ -171,9 +181,9 @@ on_queue(const char *cmd, const char *params, struct rte_tel_data *d)
 		return refuse(d,
 				"the parameters are a port and a virtqueue: receive queue N is "
 				"virtqueue 2N, transmit queue N is virtqueue 2N+1");
-	port = find_port(numbers[0]);
+	port = find_or_refuse(numbers[0], d);
 	if (port == NULL)
-		return refuse(d, "no port of this driver has that number");
+		return 0;
 	data = port->dev->data;
 	if (SLUICE_VQ_IS_TX(numbers[1]) && numbers[1] / 2 < data->nb_tx_queues)
 		q = data->tx_queues[numbers[1] / 2];
@@ -225,9 +235,9 @@ on_regions(const char *cmd, const char *params, struct rte_tel_data *d)
 	if (!parse(params, numbers, 1) && !parse(params, numbers, RTE_DIM(numbers)))
 		return refuse(d,
 				"the parameters are a port, and the number of the first region to tell");
-	port = find_port(numbers[0]);
+	port = find_or_refuse(numbers[0], d);
 	if (port == NULL)
-		return refuse(d, "no port of this driver has that number");
+		return 0;
 	numbers[1] = RTE_MIN(numbers[1], (unsigned long)UINT32_MAX);
 	nb = dmap_entries(port->domain, numbers[1], entries, REGIONS_MAX);
 	rte_tel_data_start_dict(d);
@@ -249,17 +259,12 @@ on_regions(const char *cmd, const char *params, struct rte_tel_data *d)
 static struct sluice_port *
 port_alone(const char *params, struct rte_tel_data *d)
 {
-	struct sluice_port *port;
 	unsigned long id;
 
-	if (!parse(params, &id, 1)) {
-		refuse(d, "the parameter is the number of a port");
-		return NULL;
-	}
-	port = find_port(id);
-	if (port == NULL)
-		refuse(d, "no port of this driver has that number");
-	return port;
+	if (parse(params, &id, 1))
+		return find_or_refuse(id, d);
+	refuse(d, "the parameter is the number of a port");
+	return NULL;
 }
 
 static int

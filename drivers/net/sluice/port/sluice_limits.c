@@ -199,8 +199,7 @@ static int
 check_lro_room(struct sluice_port *port, const struct sluice_rxq *rxq)
 {
 	uint16_t nb_desc = RTE_MIN(rxq->nb_desc, sluice_desc_max(port, rxq->q.vq));
-	/* As sluice_rxq_reset() has it. */
-	uint16_t nb_missing = RTE_MIN(rxq->free_thresh_asked, nb_desc / 2) - 1;
+	uint16_t nb_missing = sluice_rxq_free_thresh(rxq, nb_desc) - 1;
 	uint32_t need = SLUICE_RX_MAX_FRAME + SLUICE_NET_HDR_LEN;
 
 	if ((nb_desc - nb_missing) * rxq->room >= need)

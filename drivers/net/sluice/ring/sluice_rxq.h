@@ -91,4 +91,11 @@ struct sluice_rxq {
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };
 
+/* How many slots of a ring of this size may be free before they are filled. */
+static inline uint16_t
+sluice_rxq_free_thresh(const struct sluice_rxq *rxq, uint16_t size)
+{
+	return RTE_MIN(rxq->free_thresh_asked, RTE_MAX(size / 2, 1));
+}
+
 #endif /* SLUICE_RXQ_H */

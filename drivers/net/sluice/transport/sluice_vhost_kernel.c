@@ -43,17 +43,23 @@ vk_of(const struct sluice_transport *t)
 	return (struct vhost_kernel *)(uintptr_t)t;
 }
 
+bool
+sluice_vk_is_told(struct vhost_kernel *vk, const char *step, int err)
+{
+	bool was_told = vk->base.is_retry && vk->told.step != NULL && vk->told.err == err &&
+			strcmp(vk->told.step, step) == 0;
+
+	vk->told.step = step;
+	vk->told.err = err;
+	return was_told;
+}
+
 int
 sluice_vk_fail(struct vhost_kernel *vk, const char *step, int err)
 {
-	/* What fails in the same way with each try is spoken of once. */
-	if (vk->base.is_retry && vk->told.step != NULL && vk->told.err == err &&
-			strcmp(vk->told.step, step) == 0)
-		return err;
-	vk->told.step = step;
-	vk->told.err = err;
-	SLUICE_LOG(ERR, "path=%s, iface=%s: %s failed: %s", vk->path, vk->tap.name, step,
-			strerror(-err));
+	if (!sluice_vk_is_told(vk, step, err))
+		SLUICE_LOG(ERR, "path=%s, iface=%s: %s failed: %s", vk->path, vk->tap.name, step,
+				strerror(-err));
 	return err;
 }
 

@@ -42,6 +42,8 @@ struct vhost_kernel {
 	uint32_t has_ring_error;
 };
 
+/* Was this failure of a step the last that was said, so that trying again is no news? */
+bool sluice_vk_is_told(struct vhost_kernel *vk, const char *step, int err);
 /* Logs that a step failed, and why, unless that was the last that was said; returns err. */
 int sluice_vk_fail(struct vhost_kernel *vk, const char *step, int err);
 

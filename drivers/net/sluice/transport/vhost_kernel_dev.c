@@ -30,21 +30,10 @@ request(struct vhost_kernel *vk, uint16_t pair, unsigned long what, const char *
 }
 #define REQUEST(vk, pair, what, arg) request(vk, pair, what, #what, arg)
 
-/* Is what was said of this step the last that was said, so that trying again is no news? */
-static bool
-is_told(struct vhost_kernel *vk, const char *step, int err)
-{
-	bool was_told = vk->base.is_retry && vk->told.step == step && vk->told.err == err;
-
-	vk->told.step = step;
-	vk->told.err = err;
-	return was_told;
-}
-
 static int
 explain_open(struct vhost_kernel *vk, int err)
 {
-	if (is_told(vk, "open", err))
+	if (sluice_vk_is_told(vk, "open", err))
 		return err;
 	if (err == -ENOENT || err == -ENODEV || err == -ENXIO)
 		SLUICE_LOG(ERR, "path=%s: %s: load the module: modprobe vhost_net", vk->path,
@@ -68,7 +57,7 @@ check_kind(struct vhost_kernel *vk)
 	if (vk->sys->ioctl(vk->fds[0], VHOST_GET_FEATURES, &vk->offered) >= 0 &&
 			vk->sys->ioctl(vk->fds[0], VHOST_VDPA_GET_DEVICE_ID, &id) < 0)
 		return 0;
-	if (!is_told(vk, "kind", -ENOTSUP))
+	if (!sluice_vk_is_told(vk, "kind", -ENOTSUP))
 		SLUICE_LOG(ERR,
 				"path=%s: a character device, and not the one of vhost-net: give "
 				"path=/dev/vhost-net for the kernel, or the socket of a back end",
@@ -81,7 +70,7 @@ check_features(struct vhost_kernel *vk)
 {
 	if (vk->offered & SLUICE_BIT(SLUICE_F_VERSION_1))
 		return 0;
-	if (!is_told(vk, "features", -ENOTSUP))
+	if (!sluice_vk_is_told(vk, "features", -ENOTSUP))
 		SLUICE_LOG(ERR, "path=%s: this kernel's vhost-net has no VIRTIO_F_VERSION_1",
 				vk->path);
 	return -ENOTSUP;
