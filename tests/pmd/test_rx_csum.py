@@ -2,11 +2,12 @@
 # Copyright(c) 2026 The Sluice authors
 """Rx checksum offload: what a back end that leaves checksums to the receiver is understood to say, and
 that the port asks for it only when the application does."""
+import os
 import re
 
 import pytest
 
-from frames import SMALL, compare, l4_layers, packet, read_pcap
+from frames import SMALL, compare, l4_layers, packet, read_pcap, write_pcap
 from pair import Config
 from refusal import one_line_says, run_front
 from testpmd import wait_for
@@ -81,6 +82,44 @@ def test_partial_checksums_are_completed_by_the_application(shared_pair):
     got = read_pcap(shared_pair.pcap("out", 0))
     compare([frame[12:] for frame in got], [frame[12:] for frame in sent])
     assert not [key for key, value in front.xstats().items() if key.endswith("header_errors") and value]
+
+
+@pytest.mark.parametrize("size", [2176, 348])
+@pytest.mark.parametrize("layout", ["packed", "split"])
+def test_partial_checksums_are_completed_by_the_driver(testpmds, folder, layout, size):
+    """in.pcap -> net_vhost -> the driver -> out.pcap, for an application that looks at no flag: what scapy had summed
+    comes out. In buffers of 348 bytes some packets have several."""
+    names = {name: os.path.join(folder, name) for name in ("socket", "in", "none", "out")}
+    for name in ("in", "none"):
+        write_pcap(names[name], [])
+    back = testpmds(["net_vhost0,iface=%s" % names["socket"], "net_pcap0,rx_pcap=%s,tx_pcap=/dev/null" % names["in"]])
+    config = Config("completed", packed_vq=int(layout == "packed"), complete_csum=1)
+    front = testpmds([config.vdev(names["socket"]), "net_pcap0,rx_pcap=%s,tx_pcap=%s" % (names["none"], names["out"])],
+        front=True, args=["--mbuf-size=%d" % size, "--total-num-mbufs=4096", "--disable-device-start"])
+    front.cmds(*("port config 0 rx_offload %s on" % what for what in ("udp_cksum", "tcp_cksum", "scatter")))
+    front.cmds("port start all", "set burst tx delay 1 retry 2000000", "set fwd io retry", "start")
+    wait_for(lambda: front.link_up(0), 10, "link")
+    sent = packets(300)
+    write_pcap(names["in"], sent)
+    leave_to_receiver(back)
+    back.cmds("set burst tx delay 1 retry 2000000", "port stop 1", "port start 1", "set fwd csum retry", "start")
+    try:
+        wait_for(lambda: front.stats(1)["TX-packets"] >= len(sent), 10, "frames at the end")
+    finally:
+        back.stop()
+        front.stop()
+    # The back end has other addresses behind its csum mode.
+    compare([frame[12:] for frame in read_pcap(names["out"])], [frame[12:] for frame in sent])
+    counts = front.xstats()
+    assert bool(counts["rx_q0_multi_buffer_packets"]) == (size < 2176), counts
+
+
+@pytest.mark.parametrize("layout", ["packed", "split"])
+def test_completed_checksums_are_told(new_pair, layout):
+    pair = new_pair(Config("told", front_args=CSUM, packed_vq=int(layout == "packed"), complete_csum=1))
+    leave_to_receiver(pair.back)
+    assert received_flags(pair, packets(100)) == ["UNKNOWN" if n % 5 == 4 else "GOOD" for n in range(100)]
+    pair.close()
 
 
 @pytest.mark.parametrize("room,fits", [(1514, False), (1526, True)])

@@ -152,6 +152,7 @@ start_queue(struct env *e)
 		.tx_flags = c->tx_flags,
 		.has_ecn = c->has_ecn,
 		.has_lro = c->has_lro,
+		.completes_csum = c->completes_csum,
 		.va = e->rings.va,
 		.da = e->rings.da,
 		.domain = e->domain,

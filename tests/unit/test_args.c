@@ -76,6 +76,7 @@ test_only_a_path(void **state)
 	assert_true(a.has_mrg);
 	assert_true(a.is_in_order);
 	assert_true(a.has_csum && a.has_tso && a.has_lro);
+	assert_false(a.completes_csum);
 	assert_true(a.speed == UINT32_MAX);
 	assert_int_equal(a.isolation, SLUICE_ISOLATION_SCOPED);
 }
@@ -102,13 +103,15 @@ test_flags(void **state)
 
 	(void)state;
 	on = must_parse("path=/x,server=1,packed_vq=1,mrg_rxbuf=1,in_order=1,vectorized=1,csum=1,"
-			"tso=1,lro=1");
+			"complete_csum=1,tso=1,lro=1");
 	off = must_parse("path=/x,server=0,packed_vq=0,mrg_rxbuf=0,in_order=0,vectorized=0,csum=0,"
-			 "tso=0,lro=0");
+			 "complete_csum=0,tso=0,lro=0");
 	assert_true(on.is_server && on.is_packed && on.has_mrg && on.is_in_order &&
-			on.is_vectorized && on.has_csum && on.has_tso && on.has_lro);
+			on.is_vectorized && on.has_csum && on.completes_csum && on.has_tso &&
+			on.has_lro);
 	assert_false(off.is_server || off.is_packed || off.has_mrg || off.is_in_order ||
-			off.is_vectorized || off.has_csum || off.has_tso || off.has_lro);
+			off.is_vectorized || off.has_csum || off.completes_csum || off.has_tso ||
+			off.has_lro);
 	/* One at a time: no key sets what is another's. */
 	assert_true(must_parse("path=/x,server=1").is_server);
 	assert_false(must_parse("path=/x,mrg_rxbuf=0").has_mrg);
@@ -117,6 +120,8 @@ test_flags(void **state)
 	assert_true(must_parse("path=/x,in_order=0").has_mrg);
 	assert_false(must_parse("path=/x,vectorized=0").is_vectorized);
 	assert_true(must_parse("path=/x,csum=0").has_tso);
+	assert_false(must_parse("path=/x,csum=1").completes_csum);
+	assert_true(must_parse("path=/x,complete_csum=1").has_csum);
 	assert_true(must_parse("path=/x,tso=0").has_csum);
 	assert_true(must_parse("path=/x,tso=0").has_lro);
 	assert_true(must_parse("path=/x,lro=0").has_tso);
@@ -272,7 +277,8 @@ test_string_is_true(void **state)
 {
 	static const char *const keys[] = { "path", "iface", "queues", "queue_size", "mac",
 		"server", "socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order",
-		"vectorized", "csum", "tso", "lro", "speed", "idle_reclaim", "isolation", "rss" };
+		"vectorized", "csum", "complete_csum", "tso", "lro", "speed", "idle_reclaim",
+		"isolation", "rss" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 

@@ -39,6 +39,16 @@ static const struct rx_sample samples[] = {
 };
 #define LEN 200
 
+/* With complete_csum=1 nothing that is partial stays so. True: p comes completed. */
+static bool
+is_completed(const struct env *e, const struct rx_sample *s, struct rx_packet *p)
+{
+	if (!e->conf.completes_csum || p->want != NONE)
+		return s->is_completed;
+	p->want = GOOD;
+	return true;
+}
+
 static void
 test_samples(void **state)
 {
@@ -56,7 +66,7 @@ test_samples(void **state)
 			rx_model_make(&p, &samples[i], LEN, i);
 			rx_model_deliver(e, &p);
 			fake_assert(env_rx(e, pkts, 8) == nb, "not all came");
-			rx_model_expect(pkts[nb - 1], &p, samples[i].is_completed);
+			rx_model_expect(pkts[nb - 1], &p, is_completed(e, &samples[i], &p));
 			for (k = 0; k < nb - 1; k++)
 				fake_assert(pkts[k]->ol_flags == 0, "packet %u is marked", k);
 			rte_pktmbuf_free_bulk(pkts, nb - 1);
@@ -66,24 +76,40 @@ test_samples(void **state)
 	env_close(e);
 }
 
+static void
+test_samples_completed(void **state)
+{
+	((struct env_conf *)*state)->completes_csum = true;
+	test_samples(state);
+}
+
 /* UDP has no checksum 0: it is sent as all ones. */
 static void
 test_sum_of_zero(void **state)
 {
-	static const struct rx_sample s = { "", 0, 20, 17, 100, 6, NEEDS, 0, true };
-	struct env *e = env_open_from(state, 0);
+	static const struct rx_sample inner = { "", 0, 20, 17, 100, 6, NEEDS, 0, true };
+	static const struct rx_sample outer = { "", 0, 20, 17, 0, 6, NEEDS, GOOD, true };
+	struct env_conf *conf = *state;
 	static struct rx_packet p;
 	struct rte_mbuf *m;
+	struct env *e;
+	uint32_t start;
 
-	rx_model_make(&p, &s, LEN, 0);
-	memset(p.bytes + 100, 0, LEN - 100);
-	memset(p.bytes + 120, 0xff, 2);
-	rx_model_deliver(e, &p);
-	assert_int_equal(env_rx(e, &m, 1), 1);
-	assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[106], 0xff);
-	assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[107], 0xff);
-	rx_model_expect(m, &p, true);
-	env_close(e);
+	for (conf->completes_csum = false;; conf->completes_csum = true) {
+		e = env_open_from(state, 0);
+		rx_model_make(&p, conf->completes_csum ? &outer : &inner, LEN, 0);
+		start = p.hdr.csum_start;
+		memset(p.bytes + start, 0, LEN - start);
+		memset(p.bytes + start + 20, 0xff, 2);
+		rx_model_deliver(e, &p);
+		assert_int_equal(env_rx(e, &m, 1), 1);
+		assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[start + 6], 0xff);
+		assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[start + 7], 0xff);
+		rx_model_expect(m, &p, true);
+		env_close(e);
+		if (conf->completes_csum)
+			break;
+	}
 }
 
 struct bad {
@@ -194,9 +220,16 @@ test_mixed(void **state)
 		n = env_rx(e, pkts, 32);
 		fake_assert(n == nb, "%u came", n);
 		for (i = 0; i < n; i++)
-			rx_model_expect(pkts[i], &p[i], used[i]->is_completed);
+			rx_model_expect(pkts[i], &p[i], is_completed(e, used[i], &p[i]));
 	}
 	env_close(e);
+}
+
+static void
+test_mixed_completed(void **state)
+{
+	((struct env_conf *)*state)->completes_csum = true;
+	test_mixed(state);
 }
 
 /*
@@ -226,12 +259,27 @@ test_chains(void **state)
 			rx_model_deliver(e, &p);
 			assert_int_equal(env_rx(e, &m, 1), 1);
 			nb_multi += m->nb_segs > 1;
-			rx_model_expect(m, &p, is_far || samples[i].is_completed);
+			rx_model_expect(m, &p, is_completed(e, &samples[i], &p) || is_far);
 		}
 		assert_int_equal(e->rxq.nb_bad_hdr, 0);
 		env_close(e);
 	}
 	assert_int_equal(nb_multi, 54 * RTE_DIM(samples));
+}
+
+static void
+test_chains_completed(void **state)
+{
+	((struct env_conf *)*state)->completes_csum = true;
+	test_chains(state);
+}
+
+/* What cannot be is dropped all the same, and no byte of the packets around it is touched. */
+static void
+test_bad_headers_completed(void **state)
+{
+	((struct env_conf *)*state)->completes_csum = true;
+	test_bad_headers(state);
 }
 
 /* The header of a chain is read once: what the device writes there later changes nothing. */
@@ -364,10 +412,14 @@ int
 main(void)
 {
 	suite_add_rx_if(env_has_csum, test_samples, "samples");
+	suite_add_rx_if(env_has_csum, test_samples_completed, "samples, completed");
 	suite_add_rx_if(env_has_csum, test_sum_of_zero, "sum of zero");
 	suite_add_rx_if(env_has_csum, test_bad_headers, "bad headers");
+	suite_add_rx_if(env_has_csum, test_bad_headers_completed, "bad headers, completed");
 	suite_add_rx_if(env_has_csum, test_mixed, "mixed");
+	suite_add_rx_if(env_has_csum, test_mixed_completed, "mixed, completed");
 	suite_add_rx_if(is_csum_mrg, test_chains, "chains");
+	suite_add_rx_if(is_csum_mrg, test_chains_completed, "chains, completed");
 	suite_add_rx_if(is_csum_mrg, test_chain_header_is_copied, "chain header is copied");
 	suite_add_rx_if(is_csum_mrg, test_num_buffers, "num_buffers");
 	suite_add_rx_if(not_csum, test_not_negotiated, "not negotiated");

@@ -115,30 +115,41 @@ write_byte(struct rte_mbuf *m, uint32_t at, uint8_t byte)
 	rte_pktmbuf_mtod(m, uint8_t *)[at] = byte;
 }
 
-/* False: the place lies outside of the packet. */
-static bool
-take_partial(struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+/* The field lies in the packet, but maybe in two segments. */
+static void
+complete(struct rte_mbuf *m, uint32_t start, uint32_t at)
 {
-	uint32_t start = hdr->csum_start, at = start + hdr->csum_offset;
+	uint16_t sum = sum_from(m, start);
 	uint8_t bytes[2];
-	uint16_t sum;
 
-	if (unlikely(at + sizeof(sum) > m->pkt_len))
-		return false;
-	if (likely(is_of_l4(m, hdr))) {
-		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
-		return true;
-	}
-	/*
-	 * In a tunnel, say. It shall be right when the packet leaves the host; the outer one stays
-	 * unknown.
-	 */
-	sum = sum_from(m, start);
 	/* No checksum is 0 on the wire, all ones is the same number [RFC 768]. */
 	sum = sum == UINT16_MAX ? UINT16_MAX : ~sum;
 	memcpy(bytes, &sum, sizeof(bytes));
 	write_byte(m, at, bytes[0]);
 	write_byte(m, at + 1, bytes[1]);
+}
+
+/* False: the place lies outside of the packet. */
+static bool
+take_partial(const struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_net_hdr *hdr)
+{
+	uint32_t start = hdr->csum_start, at = start + hdr->csum_offset;
+	bool is_known;
+
+	if (unlikely(at + sizeof(uint16_t) > m->pkt_len))
+		return false;
+	is_known = is_of_l4(m, hdr);
+	if (is_known && !rxq->completes_csum) {
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+		return true;
+	}
+	/*
+	 * One in a tunnel, say, shall be right when the packet leaves the host, in any case; the
+	 * outer one stays unknown. What the device gave is right, so what is summed here is.
+	 */
+	complete(m, start, at);
+	if (is_known)
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	return true;
 }
 
@@ -185,7 +196,7 @@ sluice_offload_more(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct slu
 	if (unlikely(is_gso && hdr->gso_size == 0))
 		return fail(&rxq->nb_bad_hdr);
 	if (hdr->flags & SLUICE_NET_HDR_F_NEEDS_CSUM) {
-		if (unlikely(!take_partial(m, hdr)))
+		if (unlikely(!take_partial(rxq, m, hdr)))
 			return fail(&rxq->nb_bad_hdr);
 	} else if (hdr->flags & SLUICE_NET_HDR_F_DATA_VALID) {
 		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;

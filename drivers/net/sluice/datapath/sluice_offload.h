@@ -28,7 +28,8 @@ struct sluice_rxq;
  * counted by reason.
  *
  * NEEDS_CSUM: a checksum that is still partial. That of the packet's own TCP or UDP header is
- * reported as L4_CKSUM_NONE; any other is completed here, since applications do not expect it.
+ * reported as L4_CKSUM_NONE, or completed and reported as right (complete_csum=1); any other is
+ * completed here, since applications do not expect it.
  *
  * gso_type: a TCP packet that the device, or who gave it to the device, made of several (LRO).
  * mbuf.tso_segsz is the length of their payload. One whose payload is no longer than that is as any

@@ -42,6 +42,7 @@ sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 {
 	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
 	sluice_rxq_place(rxq, conf->reads_headers);
+	rxq->completes_csum = conf->completes_csum;
 	rxq->has_lro = conf->has_lro;
 	rxq->has_ecn = conf->has_ecn;
 	rxq->sample = 1;

@@ -22,6 +22,7 @@ struct sluice_queue_conf {
 	bool is_in_order;
 	bool has_indirect;
 	bool reads_headers;  /* receive: sluice_path_cfg.has_csum */
+	bool completes_csum; /* receive: sums that are partial, of any header */
 	uint64_t tx_flags;   /* transmit: what packets may ask for, of SLUICE_TX_FLAGS */
 	bool has_ecn;        /* segments may have ECN bits, in this direction */
 	bool has_lro;        /* receive: packets may be of several segments */

@@ -183,6 +183,12 @@ set_csum(struct sluice_args *args, const char *value)
 }
 
 static int
+set_complete_csum(struct sluice_args *args, const char *value)
+{
+	return parse_flag(value, &args->completes_csum);
+}
+
+static int
 set_tso(struct sluice_args *args, const char *value)
 {
 	return parse_flag(value, &args->has_tso);
@@ -277,6 +283,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "in_order", set_in_order, "0 or 1" },
 	{ "vectorized", set_vectorized, "0 or 1" },
 	{ "csum", set_csum, "0 or 1" },
+	{ "complete_csum", set_complete_csum, "0 or 1" },
 	{ "tso", set_tso, "0 or 1" },
 	{ "lro", set_lro, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
@@ -294,6 +301,7 @@ static const struct arg_key pci_keys[] = {
 	{ "in_order", set_in_order, "0 or 1" },
 	{ "vectorized", set_vectorized, "0 or 1" },
 	{ "csum", set_csum, "0 or 1" },
+	{ "complete_csum", set_complete_csum, "0 or 1" },
 	{ "tso", set_tso, "0 or 1" },
 	{ "lro", set_lro, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },

@@ -61,6 +61,7 @@ struct sluice_args {
 	bool has_csum;         /* transmit checksums may be left to the device */
 	bool has_tso;          /* and segmentation */
 	bool has_lro;          /* received packets may be of several segments */
+	bool completes_csum;   /* partial checksums of received packets are completed here */
 	uint32_t speed;        /* Mbit/s; UINT32_MAX: unknown */
 	bool is_idle_reclaim;  /* buffers of idle transmit queues come back by themselves */
 	bool has_idle_reclaim; /* asked for, one way or the other */
@@ -74,13 +75,13 @@ struct sluice_args {
 #define SLUICE_ARGS_STRING \
 	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
-	"csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> isolation=<scoped|none> " \
+	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> isolation=<scoped|none> " \
 	"rss=<sw|off>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
-	"in_order=<0|1> vectorized=<0|1> csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> " \
-	"idle_reclaim=<0|1> isolation=<scoped> ro_rings=<0|1> rss=<sw|off> vdpa=<0|1>"
+	"in_order=<0|1> vectorized=<0|1> csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> " \
+	"speed=<int> idle_reclaim=<0|1> isolation=<scoped> ro_rings=<0|1> rss=<sw|off> vdpa=<0|1>"
 
 /*
  * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.

@@ -220,6 +220,7 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 		.is_in_order = has(port, SLUICE_F_IN_ORDER),
 		.has_indirect = has(port, SLUICE_F_INDIRECT_DESC),
 		.reads_headers = port->rx_path->cfg.has_csum,
+		.completes_csum = port->args.completes_csum,
 		.tx_flags = tx_flags_of(port),
 		.has_ecn = has(port, is_tx ? SLUICE_NET_F_HOST_ECN : SLUICE_NET_F_GUEST_ECN),
 		.has_lro = has(port, SLUICE_NET_F_GUEST_TSO4),

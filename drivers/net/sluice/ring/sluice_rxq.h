@@ -80,10 +80,11 @@ struct sluice_rxq {
 	uint32_t post_len; /* bytes that the device may write: net header and data room */
 	uint16_t free_thresh; /* refill when this many slots are free */
 	uint16_t free_thresh_asked;
-	uint16_t nb_desc; /* asked for by the application */
-	bool may_scatter; /* the application takes packets of several buffers; set at start */
-	bool has_lro;     /* TCP packets may be of several segments; set with the ring */
-	bool has_ecn;     /* and have ECN bits */
+	uint16_t nb_desc;    /* asked for by the application */
+	bool may_scatter;    /* the application takes packets of several buffers; set at start */
+	bool completes_csum; /* partial sums of TCP and UDP, too; set with the ring */
+	bool has_lro;        /* TCP packets may be of several segments; set with the ring */
+	bool has_ecn;        /* and have ECN bits */
 	const struct sluice_rx_path *path; /* of the next run, or this; atomic */
 	uint16_t *avail_shadow;
 	struct rte_mempool *pool;
