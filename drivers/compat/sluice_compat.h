@@ -50,6 +50,21 @@ int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_fun
 #define SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, fn) ((dev)->tx_queue_count = (fn))
 #endif
 
+/* 24.11: packet types that a driver knows are counted; before, RTE_PTYPE_UNKNOWN ended them. */
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
+#define SLUICE_COMPAT_PTYPES_GET(fn) \
+	static const uint32_t *fn##_ended(struct rte_eth_dev *dev) \
+	{ \
+		size_t nb; \
+\
+		return fn(dev, &nb); \
+	}
+#define SLUICE_COMPAT_PTYPES_OP(fn) fn##_ended
+#else
+#define SLUICE_COMPAT_PTYPES_GET(fn)
+#define SLUICE_COMPAT_PTYPES_OP(fn) fn
+#endif
+
 /*
  * 24.11: rte_kvargs_process() refuses keys without a value, which used to be given to the handler.
  */

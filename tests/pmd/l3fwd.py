@@ -15,9 +15,9 @@ PROGRAM = os.path.join(BUILD, "app", "examples", "l3fwd-power")
 
 
 def app_args(queues=1):
-    """Queue n belongs to lcore n, since each lcore must have a transmit queue to empty."""
+    """Queue n belongs to lcore n, since each lcore must have a transmit queue to empty. Packet types are the port's."""
     config = ",".join("(0,%d,%d)" % (q, q) for q in range(queues))
-    return ["-p", "0x1", "-P", "--parse-ptype", "--interrupt-only", "--config=" + config]
+    return ["-p", "0x1", "-P", "--interrupt-only", "--config=" + config]
 
 
 class Waking:

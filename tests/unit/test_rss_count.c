@@ -4,13 +4,16 @@
 
 /*
  * Instructions per packet of what software RSS adds, counted exactly by the trap flag: the hash and
- * the mbuf's fields, and the hand-over between queues. Of builds that are optimized and not
- * instrumented.
+ * the mbuf's fields, and the hand-over between queues; and of packet types. Of builds that are
+ * optimized and not instrumented.
  */
 
 #include <stdio.h>
 
+#include <rte_mbuf_ptype.h>
+
 #include "bench_trap.h"
+#include "sluice_ptype.h"
 #include "steer_world.h"
 
 #define NB 32
@@ -21,9 +24,11 @@
 #ifdef __clang__
 #define HASH_256_MAX 27
 #define HASH_128_MAX 31
+#define TYPES_MAX 28
 #else
 #define HASH_256_MAX 25
 #define HASH_128_MAX 29
+#define TYPES_MAX 25
 #endif
 
 #if defined(RTE_ARCH_X86_64) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && \
@@ -106,6 +111,40 @@ test_hash(void **state)
 	close_world();
 }
 
+static uint16_t
+tell_types(void *ignored, struct rte_mbuf **pkts, uint16_t nb)
+{
+	(void)ignored;
+	sluice_ptype_burst(pkts, nb, SLUICE_PTYPE_FAMILIES);
+	return nb;
+}
+
+/* Of UDP over IPv4, as most packets are; any other goes the library's way. */
+static void
+test_packet_types(void **state)
+{
+	const uint32_t want = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 | RTE_PTYPE_L4_UDP;
+	struct rte_mbuf *pkts[NB];
+	uint64_t cost;
+	int turn, i;
+
+	(void)state;
+	assert_int_equal(bench_trap_init(), 0);
+	assert_int_equal(open_world(2, 1, UDP), 0);
+	assert_int_equal(start(), 0);
+	for (turn = 0; turn < 2; turn++) {
+		get_packets(pkts);
+		cost = 0;
+		assert_int_equal(bench_meter_trap(tell_types, NULL, pkts, NB, &cost), NB);
+		for (i = 0; i < NB; i++)
+			assert_int_equal(pkts[i]->packet_type, want);
+		rte_pktmbuf_free_bulk(pkts, NB);
+	}
+	print_message("# packet types: %.2f instructions per packet\n", (double)cost / NB);
+	assert_true(cost <= TYPES_MAX * NB);
+	close_world();
+}
+
 /* Burst of 32, all queues have some. */
 static void
 test_hand_over(void **state)
@@ -151,5 +190,6 @@ main(void)
 	}
 	suite_add(test_hash, NULL, "hash");
 	suite_add(test_hand_over, NULL, "hand-over");
+	suite_add(test_packet_types, NULL, "packet types");
 	return suite_run("rss_count");
 }

@@ -11,6 +11,7 @@
 #include "sluice_clock.h"
 #include "sluice_offload.h"
 #include "sluice_path.h"
+#include "sluice_ptype.h"
 #include "sluice_rx_stage.h"
 #include "sluice_spread.h"
 
@@ -57,6 +58,8 @@ look_at_headers(struct rte_mbuf **pkts, uint16_t nb, const struct sluice_rx_stag
 		strip_tags(pkts, nb);
 	if (stage.has_ipv4)
 		check_ipv4(pkts, nb);
+	if (stage.ptypes != 0)
+		sluice_ptype_burst(pkts, nb, stage.ptypes);
 }
 
 /*
@@ -154,11 +157,37 @@ static const struct {
 	sluice_rx_stage_fn burst;
 } rows[] = { STAGES(DEFINE_ROW) };
 
+void
+sluice_rx_stage_show(struct sluice_rx_stage *shown, const struct sluice_rx_stage *stage)
+{
+	__atomic_store_n(&shown->has_vlan, stage->has_vlan, __ATOMIC_RELAXED);
+	__atomic_store_n(&shown->has_ipv4, stage->has_ipv4, __ATOMIC_RELAXED);
+	__atomic_store_n(&shown->has_hash, stage->has_hash, __ATOMIC_RELAXED);
+	__atomic_store_n(&shown->is_spread, stage->is_spread, __ATOMIC_RELAXED);
+	__atomic_store_n(&shown->ptypes, stage->ptypes, __ATOMIC_RELAXED);
+}
+
+static uint16_t
+burst_ptypes(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct sluice_rxq *rxq = queue;
+	struct sluice_rx_stage stage;
+
+	stage.has_vlan = __atomic_load_n(&rxq->stage->has_vlan, __ATOMIC_RELAXED);
+	stage.has_ipv4 = __atomic_load_n(&rxq->stage->has_ipv4, __ATOMIC_RELAXED);
+	stage.has_hash = __atomic_load_n(&rxq->stage->has_hash, __ATOMIC_RELAXED);
+	stage.is_spread = __atomic_load_n(&rxq->stage->is_spread, __ATOMIC_RELAXED);
+	stage.ptypes = __atomic_load_n(&rxq->stage->ptypes, __ATOMIC_RELAXED);
+	return receive_and_do(rxq, pkts, nb_pkts, stage, NULL);
+}
+
 sluice_rx_stage_fn
 sluice_rx_stage_burst(const struct sluice_rx_stage *stage)
 {
 	unsigned int i;
 
+	if (stage->ptypes != 0)
+		return burst_ptypes;
 	for (i = 0; i < RTE_DIM(rows); i++)
 		if (rows[i].stage.has_vlan == stage->has_vlan &&
 				rows[i].stage.has_ipv4 == stage->has_ipv4 &&
@@ -176,7 +205,7 @@ sluice_rx_stage_is_burst(sluice_rx_stage_fn burst)
 	for (i = 0; i < RTE_DIM(rows); i++)
 		if (rows[i].burst == burst)
 			return true;
-	return false;
+	return burst == burst_ptypes;
 }
 
 uint16_t

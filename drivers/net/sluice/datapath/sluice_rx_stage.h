@@ -4,8 +4,10 @@
 
 /*
  * What no virtio device does, in software, for who asks: VLAN tags that are taken off, IPv4 header
- * checksums (virtio knows neither, 5.1.6.4), the RSS hash, and spreading packets by it. Burst
- * functions of their own around that of the port's path, so that nobody else pays.
+ * checksums, packet types (virtio knows none of these, 5.1.6.4), the RSS hash, and spreading
+ * packets by it. Burst functions of their own around that of the port's path, so that nobody else
+ * pays. With packet types, which cost more than most, there is but one: it asks the queue what else
+ * is to be done.
  */
 
 #ifndef SLUICE_RX_STAGE_H
@@ -25,12 +27,16 @@ struct sluice_rx_stage {
 	bool has_ipv4;  /* RTE_ETH_RX_OFFLOAD_IPV4_CKSUM */
 	bool has_hash;  /* sluice_rxq.rss is set */
 	bool is_spread; /* and sluice_rxq.hand, of all queues */
+	/* RTE_PTYPE_*_MASK that mbuf.packet_type tells of; as has_vlan may change: atomic */
+	uint32_t ptypes;
 };
 
 typedef uint16_t (*sluice_rx_stage_fn)(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 /* The function that does it; NULL: nothing is asked for. For the queue's polling core. */
 sluice_rx_stage_fn sluice_rx_stage_burst(const struct sluice_rx_stage *stage);
+/* What queues see of it from now on that point to shown. */
+void sluice_rx_stage_show(struct sluice_rx_stage *shown, const struct sluice_rx_stage *stage);
 bool sluice_rx_stage_is_burst(sluice_rx_stage_fn burst);
 
 /*

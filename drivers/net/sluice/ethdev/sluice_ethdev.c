@@ -302,6 +302,7 @@ stage_of(const struct rte_eth_dev *dev)
 		.has_ipv4 = (offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0,
 		.has_hash = sluice_steer_hashes(port),
 		.is_spread = sluice_steer_spreads(port),
+		.ptypes = port->ptypes,
 	};
 }
 
@@ -333,7 +334,7 @@ set_bursts(struct sluice_port *port)
 	dev->rx_pkt_burst = burst != NULL ? burst : port->rx_path->burst;
 	dev->tx_pkt_burst = port->tx_path->burst;
 	dev->tx_pkt_prepare = sluice_tx_prepare;
-	port->shared->stage = stage;
+	sluice_rx_stage_show(&port->shared->stage, &stage);
 	sluice_ethdev_share_info(port);
 	if (!is_copied)
 		return;
@@ -384,9 +385,10 @@ sluice_describe_rx(const struct sluice_rx_own *own, struct rte_eth_burst_mode *m
 
 	if (own->path == NULL)
 		return -EINVAL;
-	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s%s", own->path->name,
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s%s%s", own->path->name,
 			stage->has_vlan ? ", VLAN tags" : "",
 			stage->has_ipv4 ? ", IPv4 checksums" : "",
+			stage->ptypes != 0 ? ", packet types" : "",
 			stage->has_hash ? ", RSS hash by " : "",
 			stage->has_hash ? (own->kit != NULL ? own->kit->name : "none") : "",
 			stage->is_spread ? ", spread" : "");
@@ -421,6 +423,7 @@ tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mod
 	return sluice_describe_tx(sluice_port_of(dev)->tx_path, mode);
 }
 
+SLUICE_COMPAT_PTYPES_GET(sluice_supported_ptypes_get)
 SLUICE_COMPAT_STATS_GET(sluice_stats_get)
 
 const struct eth_dev_ops sluice_eth_dev_ops = {
@@ -430,6 +433,8 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.dev_close = dev_close,
 	.dev_reset = dev_reset,
 	.dev_infos_get = dev_infos_get,
+	.dev_supported_ptypes_get = SLUICE_COMPAT_PTYPES_OP(sluice_supported_ptypes_get),
+	.dev_ptypes_set = sluice_ptypes_set,
 	.link_update = sluice_link_update,
 	.dev_set_link_up = sluice_set_link_up,
 	.dev_set_link_down = sluice_set_link_down,

@@ -127,6 +127,10 @@ void sluice_rss_info(
 /* That hashes; NULL: nothing does now. */
 const struct sluice_rss_kit *sluice_rss_kit(const struct sluice_port *port);
 
+/* Packet types (sluice_ethdev_ptype.c). */
+const uint32_t *sluice_supported_ptypes_get(struct rte_eth_dev *dev, size_t *nb);
+int sluice_ptypes_set(struct rte_eth_dev *dev, uint32_t families);
+
 /* Statistics (sluice_stats.c). */
 /* queues: NULL, or where the counters of queues go. */
 int sluice_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,

@@ -191,6 +191,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	if (rxq == NULL)
 		return no_memory(port, "receive", id);
 	rxq->nb_desc = nb_desc;
+	rxq->stage = &port->shared->stage;
 	rxq->q.is_deferred = conf->rx_deferred_start;
 	rxq->free_thresh_asked = conf->rx_free_thresh != 0 ? conf->rx_free_thresh : DEFAULT_THRESH;
 	ret = init_queue(port, &rxq->q, id, SLUICE_VQ_RX(id), slots, socket);

@@ -57,6 +57,7 @@ rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	own = v->rx;
 	/* The primary process may switch it at any time. */
 	own.stage.has_vlan = __atomic_load_n(&v->shared->stage.has_vlan, __ATOMIC_RELAXED);
+	own.stage.ptypes = __atomic_load_n(&v->shared->stage.ptypes, __ATOMIC_RELAXED);
 	nb = sluice_rx_stage_visit(queue, pkts, nb, &own);
 	leave(v, queue);
 	return nb;

@@ -127,6 +127,8 @@ struct sluice_port {
 	enum sluice_refusal told_refusal; /* why the last device was not taken */
 	const struct sluice_rx_path *rx_path;
 	const struct sluice_tx_path *tx_path;
+	uint32_t ptypes;       /* families of packet types that are told to the application */
+	bool are_ptypes_said;  /* which, it has said */
 	bool is_link_up;       /* when the control thread looked last */
 	uint32_t is_held_down; /* atomic: the application wants the link down */
 	struct sluice_ctrl ctrl;

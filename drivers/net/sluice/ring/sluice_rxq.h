@@ -34,6 +34,7 @@ sluice_rx_hdr_off(bool is_read)
 	(UINT16_MAX + 40 + RTE_ETHER_HDR_LEN + 2 * (uint32_t)sizeof(struct rte_vlan_hdr))
 
 struct sluice_rx_path;
+struct sluice_rx_stage;
 struct sluice_rss;
 struct sluice_hand;
 
@@ -86,6 +87,8 @@ struct sluice_rxq {
 	bool has_lro;        /* TCP packets may be of several segments; set with the ring */
 	bool has_ecn;        /* and have ECN bits */
 	const struct sluice_rx_path *path; /* of the next run, or this; atomic */
+	/* What the software stage does, where that is no literal; fields are atomic. */
+	const struct sluice_rx_stage *stage;
 	uint16_t *avail_shadow;
 	struct rte_mempool *pool;
 	/* control side: what the counters said when they were reset (sluice_stats.c) */
