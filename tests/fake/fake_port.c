@@ -96,6 +96,7 @@ init_pair(struct fake_port *f, uint16_t i)
 	rxq->nb_desc = f->conf.size;
 	txq->avail_shadow = calloc(QUEUE_SIZE, sizeof(uint16_t));
 	txq->extent = calloc(QUEUE_SIZE, sizeof(uint16_t));
+	txq->extra_user = calloc(sluice_ring_nb_extras(QUEUE_SIZE), sizeof(uint32_t));
 	txq->reclaim_asked = 32;
 	txq->nb_desc = f->conf.size;
 	f->rx_queues[i] = rxq;
@@ -202,6 +203,7 @@ fake_port_close(struct fake_port *f)
 		free(f->rxq[i].avail_shadow);
 		free(f->txq[i].avail_shadow);
 		free(f->txq[i].extent);
+		free(f->txq[i].extra_user);
 	}
 	fake_pool_assert_full(f->pool);
 	sluice_ctrl_free(f->port);

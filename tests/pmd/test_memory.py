@@ -164,7 +164,7 @@ def no_huge_pages():
 def test_huge_pages_that_are_not_allowed(fake, testpmds, no_huge_pages):
     """Rings of more than a MiB, for which the kernel has huge pages and the group may have none: small ones do."""
     backend = fake()
-    front = testpmds(["%s0,path=%s" % (VDEV, backend.path)], front=True, args=["--txd=4096"],
+    front = testpmds(["%s0,path=%s" % (VDEV, backend.path)], front=True, args=["--txd=16384"],
         eal=["--no-huge"], own_files=True, wrap=no_huge_pages)
     wait_for(backend.ready, 5, "negotiation")
     assert sum(region.size for region in ring_regions(backend)) > MIB

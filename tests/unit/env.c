@@ -201,6 +201,7 @@ setup_tx(struct env *e)
 	e->tx = sluice_tx_path_at(e->conf.row);
 	e->txq.avail_shadow = e->avail_shadow;
 	e->txq.extent = calloc(e->conf.size, sizeof(uint16_t));
+	e->txq.extra_user = calloc(sluice_ring_nb_extras(e->conf.size), sizeof(uint32_t));
 	e->txq.reclaim_asked = e->conf.thresh;
 }
 
@@ -291,8 +292,10 @@ env_close(struct env *e)
 	close(e->kick_fd);
 	free(e->avail_shadow);
 	free(e->q.sw_ring);
-	if (e->conf.is_tx)
+	if (e->conf.is_tx) {
 		free(e->txq.extent);
+		free(e->txq.extra_user);
+	}
 	free(e);
 	fake_check();
 }

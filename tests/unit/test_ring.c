@@ -160,6 +160,13 @@ check_parts(const struct sluice_ring_layout *l, const struct part *p, unsigned i
 }
 
 /* What a ring's parts must keep to (2.7, 2.8.10.1), and in which pages they lie. */
+/* What the device sees of a queue: who lets it grow, says so in doc/perf.md. */
+static void
+check_pages(enum sluice_layout layout, uint16_t size, bool is_tx, unsigned int nb)
+{
+	assert_int_equal(sluice_ring_layout(layout, size, is_tx).len, nb * SLUICE_RING_PAGE);
+}
+
 static void
 test_layout(void **state)
 {
@@ -174,13 +181,13 @@ test_layout(void **state)
 				{ s.desc, s.desc + 16 * size, false },
 				{ s.driver, s.driver + 6 + 2 * size, false },
 				{ s.device, s.device + 6 + 8 * size, true },
-				{ s.extra, s.extra + 320 * size, false },
+				{ s.extra, s.extra + 320 * sluice_ring_nb_extras(size), false },
 			};
 			const struct part packed[] = {
 				{ p.desc, p.desc + 16 * size, true },
 				{ p.driver, p.driver + 4, false },
 				{ p.device, p.device + 4, true },
-				{ p.extra, p.extra + 320 * size, false },
+				{ p.extra, p.extra + 320 * sluice_ring_nb_extras(size), false },
 			};
 
 			assert_int_equal(s.desc % 16, 0);
@@ -192,6 +199,31 @@ test_layout(void **state)
 			assert_int_equal(p.device % 4, 0);
 			check_parts(&p, packed, tx ? 4 : 3);
 		}
+	for (tx = 0; tx < 2; tx++) {
+		check_pages(SLUICE_SPLIT, 256, tx, tx ? 8 : 3);
+		check_pages(SLUICE_SPLIT, 4096, tx, tx ? 108 : 28);
+		check_pages(SLUICE_PACKED, 256, tx, tx ? 8 : 3);
+		check_pages(SLUICE_PACKED, 4096, tx, tx ? 98 : 18);
+	}
+}
+
+/* A power of two, so that the next one is found with a mask; never more than slots. */
+static void
+test_extras(void **state)
+{
+	unsigned int size;
+
+	(void)state;
+	for (size = 1; size <= 32768; size++) {
+		uint16_t nb = sluice_ring_nb_extras(size);
+
+		assert_true(nb != 0 && (nb & (nb - 1)) == 0);
+		assert_in_range(nb, RTE_MIN(size / 2 + 1, 16), size);
+		if (size >= 64)
+			assert_in_range(nb, size / 8 + 1, size / 4);
+	}
+	assert_int_equal(sluice_ring_nb_extras(256), 64);
+	assert_int_equal(sluice_ring_nb_extras(100), 16);
 }
 
 /* As virtio 1.3, 2.7.10.1 and appendix A have it: was the event index among those that are new? */
@@ -384,6 +416,7 @@ int
 main(void)
 {
 	suite_add(test_layout, NULL, "layout");
+	suite_add(test_extras, NULL, "extras");
 	suite_add(test_split_events, NULL, "split: kicks by event index");
 	suite_add(test_packed_events, NULL, "packed: kicks by event position");
 	suite_add(test_fail_names, NULL, "names of failures");

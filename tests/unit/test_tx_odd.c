@@ -40,25 +40,6 @@ chain_of(struct fake_pool *p, uint16_t nb, uint64_t seed)
 	return chain(p, RTE_PKTMBUF_HEADROOM, lens, nb, seed);
 }
 
-/* One packet that must arrive as it is; completes everything, reclaims it. */
-static void
-send_one(struct env *e, struct rte_mbuf *m, uint64_t seed)
-{
-	uint64_t bytes = e->q.stats.bytes;
-	uint32_t len = m->pkt_len;
-
-	fake_assert(env_tx(e, &m, 1) == 1, "not taken");
-	assert_int_equal(e->q.stats.bytes - bytes, len);
-	fake_dev_poll(&e->dev);
-	fake_assert(e->dev.nb_sent == 1, "%u packets arrived", e->dev.nb_sent);
-	env_expect_sent(e, 0, len, seed);
-	fake_dev_forget_sent(&e->dev);
-	fake_dev_verify(&e->dev);
-	fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
-	e->tx->cleanup(&e->txq, 0);
-	assert_false(env_has_failed(e));
-}
-
 /* One that must be dropped and counted. */
 static void
 expect_drop(struct env *e, struct rte_mbuf *m, const uint64_t *counter)
@@ -89,7 +70,7 @@ test_segments(void **state)
 
 			fake_context("%s: %u segments, indirect %u", env_name(conf), nb, indirect);
 			/* Segments that are all plain have slots of their own. */
-			send_one(e, m, nb);
+			env_send_one(e, m, nb);
 			fake_pool_assert_full(e->pool);
 			assert_int_equal(e->dev.nb_chained - chains, nb > 1);
 			assert_int_equal(e->dev.nb_indirect, tables);
@@ -98,7 +79,7 @@ test_segments(void **state)
 			m = chain_of(e->pool, nb, nb);
 			last = rte_pktmbuf_lastseg(m);
 			rte_mbuf_refcnt_update(last, 1);
-			send_one(e, m, nb);
+			env_send_one(e, m, nb);
 			rte_pktmbuf_free_seg(last);
 			fake_pool_assert_full(e->pool);
 			/* One segment and the header are two slots, if the ring has them. */
@@ -127,7 +108,7 @@ test_headroom(void **state)
 			uint64_t chains = e->dev.nb_chained;
 
 			fake_context("%s: %u segments at %u", env_name(&e->conf), nb, off);
-			send_one(e, chain(e->pool, off, lens, nb, off + nb), off + nb);
+			env_send_one(e, chain(e->pool, off, lens, nb, off + nb), off + nb);
 			assert_int_equal(e->dev.nb_chained - chains,
 					off < 12 ? nb == 1 || nb == RTE_DIM(lens) : nb > 1);
 		}
@@ -156,8 +137,8 @@ test_empty_segments(void **state)
 		for (i = 0; i < RTE_DIM(lens); i++)
 			for (nb = 1; nb <= 4; nb++) {
 				fake_context("%s: case %u, %u segments", env_name(conf), i, nb);
-				send_one(e, chain(e->pool, 128, lens[i], nb, i), i);
-				send_one(e, chain(e->pool, 3, lens[i], nb, i), i);
+				env_send_one(e, chain(e->pool, 128, lens[i], nb, i), i);
+				env_send_one(e, chain(e->pool, 3, lens[i], nb, i), i);
 			}
 		env_close(e);
 		if (conf->has_indirect)
@@ -178,7 +159,7 @@ test_wrong_nb_segs(void **state)
 				struct rte_mbuf *m = chain_of(e->pool, nb, nb);
 
 				m->nb_segs = says;
-				send_one(e, m, nb);
+				env_send_one(e, m, nb);
 				fake_pool_assert_full(e->pool);
 			}
 	env_close(e);
@@ -199,7 +180,7 @@ test_chain_of_chains(void **state)
 
 			assert_int_equal(rte_pktmbuf_chain(m, chain_of(e->pool, 2 + i % 3, i)), 0);
 			fake_mbuf_fill(m, i);
-			send_one(e, m, i);
+			env_send_one(e, m, i);
 			fake_pool_assert_full(e->pool);
 		}
 		env_close(e);
@@ -223,64 +204,13 @@ test_shared_mbuf(void **state)
 		memcpy(front, mark, sizeof(mark));
 		fake_mbuf_fill(m, i);
 		rte_mbuf_refcnt_update(m, 1);
-		send_one(e, m, i);
+		env_send_one(e, m, i);
 		assert_memory_equal(front, mark, sizeof(mark));
 		assert_int_equal(rte_mbuf_refcnt_read(m), 1);
 		assert_true(fake_mbuf_is(m, 60, i));
 		rte_pktmbuf_free(m);
 	}
 	env_close(e);
-}
-
-/*
- * Packets of two slots each until the ring is full, from every slot on: where they become rare a
- * table takes their place, if there are tables. However they went, the headers that they share are
- * zero.
- */
-static void
-test_pairs_fill_the_ring(void **state)
-{
-	struct env_conf *conf = *state;
-	uint64_t seed, oldest, nb_tables;
-	struct rte_mbuf *pkts[64];
-	unsigned int i, n, round;
-	struct env *e;
-
-	conf->size = 64;
-	for (conf->has_indirect = 0; conf->start < 3;
-			conf->start += conf->has_indirect, conf->has_indirect ^= 1) {
-		e = env_open(conf);
-		for (round = 0, seed = 0; round < 70; round++) {
-			fake_context("%s: start %u, round %u", env_name(conf), conf->start, round);
-			oldest = seed;
-			nb_tables = e->txq.nb_indirect;
-			for (i = 0; i < 64; i++) {
-				bool is_plain = round % 3 == 2 && i % 5 == 0;
-
-				pkts[i] = fake_mbuf(e->pool, is_plain ? 128 : i % 12, 60 + i);
-				fake_mbuf_fill(pkts[i], seed++);
-			}
-			n = env_tx(e, pkts, 64);
-			fake_assert(n >= 32, "%u packets are all", n);
-			assert_int_equal(e->txq.nb_indirect != nb_tables, conf->has_indirect);
-			rte_pktmbuf_free_bulk(&pkts[n], 64 - n);
-			fake_dev_poll(&e->dev);
-			fake_assert(e->dev.nb_sent == n, "%u of %u arrived", e->dev.nb_sent, n);
-			for (i = 0; i < n; i++)
-				env_expect_sent(e, i, 60 + i, oldest + i);
-			fake_dev_forget_sent(&e->dev);
-			fake_dev_verify(&e->dev);
-			fake_dev_complete(&e->dev, e->dev.nb_held,
-					conf->is_in_order ? FAKE_BATCHES : FAKE_SHUFFLED);
-			e->tx->cleanup(&e->txq, 0);
-			assert_false(env_has_failed(e));
-			fake_pool_assert_full(e->pool);
-			assert_int_equal(e->txq.nb_odd, 0);
-			/* Every round starts one slot further. */
-			send_one(e, fake_mbuf(e->pool, 128, 0), 0);
-		}
-		env_close(e);
-	}
 }
 
 /* The same mbuf several times in one burst. */
@@ -327,11 +257,11 @@ test_clones(void **state)
 		assert_non_null(c);
 		if (i % 2 == 0)
 			rte_pktmbuf_free(m);
-		send_one(e, c, i);
+		env_send_one(e, c, i);
 		fake_pool_assert_full(clones);
 		if (i % 2 != 0) {
 			assert_true(fake_mbuf_is(m, m->pkt_len, i));
-			send_one(e, m, i);
+			env_send_one(e, m, i);
 		}
 		fake_pool_assert_full(e->pool);
 	}
@@ -345,7 +275,7 @@ test_clones(void **state)
 		head->pkt_len = 214;
 		rte_pktmbuf_free(m);
 		fake_mbuf_fill(head, i);
-		send_one(e, head, i);
+		env_send_one(e, head, i);
 	}
 	fake_pool_assert_full(clones);
 	env_close(e);
@@ -386,7 +316,7 @@ test_external_buffers(void **state)
 	expect_drop(e, external(e, mem, 4096, 60, &info, 0), &e->txq.nb_unmapped);
 	assert_int_equal(dmap_serve(e->domain), 0);
 	for (i = 0; i < 100; i++) {
-		send_one(e, external(e, mem + i * 700, 4096, 60 + i, &info, i), i);
+		env_send_one(e, external(e, mem + i * 700, 4096, 60 + i, &info, i), i);
 		assert_int_equal(fake_nb_ext_freed, 3 + i);
 	}
 	/* EAL takes the memory away: what was shown is no longer. */
@@ -407,7 +337,7 @@ test_pinned_pool(void **state)
 	unsigned int i;
 
 	for (i = 0; i < 300; i++)
-		send_one(e, chain_of(p, 1 + i % 20, i), i);
+		env_send_one(e, chain_of(p, 1 + i % 20, i), i);
 	fake_pool_assert_full(p);
 	env_close(e);
 	fake_pool_destroy(p);
@@ -462,7 +392,7 @@ test_oversize(void **state)
 	conf->size = 16;
 	conf->nb_mbufs = 1000;
 	e = env_open(conf);
-	send_one(e, chain_of(e->pool, 15, 1), 1);
+	env_send_one(e, chain_of(e->pool, 15, 1), 1);
 	expect_drop(e, chain_of(e->pool, 16, 1), &e->txq.nb_oversize);
 	expect_drop(e, chain_of(e->pool, 300, 1), &e->txq.nb_oversize);
 	fake_pool_assert_full(e->pool);
@@ -470,11 +400,11 @@ test_oversize(void **state)
 	m = chain_of(e->pool, 18, 1);
 	m->nb_segs = 2;
 	expect_drop(e, m, &e->txq.nb_oversize);
-	send_one(e, chain_of(e->pool, 1, 2), 2);
+	env_send_one(e, chain_of(e->pool, 1, 2), 2);
 	env_close(e);
 	conf->size = 1024;
 	e = env_open(conf);
-	send_one(e, chain_of(e->pool, 255, 1), 1);
+	env_send_one(e, chain_of(e->pool, 255, 1), 1);
 	expect_drop(e, chain_of(e->pool, 256, 1), &e->txq.nb_oversize);
 	env_close(e);
 }
@@ -488,7 +418,6 @@ main(void)
 	suite_add_tx(test_wrong_nb_segs, "wrong number of segments");
 	suite_add_tx(test_chain_of_chains, "chain of chains");
 	suite_add_tx(test_shared_mbuf, "shared mbuf");
-	suite_add_tx(test_pairs_fill_the_ring, "pairs fill the ring");
 	suite_add_tx(test_same_mbuf_many_times, "same mbuf many times");
 	suite_add_tx(test_clones, "clones");
 	suite_add_tx(test_external_buffers, "external buffers");

@@ -83,28 +83,30 @@ test_mixture(void **state)
 }
 
 /*
- * A ring with fewer free slots than a burst needs: what is left to the caller is sent later, and
- * nothing is done to it twice.
+ * A ring with fewer free slots, or fewer extras, than a burst needs: what is left to the caller is
+ * sent later, and nothing is done to it twice.
  */
 static void
-test_ring_full(void **state)
+fill_ring(struct env_conf *conf, uint16_t size)
 {
-	struct env_conf *conf = *state;
+	/* In the large one all packets may need an extra, of which it has 16. */
+	unsigned int nb_plain = size > 16 ? 0 : 4;
 	unsigned int round, i, k;
 	struct rte_mbuf *pkts[TX_MODEL_MAX];
 	static struct tx_model x;
 	struct env *e;
 	uint16_t n;
 
-	conf->size = 16;
+	conf->size = size;
 	for (k = 0; k < nb_asks(); k++) {
 		tx_model_open(&x, conf);
 		e = x.e;
 		for (round = 0; round < 8; round++) {
-			fake_context("%s: %s, round %u", env_name(conf), tx_asks[k].name, round);
+			fake_context("%s: %u slots, %s, round %u", env_name(conf), size,
+					tx_asks[k].name, round);
 			for (i = 0; i < 40; i++)
 				pkts[i] = tx_model_make(&x, i, &tx_asks[k],
-						i % 5 == 4 ? round : PLAIN, round % 2);
+						i % 5 >= nb_plain ? round : PLAIN, round % 2);
 			if (round % 2)
 				tx_model_prepare(&x, pkts, 40);
 			for (n = 0, i = 0; n < 40; i++) {
@@ -123,6 +125,13 @@ test_ring_full(void **state)
 		}
 		tx_model_close(&x);
 	}
+}
+
+static void
+test_ring_full(void **state)
+{
+	fill_ring(*state, 16);
+	fill_ring(*state, 64);
 }
 
 int

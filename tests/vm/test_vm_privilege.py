@@ -163,8 +163,8 @@ def test_the_kernel_logs_the_fault(guest, attack):
 # descriptors fill the first, the available ring starts the second, a transmit queue's extras follow; the used ring
 # comes last. Packed: descriptors and the device's event structure come first, then the driver's, and the extras.
 # And of the control queue, which has a zone of its own: a small ring, four pages of commands, and one of answers.
-SLICES = (3, 23, 7)
-READ_ONLY = {"a": (range(0, 2), range(0, 22), (0, 2, 3, 4, 5)), "b": (range(2, 3), range(2, 23), range(1, 6))}
+SLICES = (3, 8, 7)
+READ_ONLY = {"a": (range(0, 2), range(0, 7), (0, 2, 3, 4, 5)), "b": (range(2, 3), range(2, 8), range(1, 6))}
 
 
 @pytest.mark.sluice

@@ -55,9 +55,15 @@ void
 sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 {
 	struct sluice_ring_layout l = reset_queue(&txq->q, conf, true, txq->avail_shadow);
+	unsigned int i;
 
 	txq->dv_extra = (struct sluice_tx_extra *)((char *)conf->va + l.extra);
 	txq->extra_da.v = conf->da.v + l.extra;
+	txq->extra_mask = sluice_ring_nb_extras(conf->size) - 1;
+	txq->extra_next = 0;
+	/* Longer ago than a ring has slots. */
+	for (i = 0; i <= txq->extra_mask; i++)
+		txq->extra_user[i] = -(conf->size + 1u);
 	txq->has_indirect = conf->has_indirect;
 	txq->has_ecn = conf->has_ecn;
 	/* With its header a packet may not be longer than the queue (2.7.5.3.1, 2.8.19). */
@@ -92,7 +98,8 @@ sluice_queue_retract(struct sluice_queue *q)
 	}
 	/* Tables that indirect descriptors lead to. */
 	if (is_tx)
-		memset(base + l.extra, 0, r->size * sizeof(struct sluice_tx_extra));
+		memset(base + l.extra, 0,
+				sluice_ring_nb_extras(r->size) * sizeof(struct sluice_tx_extra));
 }
 
 uint32_t

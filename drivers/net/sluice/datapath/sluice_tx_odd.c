@@ -62,13 +62,47 @@ give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint
 	return dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod(m, void *), m->data_len, &parts[1].da);
 }
 
+/* The extra that comes next. */
+static inline struct sluice_tx_extra *
+next_extra(const struct sluice_txq *txq)
+{
+	return &txq->dv_extra[txq->extra_next];
+}
+
+/* Where the device finds what begins at byte offset of it. */
+static inline struct dmap_addr
+next_extra_da(const struct sluice_txq *txq, size_t offset)
+{
+	return (struct dmap_addr){ txq->extra_da.v +
+		txq->extra_next * sizeof(struct sluice_tx_extra) + offset };
+}
+
+/*
+ * Is the packet that had it last complete? number is that of the next slot, and nb_free are free
+ * from it on. Slots become free in their order, so all that are not lie just before it.
+ */
+static inline bool
+has_next_extra(const struct sluice_txq *txq, uint32_t number, uint16_t nb_free)
+{
+	uint32_t nb_since = number - txq->extra_user[txq->extra_next];
+
+	return nb_since > (uint32_t)(txq->q.ring.size - nb_free);
+}
+
+/* It is that of the packet whose first slot has this number. */
+static inline void
+take_extra(struct sluice_txq *txq, uint32_t number)
+{
+	txq->extra_user[txq->extra_next] = number;
+	txq->extra_next = (txq->extra_next + 1) & txq->extra_mask;
+}
+
 /*
  * The same of a packet that asks for something, with its headers as they must be: in place, or a
- * copy of them in the memory of the packet's first slot.
+ * copy of them in the next extra.
  */
 static bool
-give_asking_header(struct sluice_txq *txq, uint16_t slot, struct rte_mbuf *m, struct part *parts,
-		uint16_t *nb)
+give_asking_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
 {
 	uint32_t nb_copied = 0;
 	uint8_t *place;
@@ -83,15 +117,14 @@ give_asking_header(struct sluice_txq *txq, uint16_t slot, struct rte_mbuf *m, st
 			sluice_tx_put_header(txq, m, place);
 			return true;
 		}
-		place = txq->dv_extra[slot].headers;
+		place = next_extra(txq)->headers;
 		sluice_tx_put_header(txq, m, place);
 		parts[0].len = SLUICE_NET_HDR_LEN;
 	} else {
-		place = txq->dv_extra[slot].headers;
+		place = next_extra(txq)->headers;
 		parts[0].len = sluice_tx_copy_headers(txq, m, place, &nb_copied);
 	}
-	parts[0].da.v = txq->extra_da.v + slot * sizeof(struct sluice_tx_extra) +
-			offsetof(struct sluice_tx_extra, headers);
+	parts[0].da = next_extra_da(txq, offsetof(struct sluice_tx_extra, headers));
 	if (m->data_len == nb_copied)
 		return true;
 	parts[1].len = m->data_len - nb_copied;
@@ -150,7 +183,7 @@ static __rte_always_inline void
 give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts,
 		uint16_t nb, enum sluice_layout layout)
 {
-	struct sluice_tx_extra *dv_extra = &txq->dv_extra[b->slot];
+	struct sluice_tx_extra *dv_extra = next_extra(txq);
 	struct part table;
 	uint16_t i;
 
@@ -163,8 +196,7 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct pa
 			dv_extra->packed[i] = (struct sluice_packed_desc){ .addr = parts[i].da.v,
 				.len = parts[i].len };
 	}
-	table.da.v = txq->extra_da.v + b->slot * sizeof(*dv_extra) +
-			offsetof(struct sluice_tx_extra, split);
+	table.da = next_extra_da(txq, offsetof(struct sluice_tx_extra, split));
 	table.len = nb * sizeof(struct sluice_split_desc);
 	write_desc(txq, b, b->slot, &table, SLUICE_DESC_F_INDIRECT, layout);
 	txq->nb_indirect++;
@@ -213,16 +245,18 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	uint16_t nb_free = txq->q.ring.nb_free - b->nb_slots;
 	const enum sluice_layout layout = cfg.layout;
 	struct part parts[TX_PARTS_MAX];
+	const uint32_t number = txq->nb_given + b->nb_slots;
 	uint16_t nb, nb_slots, head = b->slot;
-	bool is_indirect, is_shown;
+	bool has_extra, is_indirect, is_shown;
 
 	if (m->nb_segs > txq->nb_segs_max)
 		return drop(m, &txq->nb_oversize);
 	if (unlikely(asks) && sluice_tx_find_fault(txq, m) != SLUICE_TX_FINE)
 		return drop(m, &txq->nb_faults[sluice_tx_find_fault(txq, m)]);
-	if (nb_free == 0)
+	has_extra = has_next_extra(txq, number, nb_free);
+	if (nb_free == 0 || (is_copied && !has_extra))
 		return NO_ROOM;
-	is_shown = is_copied ? give_asking_header(txq, head, m, parts, &nb) :
+	is_shown = is_copied ? give_asking_header(txq, m, parts, &nb) :
 			       give_header(txq, m, parts, &nb);
 	if (!is_shown || !collect_rest(txq, m, parts, &nb))
 		return refuse(txq, m, nb);
@@ -230,7 +264,8 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	if (unlikely(nb > txq->q.ring.size))
 		return drop(m, &txq->nb_oversize);
 	/* The copy has the place of the table. */
-	is_indirect = txq->has_indirect && !is_copied && nb > 1 && nb <= SLUICE_INDIRECT_MAX;
+	is_indirect = has_extra && txq->has_indirect && !is_copied && nb > 1 &&
+			nb <= SLUICE_INDIRECT_MAX;
 	nb_slots = is_indirect ? 1 : nb;
 	if (nb_slots > nb_free)
 		return NO_ROOM;
@@ -245,6 +280,8 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		give_chain(txq, b, parts, nb, layout);
 		txq->nb_chained += nb > 1;
 	}
+	if (is_indirect || is_copied)
+		take_extra(txq, number);
 	txq->extent[head] = SLUICE_TX_ODD | (nb_slots - 1);
 	b->nb_bufs++;
 	return GIVEN;

@@ -240,10 +240,14 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 				RTE_CACHE_LINE_SIZE, socket);
 		txq->avail_shadow = rte_zmalloc_socket("sluice avail", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);
-		if (txq->extent == NULL || txq->avail_shadow == NULL)
+		txq->extra_user = rte_zmalloc_socket("sluice extras",
+				sluice_ring_nb_extras(slots) * sizeof(uint32_t),
+				RTE_CACHE_LINE_SIZE, socket);
+		if (txq->extent == NULL || txq->avail_shadow == NULL || txq->extra_user == NULL)
 			ret = no_memory(port, "transmit", id);
 	}
 	if (ret != 0) {
+		rte_free(txq->extra_user);
 		rte_free(txq->extent);
 		rte_free(txq->avail_shadow);
 		free_queue(&txq->q);
@@ -295,6 +299,7 @@ sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	dev->data->tx_queues[id] = NULL;
 	if (is_left(&txq->q))
 		return;
+	rte_free(txq->extra_user);
 	rte_free(txq->extent);
 	rte_free(txq->avail_shadow);
 	free_queue(&txq->q);

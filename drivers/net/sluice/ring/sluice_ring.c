@@ -44,7 +44,8 @@ static void
 place_extra(struct sluice_ring_layout *l, uint16_t size, bool is_tx)
 {
 	if (is_tx)
-		l->extra = place(&l->len, size * sizeof(struct sluice_tx_extra));
+		l->extra = place(&l->len,
+				sluice_ring_nb_extras(size) * sizeof(struct sluice_tx_extra));
 }
 
 struct sluice_ring_layout

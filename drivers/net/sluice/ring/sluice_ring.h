@@ -74,10 +74,9 @@ struct sluice_ring {
 #define SLUICE_INDIRECT_MAX 19
 
 /*
- * Per transmit slot, device-visible: an indirect table, and a header for the packet that is
- * described by it. Packets of two slots, which have no room for a header, share the first slot's.
- * Instead of the table: the net header and a changed copy of the headers of a packet whose own
- * nobody may write.
+ * What a transmitted packet may need beside its slots, device-visible: an indirect table; or the
+ * net header and a changed copy of the headers of a packet whose own nobody may write. hdr of the
+ * first one stays zero: packets without room for a header share it.
  */
 struct sluice_tx_extra {
 	struct sluice_net_hdr hdr;
@@ -90,8 +89,8 @@ struct sluice_tx_extra {
 };
 
 /*
- * An odd number of cache lines: with a power of two the first lines of all slots would share a few
- * sets.
+ * An odd number of cache lines: with a power of two the first lines of all of them would share a
+ * few sets.
  */
 static_assert(sizeof(struct sluice_tx_extra) == 320, "five cache lines");
 
@@ -101,7 +100,7 @@ static_assert(sizeof(struct sluice_tx_extra) == 320, "five cache lines");
 /*
  * Where the parts of a ring lie in its piece of coherent memory; offsets in bytes. What the device
  * only reads has pages of its own: of a split ring descriptors and available ring, of a packed one
- * the driver's event suppression, of both the extras of transmit slots.
+ * the driver's event suppression, of both the extras of transmit rings.
  */
 struct sluice_ring_layout {
 	size_t desc;
@@ -111,6 +110,18 @@ struct sluice_ring_layout {
 	struct dmap_span read_only; /* whole pages */
 	size_t len;                 /* whole pages */
 };
+
+/*
+ * How many packets may have an extra at a time: a power of two. One for each slot would be most of
+ * the memory that a port shows, and as long as slots are not short hardly any is used.
+ */
+static inline uint16_t
+sluice_ring_nb_extras(uint16_t size)
+{
+	uint32_t slots = rte_align32prevpow2(size);
+
+	return RTE_MIN(slots, RTE_MAX(slots / 4, 16u));
+}
 
 /* Layout for a ring of size slots, parts aligned to cache lines. */
 struct sluice_ring_layout sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx);

@@ -72,6 +72,9 @@ struct sluice_txq {
 	/* packets left to the caller until the device sees their memory, or those before them */
 	uint64_t nb_waiting;
 	uint64_t *left; /* which of the two counts what this burst leaves */
+	/* The extras are taken one after the other, and come back in this order, too. */
+	uint16_t extra_next;
+	uint32_t *extra_user; /* per extra: the first slot of its packet, as nb_given counts */
 	/* constant after setup */
 	uint16_t nb_desc; /* asked for by the application */
 	uint16_t *avail_shadow;
@@ -82,7 +85,8 @@ struct sluice_txq {
 	uint16_t nb_segs_max;             /* of a packet */
 	uint64_t tx_flags;                /* that packets may have, of SLUICE_TX_FLAGS */
 	uint64_t slow_flags;              /* that no batch takes */
-	struct sluice_tx_extra *dv_extra; /* one per slot */
+	struct sluice_tx_extra *dv_extra; /* sluice_ring_nb_extras() */
+	uint16_t extra_mask;
 	struct dmap_addr extra_da;
 	/* control side: what the counters said when they were reset (sluice_stats.c) */
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
