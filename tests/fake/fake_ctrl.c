@@ -48,6 +48,7 @@ reset(struct fake_ctrl *c)
 	c->table_len = 0;
 	memset(c->vlans, 0, sizeof(c->vlans));
 	c->nb_pairs = 1;
+	c->has_rss = false;
 	c->nb_announced = 0;
 	c->nb_begins = c->ft->nb_begins;
 }
@@ -100,6 +101,42 @@ set_vlan(struct fake_ctrl *c, uint8_t cmd, uint16_t id)
 	return SLUICE_CTRL_OK;
 }
 
+static uint16_t
+read16(const uint8_t *at)
+{
+	return at[0] | at[1] << 8;
+}
+
+/* As 5.1.6.5.7.1 lays it out, in two parts around a table. */
+static uint8_t
+set_rss(struct fake_ctrl *c, const uint8_t *data, uint32_t len)
+{
+	uint32_t nb, i;
+
+	if (len < 8) {
+		fake_error("RSS: %u bytes", len);
+		return SLUICE_CTRL_ERR;
+	}
+	nb = read16(data + 4) + 1u;
+	if (nb > FAKE_CTRL_RSS_MAX || !rte_is_power_of_2(nb) || len < 8 + 2 * nb + 3) {
+		fake_error("RSS: %u entries in %u bytes", nb, len);
+		return SLUICE_CTRL_ERR;
+	}
+	need_len(len, 8 + 2 * nb + 3 + data[8 + 2 * nb + 2], "RSS");
+	c->rss_types = read32(data);
+	if ((c->rss_types & ~c->ft->info.rss_types) != 0)
+		fake_error("hash types 0x%x that the device has not", c->rss_types);
+	c->rss_unclassified = read16(data + 6);
+	c->nb_rss_entries = nb;
+	for (i = 0; i < nb; i++)
+		c->rss_table[i] = read16(data + 8 + 2 * i);
+	c->nb_pairs = read16(data + 8 + 2 * nb);
+	c->rss_key_len = data[8 + 2 * nb + 2];
+	memcpy(c->rss_key, data + 8 + 2 * nb + 3, c->rss_key_len);
+	c->has_rss = true;
+	return SLUICE_CTRL_OK;
+}
+
 static uint8_t
 execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 {
@@ -139,7 +176,11 @@ execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 		need(c, SLUICE_NET_F_MQ, "queue pairs");
 		need_len(len, 4, "queue pairs");
 		c->nb_pairs = word;
+		c->has_rss = false;
 		return SLUICE_CTRL_OK;
+	case SLUICE_CTRL_MQ * 256 + SLUICE_CTRL_MQ_RSS_CONFIG:
+		need(c, SLUICE_NET_F_RSS, "RSS");
+		return set_rss(c, data, len - 2);
 	default:
 		/* Of a test that wants to know whether it comes through. */
 		return SLUICE_CTRL_OK;

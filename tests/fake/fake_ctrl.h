@@ -16,6 +16,7 @@
 
 #define FAKE_CTRL_PENDING_MAX 16
 #define FAKE_CTRL_TABLE_MAX 4096
+#define FAKE_CTRL_RSS_MAX 128
 
 /* A command that was collected and not answered yet. */
 struct fake_ctrl_pending {
@@ -54,6 +55,11 @@ struct fake_ctrl {
 	uint32_t table_len;
 	uint64_t vlans[64];
 	uint16_t nb_pairs;
+	/* By the last command of RSS. */
+	bool has_rss;
+	uint32_t rss_types;
+	uint16_t rss_unclassified, nb_rss_entries, rss_table[FAKE_CTRL_RSS_MAX];
+	uint8_t rss_key_len, rss_key[UINT8_MAX];
 	uint32_t nb_announced; /* answers to its wish to be announced */
 };
 

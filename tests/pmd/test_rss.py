@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from frames import SMALL, packet, write_pcap
+from frames import SMALL, write_pcap
 from pair import Config
 from puppet import Obedient
 from testpmd import BUILD, PLUGIN, wait_for
-from toeplitz import KEY, TABLE, hash_of
+from toeplitz import KEY, TABLE, check, even, flows, hash_of, set_table
 
 OTHER_KEY = bytes((7 * i + 1) & 0xff for i in range(40))
 # What testpmd's options mean: of which packets ports are hashed, or addresses.
@@ -34,20 +34,6 @@ MANY = [config("packed-4of4", what=ADDRESSES), config("split-4of4", what=UDP, pa
 
 def over(configs):
     return pytest.mark.parametrize("shared_pair", configs, indirect=True, ids=lambda c: c.name)
-
-
-def flows(count, first=0):
-    """UDP and TCP over IPv4 and IPv6 with many addresses and ports, ICMP, and what is no IP; a number in each."""
-    from scapy.all import ARP, ICMP, IP, TCP, UDP, IPv6
-    made = []
-    for n in range(first, first + count):
-        flow = n % 61
-        v4, v6 = IP(src="192.0.2.%d" % flow, dst="198.51.100.7"), IPv6(src="2001:db8::%x" % flow, dst="2001:db8::1")
-        layers = [v4 / UDP(sport=1000 + flow, dport=53), v4 / TCP(sport=1000 + flow, dport=80),
-            v6 / UDP(sport=3000 + flow, dport=53), v6 / TCP(sport=4, dport=4000 + flow), v4 / ICMP(),
-            ARP(psrc="192.0.2.%d" % flow)]
-        made.append(bytes(packet(n, [layers[flow % len(layers)]])))
-    return made
 
 
 def received(pair, per_queue, others=()):
@@ -74,34 +60,6 @@ def received(pair, per_queue, others=()):
             front.stop()
             front.cmd("set verbose 0")
     return [(int(length), int(text, 16) if text else None, int(queue, 16)) for length, text, queue in found]
-
-
-def check(got, per_queue, table, key=KEY, **what):
-    """Each packet has its hash and is in its queue; in a queue those that came by one queue are in order."""
-    left = {queue: [] for queue in range(max(table) + 1)}
-    for source, frames in enumerate(per_queue):
-        for frame in frames:
-            value = hash_of(frame, key, **what)
-            queue = source if value is None else table[value % TABLE]
-            left.setdefault(queue, []).append((source, len(frame), value))
-    for length, value, queue in got:
-        at = next((i for i, (_, *rest) in enumerate(left[queue]) if rest == [length, value]), None)
-        assert at is not None, "queue %d got length %d, hash %s" % (queue, length, value)
-        source = left[queue][at][0]
-        first = next(i for i, (other, *_) in enumerate(left[queue]) if other == source)
-        assert at == first, "queue %d: a packet of the device's queue %d came before another" % (queue, source)
-        del left[queue][at]
-    assert not any(left.values()), left
-
-
-def set_table(front, table):
-    """In pieces: testpmd's command line is short."""
-    for at in range(0, TABLE, 8):
-        front.cmd("port config 0 rss reta " + ",".join("(%d,%d)" % (i, table[i]) for i in range(at, at + 8)))
-
-
-def even(queues):
-    return [i % queues for i in range(TABLE)]
 
 
 def spread(pair, per_queue, count=240):

@@ -21,10 +21,10 @@ from processes import (SYMMETRIC_MP, Processes, Program, Secondary, as_installed
     two_queues)
 from refusal import one_line_says
 from test_environment import build_shim
-from test_rss import ADDRESSES, check, even, received, set_table, spread
+from test_rss import ADDRESSES, received, spread
 from test_tx_offload import CSUM, spoiled, went_well
 from testpmd import BUILD, PLUGIN, REPO, TESTPMD, VDEV, hugetlbfs, lcores, wait_for
-from toeplitz import KEY, TABLE
+from toeplitz import KEY, TABLE, check, even, set_table
 
 pytestmark = pytest.mark.sluice
 LOOP_SECONDS = float(os.environ.get("SLUICE_TEST_LOOP", "3"))

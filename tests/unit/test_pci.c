@@ -69,6 +69,51 @@ test_start(void **state)
 	fake_check();
 }
 
+/* RSS (5.1.4.1): a device that has less than it must has none. */
+static void
+test_rss_limits(void **state)
+{
+	static const struct {
+		uint8_t key;
+		uint16_t table;
+		bool is_good;
+	} cases[] = { { 40, 128, true }, { 52, 512, true }, { 255, 0xffff, true },
+		{ 40, 129, true }, { 39, 128, false }, { 40, 127, false }, { 0, 128, false },
+		{ 40, 0, false }, { 0, 0, false } };
+	const uint64_t rss = SLUICE_BIT(SLUICE_NET_F_RSS);
+	struct sluice_transport *t;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(cases) + 2; i++) {
+		bool is_good = i < RTE_DIM(cases) && cases[i].is_good;
+		uint8_t key = i < RTE_DIM(cases) ? cases[i].key : 40;
+		uint16_t table = i < RTE_DIM(cases) ? cases[i].table : 128;
+
+		fake_context("%u: key %u, table %u", i, key, table);
+		fake_pci_init(&dev);
+		dev.features |= rss;
+		dev.net[SLUICE_NET_CONFIG_RSS_KEY] = key;
+		dev.net[SLUICE_NET_CONFIG_RSS_TABLE] = table;
+		dev.net[SLUICE_NET_CONFIG_RSS_TABLE + 1] = table >> 8;
+		dev.net[SLUICE_NET_CONFIG_HASH_TYPES] = 0xbf;
+		dev.net[SLUICE_NET_CONFIG_HASH_TYPES + 1] = 0x01;
+		/* Without the control queue; with a structure that ends before. */
+		if (i == RTE_DIM(cases))
+			dev.features &= ~SLUICE_BIT(SLUICE_NET_F_CTRL_VQ);
+		else if (i > RTE_DIM(cases))
+			CONFIG32(FAKE_PCI_CAP_DEVICE + 12, SLUICE_NET_CONFIG_RSS_END - 1);
+		assert_int_equal(create(&t), 0);
+		sluice_transport_begin(t, 1000);
+		assert_int_equal(t->ops->connect(t, &info), 0);
+		fake_assert(((info.features & rss) != 0) == is_good, "features 0x%lx",
+				(unsigned long)info.features);
+		fake_assert(info.rss_types == (is_good ? 0x1bf : 0), "types 0x%x", info.rss_types);
+		t->ops->destroy(t);
+		fake_check();
+	}
+}
+
 /* One queue is forgotten, slowly, and set up anew with another size; the others stay. */
 static void
 test_reset_queue(void **state)
@@ -396,6 +441,7 @@ int
 main(void)
 {
 	suite_add(test_start, NULL, "start");
+	suite_add(test_rss_limits, NULL, "RSS limits");
 	suite_add(test_reset_queue, NULL, "reset_queue");
 	suite_add(test_reset_queue_in_vain, NULL, "reset_queue_in_vain");
 	suite_add(test_cut_and_again, NULL, "cut_and_again");

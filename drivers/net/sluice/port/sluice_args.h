@@ -22,7 +22,7 @@
 
 /* Who spreads packets over receive queues when RSS is asked for. */
 enum sluice_rss_arg {
-	SLUICE_RSS_ARG_AUTO, /* the device if it can; none of ours does, so software */
+	SLUICE_RSS_ARG_AUTO, /* the device if it can, else software */
 	SLUICE_RSS_ARG_SW,
 	SLUICE_RSS_ARG_OFF, /* nobody: the device puts them where it likes */
 };

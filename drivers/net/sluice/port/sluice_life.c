@@ -56,8 +56,10 @@ start_device(struct sluice_port *port)
 		ret = sluice_ctrl_start(port);
 	if (ret == 0)
 		ret = ops->commit(port->transport, nb_vqs);
-	/* One pair is in use without being asked for. */
-	if (ret == 0 && has_ctrl && nb_vqs > 2)
+	/* One pair is in use without being asked for. RSS says how many there are, too. */
+	if (ret == 0 && has(port, SLUICE_NET_F_RSS))
+		ret = sluice_steer_tell(port, &port->shared->rss);
+	else if (ret == 0 && has_ctrl && nb_vqs > 2)
 		ret = sluice_ctrl_set_pairs(port, nb_vqs / 2);
 	if (ret == 0)
 		ret = sluice_life_tell_held(port);

@@ -29,6 +29,7 @@ static const struct {
 	{ SLUICE_NET_F_STATUS, "STATUS" },
 	{ SLUICE_NET_F_CTRL_VLAN, "CTRL_VLAN" },
 	{ SLUICE_NET_F_MQ, "MQ" },
+	{ SLUICE_NET_F_RSS, "RSS" },
 	{ SLUICE_F_INDIRECT_DESC, "INDIRECT_DESC" },
 	{ SLUICE_F_EVENT_IDX, "EVENT_IDX" },
 	{ SLUICE_F_VERSION_1, "VERSION_1" },
@@ -51,7 +52,8 @@ static const struct {
 			SLUICE_BIT(SLUICE_NET_F_GUEST_TSO6) | SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
 #define OFFLOAD_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_CSUM) | SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | TSO_FEATURES | \
-			SLUICE_BIT(SLUICE_NET_F_HOST_USO) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN))
+			SLUICE_BIT(SLUICE_NET_F_HOST_USO) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
+			SLUICE_BIT(SLUICE_NET_F_RSS))
 
 static bool
 has(uint64_t features, unsigned int bit)
@@ -174,6 +176,8 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	/* Only then: with it a device drops tagged packets of all VLANs but those added. */
 	if (has_ctrl_vq && (rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
 		f |= SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN);
+	if (sluice_steer_is_by_device(port))
+		f |= SLUICE_BIT(SLUICE_NET_F_RSS);
 	return f;
 }
 

@@ -119,9 +119,45 @@ sluice_steer_spreads(const struct sluice_port *port)
 	const struct rte_eth_dev_data *data = port->dev->data;
 
 	/* Who sleeps until the device interrupts is not woken by another core. */
-	return types_asked(port) != 0 && data->nb_rx_queues > 1 &&
+	return types_asked(port) != 0 && data->nb_rx_queues > 1 && !port->steer.is_by_device &&
 			data->nb_rx_queues <= SLUICE_SPREAD_QUEUES_MAX &&
 			port->args.rss != SLUICE_RSS_ARG_OFF && !data->dev_conf.intr_conf.rxq;
+}
+
+bool
+sluice_steer_is_by_device(const struct sluice_port *port)
+{
+	return port->steer.is_by_device;
+}
+
+/* The device does it if it can do all of what is asked for. */
+static void
+choose(struct sluice_port *port)
+{
+	uint64_t asked = types_asked(port), beyond;
+	struct sluice_device_info info;
+	uint32_t hash_types;
+
+	port->steer.is_by_device = false;
+	port->steer.device_types = 0;
+	if (asked == 0 || port->args.rss != SLUICE_RSS_ARG_AUTO ||
+			port->dev->data->nb_rx_queues < 2 ||
+			port->dev->data->nb_rx_queues > sluice_max_pairs(port) ||
+			!sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ) ||
+			!sluice_dev_info(port, &info) ||
+			!(info.features & SLUICE_BIT(SLUICE_NET_F_RSS)))
+		return;
+	beyond = sluice_steer_beyond(asked, info.rss_types, &hash_types);
+	if (beyond != 0) {
+		SLUICE_LOG(INFO,
+				"port %u: the device has no RSS types 0x%" PRIx64
+				": software does it",
+				port->port_id, beyond);
+		return;
+	}
+	SLUICE_LOG(INFO, "port %u: RSS by the device", port->port_id);
+	port->steer.is_by_device = true;
+	port->steer.device_types = info.rss_types;
 }
 
 bool
@@ -175,7 +211,8 @@ tell(const struct sluice_port *port)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
 
-	if (types_asked(port) == 0 || data->nb_rx_queues < 2 || sluice_steer_spreads(port))
+	if (types_asked(port) == 0 || data->nb_rx_queues < 2 || port->steer.is_by_device ||
+			sluice_steer_spreads(port))
 		return;
 	SLUICE_LOG(NOTICE, "port %u: the %s chooses the receive queue, RSS spreads nothing: %s",
 			port->port_id, port->transport->ops->peer,
@@ -191,14 +228,21 @@ sluice_steer_configure(struct sluice_port *port)
 	struct sluice_rss_settings *rss = &port->shared->rss;
 	const uint8_t *key = is_rss(port) ? conf->rss_key : NULL;
 	uint16_t nb_soft, i;
+	const bool was_by_device = port->steer.is_by_device;
+	const uint32_t device_types = port->steer.device_types;
 	int ret = check_key(port, key, conf->rss_key_len);
 
 	if (ret == 0)
 		ret = check_types(port, types_asked(port));
-	if (ret == 0)
+	if (ret == 0) {
+		choose(port);
 		ret = check_queues(port, &nb_soft);
-	if (ret != 0)
+	}
+	if (ret != 0) {
+		port->steer.is_by_device = was_by_device;
+		port->steer.device_types = device_types;
 		return ret;
+	}
 	tell(port);
 	pthread_mutex_lock(&port->steer.lock);
 	port->nb_soft_rx = nb_soft;
@@ -250,11 +294,28 @@ show(struct sluice_port *port)
 					__ATOMIC_RELEASE);
 }
 
+/* With steer->lock: others from now on, at once if the port runs. */
+static int
+change(struct sluice_port *port, const struct sluice_rss_settings *rss)
+{
+	struct sluice_steer *steer = &port->steer;
+	int ret = steer->is_on ? pass(port) : 0;
+
+	if (ret == 0 && steer->is_by_device)
+		ret = sluice_steer_change_device(port, rss);
+	else if (ret == 0)
+		port->shared->rss = *rss;
+	if (ret == 0 && steer->is_on)
+		show(port);
+	return ret;
+}
+
 int
 sluice_steer_set_hash(
 		struct sluice_port *port, uint64_t types, const uint8_t *key, uint32_t key_len)
 {
 	struct sluice_steer *steer = &port->steer;
+	struct sluice_rss_settings rss;
 	int ret = check_types(port, types);
 
 	if (ret == 0)
@@ -262,19 +323,16 @@ sluice_steer_set_hash(
 	if (ret != 0)
 		return ret;
 	pthread_mutex_lock(&steer->lock);
-	if (port->dev->data->dev_started && !steer->is_on && types != 0) {
+	rss = port->shared->rss;
+	rss.types = types;
+	if (key != NULL)
+		memcpy(rss.key, key, SLUICE_RSS_KEY_LEN);
+	if (port->dev->data->dev_started && !steer->is_on && !steer->is_by_device && types != 0) {
 		SLUICE_LOG(ERR, "port %u: it was started without RSS: stop it to set hash types",
 				port->port_id);
 		ret = -EBUSY;
-	} else if (steer->is_on) {
-		ret = pass(port);
-	}
-	if (ret == 0) {
-		port->shared->rss.types = types;
-		if (key != NULL)
-			memcpy(port->shared->rss.key, key, SLUICE_RSS_KEY_LEN);
-		if (steer->is_on)
-			show(port);
+	} else {
+		ret = change(port, &rss);
 	}
 	pthread_mutex_unlock(&steer->lock);
 	return ret;
@@ -283,18 +341,14 @@ sluice_steer_set_hash(
 int
 sluice_steer_set_reta(struct sluice_port *port, const uint16_t *reta)
 {
-	struct sluice_steer *steer = &port->steer;
-	int ret = 0;
+	struct sluice_rss_settings rss;
+	int ret;
 
-	pthread_mutex_lock(&steer->lock);
-	if (steer->is_on)
-		ret = pass(port);
-	if (ret == 0) {
-		memcpy(port->shared->rss.reta, reta, sizeof(port->shared->rss.reta));
-		if (steer->is_on)
-			show(port);
-	}
-	pthread_mutex_unlock(&steer->lock);
+	pthread_mutex_lock(&port->steer.lock);
+	rss = port->shared->rss;
+	memcpy(rss.reta, reta, sizeof(rss.reta));
+	ret = change(port, &rss);
+	pthread_mutex_unlock(&port->steer.lock);
 	return ret;
 }
 

@@ -4,9 +4,12 @@
 
 /*
  * Which receive queue a packet goes to, when the application asks for RSS: the settings, and what
- * the polling cores see of them. No device of ours does it, so software does, unless rss=off.
+ * the polling cores see of them. Where a device has RSS it is told (sluice_steer_device.c), unless
+ * it cannot do what is asked for, or rss=sw; else software does it, unless rss=off. The hash in the
+ * mbuf is always software's.
  *
- * Threads: functions are for the application's control calls; none needs port->lock.
+ * Threads: functions are for the application's control calls; none needs port->lock, but where it
+ * says so. steer.lock is taken first.
  */
 
 #ifndef SLUICE_STEER_H
@@ -29,8 +32,11 @@ struct sluice_steer {
 	 */
 	struct sluice_rss *tables;
 	unsigned int current;
-	bool is_on;   /* the cores see one: the port is started */
-	bool is_used; /* a core did not leave its burst when the port was stopped */
+	bool is_on; /* the cores see one: the port is started */
+	/* Chosen when the port is configured: the device spreads. */
+	bool is_by_device;
+	uint32_t device_types; /* what it can hash */
+	bool is_used;          /* a core did not leave its burst when the port was stopped */
 	/* NULL: packets are not spread. */
 	struct sluice_spread *spread;
 };
@@ -46,6 +52,8 @@ uint64_t sluice_steer_types(void);
  */
 bool sluice_steer_spreads(const struct sluice_port *port);
 bool sluice_steer_hashes(const struct sluice_port *port);
+/* Does its device spread them? Then the port asks for that feature. */
+bool sluice_steer_is_by_device(const struct sluice_port *port);
 
 /*
  * The port is configured, as dev_conf says: fresh settings. -EINVAL, -ENOTSUP: logged, and those of
@@ -56,7 +64,8 @@ int sluice_steer_configure(struct sluice_port *port);
  * New types, key (NULL: the old one) or table (of SLUICE_RSS_RETA_SIZE queues). At once, while the
  * port runs: each packet is hashed by the settings of before or by the new ones. On error those of
  * before stay: -EINVAL what cannot be, -EBUSY for types where none were when the port was started,
- * -ETIMEDOUT if a core hangs in a burst. All are logged.
+ * -ETIMEDOUT if a core hangs in a burst; where the device spreads: -ENOTSUP for types that it has
+ * not, and what sluice_ctrl_command() says. All are logged.
  */
 int sluice_steer_set_hash(
 		struct sluice_port *port, uint64_t types, const uint8_t *key, uint32_t key_len);
@@ -72,5 +81,17 @@ int sluice_steer_start(struct sluice_port *port);
  * into any pool.
  */
 void sluice_steer_stop(struct sluice_port *port);
+
+/*
+ * A device with RSS (sluice_steer_device.c).
+ *
+ * Types (RTE_ETH_RSS_...) of those asked for that it cannot hash, since it knows only these hash
+ * types (5.1.6.4.3.1); 0: all. *hash_types: those that do it.
+ */
+uint64_t sluice_steer_beyond(uint64_t asked, uint32_t known, uint32_t *hash_types);
+/* The settings to the device, with port->lock; as sluice_ctrl_command(). Logs what went wrong. */
+int sluice_steer_tell(struct sluice_port *port, const struct sluice_rss_settings *rss);
+/* Other settings for a port that may be live; see sluice_steer_set_hash(). With steer.lock. */
+int sluice_steer_change_device(struct sluice_port *port, const struct sluice_rss_settings *rss);
 
 #endif /* SLUICE_STEER_H */

@@ -169,6 +169,7 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_NET_F_CTRL_VLAN 19
 #define SLUICE_NET_F_GUEST_ANNOUNCE 21
 #define SLUICE_NET_F_CTRL_MAC_ADDR 23
+#define SLUICE_NET_F_RSS 60
 #define SLUICE_NET_F_SPEED_DUPLEX 63
 #define SLUICE_F_ACCESS_PLATFORM 33
 #define SLUICE_F_NOTIFICATION_DATA 38
@@ -179,15 +180,22 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 /* Network configuration behind struct sluice_net_config (5.1.4). */
 #define SLUICE_NET_CONFIG_SPEED 12
 #define SLUICE_NET_CONFIG_DUPLEX 16
+#define SLUICE_NET_CONFIG_RSS_KEY 17 /* its longest key, 8 bits */
+#define SLUICE_NET_CONFIG_RSS_TABLE 18
+#define SLUICE_NET_CONFIG_HASH_TYPES 20
+#define SLUICE_NET_CONFIG_RSS_END 24
 #define SLUICE_NET_PAIRS_MAX 0x8000 /* 5.1.4.1 */
+/* What a device with RSS has at least (5.1.4.1). */
+#define SLUICE_NET_RSS_KEY_MIN 40
+#define SLUICE_NET_RSS_TABLE_MIN 128
 
 /* Index of the control queue: behind the pairs that the device has (5.1.2). */
 #define SLUICE_VQ_CTRL(nb_pairs_max) ((uint32_t)(2 * (nb_pairs_max)))
 
 /* What is nothing without CTRL_VQ (5.1.3.1). */
 #define SLUICE_NET_CTRL_FEATURES \
-	(SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | \
-			SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
+	(SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_RSS) | \
+			SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
 			SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE) | \
 			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR))
 
@@ -205,7 +213,19 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_CTRL_ANNOUNCE_ACK 0
 #define SLUICE_CTRL_MQ 4
 #define SLUICE_CTRL_MQ_VQ_PAIRS_SET 0
+#define SLUICE_CTRL_MQ_RSS_CONFIG 1
 #define SLUICE_CTRL_OK 0
 #define SLUICE_CTRL_ERR 1
+
+/* Hash types (5.1.6.4.3.1). */
+#define SLUICE_HASH_IPV4 (1 << 0)
+#define SLUICE_HASH_TCPV4 (1 << 1)
+#define SLUICE_HASH_UDPV4 (1 << 2)
+#define SLUICE_HASH_IPV6 (1 << 3)
+#define SLUICE_HASH_TCPV6 (1 << 4)
+#define SLUICE_HASH_UDPV6 (1 << 5)
+#define SLUICE_HASH_IPV6_EX (1 << 6)
+#define SLUICE_HASH_TCPV6_EX (1 << 7)
+#define SLUICE_HASH_UDPV6_EX (1 << 8)
 
 #endif /* SLUICE_SPEC_H */

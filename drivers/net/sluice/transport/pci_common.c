@@ -137,6 +137,28 @@ check_pairs(const struct pci_device *dev, const struct sluice_net_config *config
 	return 0;
 }
 
+/* What never changes. A device that has less than it must is one without. */
+static void
+read_rss(const struct pci_device *dev, struct sluice_device_info *info)
+{
+	const struct pci_window *w = &dev->layout.device;
+	unsigned int key, table;
+
+	if (!has(info->features, SLUICE_NET_F_RSS))
+		return;
+	key = pci_read(dev, w, SLUICE_NET_CONFIG_RSS_KEY, 1);
+	table = pci_read(dev, w, SLUICE_NET_CONFIG_RSS_TABLE, 2);
+	if (key >= SLUICE_NET_RSS_KEY_MIN && table >= SLUICE_NET_RSS_TABLE_MIN) {
+		info->rss_types = pci_read(dev, w, SLUICE_NET_CONFIG_HASH_TYPES, 4);
+		return;
+	}
+	SLUICE_LOG(NOTICE,
+			"%s: the device's RSS has keys of %u bytes and tables of %u entries, where at "
+			"least %u and %u must be: it is not used",
+			dev->name, key, table, SLUICE_NET_RSS_KEY_MIN, SLUICE_NET_RSS_TABLE_MIN);
+	info->features &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+}
+
 int
 sluice_pci_read_info(const struct pci_device *dev, struct sluice_device_info *info)
 {
@@ -145,6 +167,7 @@ sluice_pci_read_info(const struct pci_device *dev, struct sluice_device_info *in
 
 	if (ret == 0)
 		ret = check_pairs(dev, &config, info);
+	read_rss(dev, info);
 	return ret == 0 ? sluice_net_config_check(dev->name, "device", &config, info) : ret;
 }
 

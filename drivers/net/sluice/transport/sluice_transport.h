@@ -34,7 +34,8 @@ struct sluice_device_info {
 	uint16_t nb_pairs_max; /* queue pairs that it can serve */
 	bool has_mac;
 	uint8_t mac[6];
-	uint16_t mtu; /* 0: not told */
+	uint16_t mtu;       /* 0: not told */
+	uint32_t rss_types; /* RSS: what it can hash (5.1.6.4.3.1) */
 	/* slots of receive and transmit rings; 0: no limit of the device's own */
 	uint16_t size_max[2];
 	bool has_ats; /* PCI: translates addresses by itself, and keeps what the IOMMU said */

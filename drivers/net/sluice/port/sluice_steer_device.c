@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * RSS by a device that has it (5.1.6.5.7): the settings as it is told of them on its control queue.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include <ethdev_driver.h>
+
+#include "sluice_life.h"
+#include "sluice_log.h"
+#include "sluice_steer.h"
+
+/* Hash types of both (5.1.6.4.3.1). */
+static const struct {
+	uint64_t type;
+	uint32_t bit;
+} types[] = {
+	{ RTE_ETH_RSS_IPV4, SLUICE_HASH_IPV4 },
+	{ RTE_ETH_RSS_NONFRAG_IPV4_TCP, SLUICE_HASH_TCPV4 },
+	{ RTE_ETH_RSS_NONFRAG_IPV4_UDP, SLUICE_HASH_UDPV4 },
+	{ RTE_ETH_RSS_IPV6, SLUICE_HASH_IPV6 },
+	{ RTE_ETH_RSS_NONFRAG_IPV6_TCP, SLUICE_HASH_TCPV6 },
+	{ RTE_ETH_RSS_NONFRAG_IPV6_UDP, SLUICE_HASH_UDPV6 },
+	{ RTE_ETH_RSS_IPV6_EX, SLUICE_HASH_IPV6_EX },
+	{ RTE_ETH_RSS_IPV6_TCP_EX, SLUICE_HASH_TCPV6_EX },
+	{ RTE_ETH_RSS_IPV6_UDP_EX, SLUICE_HASH_UDPV6_EX },
+};
+
+/*
+ * The command behind class and command. A redirection table of ours is never longer than that of a
+ * device, which has at least 128 entries (5.1.4.1).
+ */
+struct rss_config {
+	uint32_t hash_types;
+	uint16_t table_mask;
+	uint16_t unclassified_queue;
+	uint16_t table[SLUICE_RSS_RETA_SIZE];
+	uint16_t nb_tx; /* transmit queues that may be used */
+	uint8_t key_len;
+	uint8_t key[SLUICE_RSS_KEY_LEN];
+};
+
+/* Without what the compiler may put behind it. */
+#define RSS_CONFIG_LEN (offsetof(struct rss_config, key) + SLUICE_RSS_KEY_LEN)
+static_assert(RSS_CONFIG_LEN == 8 + 2 * SLUICE_RSS_RETA_SIZE + 3 + SLUICE_RSS_KEY_LEN,
+		"5.1.6.5.7.1");
+static_assert(SLUICE_RSS_RETA_SIZE <= SLUICE_NET_RSS_TABLE_MIN &&
+				SLUICE_RSS_KEY_LEN <= SLUICE_NET_RSS_KEY_MIN,
+		"5.1.4.1");
+
+uint64_t
+sluice_steer_beyond(uint64_t asked, uint32_t known, uint32_t *hash_types)
+{
+	/* With the addresses of all packets, those of fragments and others are hashed. */
+	const uint64_t part4 = RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER;
+	const uint64_t part6 = RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
+	unsigned int i;
+
+	*hash_types = 0;
+	for (i = 0; i < RTE_DIM(types); i++)
+		if ((asked & types[i].type) != 0 && (known & types[i].bit) != 0)
+			*hash_types |= types[i].bit;
+	if (*hash_types & SLUICE_HASH_IPV4)
+		asked &= ~part4;
+	if (*hash_types & SLUICE_HASH_IPV6)
+		asked &= ~part6;
+	for (i = 0; i < RTE_DIM(types); i++)
+		if (*hash_types & types[i].bit)
+			asked &= ~types[i].type;
+	return asked;
+}
+
+int
+sluice_steer_tell(struct sluice_port *port, const struct sluice_rss_settings *rss)
+{
+	struct rss_config config = {
+		.table_mask = SLUICE_RSS_RETA_SIZE - 1,
+		.nb_tx = sluice_dev_nb_vqs(port) / 2,
+		.key_len = SLUICE_RSS_KEY_LEN,
+	};
+	uint32_t hash_types;
+	int ret;
+
+	sluice_steer_beyond(rss->types, port->info.rss_types, &hash_types);
+	config.hash_types = hash_types;
+	memcpy(config.table, rss->reta, sizeof(config.table));
+	memcpy(config.key, rss->key, sizeof(config.key));
+	ret = sluice_ctrl_command(
+			port, SLUICE_CTRL_MQ, SLUICE_CTRL_MQ_RSS_CONFIG, &config, RSS_CONFIG_LEN);
+	if (ret != 0)
+		SLUICE_LOG(ERR,
+				"%s: the device did not take the settings of RSS: %s; rss=sw leaves RSS to "
+				"software",
+				port->label, sluice_ctrl_error(ret));
+	return ret;
+}
+
+int
+sluice_steer_change_device(struct sluice_port *port, const struct sluice_rss_settings *rss)
+{
+	uint32_t hash_types;
+	uint64_t beyond = sluice_steer_beyond(rss->types, port->steer.device_types, &hash_types);
+	int ret = 0;
+
+	if (beyond != 0) {
+		SLUICE_LOG(ERR,
+				"port %u: the device has no RSS types 0x%" PRIx64
+				": configure the port with "
+				"them, or with rss=sw",
+				port->port_id, beyond);
+		return -ENOTSUP;
+	}
+	sluice_life_lock(port, SLUICE_LOCK_MS);
+	if (port->life == SLUICE_LIVE) {
+		sluice_transport_begin(port->transport, SLUICE_CTRL_MS);
+		ret = sluice_steer_tell(port, rss);
+	}
+	/* Under the lock: a device that comes meanwhile is told of these. */
+	if (ret == 0)
+		port->shared->rss = *rss;
+	pthread_mutex_unlock(&port->lock);
+	return ret;
+}
