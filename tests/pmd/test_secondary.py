@@ -216,6 +216,30 @@ def test_calls_that_change_something_are_refused(processes):
     pair.close()
 
 
+def test_rings_in_memory_of_eal_stay_while_a_core_hangs(processes):
+    """Otherwise it would write, when it goes on, into what is somebody else's by then. The next port has the name, too."""
+    pair = processes(two_queues(isolation="none", front_eal=["--single-file-segments"]))
+    pair.second.forward()
+    for _ in range(50):
+        pair.second.process.send_signal(signal.SIGSTOP)
+        pair.front.cmds("port stop 0")
+        if "core stays in a burst" in pair.front.log():
+            break
+        pair.second.process.send_signal(signal.SIGCONT)
+        pair.front.cmds("port start 0")
+        pair.wait_link()
+    else:
+        pytest.fail("the process was never stopped within a burst")
+    rings = re.compile(r"^Zone \d+: name:<path=[^>]*?(?: \((\d+)\))?>", re.M)
+    assert rings.findall(pair.front.cmd("dump_memzone")) == [""]
+    pair.front.cmds("port close 0")
+    assert rings.findall(pair.front.cmd("dump_memzone")) == [""]
+    pair.second.process.kill()
+    pair.second.kill()
+    pair.front.cmds("port attach " + pair.config.vdev(pair.path).replace(VDEV + "0", VDEV + "1"), "port start all")
+    assert sorted(rings.findall(pair.front.cmd("dump_memzone"))) == ["", "2"]
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
 def test_a_secondary_process_ends_and_another_one_comes(processes, how):
     pair = processes()

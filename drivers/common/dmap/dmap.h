@@ -167,6 +167,13 @@ __rte_internal
 void dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c);
 
 /**
+ * The same for the device. But a core may still write there, so the memory stays nobody else's for
+ * good. *c is cleared.
+ */
+__rte_internal
+void dmap_coherent_abandon(struct dmap_domain *d, struct dmap_coherent *c);
+
+/**
  * Show the pages that hold the packet buffers of a mempool. Adding a pool again is fine and cheap.
  * For pools with pinned external buffers the buffers are shown and the mbuf headers are not.
  * -ENOTSUP: memory without a file behind it, otherwise what a local back end says. The device of a

@@ -57,3 +57,13 @@ dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c)
 	d->backend->coherent_free(d->backend_ctx, &r, c->handle);
 	memset(c, 0, sizeof(*c));
 }
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_coherent_abandon)
+void
+dmap_coherent_abandon(struct dmap_domain *d, struct dmap_coherent *c)
+{
+	if (c->va == NULL)
+		return;
+	dmap_domain_remove(d, DMAP_OWNER_COHERENT, c->handle);
+	memset(c, 0, sizeof(*c));
+}

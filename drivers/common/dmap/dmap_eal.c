@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <rte_errno.h>
@@ -58,14 +59,29 @@ dmap_eal_page_size(const void *addr)
 	return msl != NULL ? msl->page_sz : (size_t)getpagesize();
 }
 
-const struct rte_memzone *
-dmap_eal_memzone(const char *what, size_t len, int socket, unsigned int flags, size_t align)
+static const struct rte_memzone *
+reserve(const char *name, size_t len, int socket, unsigned int flags, size_t align)
 {
 	const struct rte_memzone *mz;
 
-	mz = rte_memzone_reserve_aligned(what, len, socket, flags, align);
-	if (mz == NULL && socket != SOCKET_ID_ANY)
-		mz = rte_memzone_reserve_aligned(what, len, SOCKET_ID_ANY, flags, align);
+	mz = rte_memzone_reserve_aligned(name, len, socket, flags, align);
+	if (mz == NULL && rte_errno != EEXIST && socket != SOCKET_ID_ANY)
+		mz = rte_memzone_reserve_aligned(name, len, SOCKET_ID_ANY, flags, align);
+	return mz;
+}
+
+const struct rte_memzone *
+dmap_eal_memzone(const char *what, size_t len, int socket, unsigned int flags, size_t align)
+{
+	const struct rte_memzone *mz = reserve(what, len, socket, flags, align);
+	char name[RTE_MEMZONE_NAMESIZE];
+	unsigned int i;
+
+	/* One that was abandoned keeps its name. */
+	for (i = 2; mz == NULL && rte_errno == EEXIST; i++) {
+		snprintf(name, sizeof(name), "%.24s (%u)", what, i);
+		mz = reserve(name, len, socket, flags, align);
+	}
 	return mz;
 }
 

@@ -101,7 +101,7 @@ sluice_port_destroy(struct sluice_port *port)
 	rte_mempool_event_callback_unregister(on_pool_event, port);
 	if (port->domain != NULL) {
 		sluice_ctrl_free(port);
-		dmap_coherent_free(port->domain, &port->rings);
+		sluice_rings_end(port);
 	}
 	rte_memzone_free(port->claim);
 	dmap_domain_destroy(port->domain);

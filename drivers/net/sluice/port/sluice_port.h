@@ -272,10 +272,12 @@ struct sluice_queue *sluice_dev_queue(const struct sluice_port *port, unsigned i
 
 /*
  * Rings (sluice_rings.c). make: memory and kick descriptors of this connection, if it has none yet,
- * and fresh rings in it. drop: the next connection gets others. Both log what went wrong.
+ * and fresh rings in it. drop: the next connection gets others. end: there is no next one; what a
+ * core may still write to, stays. make logs what went wrong.
  */
 int sluice_rings_make(struct sluice_port *port);
 void sluice_rings_drop(struct sluice_port *port);
+void sluice_rings_end(struct sluice_port *port);
 /* What the device only reads of the rings it may not write either. */
 int sluice_rings_restrict(struct sluice_port *port);
 /* Tell the device of all rings. */

@@ -283,6 +283,15 @@ sluice_rings_drop(struct sluice_port *port)
 	dmap_coherent_free(port->domain, &port->rings);
 }
 
+void
+sluice_rings_end(struct sluice_port *port)
+{
+	if (port->is_stuck)
+		dmap_coherent_abandon(port->domain, &port->rings);
+	else
+		dmap_coherent_free(port->domain, &port->rings);
+}
+
 int
 sluice_rings_restrict(struct sluice_port *port)
 {
