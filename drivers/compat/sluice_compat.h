@@ -22,6 +22,7 @@
 
 /* 25.07: what a library exports is marked in its source, for DPDK's own build. */
 #define RTE_EXPORT_INTERNAL_SYMBOL(symbol)
+#define RTE_EXPORT_EXPERIMENTAL_SYMBOL(symbol, version)
 
 /* 23.03: control threads by rte_thread. */
 #if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)

@@ -22,7 +22,7 @@ struct piece {
 };
 
 static TAILQ_HEAD(, piece) pieces = TAILQ_HEAD_INITIALIZER(pieces);
-static rte_mempool_event_callback *mempool_callback;
+static rte_mempool_event_callback *mempool_callbacks[2];
 static rte_mem_event_callback_t memory_callback;
 static unsigned int nb_callbacks;
 static int refusal;
@@ -179,16 +179,27 @@ dmap_eal_new_pages(const void *addr, size_t len, struct dmap_region_list *out)
 
 /* In place of the mempool library's and EAL's. */
 
+static rte_mempool_event_callback **
+find_mempool_callback(rte_mempool_event_callback *func)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(mempool_callbacks); i++)
+		if (mempool_callbacks[i] == func)
+			return &mempool_callbacks[i];
+	return NULL;
+}
+
 int
 rte_mempool_event_callback_register(rte_mempool_event_callback *func, void *arg)
 {
 	RTE_SET_USED(arg);
-	if (refusal != 0 || mempool_callback != NULL) {
+	if (refusal != 0 || find_mempool_callback(func) != NULL) {
 		rte_errno = refusal != 0 ? -refusal : EEXIST;
 		refusal = 0;
 		return -1;
 	}
-	mempool_callback = func;
+	*find_mempool_callback(NULL) = func;
 	nb_callbacks++;
 	return 0;
 }
@@ -197,9 +208,9 @@ int
 rte_mempool_event_callback_unregister(rte_mempool_event_callback *func, void *arg)
 {
 	RTE_SET_USED(arg);
-	if (mempool_callback != func)
+	if (find_mempool_callback(func) == NULL)
 		return -1;
-	mempool_callback = NULL;
+	*find_mempool_callback(func) = NULL;
 	nb_callbacks--;
 	return 0;
 }
@@ -233,8 +244,11 @@ rte_mem_event_callback_unregister(const char *name, void *arg)
 void
 fake_event_pool_destroyed(struct rte_mempool *mp)
 {
-	if (mempool_callback != NULL)
-		mempool_callback(RTE_MEMPOOL_EVENT_DESTROY, mp, NULL);
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(mempool_callbacks); i++)
+		if (mempool_callbacks[i] != NULL)
+			mempool_callbacks[i](RTE_MEMPOOL_EVENT_DESTROY, mp, NULL);
 }
 
 static void

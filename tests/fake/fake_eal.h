@@ -33,7 +33,7 @@ void fake_event_memory_freed(void *addr, size_t len);
 void fake_event_memory_added(void *addr, size_t len);
 /* Have the next registration fail. */
 void fake_event_refuse(int error);
-/* Two, or none. */
+/* Two, or none; one more since the first sealed pool. */
 unsigned int fake_event_nb_callbacks(void);
 
 #endif /* FAKE_EAL_H */

@@ -141,6 +141,22 @@ __rte_internal
 int dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max);
 
 /**
+ * Give the domain's memory device addresses of its own from here on, which say nothing of where it
+ * lies in this process: each piece gets the lowest that is free, from 256 MiB on, at a multiple of
+ * 2 MiB. -EBUSY: the domain is not empty.
+ */
+__rte_internal
+int dmap_set_own_addresses(struct dmap_domain *d);
+
+/**
+ * From here on show no packet memory but that of pools made with dmap_sealed_create(); all else is
+ * refused with -EPERM. remedy ends the line that says so, and outlives the domain. -EBUSY: the
+ * domain is not empty.
+ */
+__rte_internal
+int dmap_set_sealed(struct dmap_domain *d, const char *remedy);
+
+/**
  * Have fn called when something waits for dmap_serve(): by any thread, polling cores included, so
  * it must not wait. To be said before the first dmap_publish(), and to be valid until the domain
  * ends.
@@ -176,9 +192,9 @@ void dmap_coherent_abandon(struct dmap_domain *d, struct dmap_coherent *c);
 /**
  * Show the pages that hold the packet buffers of a mempool. Adding a pool again is fine and cheap.
  * For pools with pinned external buffers the buffers are shown and the mbuf headers are not.
- * -ENOTSUP: memory without a file behind it, otherwise what a local back end says. The device of a
- * remote back end is told by the next dmap_publish(), or by dmap_serve(), and only then the pool is
- * within its reach.
+ * -ENOTSUP: memory without a file behind it, -EPERM: see dmap_set_sealed(), otherwise what a local
+ * back end says. The device of a remote back end is told by the next dmap_publish(), or by
+ * dmap_serve(), and only then the pool is within its reach.
  */
 __rte_internal
 int dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp);
@@ -186,6 +202,38 @@ int dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp);
 /** Hide the pool's pages again, unless another owner needs them. Unknown pools are fine. */
 __rte_internal
 void dmap_del_pool(struct dmap_domain *d, const struct rte_mempool *mp);
+
+/*
+ * Packet memory that holds nothing else: a memfd of the driver's own for each pool, sealed against
+ * shrink, grow and further seals, with all its pages, locked where the process may lock so much. Of
+ * ordinary pages, which the kernel may make huge ones of: who has such a file may punch holes into
+ * it, and a huge page that was punched out may be gone for good, which is a SIGBUS; an ordinary one
+ * comes back with zeroes. Any number of domains may show it, and their devices get this file only.
+ */
+
+struct dmap_sealed;
+
+/**
+ * Memory for a pool of that name, of at least len bytes, zeroed, on NUMA node socket where
+ * possible. It is nobody's until dmap_sealed_bind(). -errno, with a line in the log.
+ */
+__rte_internal
+int dmap_sealed_create(const char *name, size_t len, int socket, struct dmap_sealed **out);
+
+/** Where it is, and its length. */
+__rte_internal
+void *dmap_sealed_memory(const struct dmap_sealed *s, size_t *len);
+
+/**
+ * The buffers of the mbufs of this pool lie in it; when the pool is freed it leaves all domains,
+ * and then the memory is freed, too.
+ */
+__rte_internal
+int dmap_sealed_bind(struct dmap_sealed *s, const struct rte_mempool *mp);
+
+/** Free memory that was not bound. NULL is fine. */
+__rte_internal
+void dmap_sealed_destroy(struct dmap_sealed *s);
 
 /** Show the pages of EAL memory that hold [addr, addr + len); hidden again when EAL frees them. */
 __rte_internal
@@ -207,7 +255,7 @@ int dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c
 /**
  * Show memory that the application made and maps by itself (rte_dev_dma_map), at an address of its
  * choice. addr, da and len must be multiples of the granule. -ENOTSUP: the back end shows files
- * only, -EEXIST: it is shown already.
+ * only, -EPERM: see dmap_set_sealed(), -EEXIST: it is shown already.
  */
 __rte_internal
 int dmap_add_external(struct dmap_domain *d, const void *addr, struct dmap_addr da, size_t len);
@@ -266,9 +314,9 @@ unsigned int dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsign
 /* Pages that are in a domain, and why. Two owners may have the same page. */
 struct dmap_entry {
 	struct dmap_region region;
-	const char *kind; /* "mempool", "coherent", "EAL memory", "application", "all of EAL" */
-	char name[32];    /* of the mempool, or empty */
-	bool is_shown;    /* the device reaches it now */
+	const char *kind; /* "mempool", "sealed mempool", "coherent", "EAL memory", "application", "all of EAL" */
+	char name[32]; /* of the mempool, or empty */
+	bool is_shown; /* the device reaches it now */
 };
 
 /**

@@ -147,28 +147,60 @@ has_owner(struct dmap_domain *d, enum dmap_owner_kind kind, const void *key)
 	return found;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_sealed)
+int
+dmap_set_sealed(struct dmap_domain *d, const char *remedy)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&d->change_lock);
+	if (!TAILQ_EMPTY(&d->owners))
+		ret = -EBUSY;
+	d->is_sealed |= ret == 0;
+	d->remedy = ret == 0 ? remedy : d->remedy;
+	pthread_mutex_unlock(&d->change_lock);
+	return ret;
+}
+
+/* mp: the pool, if it is one. */
+static int
+find_pages(struct dmap_domain *d, const struct dmap_buffer *buf, struct rte_mempool *mp,
+		struct dmap_owner *o)
+{
+	int ret = mp != NULL ? dmap_sealed_pages(mp, &o->pages) : -ENOENT;
+
+	o->is_sealed = ret == 0;
+	if (ret != -ENOENT)
+		return ret;
+	if (d->is_sealed)
+		return -EPERM;
+	if (mp != NULL)
+		return dmap_eal_pool_pages(mp, d->backend->granule, &o->pages);
+	if (!dmap_eal_owns(buf->addr, buf->len))
+		return -ENOTSUP; /* nobody would tell us when memory of others goes away */
+	return dmap_eal_pages(buf->addr, buf->len, d->backend->granule, &o->pages);
+}
+
 int
 dmap_domain_look(struct dmap_domain *d, const struct dmap_buffer *buf, struct dmap_owner **out)
 {
+	struct rte_mempool *mp = buf->pool;
 	struct dmap_owner *o;
 	int ret;
 
 	*out = NULL;
-	if (d->backend->shows_all_eal ||
-			(buf->pool != NULL && has_owner(d, DMAP_OWNER_POOL, buf->pool)))
+	/* An external buffer may be that of a sealed pool: its mbuf is a clone then. */
+	if (mp == NULL)
+		mp = dmap_sealed_pool_of(buf->addr, buf->len);
+	if (d->backend->shows_all_eal || (mp != NULL && has_owner(d, DMAP_OWNER_POOL, mp)))
 		return 0;
-	if (buf->pool != NULL)
-		o = dmap_owner_new(DMAP_OWNER_POOL, buf->pool);
+	if (mp != NULL)
+		o = dmap_owner_new(DMAP_OWNER_POOL, mp);
 	else
 		o = dmap_owner_new(DMAP_OWNER_RANGE, buf->addr);
 	if (o == NULL)
 		return -ENOMEM;
-	if (buf->pool != NULL)
-		ret = dmap_eal_pool_pages(buf->pool, d->backend->granule, &o->pages);
-	else if (!dmap_eal_owns(buf->addr, buf->len))
-		ret = -ENOTSUP; /* nobody would tell us when memory of others goes away */
-	else
-		ret = dmap_eal_pages(buf->addr, buf->len, d->backend->granule, &o->pages);
+	ret = find_pages(d, buf, mp, o);
 	if (ret == 0)
 		*out = o;
 	else

@@ -25,7 +25,7 @@ fill(const struct dmap_domain *d, const struct dmap_owner *o, unsigned int page,
 {
 	memset(out, 0, sizeof(*out));
 	out->region = o->pages.r[page];
-	out->kind = kinds[o->kind];
+	out->kind = o->is_sealed ? "sealed mempool" : kinds[o->kind];
 	out->is_shown = d->is_live && (!d->backend->is_remote || o->is_shown);
 	/* A pool leaves the domain, and takes table_lock for that, before it is gone. */
 	if (o->kind == DMAP_OWNER_POOL)

@@ -42,21 +42,17 @@ dmap_event_release_pools(void)
 	pthread_mutex_unlock(&pools_lock);
 }
 
-static void
-on_mempool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
+void
+dmap_event_pool_gone(struct rte_mempool *mp)
 {
 	struct dmap_domain *d;
 
-	RTE_SET_USED(arg);
-	if (event != RTE_MEMPOOL_EVENT_DESTROY)
-		return;
 	pthread_rwlock_rdlock(&domains_lock);
 	TAILQ_FOREACH(d, &domains, next)
 		dmap_request_forget(d, mp);
 	pthread_rwlock_unlock(&domains_lock);
 	/*
-	 * Whoever looks at its pages now has read the request before; wait. The caller holds no
-	 * lock of EAL.
+	 * Whoever looks at its pages now has read the request before; wait.
 	 */
 	dmap_event_hold_pools();
 	dmap_event_release_pools();
@@ -64,6 +60,14 @@ on_mempool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg
 	TAILQ_FOREACH(d, &domains, next)
 		dmap_del_pool(d, mp);
 	pthread_rwlock_unlock(&domains_lock);
+}
+
+static void
+on_mempool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
+{
+	RTE_SET_USED(arg);
+	if (event == RTE_MEMPOOL_EVENT_DESTROY)
+		dmap_event_pool_gone(mp);
 }
 
 static void

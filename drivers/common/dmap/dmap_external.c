@@ -22,6 +22,8 @@ dmap_add_external(struct dmap_domain *d, const void *addr, struct dmap_addr da, 
 
 	if (granule == 0)
 		return -ENOTSUP;
+	if (d->is_sealed)
+		return -EPERM;
 	if (len == 0 || ((r.va | da.v | len) & (granule - 1)) != 0 || r.va + len < r.va ||
 			da.v + len < da.v)
 		return -EINVAL;

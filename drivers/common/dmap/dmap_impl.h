@@ -45,6 +45,8 @@ enum dmap_owner_kind {
 	DMAP_OWNER_EAL
 };
 
+#define DMAP_HUGE_PAGE ((size_t)2 << 20)
+
 /* A growing array of regions. */
 struct dmap_region_list {
 	struct dmap_region *r;
@@ -60,6 +62,7 @@ struct dmap_owner {
 	struct dmap_region_list pages;
 	bool was_looked_at; /* by dmap_check_nodes() */
 	bool is_lazy;       /* came with packets: it goes before anything else is refused for it */
+	bool is_sealed;     /* a pool of dmap_sealed_create() */
 	/* Remote back ends, while a device listens: */
 	bool is_offered; /* lies in the table that the device is looking at */
 	bool is_shown;   /* the device accepted it */
@@ -114,7 +117,10 @@ struct dmap_domain {
 	 */
 	uint32_t nb_gone;
 	/* protected by change_lock */
-	uint64_t da_max; /* beyond this the device sends no address; 0: it sends any */
+	uint64_t da_max;    /* beyond this the device sends no address; 0: it sends any */
+	bool has_own_da;    /* device addresses are never virtual ones */
+	bool is_sealed;     /* pools of dmap_sealed_create() only */
+	const char *remedy; /* against the refusal of others */
 	/*
 	 * A device listens. Local back end: what changes is shown at once, unless dmap_revoke() was
 	 * called. Remote one: from dmap_publish() to dmap_revoke(), and only what the device
@@ -248,6 +254,20 @@ int dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o);
 /* Have pages that nobody touched yet lie on a NUMA node, where that is possible (dmap_numa.c). */
 void dmap_numa_place(void *va, size_t len, int node);
 
+/*
+ * A sealed file of len bytes, mapped, with all its pages, on a NUMA node where possible
+ * (dmap_memfd.c). MAP_FAILED with errno.
+ */
+void *dmap_memfd_map(const char *what, size_t len, unsigned int memfd_flags, int socket, int *fd);
+
+/*
+ * Memory of sealed pools (dmap_sealed.c). The pool whose buffers hold [addr, addr + len); NULL:
+ * none. It does not end meanwhile if the caller holds pools, see dmap_event_hold_pools().
+ */
+struct rte_mempool *dmap_sealed_pool_of(const void *addr, size_t len);
+/* Its pages. -ENOENT: it is no such pool. */
+int dmap_sealed_pages(const struct rte_mempool *mp, struct dmap_region_list *out);
+
 /* The publish operation of back ends whose context is a struct dmap_publisher. */
 int dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb);
 
@@ -262,6 +282,8 @@ void dmap_domain_memory_added(struct dmap_domain *d, const void *addr, size_t le
 /* Events of EAL and of mempools for all domains (dmap_event.c). */
 int dmap_event_attach(struct dmap_domain *d);
 void dmap_event_detach(struct dmap_domain *d);
+/* A pool ends: it leaves all domains. The caller holds no lock of EAL. */
+void dmap_event_pool_gone(struct rte_mempool *mp);
 /* No pool ends meanwhile: whoever frees one waits in the event. */
 void dmap_event_hold_pools(void);
 void dmap_event_release_pools(void);

@@ -3,9 +3,10 @@
  */
 
 /*
- * Devices that do not drive all address lines. An IOMMU translates whatever address the device can
- * send, so such a device reaches any memory, if only its device address is low enough: it is given
- * one.
+ * Device addresses that are not virtual ones. Of devices that do not drive all address lines: an
+ * IOMMU translates whatever address the device can send, so such a device reaches any memory, if
+ * only its device address is low enough: it is given one. And of domains that tell no virtual
+ * address to anybody.
  */
 
 #include <errno.h>
@@ -15,6 +16,13 @@
 
 /* Device addresses given by this file begin here: small numbers are mistakes, and should fault. */
 #define FIRST_DA (1UL << 20)
+/*
+ * Where a domain's own begin; and what they leave out, which an IOMMU may not translate: there are
+ * a PC's interrupt controllers.
+ */
+#define FIRST_OWN_DA (1UL << 28)
+#define HOLE_DA 0xfe000000UL
+#define HOLE_LEN ((1UL << 32) - HOLE_DA)
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_limit)
 int
@@ -31,6 +39,21 @@ dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max)
 		ret = -EBUSY;
 	else
 		d->da_max = da_max.v;
+	pthread_mutex_unlock(&d->change_lock);
+	return ret;
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_own_addresses)
+int
+dmap_set_own_addresses(struct dmap_domain *d)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&d->change_lock);
+	if (!TAILQ_EMPTY(&d->owners))
+		ret = -EBUSY;
+	else
+		d->has_own_da = true;
 	pthread_mutex_unlock(&d->change_lock);
 	return ret;
 }
@@ -62,6 +85,8 @@ end_of_any(const struct dmap_domain *d, const struct dmap_owner *fresh, unsigned
 	uint64_t end = end_of_taken(fresh->pages.r, nb, da, len);
 	const struct dmap_owner *o;
 
+	if (end == 0 && d->has_own_da && overlap(HOLE_DA, HOLE_LEN, da, len))
+		end = HOLE_DA + HOLE_LEN;
 	TAILQ_FOREACH(o, &d->owners, next)
 		if (end == 0)
 			end = end_of_taken(o->pages.r, o->pages.nb, da, len);
@@ -91,22 +116,32 @@ reaches(const struct dmap_domain *d, const struct dmap_region *r)
 	return r->da.v <= d->da_max && r->len - 1 <= d->da_max - r->da.v;
 }
 
+/* The lowest that is free, of page i of a new owner. */
+static void
+find_address(const struct dmap_domain *d, struct dmap_owner *o, unsigned int i)
+{
+	struct dmap_region *r = &o->pages.r[i];
+	uint64_t end;
+
+	r->da.v = d->has_own_da ? FIRST_OWN_DA : FIRST_DA;
+	while ((end = end_of_any(d, o, i, r->da.v, r->len)) != 0)
+		r->da.v = d->has_own_da ? RTE_ALIGN_CEIL(end, DMAP_HUGE_PAGE) : end;
+}
+
 int
 dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o)
 {
 	struct dmap_region *r;
 	unsigned int i;
-	uint64_t end;
 
-	for (i = 0; i < o->pages.nb && d->da_max != 0; i++) {
+	for (i = 0; i < o->pages.nb && (d->da_max != 0 || d->has_own_da); i++) {
 		r = &o->pages.r[i];
 		if (has_address(d, r))
 			return -EEXIST;
 		/* Where the application chose the address, it is not ours to change. */
-		if (o->kind != DMAP_OWNER_EXTERNAL && !reaches(d, r))
-			for (r->da.v = FIRST_DA; (end = end_of_any(d, o, i, r->da.v, r->len)) != 0;)
-				r->da.v = end;
-		if (!reaches(d, r)) {
+		if (o->kind != DMAP_OWNER_EXTERNAL && (d->has_own_da || !reaches(d, r)))
+			find_address(d, o, i);
+		if (d->da_max != 0 && !reaches(d, r)) {
 			DMAP_LOG(ERR,
 					"%s: %zu bytes at device address 0x%" PRIx64
 					": the device drives "

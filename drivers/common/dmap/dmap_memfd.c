@@ -21,7 +21,7 @@
 
 #include "dmap_impl.h"
 
-#define HUGE_PAGE_SIZE (2UL << 20)
+#define HUGE_PAGE_SIZE DMAP_HUGE_PAGE
 
 /* Linux 5.14 and later; headers may be older. */
 #ifndef MADV_POPULATE_WRITE
@@ -78,9 +78,8 @@ map_apart(size_t len, int fd)
 	return va;
 }
 
-/* A sealed file of len bytes, mapped, with all its pages, on a NUMA node where possible. */
-static void *
-map_sealed(const char *what, size_t len, unsigned int memfd_flags, int socket, int *fd)
+void *
+dmap_memfd_map(const char *what, size_t len, unsigned int memfd_flags, int socket, int *fd)
 {
 	void *va;
 	int err;
@@ -96,6 +95,9 @@ map_sealed(const char *what, size_t len, unsigned int memfd_flags, int socket, i
 		goto close_fd;
 	/* Before they are touched. */
 	dmap_numa_place(va, len, socket);
+	/* Of ordinary pages the kernel makes huge ones where it may. */
+	if ((memfd_flags & MFD_HUGETLB) == 0 && len % HUGE_PAGE_SIZE == 0)
+		madvise(va, len, MADV_HUGEPAGE);
 	if (populate(va, len, *fd) == 0)
 		return va;
 	err = errno;
@@ -125,12 +127,12 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 	/* A huge page for small rings would be a waste; above half of one it saves TLB entries. */
 	va = MAP_FAILED;
 	if (len > HUGE_PAGE_SIZE / 2) {
-		va = map_sealed(what, huge_len, MFD_HUGETLB | MFD_HUGE_2MB, socket, &piece->fd);
+		va = dmap_memfd_map(what, huge_len, MFD_HUGETLB | MFD_HUGE_2MB, socket, &piece->fd);
 		if (va != MAP_FAILED)
 			len = huge_len;
 	}
 	if (va == MAP_FAILED)
-		va = map_sealed(what, len, 0, socket, &piece->fd);
+		va = dmap_memfd_map(what, len, 0, socket, &piece->fd);
 	if (va == MAP_FAILED) {
 		ret = -errno;
 		DMAP_LOG(ERR, "no memory file of %zu bytes for %s: %s\n", len, what,

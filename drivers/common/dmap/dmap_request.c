@@ -174,7 +174,8 @@ dmap_request_settle(struct dmap_domain *d, unsigned int i, uint32_t serial, int 
 		DMAP_LOG(WARNING,
 				"%s: packets from memory at %p are dropped: the device cannot reach it: "
 				"%s\n",
-				d->name, va, strerror(err != 0 ? -err : ENOENT));
+				d->name, va,
+				err == -EPERM ? d->remedy : strerror(err != 0 ? -err : ENOENT));
 	else if (!is_shown && err == -EAGAIN)
 		dmap_domain_wake(d);
 }
