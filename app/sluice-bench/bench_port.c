@@ -15,14 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <linux/virtio_net.h>
-
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include "bench_app.h"
 #include "bench_packets.h"
+#include "bench_pool.h"
 #include "null_server.h"
 
 #define SETTLE_US 50000
@@ -59,136 +58,6 @@ bool
 bench_has_null_device(const char *given)
 {
 	return !bench_is_pci(given) && !is_control_driver(given);
-}
-
-/* IPv4 and UDP, as far as a driver may look. */
-static void
-make_frame(uint8_t *frame, unsigned int len)
-{
-	static const uint8_t head[] = {
-		0x02,
-		0x00,
-		0x00,
-		0x00,
-		0x00,
-		0x01,
-		0x02,
-		0x00,
-		0x00,
-		0x00,
-		0x00,
-		0x02,
-		0x08,
-		0x00,
-		0x45,
-		0x00,
-		0x00,
-		0x32,
-		0x00,
-		0x00,
-		0x00,
-		0x00,
-		0x40,
-		0x11,
-	};
-	unsigned int i;
-
-	for (i = 0; i < len; i++)
-		frame[i] = i < sizeof(head) ? head[i] : (uint8_t)i;
-}
-
-/* Transmit buffers hold a packet from the start: the application part of a step writes none. */
-static void
-init_tx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
-{
-	const struct bench_port *port = arg;
-	struct rte_mbuf *m = obj;
-
-	RTE_SET_USED(mp);
-	RTE_SET_USED(idx);
-	make_frame((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM,
-			RTE_MIN(port->frame_len, (unsigned int)BENCH_ONE_BUFFER));
-}
-
-/* In both places where a driver may put the header: in front of the data, or at the start of the
- * data's line.
- */
-static void
-write_header(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
-{
-	const struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = 1 };
-	struct rte_mbuf *m = obj;
-	uint8_t *data = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
-
-	RTE_SET_USED(mp);
-	RTE_SET_USED(arg);
-	RTE_SET_USED(idx);
-	memcpy(data - sizeof(hdr), &hdr, sizeof(hdr));
-	memcpy(data, &hdr, sizeof(hdr));
-}
-
-/* Model N0 writes no header, so receive buffers must hold what a device would leave there:
- * one buffer, no offload.
- */
-static void
-init_rx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)
-{
-	struct rte_mbuf *m = obj;
-
-	memset(m->buf_addr, 0, m->buf_len);
-	write_header(mp, arg, obj, idx);
-}
-
-void
-bench_port_write_headers(struct bench_port *port)
-{
-	rte_mempool_obj_iter(port->pool[DIR_RX], write_header, NULL);
-}
-
-unsigned int
-bench_pool_mbufs(const struct bench_opts *opts, enum bench_pool pool)
-{
-	if (pool == POOL_TX2 && opts->packets != PACKETS_POOLS)
-		return 0;
-	if (pool == POOL_RX && opts->rx_mbufs != 0)
-		return opts->rx_mbufs;
-	/* a full ring, what a driver holds back, the cache's overflow mark, bursts in flight */
-	return opts->nb_segs * opts->pairs.v[0] * (2 * opts->queues.v[0] + 1024) +
-			2 * opts->pool_cache;
-}
-
-static int
-make_pool(struct bench_port *port, const struct bench_opts *opts, enum bench_side side,
-		enum bench_pool pool)
-{
-	static const char *const names[NB_POOLS] = { "tx", "rx", "tx2" };
-	const unsigned int nb = bench_pool_mbufs(opts, pool);
-	/* of a scarce pool a cache would hold back what there is */
-	const bool is_scarce = pool == POOL_RX && opts->rx_mbufs != 0;
-	char name[RTE_MEMPOOL_NAMESIZE];
-
-	snprintf(name, sizeof(name), "bench_%u_%s", side, names[pool]);
-	port->pool[pool] = rte_pktmbuf_pool_create(name, nb, is_scarce ? 0 : opts->pool_cache, 0,
-			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (port->pool[pool] == NULL) {
-		fprintf(stderr, "sluice-bench: pool of %u mbufs: %s; try --mem\n", nb,
-				rte_strerror(rte_errno));
-		return -rte_errno;
-	}
-	rte_mempool_obj_iter(port->pool[pool], pool == POOL_RX ? init_rx_mbuf : init_tx_mbuf, port);
-	return 0;
-}
-
-static int
-make_pools(struct bench_port *port, const struct bench_opts *opts, enum bench_side side)
-{
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < NB_POOLS && ret == 0; i++)
-		if (bench_pool_mbufs(opts, i) != 0)
-			ret = make_pool(port, opts, side, i);
-	return ret != 0 ? ret : bench_packets_init(port, opts);
 }
 
 /* "net_x3,a=1" and "b=2" to the vdev net_x<side> with "a=1,b=2" and what the bench adds. */
@@ -244,7 +113,7 @@ bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum ben
 	ret = make_devargs(port, opts, side);
 	if (ret != 0)
 		return ret;
-	ret = make_pools(port, opts, side);
+	ret = bench_pool_make(port, opts, side);
 	if (ret != 0 || !port->has_device)
 		return ret;
 	port->slot = null_server_open(port->path, opts->hide);
@@ -347,7 +216,7 @@ attach_device(struct bench_port *port, const struct bench_opts *opts)
 	vid = null_server_check(port->slot);
 	if (vid < 0)
 		return vid;
-	make_frame(frame, port->frame_len);
+	bench_make_frame(frame, port->frame_len);
 	port->generation = null_server_generation(port->slot);
 	ret = null_dev_attach(port->dev, vid, port->nb_pairs, frame, port->frame_len);
 	port->dev->is_shuffled = opts->is_shuffled;
