@@ -107,6 +107,7 @@ class Connection(threading.Thread):
         self.acked_features = self.acked_protocol = 0
         self.status = 0
         self.fds = []
+        self.stream = bytearray()  # all that came
         self.is_over = False   # the driver has ended it, or this script
         self.is_silent = False # until this script ends it
         self.is_ended = False
@@ -140,6 +141,7 @@ class Connection(threading.Thread):
             if not part:
                 return None
             data += part
+            self.stream += part
         return data if len(data) == length else None
 
     def serve(self):

@@ -145,6 +145,20 @@ init_rx_template(struct sluice_rxq *rxq, uint16_t port_id)
 		rxq->buf_off = find_buf_off(rxq->pool);
 }
 
+/* Why the device cannot have it. */
+static void
+log_pool(const struct sluice_port *port, const struct rte_mempool *mp, int ret)
+{
+	const char *more = "";
+
+	if (ret == -ENOTSUP)
+		more = " (its memory has no file behind it)";
+	else if (ret == -EPERM)
+		more = ": " SLUICE_SEALED_REMEDY;
+	SLUICE_LOG(ERR, "port %u: cannot show mempool %s to the device: %s%s", port->port_id,
+			mp->name, strerror(-ret), more);
+}
+
 static int
 init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
 {
@@ -167,9 +181,7 @@ init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempoo
 					0);
 	ret = dmap_add_pool(port->domain, mp);
 	if (ret != 0)
-		SLUICE_LOG(ERR, "port %u: cannot show mempool %s to the device: %s%s",
-				port->port_id, mp->name, strerror(-ret),
-				ret == -ENOTSUP ? " (its memory has no file behind it)" : "");
+		log_pool(port, mp, ret);
 	snprintf(who, sizeof(who), "port %u receive queue %u", port->port_id, rxq->q.id);
 	dmap_check_nodes(port->domain, who, port->socket);
 	return ret;

@@ -51,10 +51,14 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 {
 	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
 
-	if (ret != 0)
+	if (ret == 0 && port->args.isolation == SLUICE_ISOLATION_SEALED)
+		ret = dmap_set_own_addresses(port->domain);
+	if (ret == 0 && port->args.isolation == SLUICE_ISOLATION_SEALED)
+		ret = dmap_set_sealed(port->domain, SLUICE_SEALED_REMEDY);
+	if (ret != 0) {
 		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
-	if (ret != 0)
 		return ret;
+	}
 	dmap_set_waker(port->domain, wake_for_memory, port);
 	dmap_share(port->domain, &port->shared->dma);
 	return 0;
@@ -177,6 +181,7 @@ sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int
 	port->socket = socket;
 	port->args = *args;
 	port->shared->is_vectorized = args->is_vectorized;
+	port->shared->is_sealed = args->isolation == SLUICE_ISOLATION_SEALED;
 	sluice_life_init(port);
 	if (rte_mempool_event_callback_register(on_pool_event, port) < 0)
 		SLUICE_INIT_LOG(WARNING, "%s: mempools must outlive the port: %s", dev->data->name,

@@ -437,6 +437,18 @@ set_functions(struct rte_eth_dev *dev)
 	SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, tx_queue_count);
 }
 
+/* The files of packet buffers are the primary process's. */
+static int
+check_memory(const char *name, const struct sluice_shared *shared)
+{
+	if (shared->is_sealed)
+		SLUICE_INIT_LOG(ERR,
+				"%s: the port has isolation=sealed, whose packet buffers only the primary "
+				"process has: this one leaves it alone; give isolation=scoped to that one",
+				name);
+	return shared->is_sealed ? -ENOTSUP : 0;
+}
+
 /* Does what the primary process shares mean the same here? */
 static int
 check_build(const char *name, const struct sluice_shared *shared)
@@ -447,7 +459,7 @@ check_build(const char *name, const struct sluice_shared *shared)
 	sluice_build_get(&here);
 	what = sluice_build_differs(&shared->build, &here);
 	if (what == NULL)
-		return 0;
+		return check_memory(name, shared);
 	SLUICE_INIT_LOG(ERR,
 			"%s: the primary process has %s: this one leaves the port alone; run both "
 			"with the same plug-in and the same DPDK",

@@ -218,6 +218,8 @@ set_isolation(struct sluice_args *args, const char *value)
 {
 	if (strcmp(value, "scoped") == 0)
 		args->isolation = SLUICE_ISOLATION_SCOPED;
+	else if (strcmp(value, "sealed") == 0)
+		args->isolation = SLUICE_ISOLATION_SEALED;
 	else if (strcmp(value, "none") == 0)
 		args->isolation = SLUICE_ISOLATION_NONE;
 	else
@@ -231,7 +233,7 @@ set_isolation_pci(struct sluice_args *args, const char *value)
 {
 	int ret = set_isolation(args, value);
 
-	return ret == 0 && args->isolation != SLUICE_ISOLATION_SCOPED ? -EINVAL : ret;
+	return ret == 0 && args->isolation == SLUICE_ISOLATION_NONE ? -EINVAL : ret;
 }
 
 static int
@@ -288,7 +290,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "lro", set_lro, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
-	{ "isolation", set_isolation, "scoped or none" },
+	{ "isolation", set_isolation, "scoped, sealed or none" },
 	{ "rss", set_rss, "sw or off" },
 };
 
@@ -307,7 +309,7 @@ static const struct arg_key pci_keys[] = {
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation_pci,
-			"scoped; a PCI device is reached through an IOMMU or not at all" },
+			"scoped or sealed; a PCI device is reached through an IOMMU or not at all" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
 	/* net_virtio leaves devices with vdpa=1 alone: for programs that ask it before us. */

@@ -27,7 +27,16 @@ enum sluice_rss_arg {
 	SLUICE_RSS_ARG_OFF, /* nobody: the device puts them where it likes */
 };
 
-enum sluice_isolation { SLUICE_ISOLATION_SCOPED, SLUICE_ISOLATION_NONE };
+enum sluice_isolation {
+	SLUICE_ISOLATION_SCOPED,
+	SLUICE_ISOLATION_SEALED,
+	SLUICE_ISOLATION_NONE,
+};
+
+/* Why sealed ports refuse a pool, and what helps. */
+#define SLUICE_SEALED_REMEDY \
+	"isolation=sealed takes pools of rte_pmd_sluice_pktmbuf_pool_create() only: make it so, or " \
+	"give isolation=scoped"
 
 /* As long as the name of an interface can be, with the end of the string. */
 #define SLUICE_IFACE_LEN 16
@@ -75,13 +84,13 @@ struct sluice_args {
 #define SLUICE_ARGS_STRING \
 	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
-	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> isolation=<scoped|none> " \
-	"rss=<sw|off>"
+	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> " \
+	"isolation=<scoped|sealed|none> rss=<sw|off>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
 	"in_order=<0|1> vectorized=<0|1> csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> " \
-	"speed=<int> idle_reclaim=<0|1> isolation=<scoped> ro_rings=<0|1> rss=<sw|off> vdpa=<0|1>"
+	"speed=<int> idle_reclaim=<0|1> isolation=<scoped|sealed> ro_rings=<0|1> rss=<sw|off> vdpa=<0|1>"
 
 /*
  * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.

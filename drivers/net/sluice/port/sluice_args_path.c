@@ -46,6 +46,13 @@ check_kernel(const struct sluice_args *args)
 				args->path);
 		return -EINVAL;
 	}
+	if (args->isolation == SLUICE_ISOLATION_SEALED && args->is_kernel) {
+		SLUICE_INIT_LOG(ERR,
+				"device argument 'isolation=sealed' is for back ends behind a socket, and "
+				"path=%s is the kernel, which reaches all memory: leave it away",
+				args->path);
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -241,9 +241,10 @@ add_vring_addr(struct batch *b, const struct sluice_vq_setup *vq)
 	struct sluice_vu_msg *msg = add(b, SLUICE_VU_SET_VRING_ADDR, sizeof(msg->addr), -1);
 
 	msg->addr.index = vq->vq;
-	msg->addr.desc = (uintptr_t)vq->dv_desc;
-	msg->addr.avail = (uintptr_t)vq->dv_driver;
-	msg->addr.used = (uintptr_t)vq->dv_device;
+	/* User addresses as those of the regions, which are device addresses (vhost_user_mem.c). */
+	msg->addr.desc = vq->desc_da.v;
+	msg->addr.avail = vq->driver_da.v;
+	msg->addr.used = vq->device_da.v;
 }
 
 static int

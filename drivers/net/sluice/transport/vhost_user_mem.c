@@ -20,12 +20,17 @@
 #include "sluice_log.h"
 #include "vhost_user.h"
 
+/*
+ * A back end compares user addresses with those that it is told for the rings, and does nothing
+ * else with them, so a device address does as well: a virtual one need not leave the process.
+ */
 static struct sluice_vu_region
 wire_region(const struct dmap_region *r)
 {
-	return (struct sluice_vu_region){
-		.guest_addr = r->da.v, .size = r->len, .user_addr = r->va, .mmap_offset = r->fd_off
-	};
+	return (struct sluice_vu_region){ .guest_addr = r->da.v,
+		.size = r->len,
+		.user_addr = r->da.v,
+		.mmap_offset = r->fd_off };
 }
 
 static int
@@ -33,8 +38,8 @@ refuse(const struct vhost_user *vu, unsigned int nb)
 {
 	SLUICE_LOG(ERR,
 			"path=%s: rings and mempools lie in %u files (memory regions), the back end "
-			"takes %u: use the EAL option --single-file-segments, larger huge pages or "
-			"smaller mempools",
+			"takes %u: use the EAL option --single-file-segments, larger huge pages, or "
+			"smaller or (isolation=sealed) fewer mempools",
 			vu->path, nb, vu->regions_max);
 	return -ENOSPC;
 }

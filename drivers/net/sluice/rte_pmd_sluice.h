@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/**
+ * @file
+ * What an application may call of the Sluice driver, beside ethdev. Nothing of it is needed for
+ * ports with isolation=scoped, the default.
+ */
+
+#ifndef RTE_PMD_SLUICE_H
+#define RTE_PMD_SLUICE_H
+
+#include <stdint.h>
+
+#include <rte_compat.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rte_mempool;
+
+/**
+ * Create a pool of packet mbufs whose buffers lie in memory that holds nothing else, for ports with
+ * isolation=sealed, which take no other.
+ *
+ * The arguments are those of rte_pktmbuf_pool_create(), so a program is changed over by compiling
+ * it with -Drte_pktmbuf_pool_create=rte_pmd_sluice_pktmbuf_pool_create. The mbufs and their
+ * private areas lie in EAL's memory. Their buffers are pinned external ones (see
+ * rte_pktmbuf_pool_create_extbuf()) in a file of this process that nobody can make smaller or
+ * larger, of ordinary pages, with all of them there and locked as far as the process may lock
+ * memory. A device that is shown the pool reaches these buffers, up to the end of the last page,
+ * and no mbuf.
+ *
+ * Any number of ports may use the pool, of any isolation level and of this driver. The device of
+ * another driver has to be given the memory by the application (rte_extmem_register(),
+ * rte_dev_dma_map()). rte_mempool_free() frees the pool and the memory; no port may have buffers of
+ * it then. Processes that are started as secondary ones cannot reach the buffers.
+ *
+ * Not to be called by a polling core. The thread waits until the kernel has made all pages.
+ *
+ * @param name
+ *   The name of the mempool, and of the file in /proc.
+ * @param n
+ *   The number of mbufs.
+ * @param cache_size
+ *   Of the cache of each lcore, in mbufs.
+ * @param priv_size
+ *   Bytes of the private area behind each mbuf, a multiple of RTE_MBUF_PRIV_ALIGN.
+ * @param data_room_size
+ *   Bytes of each buffer, headroom included.
+ * @param socket_id
+ *   The NUMA node for mbufs and buffers, or SOCKET_ID_ANY.
+ * @return
+ *   The pool, or NULL with rte_errno: E_RTE_SECONDARY in a secondary process, ENOMEM, EINVAL, or
+ *   what rte_pktmbuf_pool_create_extbuf() says.
+ */
+__rte_experimental
+struct rte_mempool *rte_pmd_sluice_pktmbuf_pool_create(const char *name, unsigned int n,
+		unsigned int cache_size, uint16_t priv_size, uint16_t data_room_size,
+		int socket_id);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RTE_PMD_SLUICE_H */
