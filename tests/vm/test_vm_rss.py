@@ -2,11 +2,14 @@
 # Copyright(c) 2026 The Sluice authors
 """RSS by the device: QEMU's, which hashes in its software, takes each flow to the queue that the table gives it. The
 hash in the mbuf is the driver's, so both are compared with the definition."""
+import os
 import re
+import time
 
 import pytest
 
-from guest import Peer
+from guest import BUILD, GuestL3fwd, Peer
+from l3fwd import make, routed
 from machine import Machine, negotiated
 from tap import Tap, usable
 from testpmd import wait_for
@@ -14,7 +17,7 @@ from toeplitz import KEY, TABLE, check, even, flows, hash_of, set_table, tuple_o
 from vmqemu import Nic
 
 MQ = "mq=on,vectors=10,rss=on"
-MACHINE = Machine("rss", {"split": Nic(MQ, Tap(4)), "packed": Nic(MQ + ",packed=on", Tap(4))})
+MACHINE = Machine("rss", {"split": Nic(MQ, Tap(4)), "packed": Nic(MQ + ",packed=on", Tap(4))}, cpus=4)
 OTHER_KEY = bytes((7 * i + 1) & 0xff for i in range(40))
 ADDRESSES = {"ports": (), "addresses": True}
 pytestmark = pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
@@ -86,3 +89,28 @@ def test_by_choice_software_does_it(boot):
         assert ("VIRTIO_NET_F_RSS" in guest.features("packed")) == (not devargs)
         assert ("spread" in testpmd.burst_mode("rxq")) == bool(devargs)
         guest.close(testpmd, "packed")
+
+
+@pytest.mark.skipif(not os.path.exists(os.path.join(BUILD, "app", "examples", "l3fwd-power")),
+    reason="no l3fwd-power: run devtools/setup, then meson setup --reconfigure")
+@pytest.mark.parametrize("nic", ["split", "packed"])
+def test_the_right_core_wakes(boot, nic):
+    """Software cannot wake a core that sleeps on another queue; the device does. Of the flows of a queue only its core
+    hears."""
+    guest = boot(MACHINE)
+    router = guest.program(GuestL3fwd, nic, 4)
+    assert "VIRTIO_NET_F_RSS" in guest.features(nic)
+    peer, mac, frames = Peer(guest.nics[nic]), router.address(), make(400, flows=400)
+    peer.drain()
+    for queue in range(4):
+        mine = [frame for frame in frames if hash_of(frame) % TABLE % 4 == queue][:30]
+        before = [router.wakes(q) for q in range(4)]
+        for frame in mine:
+            assert peer.echo([frame]) == [routed(frame, mac)]
+            time.sleep(0.01)
+        # The core looks around by itself, too, and each wakes once when the port starts.
+        wait_for(lambda q=queue, n=before[queue]: router.wakes(q) > n + 9, 5, "wakes of queue %d" % queue)
+        after = [router.wakes(q) for q in range(4)]
+        assert all(after[q] - before[q] <= 2 for q in range(4) if q != queue), (before, after)
+    guest.verdict(nic)
+    router.quit()
