@@ -13,11 +13,14 @@ from guest import DRIVER, IS_SLUICE, exchange
 from iommu import (EDU_DEVICE, PAGE, QEMU_TRACE, SHOT, Attacker, mapped, middle, own_memory, pool_pages,
     start_trace, zone_pages)
 from machine import Machine
+from test_environment import build_shim
+from testpmd import MBUFS
 
 # Two nodes, so that testpmd has two pools and each port one of its own.
 NODES = [word for n in (0, 1) for word in ("-object", "memory-backend-ram,id=m%d,size=1024M" % n,
     "-numa", "node,memdev=m%d,cpus=%d" % (n, n))]
 MACHINE = Machine("privilege", {"a": "", "b": "packed=on"}, trace=QEMU_TRACE, args=NODES + EDU_DEVICE)
+HUGE = 2 << 20
 OWN_POOLS = ["--port-numa-config=(0,0),(1,1)"]
 
 
@@ -72,6 +75,29 @@ def test_maps_are_rings_and_pools(guest):
     testpmd.cmd("port stop 0")
     assert not mapped(guest), "maps are left after stop"
     testpmd.cmd("port start 0")
+    guest.close(testpmd, "a")
+    assert not mapped(guest), "maps are left after close"
+
+
+@pytest.mark.sluice
+def test_sealed_maps_are_rings_and_buffers(guest, tmp_path):
+    """Page by page, at addresses of the port's own: the buffers' first, the rings' after them. No mbuf lies in either."""
+    with open(build_shim(str(tmp_path), "sealed_pools"), "rb") as shim:
+        guest.vm.put("/tmp/sealed_pools.so", shim.read())
+    testpmd = guest.testpmd(["a"], devargs="isolation=sealed", wrap="export LD_PRELOAD=/tmp/sealed_pools.so; exec %s")
+    exchange(testpmd, guest.nics["a"], count=100)
+    rings = zone_pages(testpmd, re.escape(guest.nics["a"].bdf))
+    # An odd number of cache lines for each buffer, to the end of a huge page.
+    buffers = -(-MBUFS * 2240 // HUGE) * HUGE // PAGE
+    now = mapped(guest)
+    assert set(now.values()) == {1} and len(now) == len(rings) + buffers
+    first = (1 << 28) // PAGE
+    assert min(now) == first and set(range(first, first + buffers)) <= set(now)
+    assert not set(now) & (rings | pool_pages(testpmd)), "addresses of the process"
+    for _ in range(10):
+        testpmd.cmds("port stop 0", "port start 0")
+    assert mapped(guest) == now
+    exchange(testpmd, guest.nics["a"], count=100, seed=2)
     guest.close(testpmd, "a")
     assert not mapped(guest), "maps are left after close"
 
