@@ -173,10 +173,19 @@ static const struct rte_mempool_ops pool_ops = {
 };
 RTE_MEMPOOL_REGISTER_OPS(pool_ops);
 
+/* The last clone of a packet lets go of its buffer: as DPDK's own callback. */
 static void
 pinned_is_freed(void *addr, void *opaque)
 {
-	fake_error("the free callback of a pinned buffer was called: %p %p", addr, opaque);
+	struct rte_mbuf *m = opaque;
+
+	if (m->buf_addr != addr)
+		fake_error("the buffer of %p is at %p, not %p", opaque, m->buf_addr, addr);
+	rte_mbuf_ext_refcnt_set(m->shinfo, 1);
+	m->ol_flags = RTE_MBUF_F_EXTERNAL;
+	m->next = NULL;
+	m->nb_segs = 1;
+	rte_mbuf_raw_free(m);
 }
 
 static void
@@ -200,6 +209,7 @@ init_object(struct fake_pool *p, uint32_t i)
 	if (p->conf.is_pinned) {
 		m->shinfo = rte_mbuf_to_priv(m);
 		m->shinfo->free_cb = pinned_is_freed;
+		m->shinfo->fcb_opaque = m;
 		rte_mbuf_ext_refcnt_set(m->shinfo, 1);
 		m->ol_flags = RTE_MBUF_F_EXTERNAL;
 	}

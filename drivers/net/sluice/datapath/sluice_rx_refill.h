@@ -31,6 +31,15 @@ uint16_t sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb
  */
 void sluice_rx_keep(
 		struct sluice_rxq *rxq, uint16_t slot, struct rte_mbuf *const *mbufs, uint16_t nb);
+/*
+ * Give the nb mbufs in sw_ring from slot on to the device, whose buffers are pinned external ones,
+ * each with an address of its own; the device writes at hdr_off. Returns how many: as long as the
+ * window of the last hit has them.
+ */
+uint16_t sluice_rx_give_pinned_split(
+		struct sluice_rxq *rxq, uint16_t slot, uint16_t nb, uint16_t hdr_off);
+uint16_t sluice_rx_give_pinned_packed(
+		struct sluice_rxq *rxq, uint16_t slot, uint16_t nb, uint16_t hdr_off);
 /* The device cannot reach the mbufs in nb slots from slot on: back to the pool. */
 void sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb);
 
@@ -70,14 +79,20 @@ sluice_rx_give_rest(struct sluice_rxq *rxq, uint32_t slot, uint16_t nb,
 {
 	struct sluice_ring *r = &rxq->q.ring;
 	struct rte_mbuf **sw = &rxq->q.sw_ring[slot];
+	const uint16_t hdr_off = sluice_rx_hdr_off(cfg.has_csum);
 	struct dmap_addr da;
 	uint16_t i = 0;
 
 	for (;;) {
-		i += sluice_rx_give_run(rxq, slot + i, &sw[i], nb - i, cfg);
+		if (SLUICE_VEC_RX_GIVE == 0 || likely(rxq->buf_off != 0))
+			i += sluice_rx_give_run(rxq, slot + i, &sw[i], nb - i, cfg);
+		else if (cfg.layout == SLUICE_SPLIT)
+			i += sluice_rx_give_pinned_split(rxq, slot + i, nb - i, hdr_off);
+		else
+			i += sluice_rx_give_pinned_packed(rxq, slot + i, nb - i, hdr_off);
 		if (i == nb)
 			return i;
-		char *va = (char *)sw[i]->buf_addr + sluice_rx_hdr_off(cfg.has_csum);
+		char *va = (char *)sw[i]->buf_addr + hdr_off;
 
 		/* The stream may have another window then. */
 		if (unlikely(!dmap_lend(&rxq->q.stream, sw[i], va, rxq->post_len, &da)))

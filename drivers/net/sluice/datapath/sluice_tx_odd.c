@@ -332,18 +332,54 @@ give_chains_asking(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 			(struct sluice_path_cfg){ .layout = layout, .has_offloads = true });
 }
 
+static __rte_noinline uint16_t
+give_external_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b)
+{
+	return sluice_tx_give_singles(
+			txq, pkts, nb, b, true, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+}
+
+static __rte_noinline uint16_t
+give_external_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b)
+{
+	return sluice_tx_give_singles(txq, pkts, nb, b, true,
+			(struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+}
+
+static __rte_noinline uint16_t
+give_external_asking(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout)
+{
+	return sluice_tx_give_singles(txq, pkts, nb, b, true,
+			(struct sluice_path_cfg){ .layout = layout, .has_offloads = true });
+}
+
 /* Packets from the first on, as many as follow each other and are alike. Returns how many. */
 static __rte_always_inline uint16_t
 give_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b,
 		const struct sluice_path_cfg cfg)
 {
 	if (pkts[0]->nb_segs == 1)
-		return sluice_tx_give_singles(txq, pkts, nb, b, cfg);
+		return sluice_tx_give_singles(txq, pkts, nb, b, false, cfg);
 	if (cfg.has_offloads)
 		return give_chains_asking(txq, pkts, nb, b, cfg.layout);
 	if (cfg.layout == SLUICE_SPLIT)
 		return give_chains_split(txq, pkts, nb, b);
 	return give_chains_packed(txq, pkts, nb, b);
+}
+
+/* The same for packets with external buffers, which begin no other run. */
+static __rte_always_inline uint16_t
+give_external(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
+{
+	if (cfg.has_offloads)
+		return give_external_asking(txq, pkts, nb, b, cfg.layout);
+	if (cfg.layout == SLUICE_SPLIT)
+		return give_external_split(txq, pkts, nb, b);
+	return give_external_packed(txq, pkts, nb, b);
 }
 
 /* A packet that is like no other. Counts it. */
@@ -383,10 +419,13 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 
 	txq->left = &txq->nb_ring_full;
 	/* One by itself does without the loop, and what the loop takes. */
-	if (nb == 1 && pkts[0]->nb_segs == 1 && sluice_tx_give_singles(txq, pkts, 1, b, cfg) == 1)
+	if (nb == 1 && pkts[0]->nb_segs == 1 &&
+			sluice_tx_give_singles(txq, pkts, 1, b, false, cfg) == 1)
 		return 1;
 	for (n = 0; n < nb; n += nb_run) {
 		nb_run = give_run(txq, &pkts[n], nb - n, b, cfg);
+		if (nb_run == 0 && (pkts[n]->ol_flags & RTE_MBUF_F_EXTERNAL))
+			nb_run = give_external(txq, &pkts[n], nb - n, b, cfg);
 		if (nb_run != 0)
 			continue;
 		verdict = give_one(txq, pkts[n], b, cfg);

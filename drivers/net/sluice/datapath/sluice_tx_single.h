@@ -168,14 +168,44 @@ sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 }
 
 /*
- * Packets of one segment, from the first on, as long as one follows the other and slots do. Returns
- * how many; what stopped it goes the long way, or again.
+ * Is a packet's buffer, which is an external one, pinned to its mbuf, and nobody else's? Those who
+ * hold it are counted with the buffer. *pinned is the last pool that was found to have such ones.
+ */
+static __rte_always_inline bool
+sluice_tx_has_pinned_room(struct rte_mbuf *m, const struct rte_mempool **pinned)
+{
+	if (m->pool != *pinned) {
+		if (!RTE_MBUF_HAS_PINNED_EXTBUF(m))
+			return false;
+		*pinned = m->pool;
+	}
+	return rte_mbuf_refcnt_read(m) == 1 && rte_mbuf_ext_refcnt_read(m->shinfo) == 1 &&
+			m->data_off >= SLUICE_NET_HDR_LEN;
+}
+
+/* Either of them: room for the header in a buffer that is the packet's own. */
+static __rte_always_inline bool
+sluice_tx_has_own_room(struct rte_mbuf *m, const bool is_external,
+		const struct rte_mempool **pinned, const struct sluice_path_cfg cfg)
+{
+	if (!is_external)
+		return sluice_tx_has_header_room(m, cfg);
+	return (cfg.has_offloads || !sluice_tx_asks(m)) && sluice_tx_has_pinned_room(m, pinned);
+}
+
+/*
+ * Packets of one segment, from the first on, as long as one follows the other and slots do. Either
+ * of those that have external buffers, or of the others. Returns how many; what stopped it goes the
+ * long way, or again.
  */
 static __rte_always_inline uint16_t
 sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
+		struct sluice_tx_burst *b, const bool are_external,
+		const struct sluice_path_cfg cfg)
 {
+	const uint64_t no_pair = SLUICE_TX_FLAGS | (are_external ? 0 : RTE_MBUF_F_EXTERNAL);
 	struct sluice_tx_slots s = sluice_tx_slots(txq, b, cfg.layout);
+	const struct rte_mempool *pinned = NULL;
 	uint64_t bytes = 0;
 	uint16_t n, head;
 	bool is_given;
@@ -186,9 +216,11 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		head = s.slot;
 		if (m->nb_segs != 1)
 			break;
+		if (are_external && !(m->ol_flags & RTE_MBUF_F_EXTERNAL))
+			break;
 		if (!sluice_tx_can_give(txq, m, cfg))
 			break;
-		if (sluice_tx_has_header_room(m, cfg)) {
+		if (sluice_tx_has_own_room(m, are_external, &pinned, cfg)) {
 			/*
 			 * Until one of the run is plain: then it is known which are of another
 			 * pool.
@@ -197,7 +229,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
 			is_given = sluice_tx_fill_one(txq, &s, m, cfg);
 		} else {
-			is_given = !sluice_tx_asks(m) &&
+			is_given = (sluice_tx_upper_flags(m) & no_pair >> 32) == 0 &&
 					sluice_tx_fill_pair(txq, &s, m, cfg.layout);
 		}
 		if (!is_given)
@@ -210,10 +242,11 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		return 0;
 	if (b->nb_slots == 0 && (s.extent[b->slot] & SLUICE_TX_MORE) != 0)
 		b->head_flags = SLUICE_DESC_F_NEXT;
+	/* No batch takes external buffers, whosever they are. */
+	b->nb_unfit += are_external ? s.slot - b->slot : s.nb_odd;
 	b->nb_slots += s.slot - b->slot;
 	b->nb_bufs += n;
 	b->slot = s.slot == txq->q.ring.size ? 0 : s.slot;
-	b->nb_unfit += s.nb_odd;
 	txq->nb_odd += s.nb_odd;
 	txq->nb_chained += s.nb_pairs;
 	txq->q.stats.bytes += bytes;
