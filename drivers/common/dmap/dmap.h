@@ -178,6 +178,10 @@ __rte_internal
 int dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int socket,
 		struct dmap_coherent *out);
 
+/** Say what is in it: dmap_entry.name. note lives as long as the piece. */
+__rte_internal
+void dmap_coherent_note(struct dmap_domain *d, const struct dmap_coherent *c, const char *note);
+
 /** Give it back; *c is cleared. A cleared *c is fine. */
 __rte_internal
 void dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c);
@@ -315,7 +319,7 @@ unsigned int dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsign
 struct dmap_entry {
 	struct dmap_region region;
 	const char *kind; /* "mempool", "sealed mempool", "coherent", "EAL memory", "application", "all of EAL" */
-	char name[32]; /* of the mempool, or empty */
+	char name[32]; /* of the mempool, or what is in a coherent piece, or empty */
 	bool is_shown; /* the device reaches it now */
 };
 

@@ -45,6 +45,19 @@ dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int soc
 	return 0;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_coherent_note)
+void
+dmap_coherent_note(struct dmap_domain *d, const struct dmap_coherent *c, const char *note)
+{
+	struct dmap_owner *o;
+
+	rte_spinlock_lock(&d->table_lock);
+	o = dmap_domain_find(d, DMAP_OWNER_COHERENT, c->handle);
+	if (o != NULL)
+		o->note = note;
+	rte_spinlock_unlock(&d->table_lock);
+}
+
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_coherent_free)
 void
 dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c)

@@ -30,6 +30,8 @@ fill(const struct dmap_domain *d, const struct dmap_owner *o, unsigned int page,
 	/* A pool leaves the domain, and takes table_lock for that, before it is gone. */
 	if (o->kind == DMAP_OWNER_POOL)
 		strlcpy(out->name, ((const struct rte_mempool *)o->key)->name, sizeof(out->name));
+	else if (o->note != NULL)
+		strlcpy(out->name, o->note, sizeof(out->name));
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_entries)

@@ -58,7 +58,8 @@ struct dmap_region_list {
 struct dmap_owner {
 	TAILQ_ENTRY(dmap_owner) next;
 	enum dmap_owner_kind kind;
-	const void *key; /* mempool, address of the range, handle of the coherent piece */
+	const void *key;  /* mempool, address of the range, handle of the coherent piece */
+	const char *note; /* what is in a coherent piece; NULL: nobody said */
 	struct dmap_region_list pages;
 	bool was_looked_at; /* by dmap_check_nodes() */
 	bool is_lazy;       /* came with packets: it goes before anything else is refused for it */
