@@ -118,7 +118,7 @@ layout_of(uint64_t features)
 /* The scalar tables have all combinations, so the loops below find a row; the unit tests look. */
 
 const struct sluice_rx_path *
-sluice_rx_path_select(uint64_t features, uint16_t simd_bits)
+sluice_rx_path_select(uint64_t features, bool is_copy, uint16_t simd_bits)
 {
 	const struct sluice_rx_path *p;
 	unsigned int i;
@@ -126,20 +126,21 @@ sluice_rx_path_select(uint64_t features, uint16_t simd_bits)
 	for (i = 0; (p = sluice_rx_path_at(i)) != NULL; i++)
 		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
 				p->cfg.has_mrg == has(features, SLUICE_NET_F_MRG_RXBUF) &&
-				p->cfg.has_csum == has(features, SLUICE_NET_F_GUEST_CSUM))
+				p->cfg.has_csum == has(features, SLUICE_NET_F_GUEST_CSUM) &&
+				p->cfg.is_copy == is_copy)
 			break;
 	return p;
 }
 
 const struct sluice_tx_path *
-sluice_tx_path_select(uint64_t features, bool has_offloads, uint16_t simd_bits)
+sluice_tx_path_select(uint64_t features, bool has_offloads, bool is_copy, uint16_t simd_bits)
 {
 	const struct sluice_tx_path *p;
 	unsigned int i;
 
 	for (i = 0; (p = sluice_tx_path_at(i)) != NULL; i++)
 		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
-				p->cfg.has_offloads == has_offloads &&
+				p->cfg.has_offloads == has_offloads && p->cfg.is_copy == is_copy &&
 				(has_offloads ||
 						p->cfg.is_in_order ==
 								has(features, SLUICE_F_IN_ORDER)))

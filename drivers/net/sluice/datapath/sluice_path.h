@@ -45,10 +45,11 @@ uint16_t sluice_path_simd_bits(void);
 
 /*
  * The row for negotiated features (bit mask) and registers of at most simd_bits. There is always
- * one. has_offloads: the application switched some on.
+ * one. is_copy: isolation=copy; has_offloads: the application switched some on.
  */
-const struct sluice_rx_path *sluice_rx_path_select(uint64_t features, uint16_t simd_bits);
+const struct sluice_rx_path *sluice_rx_path_select(
+		uint64_t features, bool is_copy, uint16_t simd_bits);
 const struct sluice_tx_path *sluice_tx_path_select(
-		uint64_t features, bool has_offloads, uint16_t simd_bits);
+		uint64_t features, bool has_offloads, bool is_copy, uint16_t simd_bits);
 
 #endif /* SLUICE_PATH_H */

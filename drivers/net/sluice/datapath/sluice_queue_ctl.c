@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "sluice_copy.h"
 #include "sluice_queue_ctl.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
@@ -37,12 +38,46 @@ reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool i
 	return l;
 }
 
+/*
+ * The application's buffers may have more room than those that the device gets. Whose these are is
+ * said once in a split ring, where the device only reads it.
+ */
+static void
+reset_rx_cells(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
+{
+	uint16_t i;
+
+	rxq->cells = conf->cells;
+	if (!sluice_cells_are_used(&rxq->cells))
+		return;
+	rxq->post_len = RTE_MIN(rxq->post_len, conf->cells.room + SLUICE_NET_HDR_LEN);
+	for (i = 0; i < conf->size && conf->layout == SLUICE_SPLIT; i++)
+		sluice_split_give(&rxq->q.ring, i, sluice_cell_da(&rxq->cells, i), rxq->post_len,
+				SLUICE_DESC_F_WRITE);
+}
+
+/* What other packets have left there is nothing that a device may have. */
+static void
+reset_tx_cells(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
+{
+	uint16_t i;
+
+	txq->cells = conf->cells;
+	if (!sluice_cells_are_used(&txq->cells))
+		return;
+	memset(txq->cells.dv_first, 0, (size_t)conf->size * txq->cells.stride);
+	sluice_copy_forget(txq, 0, conf->size);
+	for (i = 0; i < conf->size && conf->layout == SLUICE_SPLIT; i++)
+		sluice_split_give(&txq->q.ring, i, sluice_cell_da(&txq->cells, i), 0, 0);
+}
+
 void
 sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 {
 	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
 	sluice_rxq_place(rxq, conf->reads_headers);
 	rxq->completes_csum = conf->completes_csum;
+	reset_rx_cells(rxq, conf);
 	rxq->has_lro = conf->has_lro;
 	rxq->has_ecn = conf->has_ecn;
 	rxq->sample = 1;
@@ -64,6 +99,7 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	/* Longer ago than a ring has slots. */
 	for (i = 0; i <= txq->extra_mask; i++)
 		txq->extra_user[i] = -(conf->size + 1u);
+	reset_tx_cells(txq, conf);
 	txq->has_indirect = conf->has_indirect;
 	txq->has_ecn = conf->has_ecn;
 	/* With its header a packet may not be longer than the queue (2.7.5.3.1, 2.8.19). */

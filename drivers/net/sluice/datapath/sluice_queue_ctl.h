@@ -21,13 +21,14 @@ struct sluice_queue_conf {
 	bool has_event_idx;
 	bool is_in_order;
 	bool has_indirect;
-	bool reads_headers;  /* receive: sluice_path_cfg.has_csum */
-	bool completes_csum; /* receive: sums that are partial, of any header */
-	uint64_t tx_flags;   /* transmit: what packets may ask for, of SLUICE_TX_FLAGS */
-	bool has_ecn;        /* segments may have ECN bits, in this direction */
-	bool has_lro;        /* receive: packets may be of several segments */
-	void *va;            /* memory of sluice_ring_layout().len bytes; it is zeroed */
-	struct dmap_addr da; /* the same for the device */
+	bool reads_headers;        /* receive: sluice_path_cfg.has_csum */
+	bool completes_csum;       /* receive: sums that are partial, of any header */
+	uint64_t tx_flags;         /* transmit: what packets may ask for, of SLUICE_TX_FLAGS */
+	bool has_ecn;              /* segments may have ECN bits, in this direction */
+	bool has_lro;              /* receive: packets may be of several segments */
+	void *va;                  /* memory of sluice_ring_layout().len bytes; it is zeroed */
+	struct dmap_addr da;       /* the same for the device */
+	struct sluice_cells cells; /* all zero: packets are not copied */
 	struct dmap_domain *domain;
 };
 

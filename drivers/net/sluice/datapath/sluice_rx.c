@@ -152,6 +152,33 @@ sluice_rx_offload_some(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t 
 	return nb - nb_left;
 }
 
+uint16_t
+sluice_rx_look_at_copies(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, bool has_mrg,
+		uint64_t *bytes)
+{
+	const struct sluice_path_cfg cfg = { .has_mrg = has_mrg, .has_csum = true };
+	uint16_t i, nb_left = 0;
+	struct rte_mbuf *m;
+
+	for (i = 0; i < nb; i++) {
+		m = pkts[i];
+		/* Behind a failure nothing is believed. */
+		if (unlikely(rxq->q.fail != SLUICE_FAIL_NONE)) {
+			put_back(rxq, m);
+			continue;
+		}
+		if (unlikely(rxq->nb_segs_left != 0))
+			m = sluice_rx_packet(rxq, m, m->pkt_len + SLUICE_NET_HDR_LEN, cfg);
+		else
+			m = sluice_rx_read_header(rxq, m, cfg);
+		if (unlikely(m == NULL))
+			continue;
+		*bytes += m->pkt_len;
+		pkts[nb_left++] = m;
+	}
+	return nb - nb_left;
+}
+
 struct rte_mbuf *
 sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {

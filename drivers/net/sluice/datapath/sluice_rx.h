@@ -22,6 +22,7 @@
 
 #include <rte_atomic.h>
 
+#include "sluice_copy.h"
 #include "sluice_offload.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
@@ -66,6 +67,14 @@ void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
  */
 uint16_t sluice_rx_offload_some(
 		struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes);
+
+/*
+ * nb buffers that were taken as packets of one buffer each, and copied with their headers. Those
+ * say what they are: complete packets close up, with their bytes. Returns how many fewer there are;
+ * the others are dropped, the queue has failed, or they are part of a packet of several buffers.
+ */
+uint16_t sluice_rx_look_at_copies(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb,
+		bool has_mrg, uint64_t *bytes);
 
 /* The mbuf of a completion. NULL: the queue failed. */
 static __rte_always_inline struct rte_mbuf *
@@ -147,6 +156,37 @@ sluice_rx_batch(struct sluice_vec_rx_kit *kit, uint16_t nb, uint32_t slot, struc
 	return sluice_vec_rx_packed(kit, nb, slot, pkts, cfg);
 }
 
+/* Of what batches look at: headers of copies are read when these are made. */
+static __rte_always_inline struct sluice_path_cfg
+sluice_rx_batch_cfg(const struct sluice_path_cfg cfg)
+{
+	return (struct sluice_path_cfg){ .layout = cfg.layout,
+		.has_mrg = cfg.has_mrg,
+		.has_csum = cfg.has_csum && !cfg.is_copy };
+}
+
+/* Are used entries in order, and is no packet of several buffers under way? */
+static __rte_always_inline bool
+sluice_rx_may_run(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
+{
+	if (rxq->q.ring.nb_holes != 0 || rxq->nb_batch != 0)
+		return false;
+	if (!cfg.has_mrg)
+		return true;
+	return rxq->nb_segs_left == 0 && (cfg.has_csum || !rxq->must_read_header);
+}
+
+/* The oldest n used entries were taken, in order. */
+static __rte_always_inline void
+sluice_rx_skip(struct sluice_ring *r, uint16_t n, const struct sluice_path_cfg cfg)
+{
+	if (cfg.layout == SLUICE_SPLIT)
+		r->used_idx += n;
+	else
+		sluice_packed_skip(r, n);
+	sluice_ring_free_slots(r, n);
+}
+
 /*
  * Whole packets of one buffer each, in batches, as long as the used entries are in order and
  * nothing is odd. Takes at most nb_max buffers; returns how many. Of their packets nb_dropped were
@@ -160,6 +200,7 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 							   SLUICE_VEC_RX_PACKED;
 	const uint16_t least = SLUICE_VEC_RX_LEAST;
 	const bool must_guess = cfg.has_mrg && !cfg.has_csum;
+	const struct sluice_path_cfg batch_cfg = sluice_rx_batch_cfg(cfg);
 	/* A full buffer may be the first of several. */
 	uint32_t max_len = must_guess ? rxq->post_len - 1 : rxq->post_len;
 	struct sluice_ring *r = &rxq->q.ring;
@@ -170,24 +211,21 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - slot));
 	if (must_guess)
 		nb_max = RTE_MIN(nb_max, (uint16_t)(rxq->sample - 1));
-	if (nb_max < least || unlikely(r->nb_holes != 0 || rxq->nb_batch != 0))
+	if (nb_max < least || unlikely(!sluice_rx_may_run(rxq, cfg)))
 		return 0;
-	if (must_guess && unlikely(rxq->nb_segs_left != 0 || rxq->must_read_header))
-		return 0;
-	if (cfg.has_mrg && cfg.has_csum && unlikely(rxq->nb_segs_left != 0))
-		return 0;
-	kit = sluice_vec_rx_kit(rxq, max_len, cfg);
+	kit = sluice_vec_rx_kit(rxq, max_len, batch_cfg);
 	for (n = 0; n < nb_max; n += nb) {
 		nb = most;
 		if (n + most > nb_max ||
-				!sluice_rx_batch(&kit, most, slot + n, &pkts[n - nb_bad], cfg)) {
+				!sluice_rx_batch(&kit, most, slot + n, &pkts[n - nb_bad],
+						batch_cfg)) {
 			nb = least;
 			if (nb == most || n + nb > nb_max ||
-					!sluice_rx_batch(
-							&kit, nb, slot + n, &pkts[n - nb_bad], cfg))
+					!sluice_rx_batch(&kit, nb, slot + n, &pkts[n - nb_bad],
+							batch_cfg))
 				break;
 		}
-		if (!cfg.has_csum || sluice_vec_rx_said(&kit) == 0)
+		if (!batch_cfg.has_csum || sluice_vec_rx_said(&kit) == 0)
 			continue;
 		if (sluice_vec_rx_said(&kit) == SLUICE_NET_HDR_F_DATA_VALID)
 			sluice_rx_mark_valid(&pkts[n - nb_bad], nb);
@@ -196,14 +234,13 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 	}
 	if (unlikely(n == 0))
 		return 0;
-	if (cfg.layout == SLUICE_SPLIT)
-		r->used_idx += n;
+	if (cfg.is_copy && sluice_copy_in_some(rxq, slot, pkts, n, least, cfg))
+		nb_bad = sluice_rx_look_at_copies(rxq, pkts, n, cfg.has_mrg, bytes);
 	else
-		sluice_packed_skip(r, n);
+		*bytes += sluice_vec_rx_bytes(&kit, n);
+	sluice_rx_skip(r, n, cfg);
 	if (must_guess)
 		rxq->sample -= n;
-	sluice_ring_free_slots(r, n);
-	*bytes += sluice_vec_rx_bytes(&kit, n);
 	if (cfg.has_csum)
 		*nb_dropped = nb_bad;
 	return n;
@@ -344,6 +381,10 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			if (likely(nb_run != 0)) {
 				nb_rx += nb_run - nb_dropped;
 				left -= nb_run;
+				/* By what a copied header says. */
+				if (cfg.is_copy && cfg.has_csum &&
+						unlikely(rxq->q.fail != SLUICE_FAIL_NONE))
+					break;
 				continue;
 			}
 			nb_single = nb_batch;
@@ -355,6 +396,8 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		if (unlikely(m == NULL))
 			break;
 		left--;
+		if (cfg.is_copy)
+			sluice_copy_in(rxq, id, m, len, cfg);
 		m = sluice_rx_packet(rxq, m, len, cfg);
 		if (unlikely(m == NULL)) {
 			if (rxq->q.fail != SLUICE_FAIL_NONE)

@@ -18,7 +18,17 @@
 	X(split_csum, .layout = SLUICE_SPLIT, .has_csum = true) \
 	X(split_mrg_csum, .layout = SLUICE_SPLIT, .has_mrg = true, .has_csum = true) \
 	X(packed_csum, .layout = SLUICE_PACKED, .has_csum = true) \
-	X(packed_mrg_csum, .layout = SLUICE_PACKED, .has_mrg = true, .has_csum = true)
+	X(packed_mrg_csum, .layout = SLUICE_PACKED, .has_mrg = true, .has_csum = true) \
+	X(split_copy, .layout = SLUICE_SPLIT, .is_copy = true) \
+	X(split_mrg_copy, .layout = SLUICE_SPLIT, .has_mrg = true, .is_copy = true) \
+	X(packed_copy, .layout = SLUICE_PACKED, .is_copy = true) \
+	X(packed_mrg_copy, .layout = SLUICE_PACKED, .has_mrg = true, .is_copy = true) \
+	X(split_csum_copy, .layout = SLUICE_SPLIT, .has_csum = true, .is_copy = true) \
+	X(split_mrg_csum_copy, .layout = SLUICE_SPLIT, .has_mrg = true, .has_csum = true, \
+			.is_copy = true) \
+	X(packed_csum_copy, .layout = SLUICE_PACKED, .has_csum = true, .is_copy = true) \
+	X(packed_mrg_csum_copy, .layout = SLUICE_PACKED, .has_mrg = true, .has_csum = true, \
+			.is_copy = true)
 
 #define DEFINE_PATH(name, ...) \
 	static __rte_noinline uint16_t sluice_rx_busy_##name( \

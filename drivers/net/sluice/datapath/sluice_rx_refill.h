@@ -11,6 +11,7 @@
 #ifndef SLUICE_RX_REFILL_H
 #define SLUICE_RX_REFILL_H
 
+#include "sluice_copy.h"
 #include "sluice_pool.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
@@ -152,6 +153,26 @@ sluice_rx_fill(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 	return i;
 }
 
+/* The same where the device gets bounce buffers, which it always reaches. */
+static __rte_always_inline uint16_t
+sluice_rx_fill_cells(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg cfg)
+{
+	const bool may_borrow = SLUICE_VEC_RX_GIVE != 0 && nb == SLUICE_RX_REFILL;
+	struct rte_mbuf *const *mbufs = may_borrow ? sluice_rx_borrow(rxq) : NULL;
+	const uint16_t head = rxq->q.ring.head;
+	struct rte_mbuf **sw = &rxq->q.sw_ring[head];
+
+	if (likely(mbufs != NULL)) {
+		rte_memcpy(sw, mbufs, SLUICE_RX_REFILL * sizeof(*sw));
+		sluice_copy_give_run(rxq, head, SLUICE_RX_REFILL, cfg);
+		return SLUICE_RX_REFILL;
+	}
+	if (unlikely(sluice_pool_get(rxq->pool, (void **)sw, nb) != 0))
+		nb = sluice_rx_alloc_some(rxq, head, nb);
+	sluice_copy_give_run(rxq, head, nb, cfg);
+	return nb;
+}
+
 /*
  * Fill free slots when there are enough of them, block by block; a pool that runs dry gives what it
  * has.
@@ -165,7 +186,7 @@ sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_pa
 	while (r->nb_free >= thresh) {
 		nb = RTE_MIN(r->nb_free, (uint16_t)(r->size - r->head));
 		nb = RTE_MIN(nb, (uint16_t)SLUICE_RX_REFILL);
-		n = sluice_rx_fill(rxq, nb, cfg);
+		n = cfg.is_copy ? sluice_rx_fill_cells(rxq, nb, cfg) : sluice_rx_fill(rxq, nb, cfg);
 		if (unlikely(n == 0))
 			break;
 		if (cfg.layout == SLUICE_SPLIT)

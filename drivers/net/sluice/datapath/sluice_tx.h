@@ -23,6 +23,7 @@
 #include <rte_atomic.h>
 #include <rte_prefetch.h>
 
+#include "sluice_copy.h"
 #include "sluice_pool.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
@@ -59,9 +60,17 @@ uint16_t sluice_tx_nb_packets(const struct sluice_txq *txq);
 /* Slots of the nb oldest packets, more than are in use if there are not so many packets. */
 uint32_t sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb);
 
-/* nb plain packets from tail on are done; their mbufs are not read. */
+/* Can the device have packets of several slots? */
+static __rte_always_inline bool
+sluice_tx_has_chains(const struct sluice_txq *txq)
+{
+	return txq->nb_odd != 0 ||
+			txq->nb_given - txq->chain_end < sluice_ring_nb_busy(&txq->q.ring);
+}
+
+/* nb plain packets from tail on are done; their mbufs are not read. Those of copies are free. */
 static __rte_always_inline void
-sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb)
+sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb, bool is_copy)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	unsigned int first = RTE_MIN((unsigned int)nb, (unsigned int)r->size - r->tail);
@@ -69,6 +78,13 @@ sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb)
 
 	if (nb == 0)
 		return;
+	if (is_copy) {
+		if (unlikely(sluice_tx_has_chains(txq)))
+			sluice_copy_forget(txq, r->tail, nb);
+		sluice_ring_free_slots(r, nb);
+		dmap_take_back(&txq->q.stream, nb);
+		return;
+	}
 	cache = sluice_pool_cache(txq->pool);
 	rte_mempool_generic_put(txq->pool, (void **)&txq->q.sw_ring[r->tail], first, cache);
 	if (unlikely(first < nb))
@@ -79,24 +95,17 @@ sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb)
 
 /* The nb oldest slots are done; none is a hole. */
 static __rte_always_inline void
-sluice_tx_free_oldest(struct sluice_txq *txq, uint16_t nb)
+sluice_tx_free_oldest(struct sluice_txq *txq, uint16_t nb, bool is_copy)
 {
-	if (likely(txq->nb_odd == 0))
-		sluice_tx_free_plain(txq, nb);
+	if (is_copy || likely(txq->nb_odd == 0))
+		sluice_tx_free_plain(txq, nb, is_copy);
 	else
 		sluice_tx_complete_oldest(txq, nb);
 }
 
-/* Can the device have packets of several slots? */
-static __rte_always_inline bool
-sluice_tx_has_chains(const struct sluice_txq *txq)
-{
-	return txq->nb_odd != 0 ||
-			txq->nb_given - txq->chain_end < sluice_ring_nb_busy(&txq->q.ring);
-}
-
 static __rte_always_inline void
-sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order)
+sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order,
+		bool is_copy)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint16_t nb, nb_oldest = 0, nb_slots = 0, expected = r->tail;
@@ -148,7 +157,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains
 			r->used_idx++;
 			nb_oldest++;
 		}
-		sluice_tx_free_oldest(txq, nb_slots);
+		sluice_tx_free_oldest(txq, nb_slots, is_copy);
 	}
 	if (unlikely(nb_oldest != nb))
 		sluice_tx_complete_split(txq, nb - nb_oldest);
@@ -213,14 +222,15 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, 
 }
 
 static __rte_always_inline void
-sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order)
+sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order,
+		bool is_copy)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint32_t done = 0;
 
 	if (likely(r->nb_holes == 0)) {
 		done = sluice_tx_take_oldest(txq, nb_max, has_chains, is_in_order);
-		sluice_tx_free_oldest(txq, done);
+		sluice_tx_free_oldest(txq, done, is_copy);
 	}
 	/*
 	 * A device that promised order is done here: what became used since may stand for a batch,
@@ -249,9 +259,9 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, bool has_chains,
 	const bool is_in_order = sluice_tx_is_in_order(&txq->q.ring, cfg);
 
 	if (cfg.layout == SLUICE_SPLIT)
-		sluice_tx_reclaim_split(txq, nb_max, has_chains, is_in_order);
+		sluice_tx_reclaim_split(txq, nb_max, has_chains, is_in_order, cfg.is_copy);
 	else
-		sluice_tx_reclaim_packed(txq, nb_max, has_chains, is_in_order);
+		sluice_tx_reclaim_packed(txq, nb_max, has_chains, is_in_order, cfg.is_copy);
 	txq->is_short = false;
 }
 
@@ -289,6 +299,8 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 	uint16_t avail_pos = 0;
 	uint32_t n = 0;
 
+	if (cfg.is_copy)
+		return sluice_copy_out_run(txq, pkts, nb_max, b, cfg);
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - b->slot));
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
 	if (nb_max < nb)

@@ -161,14 +161,15 @@ sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
 
 /*
  * The packet that starts at slot is done, in any order: a hole is left. Returns the slots that it
- * took.
+ * took. The mbufs of a copy are free since it was made.
  */
-static inline uint16_t
-complete(struct sluice_txq *txq, uint16_t slot)
+static __rte_always_inline uint16_t
+complete(struct sluice_txq *txq, uint16_t slot, const bool is_copy)
 {
 	uint16_t nb_slots = sluice_tx_slots_of(txq, slot);
 
-	free_packet(txq, txq->freed, slot, txq->extent[slot]);
+	if (!is_copy)
+		free_packet(txq, txq->freed, slot, txq->extent[slot]);
 	txq->q.sw_ring[slot] = NULL;
 	txq->q.ring.nb_holes += nb_slots;
 	return nb_slots;
@@ -178,8 +179,8 @@ complete(struct sluice_txq *txq, uint16_t slot)
  * Frees the holes that became the oldest slots; nb_slots were completed. Once per call and not per
  * completion, because the branch that finds a hole closed could not be predicted.
  */
-static void
-close_holes(struct sluice_txq *txq, uint32_t nb_slots)
+static __rte_always_inline void
+close_holes(struct sluice_txq *txq, uint32_t nb_slots, const bool is_copy)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint16_t nb;
@@ -187,14 +188,17 @@ close_holes(struct sluice_txq *txq, uint32_t nb_slots)
 	while (r->nb_holes != 0 && txq->q.sw_ring[r->tail] == NULL) {
 		nb = sluice_tx_slots_of(txq, r->tail);
 		r->nb_holes -= nb;
+		if (is_copy)
+			sluice_copy_forget(txq, r->tail, nb);
 		free_slots(txq, nb, txq->extent[r->tail] & SLUICE_TX_ODD ? nb : 0);
 	}
 	dmap_take_back(&txq->q.stream, nb_slots);
-	flush_all_freed(txq);
+	if (!is_copy)
+		flush_all_freed(txq);
 }
 
-void
-sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
+static __rte_always_inline void
+complete_split(struct sluice_txq *txq, uint16_t nb, const bool is_copy)
 {
 	uint32_t id, len, nb_slots = 0;
 
@@ -202,13 +206,13 @@ sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
 		sluice_split_take(&txq->q.ring, &id, &len);
 		if (unlikely(!starts_packet(txq, id)))
 			break;
-		nb_slots += complete(txq, id);
+		nb_slots += complete(txq, id, is_copy);
 	}
-	close_holes(txq, nb_slots);
+	close_holes(txq, nb_slots, is_copy);
 }
 
-void
-sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
+static __rte_always_inline void
+complete_packed(struct sluice_txq *txq, uint16_t nb_max, const bool is_copy)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint32_t id, len, nb_slots = 0;
@@ -220,11 +224,29 @@ sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
 		sluice_packed_take(r, &id, &len);
 		if (unlikely(!starts_packet(txq, id)))
 			break;
-		nb = complete(txq, id);
+		nb = complete(txq, id, is_copy);
 		sluice_packed_skip(r, nb);
 		nb_slots += nb;
 	}
-	close_holes(txq, nb_slots);
+	close_holes(txq, nb_slots, is_copy);
+}
+
+void
+sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
+{
+	if (sluice_cells_are_used(&txq->cells))
+		complete_split(txq, nb, true);
+	else
+		complete_split(txq, nb, false);
+}
+
+void
+sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
+{
+	if (sluice_cells_are_used(&txq->cells))
+		complete_packed(txq, nb_max, true);
+	else
+		complete_packed(txq, nb_max, false);
 }
 
 uint16_t
@@ -253,6 +275,19 @@ move_packet(struct sluice_txq *txq, struct sluice_batch *out, uint16_t slot, uin
 	}
 }
 
+/* A packet that will not be completed. */
+static void
+take_packet(struct sluice_txq *txq, struct sluice_batch *out, uint16_t slot, uint16_t extent)
+{
+	/* The mbufs of a copy are free since it was made. */
+	if (sluice_cells_are_used(&txq->cells))
+		return;
+	if (out != NULL)
+		move_packet(txq, out, slot, extent);
+	else
+		free_packet(txq, txq->freed, slot, extent);
+}
+
 uint32_t
 sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out)
 {
@@ -264,10 +299,7 @@ sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out)
 		extent = txq->extent[r->tail];
 		nb_slots = sluice_tx_slots_of(txq, r->tail);
 		if (txq->q.sw_ring[r->tail] != NULL) {
-			if (out != NULL)
-				move_packet(txq, out, r->tail, extent);
-			else
-				free_packet(txq, txq->freed, r->tail, extent);
+			take_packet(txq, out, r->tail, extent);
 			dmap_take_back(&txq->q.stream, nb_slots);
 			nb++;
 		}

@@ -40,10 +40,16 @@ uint16_t sluice_tx_give_asking_split(struct sluice_txq *txq, struct rte_mbuf **p
 uint16_t sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b);
 
+/* The same into bounce buffers, of any queue (sluice_copy.c). */
+uint16_t sluice_copy_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout);
+
 static __rte_always_inline uint16_t
 sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
+	if (cfg.is_copy)
+		return sluice_copy_give_odd(txq, pkts, nb, b, cfg.layout);
 	if (cfg.has_offloads && cfg.layout == SLUICE_SPLIT)
 		return sluice_tx_give_asking_split(txq, pkts, nb, b);
 	if (cfg.has_offloads)

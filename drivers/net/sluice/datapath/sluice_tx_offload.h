@@ -196,13 +196,12 @@ sluice_tx_clear_header(void *hdr)
 
 /*
  * The net header, in front of its data, of a packet of a batch: nobody else holds it, and it has no
- * flags but those of SLUICE_TX_BATCH_FLAGS. Writes the IPv4 checksum too. False: something is wrong
- * with it, or rare; nothing was changed.
+ * flags but those of SLUICE_TX_BATCH_FLAGS. data: the packet's, or a copy of it. Writes the IPv4
+ * checksum too. False: something is wrong with it, or rare; nothing was changed.
  */
 static __rte_always_inline bool
-sluice_tx_write_header(struct rte_mbuf *m)
+sluice_tx_write_header_at(const struct rte_mbuf *m, char *data)
 {
-	char *data = rte_pktmbuf_mtod(m, char *);
 	const uint64_t flags = m->ol_flags;
 	const struct sluice_tx_csum c = sluice_tx_csums[SLUICE_TX_CSUM_BITS(flags)];
 	uint32_t l2, l3, csum_offset = c.offset;
@@ -228,6 +227,12 @@ sluice_tx_write_header(struct rte_mbuf *m)
 	/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
 	memcpy(data - SLUICE_NET_HDR_LEN + sizeof(word), &csum_offset, sizeof(csum_offset));
 	return true;
+}
+
+static __rte_always_inline bool
+sluice_tx_write_header(struct rte_mbuf *m)
+{
+	return sluice_tx_write_header_at(m, rte_pktmbuf_mtod(m, char *));
 }
 
 /*

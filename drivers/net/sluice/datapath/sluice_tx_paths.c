@@ -16,7 +16,13 @@
 	X(packed, .layout = SLUICE_PACKED) \
 	X(packed_in_order, .layout = SLUICE_PACKED, .is_in_order = true) \
 	X(split_offloads, .layout = SLUICE_SPLIT, .has_offloads = true) \
-	X(packed_offloads, .layout = SLUICE_PACKED, .has_offloads = true)
+	X(packed_offloads, .layout = SLUICE_PACKED, .has_offloads = true) \
+	X(split_copy, .layout = SLUICE_SPLIT, .is_copy = true) \
+	X(split_in_order_copy, .layout = SLUICE_SPLIT, .is_in_order = true, .is_copy = true) \
+	X(packed_copy, .layout = SLUICE_PACKED, .is_copy = true) \
+	X(packed_in_order_copy, .layout = SLUICE_PACKED, .is_in_order = true, .is_copy = true) \
+	X(split_offloads_copy, .layout = SLUICE_SPLIT, .has_offloads = true, .is_copy = true) \
+	X(packed_offloads_copy, .layout = SLUICE_PACKED, .has_offloads = true, .is_copy = true)
 
 /* A build without batches gives all packets as few ones. */
 #define CFG_MANY(...) \

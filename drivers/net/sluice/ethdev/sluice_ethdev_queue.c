@@ -152,19 +152,34 @@ log_pool(const struct sluice_port *port, const struct rte_mempool *mp, int ret)
 	const char *more = "";
 
 	if (ret == -ENOTSUP)
-		more = " (its memory has no file behind it)";
+		more = " (its memory has no file behind it; isolation=copy needs none)";
 	else if (ret == -EPERM)
 		more = ": " SLUICE_SEALED_REMEDY;
 	SLUICE_LOG(ERR, "port %u: cannot show mempool %s to the device: %s%s", port->port_id,
 			mp->name, strerror(-ret), more);
 }
 
+/* The device reaches the pool's buffers, unless packets are copied. */
+static int
+show_rx_pool(struct sluice_port *port, const struct sluice_rxq *rxq)
+{
+	char who[48];
+	int ret;
+
+	if (sluice_copies(port))
+		return 0;
+	ret = dmap_add_pool(port->domain, rxq->pool);
+	if (ret != 0)
+		log_pool(port, rxq->pool, ret);
+	snprintf(who, sizeof(who), "port %u receive queue %u", port->port_id, rxq->q.id);
+	dmap_check_nodes(port->domain, who, port->socket);
+	return ret;
+}
+
 static int
 init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
 {
 	uint32_t room = rte_pktmbuf_data_room_size(mp);
-	char who[48];
-	int ret;
 
 	rxq->pool = mp;
 	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
@@ -179,12 +194,7 @@ init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempoo
 	sluice_rxq_place(rxq,
 			(port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_HEADER_OFFLOADS) !=
 					0);
-	ret = dmap_add_pool(port->domain, mp);
-	if (ret != 0)
-		log_pool(port, mp, ret);
-	snprintf(who, sizeof(who), "port %u receive queue %u", port->port_id, rxq->q.id);
-	dmap_check_nodes(port->domain, who, port->socket);
-	return ret;
+	return show_rx_pool(port, rxq);
 }
 
 int

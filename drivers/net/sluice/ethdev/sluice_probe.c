@@ -182,6 +182,7 @@ sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int
 	port->args = *args;
 	port->shared->is_vectorized = args->is_vectorized;
 	port->shared->is_sealed = args->isolation == SLUICE_ISOLATION_SEALED;
+	port->shared->is_copy = sluice_copies(port);
 	sluice_life_init(port);
 	if (rte_mempool_event_callback_register(on_pool_event, port) < 0)
 		SLUICE_INIT_LOG(WARNING, "%s: mempools must outlive the port: %s", dev->data->name,

@@ -252,10 +252,13 @@ static int
 pci_dma_map(struct rte_pci_device *pci, void *addr, uint64_t iova, size_t len)
 {
 	struct sluice_port *port = find_port(pci);
-	int ret = port == NULL ?
-			-ENODEV :
-			dmap_add_external(port->domain, addr, (struct dmap_addr){ iova }, len);
+	int ret;
 
+	/* What the application sends from there is copied. */
+	if (port != NULL && sluice_copies(port))
+		return 0;
+	ret = port == NULL ? -ENODEV :
+			     dmap_add_external(port->domain, addr, (struct dmap_addr){ iova }, len);
 	if (ret == 0)
 		return 0;
 	SLUICE_LOG(ERR, "%s: cannot map %zu bytes at %p: %s%s", pci->name, len, addr,
@@ -270,9 +273,12 @@ static int
 pci_dma_unmap(struct rte_pci_device *pci, void *addr, uint64_t iova, size_t len)
 {
 	struct sluice_port *port = find_port(pci);
-	int ret = port == NULL ? -ENODEV : dmap_del_external(port->domain, addr, len);
+	int ret;
 
 	RTE_SET_USED(iova);
+	if (port != NULL && sluice_copies(port))
+		return 0;
+	ret = port == NULL ? -ENODEV : dmap_del_external(port->domain, addr, len);
 	if (ret == 0)
 		return 0;
 	rte_errno = -ret;

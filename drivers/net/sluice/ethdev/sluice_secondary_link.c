@@ -242,10 +242,10 @@ have_rings(struct sluice_visitor *v)
 		return ret == -EAGAIN || ret == -EEXIST ? -1 : RETRY_MS;
 	}
 	v->rx.stage = shared->stage;
-	v->rx.path = sluice_rx_path_select(shared->features, simd_bits);
+	v->rx.path = sluice_rx_path_select(shared->features, shared->is_copy, simd_bits);
 	v->rx.kit = sluice_rss_kit_at(0, simd_bits);
-	v->tx_path = sluice_tx_path_select(
-			shared->features, sluice_tx_offloads_of(v->dev) != 0, simd_bits);
+	v->tx_path = sluice_tx_path_select(shared->features, sluice_tx_offloads_of(v->dev) != 0,
+			shared->is_copy, simd_bits);
 	show_queues(v->dev);
 	__atomic_store_n(&v->epoch, epoch, __ATOMIC_RELEASE);
 	return -1;

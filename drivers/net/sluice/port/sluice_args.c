@@ -220,6 +220,8 @@ set_isolation(struct sluice_args *args, const char *value)
 		args->isolation = SLUICE_ISOLATION_SCOPED;
 	else if (strcmp(value, "sealed") == 0)
 		args->isolation = SLUICE_ISOLATION_SEALED;
+	else if (strcmp(value, "copy") == 0)
+		args->isolation = SLUICE_ISOLATION_COPY;
 	else if (strcmp(value, "none") == 0)
 		args->isolation = SLUICE_ISOLATION_NONE;
 	else
@@ -290,7 +292,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "lro", set_lro, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
-	{ "isolation", set_isolation, "scoped, sealed or none" },
+	{ "isolation", set_isolation, "scoped, sealed, copy or none" },
 	{ "rss", set_rss, "sw or off" },
 };
 
@@ -309,7 +311,7 @@ static const struct arg_key pci_keys[] = {
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation_pci,
-			"scoped or sealed; a PCI device is reached through an IOMMU or not at all" },
+			"scoped, sealed or copy; a PCI device is reached through an IOMMU or not at all" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
 	/* net_virtio leaves devices with vdpa=1 alone: for programs that ask it before us. */

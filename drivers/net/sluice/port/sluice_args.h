@@ -30,6 +30,7 @@ enum sluice_rss_arg {
 enum sluice_isolation {
 	SLUICE_ISOLATION_SCOPED,
 	SLUICE_ISOLATION_SEALED,
+	SLUICE_ISOLATION_COPY,
 	SLUICE_ISOLATION_NONE,
 };
 
@@ -85,12 +86,13 @@ struct sluice_args {
 	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
 	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> " \
-	"isolation=<scoped|sealed|none> rss=<sw|off>"
+	"isolation=<scoped|sealed|copy|none> rss=<sw|off>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
 	"in_order=<0|1> vectorized=<0|1> csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> " \
-	"speed=<int> idle_reclaim=<0|1> isolation=<scoped|sealed> ro_rings=<0|1> rss=<sw|off> vdpa=<0|1>"
+	"speed=<int> idle_reclaim=<0|1> isolation=<scoped|sealed|copy> ro_rings=<0|1> rss=<sw|off> " \
+	"vdpa=<0|1>"
 
 /*
  * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.

@@ -113,6 +113,23 @@ frame_fits(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_
 			may_scatter_with(port, features);
 }
 
+/* Bounce buffers are made with the rings, for the MTU of that time. */
+static int
+check_cell(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
+{
+	uint32_t frame = (uint32_t)mtu + RTE_ETHER_HDR_LEN;
+
+	if (__atomic_load_n(&port->life, __ATOMIC_ACQUIRE) != SLUICE_LIVE ||
+			!sluice_cells_are_used(&rxq->cells) || frame <= rxq->cells.room ||
+			rxq->may_scatter)
+		return 0;
+	SLUICE_LOG(ERR,
+			"port %u receive queue %u: MTU %u makes frames of %u bytes, the bounce buffers of "
+			"isolation=copy have %u: stop the port, set the MTU, and start it",
+			port->port_id, rxq->q.id, mtu, frame, rxq->cells.room);
+	return -EBUSY;
+}
+
 int
 sluice_check_frame(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
 {
@@ -120,7 +137,7 @@ sluice_check_frame(struct sluice_port *port, const struct sluice_rxq *rxq, uint1
 	const char *cure = "or RTE_ETH_RX_OFFLOAD_SCATTER (testpmd: --enable-scatter)";
 
 	if (frame_fits(port, rxq, mtu, features))
-		return 0;
+		return check_cell(port, rxq, mtu);
 	if (!port->args.has_mrg)
 		cure = "or mrg_rxbuf=1 and RTE_ETH_RX_OFFLOAD_SCATTER";
 	else if ((features & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF)) == 0)

@@ -352,12 +352,12 @@ sluice_dev_choose(struct sluice_port *port)
 	port->told_missing |= missing;
 	rx_path = port->rx_path;
 	tx_path = port->tx_path;
-	port->rx_path = sluice_rx_path_select(port->features, simd_bits);
+	port->rx_path = sluice_rx_path_select(port->features, sluice_copies(port), simd_bits);
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!sluice_queue_is_tx(q))
 		__atomic_store_n(&((struct sluice_rxq *)q)->path, port->rx_path, __ATOMIC_RELAXED);
-	port->tx_path = sluice_tx_path_select(
-			port->features, sluice_tx_offloads_of(port->dev) != 0, simd_bits);
+	port->tx_path = sluice_tx_path_select(port->features, sluice_tx_offloads_of(port->dev) != 0,
+			sluice_copies(port), simd_bits);
 	port->shared->nb_path_changes += rx_path != NULL &&
 			(rx_path != port->rx_path || tx_path != port->tx_path);
 	return 0;

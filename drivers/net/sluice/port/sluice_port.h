@@ -118,6 +118,7 @@ struct sluice_port {
 	bool was_shown;             /* of the device that is connected: it was told of rings */
 	struct dmap_coherent rings; /* of this connection; a slice for each virtqueue */
 	size_t slices[2 * SLUICE_PAIRS_MAX]; /* where they start */
+	uint16_t slices_mtu;                 /* that their bounce buffers are made for */
 	int idle_kick_fd; /* of virtqueues without a queue, as kick_fd of those that have one */
 	rte_spinlock_t info_lock;       /* of info and has_info; for copies only */
 	struct sluice_device_info info; /* of the device that is, or was last, connected */
@@ -252,6 +253,13 @@ sluice_dev_has_ro_rings(const struct sluice_port *port)
 
 	/* Where the device is told what it may see, rights are not among it. */
 	return is_wanted && sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_READ_ONLY);
+}
+
+/* Are packets copied, so that the device reaches bounce buffers and no pool? */
+static inline bool
+sluice_copies(const struct sluice_port *port)
+{
+	return port->args.isolation == SLUICE_ISOLATION_COPY;
 }
 
 /* Calls what follows for each queue that is set up, receive queues first; i counts. */

@@ -18,6 +18,10 @@
 #include "sluice_port.h"
 #include "sluice_log.h"
 
+/* Room of bounce buffers: what frames of the MTU need, with two VLAN tags, within these bounds. */
+#define RX_CELL_MIN 2048
+#define TX_CELL_MAX 16384
+
 /* Slots of a ring that nobody uses. A smaller one would save no page. */
 #define IDLE_SIZE 64
 
@@ -112,6 +116,39 @@ layout_at(const struct sluice_port *port, uint16_t vq)
 	return sluice_ring_layout(layout_of(port), size, is_tx);
 }
 
+/*
+ * Of the bounce buffers of a queue. Received packets fit one, as far as they fit a buffer of the
+ * application's pool; longer ones that are sent take several.
+ */
+static uint32_t
+cell_room(const struct sluice_port *port, const struct sluice_queue *q)
+{
+	uint32_t frame = port->slices_mtu + SLUICE_FRAME_OVERHEAD + 2 * sizeof(struct rte_vlan_hdr);
+	uint32_t room;
+
+	if (sluice_queue_is_tx(q))
+		return RTE_MIN(RTE_MAX(frame, (uint32_t)SLUICE_TX_CELL_MIN), (uint32_t)TX_CELL_MAX);
+	room = ((const struct sluice_rxq *)q)->room;
+	/* What a device joins has any length. */
+	if (has(port, SLUICE_NET_F_GUEST_TSO4))
+		return room;
+	return RTE_MIN(room, RTE_MAX(frame, (uint32_t)RX_CELL_MIN));
+}
+
+/* Bytes of them, in whole pages: those of one virtqueue are not those of another. */
+static size_t
+cells_len(const struct sluice_port *port, uint16_t vq)
+{
+	const struct rte_eth_dev_data *data = port->dev->data;
+	const struct sluice_queue *q;
+
+	if (!sluice_copies(port) || is_idle(port, vq))
+		return 0;
+	q = SLUICE_VQ_IS_TX(vq) ? data->tx_queues[vq / 2] : data->rx_queues[vq / 2];
+	return RTE_ALIGN_CEIL(
+			sluice_cells_len(size_of(port, q), cell_room(port, q)), SLUICE_RING_PAGE);
+}
+
 /* A slice for each virtqueue, in their order; returns the bytes of all. */
 static size_t
 place_slices(struct sluice_port *port)
@@ -119,10 +156,11 @@ place_slices(struct sluice_port *port)
 	size_t at = 0;
 	uint16_t vq;
 
+	port->slices_mtu = port->dev->data->mtu;
 	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++) {
 		port->slices[vq] = at;
 		/* whole pages: those of one virtqueue are not those of another */
-		at += layout_at(port, vq).len;
+		at += layout_at(port, vq).len + cells_len(port, vq);
 	}
 	return at;
 }
@@ -177,6 +215,8 @@ alloc_rings(struct sluice_port *port)
 				"port %u: no %zu bytes for rings: %s; fewer queues or a smaller queue_size "
 				"need less",
 				port->port_id, len, strerror(-ret));
+	else if (sluice_copies(port))
+		dmap_coherent_note(port->domain, &port->rings, "rings and bounce buffers");
 	return ret;
 }
 
@@ -229,6 +269,12 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 		.domain = port->domain,
 	};
 
+	if (sluice_copies(port)) {
+		size_t at = port->slices[q->vq] + layout_at(port, q->vq).len;
+
+		conf.cells = sluice_cells_at((char *)port->rings.va + at,
+				(struct dmap_addr){ port->rings.da.v + at }, cell_room(port, q));
+	}
 	sluice_watch_reset(&port->watch[q->vq]);
 	q->is_forgotten = false;
 	if (is_tx)
@@ -295,7 +341,7 @@ sluice_rings_end(struct sluice_port *port)
 int
 sluice_rings_restrict(struct sluice_port *port)
 {
-	struct dmap_span spans[2 * SLUICE_PAIRS_MAX];
+	struct dmap_span spans[3 * SLUICE_PAIRS_MAX]; /* what is sent has two */
 	unsigned int nb = 0;
 	uint16_t vq;
 
@@ -303,6 +349,11 @@ sluice_rings_restrict(struct sluice_port *port)
 	for (vq = 0; sluice_dev_has_ro_rings(port) && vq < sluice_dev_nb_vqs(port); vq++) {
 		spans[nb] = layout_at(port, vq).read_only;
 		spans[nb++].offset += port->slices[vq];
+		/* Bounce buffers of what is sent, too. */
+		if (SLUICE_VQ_IS_TX(vq) && cells_len(port, vq) != 0)
+			spans[nb++] = (struct dmap_span){
+				port->slices[vq] + layout_at(port, vq).len, cells_len(port, vq)
+			};
 	}
 	return dmap_coherent_read_only(port->domain, &port->rings, spans, nb);
 }

@@ -37,6 +37,7 @@ struct sluice_shared {
 	struct sluice_rx_stage stage;   /* and what is done with what they receive */
 	bool is_vectorized;             /* device argument */
 	bool is_sealed;                 /* isolation=sealed */
+	bool is_copy;                   /* isolation=copy */
 	struct sluice_rss_settings rss; /* as asked for */
 	struct rte_eth_dev_info info;   /* as the primary process answers, without what points */
 	/* counters, and what they said when they were reset (sluice_stats.c) */

@@ -50,6 +50,7 @@ struct sluice_path_cfg {
 	 * knows
 	 */
 	bool has_offloads;
+	bool is_copy; /* packets are copied into and out of bounce buffers (sluice_copy.h) */
 };
 
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */
@@ -80,7 +81,8 @@ static __rte_always_inline uint32_t
 sluice_path_run(const struct sluice_path_cfg cfg)
 {
 	return SLUICE_QUEUE_RUNNING + (cfg.layout == SLUICE_PACKED ? 1 : 0) + cfg.has_mrg * 2 +
-			cfg.has_csum * 4 + cfg.is_in_order * 8 + cfg.has_offloads * 16;
+			cfg.has_csum * 4 + cfg.is_in_order * 8 + cfg.has_offloads * 16 +
+			cfg.is_copy * 32;
 }
 
 /*

@@ -10,6 +10,7 @@
 #include <rte_ether.h>
 #include <rte_mempool.h>
 
+#include "sluice_cells.h"
 #include "sluice_queue.h"
 
 /*
@@ -91,6 +92,7 @@ struct sluice_rxq {
 	const struct sluice_rx_stage *stage;
 	uint16_t *avail_shadow;
 	struct rte_mempool *pool;
+	struct sluice_cells cells; /* one for each slot; set with the ring */
 	/* control side: what the counters said when they were reset (sluice_stats.c) */
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };

@@ -9,6 +9,7 @@
 
 #include <rte_mempool.h>
 
+#include "sluice_cells.h"
 #include "sluice_queue.h"
 
 /* Reference count 1 and one segment, as they lie in the eight bytes at rearm_data. */
@@ -88,9 +89,16 @@ struct sluice_txq {
 	struct sluice_tx_extra *dv_extra; /* sluice_ring_nb_extras() */
 	uint16_t extra_mask;
 	struct dmap_addr extra_da;
+	struct sluice_cells cells; /* one for each slot; set with the ring */
 	/* control side: what the counters said when they were reset (sluice_stats.c) */
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };
+
+/*
+ * Least room of a transmit bounce buffer: headers that are written there are not split, and a page
+ * saves little.
+ */
+#define SLUICE_TX_CELL_MIN 512
 
 /* Most segments of a packet: as many as ip fragments of a 64 KiB packet in small buffers make. */
 #define SLUICE_TX_SEGS_MAX UINT8_MAX

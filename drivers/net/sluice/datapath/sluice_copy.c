@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * Packets of any kind into bounce buffers, one by one: what sluice_copy_out_run() does not take.
+ * Several segments, or a length that takes several slots; clones, external and shared buffers,
+ * other pools; and packets that ask for something, whose headers are written into the copy, so that
+ * the application's are never changed.
+ */
+
+#include "sluice_copy.h"
+
+/* A packet on its way into slots from head on, whose buffers are filled one after the other. */
+struct stream {
+	const struct sluice_txq *txq;
+	uint32_t slot;   /* that is being filled */
+	uint32_t filled; /* bytes in it */
+};
+
+/* Bytes of a bounce buffer: a packet's first one begins with the net header. */
+static uint32_t
+cell_len(const struct sluice_txq *txq)
+{
+	return txq->cells.room + SLUICE_NET_HDR_LEN;
+}
+
+static void
+append(struct stream *s, const char *from, uint32_t len)
+{
+	uint32_t n;
+
+	for (; len != 0; len -= n, from += n, s->filled += n) {
+		if (s->filled == cell_len(s->txq)) {
+			s->slot = sluice_ring_next(&s->txq->q.ring, s->slot, 1);
+			s->filled = 0;
+		}
+		n = RTE_MIN(len, cell_len(s->txq) - s->filled);
+		sluice_copy_any(sluice_cell(&s->txq->cells, s->slot) + s->filled, from, n);
+	}
+}
+
+/*
+ * Bytes of a packet that is sent, net header included. False: it has more segments than packets may
+ * have.
+ */
+static bool
+measure(const struct rte_mbuf *m, bool asks, uint32_t *len)
+{
+	const struct rte_mbuf *seg;
+	unsigned int nb = 0;
+
+	*len = SLUICE_NET_HDR_LEN;
+	for (seg = m; seg != NULL; seg = seg->next, nb++) {
+		if (nb == SLUICE_TX_SEGS_MAX)
+			return false;
+		*len += seg->data_len;
+	}
+	if (asks && (m->ol_flags & RTE_MBUF_F_TX_VLAN))
+		*len += sizeof(struct rte_vlan_hdr);
+	return true;
+}
+
+/* All of it, into the buffers of slots from slot on. */
+static void
+copy_packet(struct sluice_txq *txq, uint32_t slot, const struct rte_mbuf *m, bool asks)
+{
+	struct stream s = { .txq = txq, .slot = slot, .filled = SLUICE_NET_HDR_LEN };
+	char *dv_hdr = sluice_cell(&txq->cells, slot);
+	const struct rte_mbuf *seg;
+	uint32_t nb_copied = 0;
+
+	/* The longest headers fit the first buffer (SLUICE_TX_CELL_MIN). */
+	if (asks)
+		s.filled = sluice_tx_copy_headers(txq, m, dv_hdr, &nb_copied);
+	else
+		sluice_tx_clear_header(dv_hdr);
+	for (seg = m; seg != NULL; seg = seg->next, nb_copied = 0)
+		append(&s, rte_pktmbuf_mtod_offset(seg, const char *, nb_copied),
+				seg->data_len - nb_copied);
+}
+
+static void
+write_descs(struct sluice_txq *txq, struct sluice_tx_burst *b, uint32_t len, uint16_t nb,
+		enum sluice_layout layout)
+{
+	const uint16_t head = b->slot;
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t flags, next, i;
+	struct dmap_addr da;
+	uint32_t n;
+
+	for (i = 1; i <= nb; i++, len -= n, b->slot = next, b->nb_slots++) {
+		next = sluice_ring_next(r, b->slot, 1);
+		flags = i < nb ? SLUICE_DESC_F_NEXT : 0;
+		n = RTE_MIN(len, cell_len(txq));
+		da = sluice_cell_da(&txq->cells, b->slot);
+		if (b->nb_slots == 0)
+			b->head_flags = flags;
+		if (layout == SLUICE_SPLIT)
+			sluice_split_desc_write(&r->split.dv_desc[b->slot], da, n, flags,
+					i < nb ? next : 0);
+		else
+			sluice_packed_give(r, b->slot, head, da, n, flags);
+		txq->extent[b->slot] = i == 1 ? nb - 1 : SLUICE_TX_MIDDLE;
+	}
+	if (nb > 1) {
+		b->chain_end = b->nb_slots;
+		txq->nb_chained++;
+	}
+}
+
+void
+sluice_copy_forget(struct sluice_txq *txq, uint16_t slot, uint16_t nb)
+{
+	for (; nb != 0; nb--, slot = sluice_ring_next(&txq->q.ring, slot, 1)) {
+		txq->extent[slot] = 0;
+		txq->q.sw_ring[slot] = sluice_copy_mark(txq);
+	}
+}
+
+static void
+drop(struct sluice_txq *txq, struct rte_mbuf *m, uint64_t *counter)
+{
+	rte_pktmbuf_free(m);
+	(*counter)++;
+	txq->q.stats.errors++;
+}
+
+/* One packet, given or dropped. False: there is no room for it now. */
+static bool
+give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		enum sluice_layout layout)
+{
+	const bool asks = sluice_tx_asks(m);
+	struct sluice_ring *r = &txq->q.ring;
+	uint32_t len, nb;
+
+	if (!measure(m, asks, &len)) {
+		drop(txq, m, &txq->nb_oversize);
+		return true;
+	}
+	if (unlikely(asks) && sluice_tx_find_fault(txq, m) != SLUICE_TX_FINE) {
+		drop(txq, m, &txq->nb_faults[sluice_tx_find_fault(txq, m)]);
+		return true;
+	}
+	nb = (len + cell_len(txq) - 1) / cell_len(txq);
+	if (nb > r->size) {
+		drop(txq, m, &txq->nb_oversize);
+		return true;
+	}
+	if (nb > (uint32_t)(r->nb_free - b->nb_slots))
+		return false;
+	copy_packet(txq, b->slot, m, asks);
+	if (layout == SLUICE_SPLIT)
+		sluice_split_make_available(r, b->nb_bufs, b->slot);
+	write_descs(txq, b, len, nb, layout);
+	b->nb_bufs++;
+	b->nb_unfit += nb;
+	txq->q.stats.bytes += len - SLUICE_NET_HDR_LEN;
+	rte_pktmbuf_free(m);
+	return true;
+}
+
+uint16_t
+sluice_copy_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout)
+{
+	uint16_t n;
+
+	txq->left = &txq->nb_ring_full;
+	for (n = 0; n < nb; n++)
+		if (!give(txq, pkts[n], b, layout))
+			break;
+	return n;
+}
