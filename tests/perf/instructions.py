@@ -31,9 +31,9 @@ MAY_GROW = 0.02
 # without the offload, and so do the last four with it; the one between is what a stock QEMU negotiates.
 CONFIGS = [(1, 1, 1, 0), (1, 0, 0, 0), (0, 1, 1, 0), (0, 0, 0, 0), (0, 0, 1, 0),
     (1, 1, 1, 1), (1, 1, 0, 1), (0, 1, 1, 1), (0, 1, 0, 1)]
-CASES = {"%s %s%s%s%s" % (isa, "packed" if packed else "split", " in_order" if in_order else "",
-    " mrg" if mrg else "", " csum" if csum else ""): (isa, packed, in_order, mrg, csum)
-    for isa in bench.WIDTHS for packed, in_order, mrg, csum in CONFIGS}
+CASES = {"%s %s%s%s%s%s" % (isa, "packed" if packed else "split", " in_order" if in_order else "",
+    " mrg" if mrg else "", " csum" if csum else "", copy): (isa, packed, in_order, mrg, csum)
+    for copy in ("", " copy") for isa in bench.WIDTHS for packed, in_order, mrg, csum in CONFIGS}
 # What full batches of plain packets do not meet, on the default path of x86-64: further options of sluice-bench.
 ODD = {
     "AVX2 packed in_order mrg, burst 1": ["--burst", "1"],
@@ -50,8 +50,14 @@ if bench.MACHINE == "x86_64":
 ASKING = {"%s %s in_order mrg, Tx %s" % (isa, layout, kind): (isa, int(layout == "packed"), 1, 1, 0)
     for isa in bench.WIDTHS for layout in ("packed", "split")
     for kind in (("csum", "ipv4", "vlan", "tso") if (isa, layout) == ("AVX2", "packed") else ("ipv4",))}
+# The same, and one of a real size, into and out of bounce buffers (isolation=copy).
+ASKING.update(("%s %s in_order mrg copy, Tx ipv4" % (isa, layout), (isa, int(layout == "packed"), 1, 1, 0))
+    for isa in bench.WIDTHS for layout in ("packed", "split"))
 CASES.update(ASKING)
 ODD.update((case, ["--packets", case.rsplit(" ", 1)[1]]) for case in ASKING)
+if bench.MACHINE == "x86_64":
+    ODD["AVX2 packed in_order mrg copy, 1518 bytes"] = ["--size", "1518"]
+    CASES["AVX2 packed in_order mrg copy, 1518 bytes"] = ("AVX2", 1, 1, 1, 0)
 
 
 def compiler():
@@ -108,7 +114,8 @@ def measure(case, folder, counter=COUNTER):
     # net_ring as the other side: the cheapest one to count, and it needs no device.
     document, found = counter(os.path.join(folder, re.sub(r"\W+", "_", case) + ".json"),
         "--b", "net_ring", "--simd", str(bench.WIDTHS[isa]), *(["--rx-csum"] if csum else []),
-        "--a-args", "packed_vq=%d,in_order=%d,mrg_rxbuf=%d" % (packed, in_order, mrg), *ODD.get(case, []))
+        "--a-args", "packed_vq=%d,in_order=%d,mrg_rxbuf=%d,isolation=%s" % (packed, in_order, mrg,
+            "copy" if " copy" in case else "scoped"), *ODD.get(case, []))
     row = document["rows"][0]
     assert row["complete"], row
     side = row["a"]

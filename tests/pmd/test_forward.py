@@ -15,7 +15,10 @@ LAYOUTS = [Config("%s-%s-%s" % ("packed" if packed else "split", "mrg" if mrg el
 # Pools of pinned external buffers, with a cache as testpmd's pools have: where a buffer lies is not known from its mbuf.
 PINNED = [Config("pinned-%s" % ("packed" if packed else "split"), packed_vq=packed, front_args=["--mp-alloc=xbuf"])
     for packed in (0, 1)]
-CONFIGS = [Config("defaults")] + LAYOUTS + PINNED
+# Copies into and out of bounce buffers; with checksums of packets that the device looks at, and without.
+COPIES = [Config("copy-%s" % ("packed" if packed else "split"), packed_vq=packed, in_order=packed, isolation="copy",
+    front_args=["--enable-rx-cksum"] if packed else []) for packed in (0, 1)]
+CONFIGS = [Config("defaults")] + LAYOUTS + PINNED + COPIES
 over_all = pytest.mark.parametrize("shared_pair", CONFIGS, indirect=True, ids=lambda c: c.name)
 
 

@@ -37,11 +37,11 @@ def life(folder):
     """A port with traffic through a back end that can restart."""
     running = []
 
-    def start(role, packed):
+    def start(role, packed, more=""):
         path = os.path.join(folder, "v.sock")
         front = Puppet(EAL)
         running.append(front)
-        devargs = "path=%s,packed_vq=%d" % (path, packed)
+        devargs = "path=%s,packed_vq=%d%s" % (path, packed, more)
         if role == "client":
             running.append(VhostPeer("server", path))
         front.open(0, devargs + (",server=1" if role == "server" else ""), MBUFS, DESCRIPTORS)
@@ -108,7 +108,15 @@ def say_times(times, name, goal):
 @LAYOUTS
 @ROLES
 def test_restarts(life, role, packed):
-    front, peer = life(role, packed)
+    restart_often(*life(role, packed), role)
+
+
+@LAYOUTS
+def test_restarts_with_copies(life, packed):
+    restart_often(*life("client", packed, ",isolation=copy"), "client")
+
+
+def restart_often(front, peer, role):
     front.do("poll", 0, 0)
     peer.restart(3, 5)
     before = at_rest(front)

@@ -139,8 +139,8 @@ def test_transmit_offloads(processes, packed):
     pair.close()
 
 
-@pytest.mark.parametrize("devargs,args", [({"isolation": "none"}, ["--single-file-segments"]),
-    ({"vectorized": 0}, []), ({"mrg_rxbuf": 0}, []), ({"in_order": 0}, [])], ids=["none", "scalar", "no-mrg", "no-order"])
+@pytest.mark.parametrize("devargs,args", [({"isolation": "none"}, ["--single-file-segments"]), ({"isolation": "copy"}, []),
+    ({"vectorized": 0}, []), ({"mrg_rxbuf": 0}, []), ({"in_order": 0}, [])], ids=["none", "copy", "scalar", "no-mrg", "no-order"])
 def test_kinds_of_rings(processes, devargs, args):
     pair = processes(two_queues(front_eal=args, **devargs))
     exchange(pair)

@@ -54,6 +54,18 @@ env_has_offloads(const struct env_conf *conf)
 }
 
 bool
+env_is_copy(const struct env_conf *conf)
+{
+	return path_cfg(conf)->is_copy;
+}
+
+bool
+env_is_lent(const struct env_conf *conf)
+{
+	return !env_is_copy(conf);
+}
+
+bool
 env_is_unordered(const struct env_conf *conf)
 {
 	return !conf->is_in_order;
@@ -135,6 +147,15 @@ start_device(struct env *e)
 	fake_dev_init(&e->dev, &e->dom, &c);
 }
 
+/* As much as a buffer of the pool, which tests count on. */
+static uint32_t
+cell_room(const struct env *e)
+{
+	uint32_t room = e->pool->conf.data_room - RTE_PKTMBUF_HEADROOM;
+
+	return e->conf.is_tx ? RTE_MAX(room, (uint32_t)SLUICE_TX_CELL_MIN) : room;
+}
+
 /* As when a port goes live, but the ring begins where the test wants. */
 static void
 start_queue(struct env *e)
@@ -158,6 +179,12 @@ start_queue(struct env *e)
 		.domain = e->domain,
 	};
 
+	if (env_is_copy(c)) {
+		size_t at = sluice_ring_layout(conf.layout, conf.size, c->is_tx).len;
+
+		conf.cells = sluice_cells_at((char *)conf.va + at,
+				(struct dmap_addr){ conf.da.v + at }, cell_room(e));
+	}
 	if (c->is_tx)
 		sluice_txq_reset(&e->txq, &conf);
 	else
@@ -192,7 +219,9 @@ setup_rx(struct env *e)
 	e->rxq.may_scatter = true;
 	e->rxq.room = e->pool->conf.data_room - RTE_PKTMBUF_HEADROOM;
 	e->rxq.free_thresh_asked = e->conf.thresh;
-	assert_int_equal(dmap_add_pool(e->domain, e->pool->mp), 0);
+	/* Copies are made for pools that the device never sees. */
+	if (!env_is_copy(&e->conf))
+		assert_int_equal(dmap_add_pool(e->domain, e->pool->mp), 0);
 }
 
 static void
@@ -229,6 +258,8 @@ env_open(const struct env_conf *conf)
 	assert_int_equal(dmap_domain_create("unit", &fake_domain_backend, &e->dom, &e->domain), 0);
 	e->q.layout = path_cfg(conf)->layout;
 	l = sluice_ring_layout(e->q.layout, conf->size, conf->is_tx);
+	if (env_is_copy(conf))
+		l.len += sluice_cells_len(conf->size, cell_room(e));
 	assert_int_equal(dmap_coherent_alloc(e->domain, "rings", l.len, 0, &e->rings), 0);
 	e->avail_shadow = calloc(conf->size, sizeof(uint16_t));
 	e->q.sw_ring = calloc(conf->size, sizeof(*e->q.sw_ring));

@@ -80,6 +80,9 @@ bool env_is_split(const struct env_conf *conf);
 bool env_has_mrg(const struct env_conf *conf);
 bool env_has_csum(const struct env_conf *conf);
 bool env_has_offloads(const struct env_conf *conf);
+bool env_is_copy(const struct env_conf *conf);
+/* The device has the mbufs themselves, and what it is not done with is not free. */
+bool env_is_lent(const struct env_conf *conf);
 bool env_is_unordered(const struct env_conf *conf);
 /* "split_mrg, in order, lying, 256" */
 const char *env_name(const struct env_conf *conf);

@@ -185,7 +185,8 @@ add_row(suite_fn fn, const char *name, const struct env_conf *base, const char *
 	struct env_conf conf = *base;
 	unsigned int lying;
 
-	for (lying = 0; lying < 2; lying++) {
+	/* Of one address space or the other: that of copies is the rings' alone. */
+	for (lying = env_is_copy(base); lying < 2; lying++) {
 		conf.is_lying = lying;
 		suite_add(fn, &conf, "%s: %s%s, %s domain", name,
 				strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,

@@ -139,6 +139,7 @@ test_words(void **state)
 	assert_int_equal(must_parse("path=/x,isolation=none").isolation, SLUICE_ISOLATION_NONE);
 	assert_int_equal(must_parse("path=/x,isolation=scoped").isolation, SLUICE_ISOLATION_SCOPED);
 	assert_int_equal(must_parse("path=/x,isolation=sealed").isolation, SLUICE_ISOLATION_SEALED);
+	assert_int_equal(must_parse("path=/x,isolation=copy").isolation, SLUICE_ISOLATION_COPY);
 	assert_int_equal(must_parse("path=/x").rss, SLUICE_RSS_ARG_AUTO);
 	assert_int_equal(must_parse("path=/x,rss=sw").rss, SLUICE_RSS_ARG_SW);
 	assert_int_equal(must_parse("path=/x,rss=off").rss, SLUICE_RSS_ARG_OFF);
@@ -197,11 +198,12 @@ test_bad_words(void **state)
 	}
 	must_refuse("path=/x,rss=", "rss", "'rss='", "sw or off");
 	must_refuse("path=/x,rss=on", "rss", "'rss=on'", "sw or off");
-	must_refuse("path=/x,isolation=", "isolation", "'isolation='", "scoped, sealed or none");
+	must_refuse("path=/x,isolation=", "isolation", "'isolation='",
+			"scoped, sealed, copy or none");
 	must_refuse("path=/x,isolation=all", "isolation", "'isolation=all'",
-			"scoped, sealed or none");
+			"scoped, sealed, copy or none");
 	must_refuse("path=/x,isolation=Scoped", "isolation", "'isolation=Scoped'",
-			"scoped, sealed or none");
+			"scoped, sealed, copy or none");
 }
 
 static void

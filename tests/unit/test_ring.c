@@ -364,16 +364,17 @@ test_path_selection(void **state)
 	unsigned int i, k;
 
 	(void)state;
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 64; i++)
 		for (k = 0; k < RTE_DIM(simd); k++) {
-			const bool has_offloads = (i & 16) != 0;
+			const bool has_offloads = (i & 16) != 0, is_copy = (i & 32) != 0;
 			uint64_t f = (i & 1 ? SLUICE_BIT(bits[0]) : 0) |
 					(i & 2 ? SLUICE_BIT(bits[1]) : 0) |
 					(i & 4 ? SLUICE_BIT(bits[2]) : 0) |
 					(i & 8 ? SLUICE_BIT(bits[3]) : 0);
-			const struct sluice_rx_path *rx = sluice_rx_path_select(f, simd[k]);
+			const struct sluice_rx_path *rx = sluice_rx_path_select(
+					f, is_copy, simd[k]);
 			const struct sluice_tx_path *tx = sluice_tx_path_select(
-					f, has_offloads, simd[k]);
+					f, has_offloads, is_copy, simd[k]);
 
 			assert_non_null(rx);
 			assert_non_null(tx);
@@ -382,6 +383,8 @@ test_path_selection(void **state)
 			assert_int_equal(rx->cfg.has_mrg, (i & 2) != 0);
 			assert_int_equal(rx->cfg.has_csum, (i & 8) != 0);
 			assert_int_equal(tx->cfg.has_offloads, has_offloads);
+			assert_int_equal(rx->cfg.is_copy, is_copy);
+			assert_int_equal(tx->cfg.is_copy, is_copy);
 			assert_int_equal(tx->cfg.is_in_order, !has_offloads && (i & 4) != 0);
 			assert_true(rx->simd_bits <= simd[k] && tx->simd_bits <= simd[k]);
 		}

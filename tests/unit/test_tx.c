@@ -325,10 +325,10 @@ main(void)
 	suite_add_tx(test_every_burst_size, "bursts of 1 to 512");
 	suite_add_tx(test_ring_full, "ring full");
 	suite_add_tx(test_completion_orders, "completion orders");
-	suite_add_tx(test_cleanup, "cleanup");
-	suite_add_tx(test_reclaim_is_bounded, "reclaim is bounded");
+	suite_add_tx_if(env_is_lent, test_cleanup, "cleanup");
+	suite_add_tx_if(env_is_lent, test_reclaim_is_bounded, "reclaim is bounded");
 	suite_add_tx(test_drain_at_any_moment, "drain at any moment");
-	suite_add_tx(test_new_pool_is_shown, "new pool is shown");
+	suite_add_tx_if(env_is_lent, test_new_pool_is_shown, "new pool is shown");
 	suite_add_tx(test_kicks, "kicks");
 	suite_add_tx(test_kick_at_event, "kick at event");
 	suite_add_tx(test_stopped_queue, "stopped queue");

@@ -468,18 +468,18 @@ test_oversize(void **state)
 int
 main(void)
 {
-	suite_add_tx(test_segments, "segments");
-	suite_add_tx(test_headroom, "headroom");
+	suite_add_tx_if(env_is_lent, test_segments, "segments");
+	suite_add_tx_if(env_is_lent, test_headroom, "headroom");
 	suite_add_tx(test_empty_segments, "empty segments");
 	suite_add_tx(test_wrong_nb_segs, "wrong number of segments");
 	suite_add_tx(test_chain_of_chains, "chain of chains");
 	suite_add_tx(test_shared_mbuf, "shared mbuf");
 	suite_add_tx(test_same_mbuf_many_times, "same mbuf many times");
 	suite_add_tx(test_clones, "clones");
-	suite_add_tx(test_external_buffers, "external buffers");
+	suite_add_tx_if(env_is_lent, test_external_buffers, "external buffers");
 	suite_add_tx(test_pinned_pool, "pinned pool");
-	suite_add_tx(test_pinned_bursts, "pinned bursts");
-	suite_add_tx(test_unreachable_pool, "unreachable pool");
-	suite_add_tx(test_oversize, "oversize");
+	suite_add_tx_if(env_is_lent, test_pinned_bursts, "pinned bursts");
+	suite_add_tx_if(env_is_lent, test_unreachable_pool, "unreachable pool");
+	suite_add_tx_if(env_is_lent, test_oversize, "oversize");
 	return suite_run("tx_odd");
 }

@@ -103,6 +103,31 @@ def test_sealed_maps_are_rings_and_buffers(guest, tmp_path):
 
 
 @pytest.mark.sluice
+@pytest.mark.parametrize("nic", ["a", "b"])
+def test_copies_need_no_pool(guest, attack, nic):
+    """isolation=copy: the rings' zone, bounce buffers included, is all that is mapped while packets go both ways. What the
+    device only reads, which are buffers of packets that are sent, too, takes no write."""
+    testpmd = guest.testpmd([nic], devargs="isolation=copy")
+    exchange(testpmd, guest.nics[nic], count=100)
+    now = mapped(guest)
+    rings, pool = own_memory(testpmd, guest.nics[nic].bdf)
+    assert pool and rings, "positive control: both have memory"
+    assert set(now) == rings and set(now.values()) == {1} and not rings & pool
+    assert testpmd.xstats()["dma_bytes"] == PAGE * len(now)
+    zone = sorted(zone_pages(testpmd, re.escape(guest.nics[nic].bdf) + "(?! ctrl)"))
+    attacker = attack(testpmd)
+    attacker.load(zone[SLICES[0] + 10] * PAGE)
+    assert not attacker.reaches(middle(pool)), "the pool"
+    assert len(zone) == sum(SLICES[:2]) + sum(BOUNCE)
+    # Receive ring and buffers, transmit ring and buffers.
+    received, sent = zone[SLICES[0]] * PAGE, zone[-1] * PAGE
+    assert attacker.shoot(("write", sent), ("write", received)) == {("write", sent)}
+    assert not attacker.shoot(("read", sent), ("read", received))
+    testpmd.cmd("port stop 0")
+    assert not mapped(guest), "maps are left after stop"
+
+
+@pytest.mark.sluice
 def test_the_kernel_counts_what_the_port_counts(guest, attack):
     """And when the port has none, the container has none: seen from a copy of it that outlives the port's."""
     testpmd = guest.testpmd(["a"])
@@ -190,6 +215,8 @@ def test_the_kernel_logs_the_fault(guest, attack):
 # comes last. Packed: descriptors and the device's event structure come first, then the driver's, and the extras.
 # And of the control queue, which has a zone of its own: a small ring, four pages of commands, and one of answers.
 SLICES = (3, 8, 7)
+# With isolation=copy: pages of bounce buffers behind the rings, 256 of 2112 and of 1600 bytes and a cache line.
+BOUNCE = ((64 + 256 * 2112 + PAGE - 1) // PAGE, (64 + 256 * 1600 + PAGE - 1) // PAGE)
 READ_ONLY = {"a": (range(0, 2), range(0, 7), (0, 2, 3, 4, 5)), "b": (range(2, 3), range(2, 8), range(1, 6))}
 
 
