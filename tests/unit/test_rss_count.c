@@ -24,7 +24,7 @@
 #ifdef __clang__
 #define HASH_256_MAX 27
 #define HASH_128_MAX 31
-#define TYPES_MAX 28
+#define TYPES_MAX 29
 #else
 #define HASH_256_MAX 25
 #define HASH_128_MAX 29
