@@ -66,7 +66,8 @@ send_one_odd(struct env *e, enum odd odd, unsigned int at)
 	for (i = 0; i < RTE_DIM(pkts); i++)
 		env_expect_sent(e, i, 60, i);
 	fake_dev_forget_sent(&e->dev);
-	if (odd == ODD_NO_ROOM)
+	/* A copied one is free by now. */
+	if (odd == ODD_NO_ROOM && env_is_lent(&e->conf))
 		assert_int_equal(pkts[at]->dynfield1[RTE_DIM(pkts[at]->dynfield1) - 1], MARK);
 	fake_dev_complete(&e->dev, RTE_DIM(pkts), FAKE_ONE_BY_ONE);
 	e->tx->cleanup(&e->txq, 0);

@@ -231,7 +231,8 @@ test_same_mbuf_many_times(void **state)
 		env_expect_sent(e, i, 60, 3);
 	fake_dev_complete(&e->dev, 15, FAKE_ONE_BY_ONE);
 	e->tx->cleanup(&e->txq, 0);
-	assert_int_equal(rte_mbuf_refcnt_read(m), 1);
+	if (env_is_lent(&e->conf))
+		assert_int_equal(rte_mbuf_refcnt_read(m), 1);
 	fake_dev_complete(&e->dev, 1, FAKE_ONE_BY_ONE);
 	e->tx->cleanup(&e->txq, 0);
 	fake_pool_assert_full(e->pool);
