@@ -344,8 +344,14 @@ test_size(void **state)
 	size_t len;
 
 	(void)state;
+#if RTE_CACHE_LINE_SIZE == 64
 	assert_int_equal(sluice_cells_len(256, 1526), 64 + 256 * 1600);
 	assert_int_equal(sluice_cells_len(256, 2048), 64 + 256 * 2112);
+#else
+	assert_int_equal(RTE_CACHE_LINE_SIZE, 128);
+	assert_int_equal(sluice_cells_len(256, 1526), 128 + 256 * 1664);
+	assert_int_equal(sluice_cells_len(256, 2048), 128 + 256 * 2176);
+#endif
 	for (layout = SLUICE_SPLIT; layout <= SLUICE_PACKED; layout++) {
 		len = sluice_ring_layout(layout, 256, false).len +
 				sluice_ring_layout(layout, 256, true).len +

@@ -220,12 +220,14 @@ test_hole(void **state)
 	struct fake_domain device;
 	struct dmap_coherent c[3];
 	struct dmap_domain *d;
+	void *room, *mem;
 	unsigned int i;
-	void *mem;
 
 	(void)state;
-	mem = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	assert_ptr_not_equal(mem, MAP_FAILED);
+	room = mmap(NULL, len + FAKE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			-1, 0);
+	assert_ptr_not_equal(room, MAP_FAILED);
+	mem = RTE_PTR_ALIGN_CEIL(room, FAKE_PAGE);
 	fake_domain_init(&device, false);
 	local.assign = NULL;
 	local.granule = FAKE_PAGE;
@@ -243,7 +245,7 @@ test_hole(void **state)
 		dmap_coherent_free(d, &c[i]);
 	dmap_domain_destroy(d);
 	fake_domain_fini(&device);
-	munmap(mem, len);
+	munmap(room, len + FAKE_PAGE);
 }
 
 /* The pool ends while all devices see it: none finds it any more, and its memory is gone. */
