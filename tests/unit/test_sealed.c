@@ -224,8 +224,7 @@ test_hole(void **state)
 	unsigned int i;
 
 	(void)state;
-	room = mmap(NULL, len + FAKE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			-1, 0);
+	room = mmap(NULL, len + FAKE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(room, MAP_FAILED);
 	mem = RTE_PTR_ALIGN_CEIL(room, FAKE_PAGE);
 	fake_domain_init(&device, false);
