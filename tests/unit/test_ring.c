@@ -159,7 +159,6 @@ check_parts(const struct sluice_ring_layout *l, const struct part *p, unsigned i
 	}
 }
 
-/* What a ring's parts must keep to (2.7, 2.8.10.1), and in which pages they lie. */
 /* What the device sees of a queue: who lets it grow, says so in doc/perf.md. */
 static void
 check_pages(enum sluice_layout layout, uint16_t size, bool is_tx, unsigned int nb)
@@ -167,6 +166,7 @@ check_pages(enum sluice_layout layout, uint16_t size, bool is_tx, unsigned int n
 	assert_int_equal(sluice_ring_layout(layout, size, is_tx).len, nb * SLUICE_RING_PAGE);
 }
 
+/* What a ring's parts must keep to (2.7, 2.8.10.1), and in which pages they lie. */
 static void
 test_layout(void **state)
 {
