@@ -124,6 +124,8 @@ void env_expect_burst(struct env *e, uint16_t nb, uint32_t len, uint64_t seed);
 uint16_t env_rx_and_free(struct env *e, uint16_t nb);
 /* Packet number nth that the device collected. */
 void env_expect_sent(struct env *e, uint32_t nth, uint32_t len, uint64_t seed);
+/* The one packet that was given arrives as it is, and all that the device has is complete. */
+void env_arrives(struct env *e, uint32_t len, uint64_t seed);
 /* One packet that must arrive as it is; completes everything, reclaims it. */
 void env_send_one(struct env *e, struct rte_mbuf *m, uint64_t seed);
 

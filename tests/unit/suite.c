@@ -139,6 +139,17 @@ env_expect_sent(struct env *e, uint32_t nth, uint32_t len, uint64_t seed)
 }
 
 void
+env_arrives(struct env *e, uint32_t len, uint64_t seed)
+{
+	fake_dev_poll(&e->dev);
+	fake_assert(e->dev.nb_sent == 1, "%u packets arrived", e->dev.nb_sent);
+	env_expect_sent(e, 0, len, seed);
+	fake_dev_forget_sent(&e->dev);
+	fake_dev_verify(&e->dev);
+	fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+}
+
+void
 env_send_one(struct env *e, struct rte_mbuf *m, uint64_t seed)
 {
 	uint64_t bytes = e->q.stats.bytes;
@@ -146,12 +157,7 @@ env_send_one(struct env *e, struct rte_mbuf *m, uint64_t seed)
 
 	fake_assert(env_tx(e, &m, 1) == 1, "not taken");
 	assert_int_equal(e->q.stats.bytes - bytes, len);
-	fake_dev_poll(&e->dev);
-	fake_assert(e->dev.nb_sent == 1, "%u packets arrived", e->dev.nb_sent);
-	env_expect_sent(e, 0, len, seed);
-	fake_dev_forget_sent(&e->dev);
-	fake_dev_verify(&e->dev);
-	fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+	env_arrives(e, len, seed);
 	e->tx->cleanup(&e->txq, 0);
 	assert_false(env_has_failed(e));
 }

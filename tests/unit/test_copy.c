@@ -153,10 +153,7 @@ test_sent_is_exact(void **state)
 		/* The application's callback says that it may have it back. */
 		assert_int_equal(fake_nb_ext_freed, nb + 1);
 		free(buf);
-		fake_dev_poll(&e->dev);
-		env_expect_sent(e, 0, len, len);
-		fake_dev_forget_sent(&e->dev);
-		fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+		env_arrives(e, len, len);
 	}
 	env_close(e);
 }
@@ -173,10 +170,7 @@ test_end_of_buffer(void **state)
 		m = fake_mbuf(e->pool, room - len, len);
 		fake_mbuf_fill(m, len);
 		assert_int_equal(env_tx(e, &m, 1), 1);
-		fake_dev_poll(&e->dev);
-		env_expect_sent(e, 0, len, len);
-		fake_dev_forget_sent(&e->dev);
-		fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+		env_arrives(e, len, len);
 	}
 	env_close(e);
 }
@@ -203,10 +197,7 @@ test_shared_and_cloned(void **state)
 		assert_true(fake_mbuf_is(m, 64 + i, i));
 		rte_pktmbuf_free(m);
 		fake_pool_assert_full(e->pool);
-		fake_dev_poll(&e->dev);
-		env_expect_sent(e, 0, 64 + i, i);
-		fake_dev_forget_sent(&e->dev);
-		fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+		env_arrives(e, 64 + i, i);
 	}
 	env_close(e);
 }

@@ -134,14 +134,16 @@ give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 {
 	const bool asks = sluice_tx_asks(m);
 	struct sluice_ring *r = &txq->q.ring;
+	enum sluice_tx_fault fault;
 	uint32_t len, nb;
 
 	if (!measure(m, asks, &len)) {
 		drop(txq, m, &txq->nb_oversize);
 		return true;
 	}
-	if (unlikely(asks) && sluice_tx_find_fault(txq, m) != SLUICE_TX_FINE) {
-		drop(txq, m, &txq->nb_faults[sluice_tx_find_fault(txq, m)]);
+	fault = unlikely(asks) ? sluice_tx_find_fault(txq, m) : SLUICE_TX_FINE;
+	if (fault != SLUICE_TX_FINE) {
+		drop(txq, m, &txq->nb_faults[fault]);
 		return true;
 	}
 	nb = (len + cell_len(txq) - 1) / cell_len(txq);
