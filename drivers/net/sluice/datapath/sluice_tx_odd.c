@@ -248,11 +248,13 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	const uint32_t number = txq->nb_given + b->nb_slots;
 	uint16_t nb, nb_slots, head = b->slot;
 	bool has_extra, is_indirect, is_shown;
+	enum sluice_tx_fault fault;
 
 	if (m->nb_segs > txq->nb_segs_max)
 		return drop(m, &txq->nb_oversize);
-	if (unlikely(asks) && sluice_tx_find_fault(txq, m) != SLUICE_TX_FINE)
-		return drop(m, &txq->nb_faults[sluice_tx_find_fault(txq, m)]);
+	fault = unlikely(asks) ? sluice_tx_find_fault(txq, m) : SLUICE_TX_FINE;
+	if (fault != SLUICE_TX_FINE)
+		return drop(m, &txq->nb_faults[fault]);
 	has_extra = has_next_extra(txq, number, nb_free);
 	if (nb_free == 0 || (is_copied && !has_extra))
 		return NO_ROOM;
