@@ -58,12 +58,12 @@ def emulator(counts, plugin=benchcount.SOURCE):
     return [EMULATOR, "-cpu", "max", "-L", LIBRARIES, *benchcount.plugin(counts, plugin)]
 
 
-def run(json_path, *options, in_front=(), seconds=60):
-    """One run; the document that it wrote. Fails with the whole output."""
+def run(json_path, *options, in_front=(), seconds=60, **environment):
+    """One run, with these variables added; the document that it wrote. Fails with the whole output."""
     command = [os.path.join(REPO, "devtools", "plugin-run"), *in_front, BENCH, "--json", str(json_path)]
     command += [] if has_hugepages() and not in_front else ["--no-huge"]
     command += options
-    result = subprocess.run(command, env=dict(os.environ, SLUICE_BUILD=BUILD), timeout=seconds,
+    result = subprocess.run(command, env=dict(os.environ, SLUICE_BUILD=BUILD, **environment), timeout=seconds,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert result.returncode == 0, "%s: status %d\n%s" % (" ".join(command), result.returncode,
         result.stdout)
