@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""Open vSwitch between two testpmds, with the driver on both of its sides: as its port, whose back end is net_vhost, and behind
+a vhost-user port of it. Each side is killed and comes back, and every byte that comes through is compared."""
+import itertools
+import os
+import time
+
+import pytest
+
+import ovs
+from frames import compare, make
+from pair import Config, Pair
+from testpmd import VDEV, Testpmd, wait_for
+
+pytestmark = [pytest.mark.sluice, pytest.mark.skipif(ovs.ROOT is None or os.geteuid() != 0,
+    reason="takes root, and OVS with DPDK: run devtools/setup tests")]
+# How long sides are restarted, in seconds.
+SECONDS = float(os.environ.get("SLUICE_TEST_OVS", 0))
+# Fewer than any ring on the way holds: a switch drops what it cannot send.
+COUNT = 400
+
+
+class Switched(Pair):
+    """net_vhost <-> OVS with net_sluice <-> OVS's vhost-user client <-> net_sluice as a server"""
+
+    def __init__(self, folder):
+        super().__init__(Config("ovs"), folder, backend_first=False)
+        self.far = os.path.join(self.folder, "far.sock")
+        self.switch = ovs.Ovs(self.folder)
+        self.start_front()
+        self.start_back()
+        self.switch.start("dpdk-lcore-mask=1", "pmd-cpu-mask=2", "dpdk-socket-mem=256", "dpdk-extra=-d librte_net_sluice.so "
+            "--no-pci --iova-mode=va --in-memory --no-telemetry --single-file-segments --file-prefix=ovs%d" % os.getpid())
+        self.switch.add_ports(self.path, self.far)
+
+    def start_front(self):
+        self.front = Testpmd(["%s0,path=%s,server=1" % (VDEV, self.far)], front=True, args=["--rxd=1024", "--txd=1024"])
+        self.front.cmd("set burst tx delay 1 retry 2000000")
+
+    def passes(self):
+        """Does a frame come through already? OVS drops what comes before it has set its ports up."""
+        self.seed += 1
+        frames = make(1, [60], self.seed)
+        try:
+            return frames[0] in self.send([frames], seconds=0.5)[0]
+        except AssertionError:
+            return False
+
+    def check(self):
+        """Each frame comes through the switch twice, as it was."""
+        self.wait_link()
+        wait_for(self.passes, 30, "a frame through OVS")
+        self.seed += 1
+        frames = make(COUNT, [60, 1514], self.seed)
+        results = self.send([frames])
+        compare(results[0], frames)
+
+    def restart_back(self):
+        self.back.kill()
+        os.unlink(self.path)  # lib/vhost does not listen where a file is
+        self.start_back()
+
+    def restart_front(self):
+        self.front.kill()
+        self.start_front()
+
+    def kill(self):
+        super().kill()
+        self.switch.kill()
+
+
+def test_sides_come_back(folder):
+    """The driver's port in OVS sees its back end come back, and so does OVS that of its vhost-user port."""
+    pair = Switched(folder)
+    try:
+        pair.check()
+        end = time.monotonic() + SECONDS
+        done = 0
+        sides = itertools.cycle((pair.restart_back, pair.restart_front, pair.switch.restart_switch))
+        while done < 3 or time.monotonic() < end:
+            next(sides)()
+            pair.check()
+            done += 1
+        print("%d restarts, %d frames compared" % (done, (done + 1) * COUNT))
+    finally:
+        pair.kill()
