@@ -36,6 +36,7 @@ int tour_registers(struct edu *e);
 
 /**
  * Four transfers with all their phases: coherent and polled, streaming and interrupted, both ways.
+ * Then there and back, through a bounce buffer.
  */
 int tour_transfers(struct tour *t);
 

@@ -81,17 +81,20 @@ show_limit(struct tour_memory *m)
 int
 tour_memory_open(struct tour_memory *m, struct edu *e, unsigned int bits)
 {
+	struct dmap_limits limits = { .da_max.v = bits == 64 ? UINT64_MAX :
+							       (UINT64_C(1) << bits) - 1,
+		.seg_max = EDU_BUFFER_LEN };
 	int ret;
 
 	m->device = edu_name(e);
-	m->da_max.v = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+	m->da_max = limits.da_max;
 	m->canary = rte_memzone_reserve_aligned(
 			"dma_tour_canary", TOUR_PAGE, edu_socket(e), 0, TOUR_PAGE);
 	ret = m->canary == NULL ? -rte_errno : 0;
 	if (ret == 0)
 		ret = dmap_domain_create(m->device, &dmap_vfio_backend, edu_memory(e), &m->domain);
 	if (ret == 0)
-		ret = dmap_set_limit(m->domain, m->da_max);
+		ret = dmap_set_limits(m->domain, &limits);
 	if (ret != 0)
 		return ret;
 	tour_part("What the device can reach");
@@ -113,14 +116,14 @@ tour_memory_protect(struct tour_memory *m)
 static int
 fill_coherent(struct tour_memory *m, int socket)
 {
-	int ret = dmap_coherent_alloc(
+	int ret = dmap_alloc_coherent(
 			m->domain, "dma_tour_shared", 2 * TOUR_PAGE, socket, &m->shared);
 
 	if (ret == 0)
 		ret = tour_memory_protect(m);
 	if (ret != 0)
 		return ret;
-	tour_say("Coherent: allocated and mapped at once, by dmap_coherent_alloc(); both sides may\n"
+	tour_say("Coherent: allocated and mapped at once, by dmap_alloc_coherent(); both sides may\n"
 		 "touch it at any time, and barriers keep the order. The first page is then made\n"
 		 "read-only for the device, by dmap_coherent_read_only().");
 	tour_tell_addresses("commands", tour_commands(m), m->shared.da, TOUR_PAGE, "device reads");
@@ -197,7 +200,7 @@ tour_memory_close(struct tour_memory *m)
 {
 	/* What was unmapped before the pool is freed cannot be written any more. */
 	if (m->domain != NULL) {
-		dmap_coherent_free(m->domain, &m->shared);
+		dmap_free_coherent(m->domain, &m->shared);
 		if (m->pool != NULL)
 			dmap_del_pool(m->domain, m->pool);
 		dmap_domain_destroy(m->domain);

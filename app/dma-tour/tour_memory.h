@@ -19,7 +19,7 @@
 #include <rte_memzone.h>
 
 #include "dmap.h"
-#include "dmap_stream.h"
+#include "dmap_map.h"
 #include "edu.h"
 
 #define TOUR_PAGE 4096
@@ -31,6 +31,7 @@ struct tour_memory {
 	struct dmap_coherent shared;
 	struct rte_mempool *pool;
 	struct dmap_stream stream;
+	struct dmap_map map; /* of the packet that the device has */
 	struct rte_mbuf *out, *in;
 	const struct rte_memzone *canary;
 	struct dmap_addr canary_da; /* where it is mapped, when it is */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_atomic.h>
@@ -160,36 +161,35 @@ coherent_from_device(struct tour *t)
 	return 0;
 }
 
-/*
- * A packet becomes the device's: its address by the stream, as in a burst function of the network
- * driver.
- */
+/* A packet becomes the device's. */
 static int
-lend(struct tour *t, struct rte_mbuf *m, const char *direction, struct edu_transfer *x)
+map(struct tour *t, struct rte_mbuf *m, enum dmap_dir dir, struct edu_transfer *x)
 {
-	char *va = rte_pktmbuf_mtod(m, char *);
+	struct dmap_map *map = &t->memory.map;
 	char kernel[96];
+	int ret;
 
-	dmap_stream_refresh(&t->memory.stream);
-	if (!dmap_lend(&t->memory.stream, m, va, x->len, &x->memory)) {
-		tour_error("%s: dmap_lend(): the device cannot reach the packet", t->memory.device);
-		return -EFAULT;
+	*map = dmap_map_mbuf(&t->memory.stream, m, 0, x->len, dir);
+	ret = dmap_mapping_error(map);
+	if (ret != 0) {
+		tour_error("%s: dmap_map_mbuf(): %s", t->memory.device, strerror(-ret));
+		return ret;
 	}
-	dmap_lent(&t->memory.stream, 1);
-	snprintf(kernel, sizeof(kernel), "z = dma_map_single(dev, x, %u, %s)", x->len, direction);
+	x->memory = map->da;
+	snprintf(kernel, sizeof(kernel), "z = dma_map_single(dev, x, %u, %s)", x->len,
+			dir == DMAP_TO_DEVICE ? "DMA_TO_DEVICE" : "DMA_FROM_DEVICE");
 	tour_phase(TOUR_PREPARE, kernel,
-			"dmap_lend(): %u bytes at X 0x%" PRIxPTR
+			"dmap_map_mbuf(): %u bytes at X 0x%" PRIxPTR
 			" are the device's now, at Z 0x%" PRIx64,
-			x->len, (uintptr_t)va, x->memory.v);
+			x->len, (uintptr_t)map->va, x->memory.v);
 	return 0;
 }
 
 static void
-take_back(struct tour *t, const char *kernel)
+unmap(struct tour *t, const char *kernel)
 {
-	dmap_take_back(&t->memory.stream, 1);
-	rte_io_rmb();
-	tour_phase(TOUR_POST, kernel, "dmap_take_back(): the buffer is the CPU's again");
+	dmap_unmap(&t->memory.stream, &t->memory.map);
+	tour_phase(TOUR_POST, kernel, "dmap_unmap(): the buffer is the CPU's again");
 	tour_check(t->memory.stream.nb_lent == 0, "the device has no other buffer");
 }
 
@@ -201,11 +201,11 @@ packet_to_device(struct tour *t)
 
 	tour_part("Memory -> device: a packet, streaming, completion by interrupt");
 	tour_fill(rte_pktmbuf_append(t->memory.out, PACKET_LEN), PACKET_LEN, PACKET_SEED);
-	ret = lend(t, t->memory.out, "DMA_TO_DEVICE", &x);
+	ret = map(t, t->memory.out, DMAP_TO_DEVICE, &x);
 	if (ret == 0)
 		ret = run(t, &x);
 	if (ret == 0)
-		take_back(t, "dma_unmap_single(dev, z, 1500, DMA_TO_DEVICE)");
+		unmap(t, "dma_unmap_single(dev, z, 1500, DMA_TO_DEVICE)");
 	return ret;
 }
 
@@ -222,12 +222,12 @@ packet_from_device(struct tour *t)
 
 	tour_part("Device -> memory: a packet, streaming, completion by interrupt");
 	memset(m->buf_addr, TOUR_UNTOUCHED, m->buf_len);
-	ret = lend(t, m, "DMA_FROM_DEVICE", &x);
+	ret = map(t, m, DMAP_FROM_DEVICE, &x);
 	if (ret == 0)
 		ret = run(t, &x);
 	if (ret != 0)
 		return ret;
-	take_back(t, "dma_unmap_single(), or dma_sync_single_for_cpu() to use it again");
+	unmap(t, "dma_unmap_single(), or dma_sync_single_for_cpu() to use it again");
 	tour_check(tour_is_filled(data, PACKET_LEN, PACKET_SEED),
 			"%u bytes are those of the packet that went out", PACKET_LEN);
 	tour_check(tour_is_all(m->buf_addr, m->data_off, TOUR_UNTOUCHED) &&
@@ -236,6 +236,65 @@ packet_from_device(struct tour *t)
 			"%u bytes before and %u behind are untouched", m->data_off,
 			room - PACKET_LEN);
 	return 0;
+}
+
+/* The bytes go to the device and come back; between, the CPU has the buffer for a moment. */
+static int
+there_and_back(struct tour *t, char *buf, struct dmap_map *map)
+{
+	struct edu_transfer x = { .memory = map->da, .offset = PACKET_OFFSET, .len = PACKET_LEN };
+	struct dmap_stream *s = &t->memory.stream;
+	int ret = run(t, &x);
+
+	if (ret != 0)
+		return ret;
+	dmap_sync_for_cpu(s, map, 0, PACKET_LEN);
+	memset(buf, TOUR_UNTOUCHED, PACKET_LEN);
+	dmap_sync_for_device(s, map, 0, PACKET_LEN);
+	tour_phase(TOUR_POST,
+			"dma_sync_single_for_cpu(), the CPU writes, dma_sync_single_for_device()",
+			"dmap_sync_for_cpu(): the buffer is the CPU's; it overwrites all bytes.\n"
+			"dmap_sync_for_device(): they are copied, and the buffer is the device's");
+	x.is_to_memory = true;
+	ret = run(t, &x);
+	if (ret != 0)
+		return ret;
+	tour_check(tour_is_all(buf, PACKET_LEN, TOUR_UNTOUCHED),
+			"the device is done, and the CPU sees nothing of it yet");
+	dmap_sync_for_cpu(s, map, 0, PACKET_LEN);
+	tour_phase(TOUR_POST, "dma_sync_single_for_cpu()", "dmap_sync_for_cpu(): copied back");
+	tour_check(tour_is_filled(buf, PACKET_LEN, PACKET_SEED),
+			"%u bytes are those that went to the device", PACKET_LEN);
+	return 0;
+}
+
+/* Memory of the heap, which nobody has mapped. */
+static int
+bounced(struct tour *t)
+{
+	struct dmap_domain *d = t->memory.domain;
+	char *buf = malloc(PACKET_LEN);
+	struct dmap_map map;
+	int ret = buf == NULL ? -ENOMEM : dmap_set_bounce(d, 1, PACKET_LEN, false);
+
+	if (ret == 0) {
+		tour_part("Memory out of the device's reach: a bounce buffer, and sync");
+		tour_fill(buf, PACKET_LEN, PACKET_SEED);
+		map = dmap_map_single(&t->memory.stream, buf, PACKET_LEN, DMAP_BIDIRECTIONAL);
+		ret = dmap_mapping_error(&map);
+	}
+	if (ret == 0) {
+		tour_phase(TOUR_PREPARE, "dma_map_single() where swiotlb helps out",
+				"dmap_map_single(): %u bytes at X 0x%" PRIxPTR
+				" are not mapped; copied to a\nbounce buffer, which the device has at Z "
+				"0x%" PRIx64,
+				PACKET_LEN, (uintptr_t)buf, map.da.v);
+		ret = there_and_back(t, buf, &map);
+		dmap_unmap(&t->memory.stream, &map);
+		dmap_set_bounce(d, 0, 0, false);
+	}
+	free(buf);
+	return ret;
 }
 
 int
@@ -247,5 +306,7 @@ tour_transfers(struct tour *t)
 		ret = coherent_from_device(t);
 	if (ret == 0)
 		ret = packet_to_device(t);
-	return ret == 0 ? packet_from_device(t) : ret;
+	if (ret == 0)
+		ret = packet_from_device(t);
+	return ret == 0 ? bounced(t) : ret;
 }

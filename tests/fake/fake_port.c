@@ -207,7 +207,7 @@ fake_port_close(struct fake_port *f)
 	}
 	fake_pool_assert_full(f->pool);
 	sluice_ctrl_free(f->port);
-	dmap_coherent_free(f->port->domain, &f->port->rings);
+	dmap_free_coherent(f->port->domain, &f->port->rings);
 	dmap_domain_destroy(f->port->domain);
 	sluice_life_fini(f->port);
 	fake_transport_fini(&f->ft);

@@ -260,7 +260,7 @@ env_open(const struct env_conf *conf)
 	l = sluice_ring_layout(e->q.layout, conf->size, conf->is_tx);
 	if (env_is_copy(conf))
 		l.len += sluice_cells_len(conf->size, cell_room(e));
-	assert_int_equal(dmap_coherent_alloc(e->domain, "rings", l.len, 0, &e->rings), 0);
+	assert_int_equal(dmap_alloc_coherent(e->domain, "rings", l.len, 0, &e->rings), 0);
 	e->avail_shadow = calloc(conf->size, sizeof(uint16_t));
 	e->q.sw_ring = calloc(conf->size, sizeof(*e->q.sw_ring));
 	e->q.kick_fd = -1;
@@ -316,7 +316,7 @@ env_close(struct env *e)
 	assert_int_equal(sluice_queue_quiesce(&e->q, sluice_clock_ms() + 1000), 0);
 	env_drain(e);
 	fake_dev_fini(&e->dev);
-	dmap_coherent_free(e->domain, &e->rings);
+	dmap_free_coherent(e->domain, &e->rings);
 	dmap_domain_destroy(e->domain);
 	fake_pool_destroy(e->pool);
 	fake_domain_fini(&e->dom);

@@ -30,7 +30,7 @@ rig_open(struct rig *g, bool is_packed, struct fake_dev_conf conf)
 	fake_context("a driver that breaks a rule");
 	fake_domain_init(&g->dom, true);
 	assert_int_equal(dmap_domain_create("fake", &fake_domain_backend, &g->dom, &g->domain), 0);
-	assert_int_equal(dmap_coherent_alloc(g->domain, "all", 4096, 0, &g->mem), 0);
+	assert_int_equal(dmap_alloc_coherent(g->domain, "all", 4096, 0, &g->mem), 0);
 	conf.is_packed = is_packed;
 	conf.size = SIZE;
 	conf.desc = g->mem.da.v;
@@ -50,7 +50,7 @@ rig_close(struct rig *g, const char *expected)
 		fail_msg("expected '%s', got '%s'", expected, fake_first_error());
 	fake_errors_clear();
 	fake_dev_fini(&g->dev);
-	dmap_coherent_free(g->domain, &g->mem);
+	dmap_free_coherent(g->domain, &g->mem);
 	dmap_domain_destroy(g->domain);
 	fake_domain_fini(&g->dom);
 	fake_check();

@@ -55,6 +55,14 @@ address_of(struct rig *g, const char *va, size_t len)
 	return da;
 }
 
+static int
+set_limit(struct dmap_domain *d, struct dmap_addr da_max)
+{
+	const struct dmap_limits limits = { .da_max = da_max };
+
+	return dmap_set_limits(d, &limits);
+}
+
 static void
 test_without_a_limit_nothing_changes(void **state)
 {
@@ -65,10 +73,10 @@ test_without_a_limit_nothing_changes(void **state)
 	(void)state;
 	rig_open(&g);
 	assert_int_equal(dmap_add_range(g.d, mem, FAKE_PAGE), 0);
-	assert_int_equal(dmap_coherent_alloc(g.d, "c", FAKE_PAGE, 0, &c), 0);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", FAKE_PAGE, 0, &c), 0);
 	assert_ptr_equal(fake_domain_reach(&g.dom, (uintptr_t)mem, FAKE_PAGE), mem);
 	assert_int_equal(c.da.v, (uintptr_t)c.va);
-	dmap_coherent_free(g.d, &c);
+	dmap_free_coherent(g.d, &c);
 	rig_close(&g);
 	fake_eal_free(mem);
 }
@@ -84,11 +92,11 @@ test_everything_gets_a_low_address_of_its_own(void **state)
 
 	(void)state;
 	rig_open(&g);
-	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), 0);
+	assert_int_equal(set_limit(g.d, (struct dmap_addr){ LIMIT }), 0);
 	for (i = 0; i < 3; i++) {
 		mem[i] = fake_eal_alloc(i + 2);
 		assert_int_equal(dmap_add_range(g.d, mem[i], (i + 2) * FAKE_PAGE), 0);
-		assert_int_equal(dmap_coherent_alloc(g.d, "c", (i + 1) * FAKE_PAGE, 0, &c[i]), 0);
+		assert_int_equal(dmap_alloc_coherent(g.d, "c", (i + 1) * FAKE_PAGE, 0, &c[i]), 0);
 	}
 	for (i = 0; i < 3; i++) {
 		da[i] = address_of(&g, mem[i], (i + 2) * FAKE_PAGE);
@@ -99,11 +107,11 @@ test_everything_gets_a_low_address_of_its_own(void **state)
 		for (k = 0; k < i; k++)
 			assert_int_not_equal(da[i], da[k]);
 	/* What goes makes room for what comes. */
-	dmap_coherent_free(g.d, &c[0]);
-	assert_int_equal(dmap_coherent_alloc(g.d, "c", FAKE_PAGE, 0, &c[0]), 0);
+	dmap_free_coherent(g.d, &c[0]);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", FAKE_PAGE, 0, &c[0]), 0);
 	assert_int_equal(c[0].da.v, da[3]);
 	for (i = 0; i < 3; i++)
-		dmap_coherent_free(g.d, &c[i]);
+		dmap_free_coherent(g.d, &c[i]);
 	rig_close(&g);
 	for (i = 0; i < 3; i++)
 		fake_eal_free(mem[i]);
@@ -119,7 +127,7 @@ test_an_address_of_the_applications_choice(void **state)
 
 	(void)state;
 	rig_open(&g);
-	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), 0);
+	assert_int_equal(set_limit(g.d, (struct dmap_addr){ LIMIT }), 0);
 	assert_int_equal(dmap_add_external(g.d, mem, beyond, FAKE_PAGE), -ERANGE);
 	assert_int_equal(dmap_add_external(g.d, mem, last, 2 * FAKE_PAGE), -ERANGE);
 	assert_int_equal(g.dom.nb, 0);
@@ -127,9 +135,9 @@ test_an_address_of_the_applications_choice(void **state)
 	assert_int_equal(address_of(&g, mem, FAKE_PAGE), last.v);
 	/* One page, one device address. */
 	assert_int_equal(dmap_add_range(g.d, mem, 2 * FAKE_PAGE), -EEXIST);
-	assert_int_equal(dmap_coherent_alloc(g.d, "c", FAKE_PAGE, 0, &c), 0);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", FAKE_PAGE, 0, &c), 0);
 	assert_int_not_equal(c.da.v, last.v);
-	dmap_coherent_free(g.d, &c);
+	dmap_free_coherent(g.d, &c);
 	rig_close(&g);
 	fake_eal_free(mem);
 }
@@ -144,12 +152,12 @@ test_a_full_address_space(void **state)
 
 	(void)state;
 	rig_open(&g);
-	assert_int_equal(dmap_set_limit(g.d, tiny), 0);
-	assert_int_equal(dmap_coherent_alloc(g.d, "c", len, 0, &c[0]), 0);
-	assert_int_equal(dmap_coherent_alloc(g.d, "c", len, 0, &c[1]), -ERANGE);
-	dmap_coherent_free(g.d, &c[0]);
-	assert_int_equal(dmap_coherent_alloc(g.d, "c", len, 0, &c[1]), 0);
-	dmap_coherent_free(g.d, &c[1]);
+	assert_int_equal(set_limit(g.d, tiny), 0);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", len, 0, &c[0]), 0);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", len, 0, &c[1]), -ERANGE);
+	dmap_free_coherent(g.d, &c[0]);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", len, 0, &c[1]), 0);
+	dmap_free_coherent(g.d, &c[1]);
 	rig_close(&g);
 }
 
@@ -161,19 +169,51 @@ test_what_is_no_limit(void **state)
 
 	(void)state;
 	rig_open(&g);
-	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ 0 }), -EINVAL);
-	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ 4095 }), -EINVAL);
-	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT - 1 }), -EINVAL);
-	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ UINT64_MAX }), 0);
-	assert_int_equal(dmap_coherent_alloc(g.d, "c", FAKE_PAGE, 0, &c), 0);
+	assert_int_equal(set_limit(g.d, (struct dmap_addr){ 1 }), -EINVAL);
+	assert_int_equal(set_limit(g.d, (struct dmap_addr){ 4095 }), -EINVAL);
+	assert_int_equal(set_limit(g.d, (struct dmap_addr){ LIMIT - 1 }), -EINVAL);
+	assert_int_equal(set_limit(g.d, (struct dmap_addr){ UINT64_MAX }), 0);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", FAKE_PAGE, 0, &c), 0);
 	assert_int_equal(c.da.v, (uintptr_t)c.va);
-	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), -EBUSY);
-	dmap_coherent_free(g.d, &c);
+	assert_int_equal(set_limit(g.d, (struct dmap_addr){ LIMIT }), -EBUSY);
+	dmap_free_coherent(g.d, &c);
 	rig_close(&g);
 
 	rig_open(&g);
 	g.backend.granule = 0;
-	assert_int_equal(dmap_set_limit(g.d, (struct dmap_addr){ LIMIT }), -ENOTSUP);
+	assert_int_equal(set_limit(g.d, (struct dmap_addr){ LIMIT }), -ENOTSUP);
+	rig_close(&g);
+}
+
+/* The lowest address that is in a range and free; a piece that fits none is refused. */
+static void
+test_ranges(void **state)
+{
+	static const struct dmap_range ranges[] = {
+		{ { 18 * FAKE_PAGE }, { 19 * FAKE_PAGE - 1 } },
+		{ { 32 * FAKE_PAGE }, { 36 * FAKE_PAGE - 1 } },
+	};
+	static const uint64_t expected[] = { 32, 18, 34, 35 }, nb_pages[] = { 2, 1, 1, 1 };
+	static const struct dmap_range wrong[] = { { { 10 }, { 20 } }, { { 20 }, { 30 } } };
+	struct dmap_limits limits = { .ranges = wrong, .nb_ranges = RTE_DIM(wrong) };
+	struct dmap_coherent c[4], more;
+	unsigned int i;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g);
+	assert_int_equal(dmap_set_limits(g.d, &limits), -EINVAL);
+	limits.ranges = ranges;
+	assert_int_equal(dmap_set_limits(g.d, &limits), 0);
+	for (i = 0; i < RTE_DIM(c); i++) {
+		assert_int_equal(dmap_alloc_coherent(g.d, "c", nb_pages[i] * FAKE_PAGE, 0, &c[i]),
+				0);
+		assert_int_equal(c[i].da.v, expected[i] * FAKE_PAGE);
+	}
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", FAKE_PAGE, 0, &more), -ERANGE);
+	for (i = 0; i < RTE_DIM(c); i++)
+		dmap_free_coherent(g.d, &c[i]);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", 5 * FAKE_PAGE, 0, &more), -ERANGE);
 	rig_close(&g);
 }
 
@@ -186,6 +226,7 @@ main(void)
 		cmocka_unit_test(test_an_address_of_the_applications_choice),
 		cmocka_unit_test(test_a_full_address_space),
 		cmocka_unit_test(test_what_is_no_limit),
+		cmocka_unit_test(test_ranges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,14 +82,14 @@ check_rings(struct rig *g, size_t len)
 	struct statfs fs;
 	struct stat st;
 
-	assert_int_equal(dmap_coherent_alloc(g->d, "rings", len, 0, &c), 0);
+	assert_int_equal(dmap_alloc_coherent(g->d, "rings", len, 0, &c), 0);
 	assert_int_equal(dmap_regions(g->d, &r, 1), 1);
 	assert_int_equal(fstatfs(r.fd, &fs), 0);
 	assert_int_equal(fstat(r.fd, &st), 0);
 	if (!is_emulated())
 		assert_int_equal(512 * st.st_blocks, c.len);
 	memset(c.va, 1, c.len);
-	dmap_coherent_free(g->d, &c);
+	dmap_free_coherent(g->d, &c);
 	return fs.f_type == HUGETLBFS_MAGIC;
 }
 
@@ -135,7 +135,7 @@ test_no_memory(void **state)
 	(void)state;
 	rig_open(&g, EFAULT, EFAULT);
 	fake_log_begin();
-	assert_int_equal(dmap_coherent_alloc(g.d, "rings", BIG, 0, &c), -ENOMEM);
+	assert_int_equal(dmap_alloc_coherent(g.d, "rings", BIG, 0, &c), -ENOMEM);
 	log = fake_log_end();
 	assert_non_null(strstr(log, "rings"));
 	assert_non_null(strstr(log, "Cannot allocate memory"));

@@ -33,13 +33,13 @@ rig_open(struct rig *g)
 	assert_int_equal(dmap_domain_create("unit", &fake_domain_backend, &g->dom, &g->d), 0);
 	g->pool = fake_pool_create(&conf);
 	assert_int_equal(dmap_add_pool(g->d, g->pool->mp), 0);
-	assert_int_equal(dmap_coherent_alloc(g->d, "rings", 3 << 20, 0, &g->rings), 0);
+	assert_int_equal(dmap_alloc_coherent(g->d, "rings", 3 << 20, 0, &g->rings), 0);
 }
 
 static void
 rig_close(struct rig *g)
 {
-	dmap_coherent_free(g->d, &g->rings);
+	dmap_free_coherent(g->d, &g->rings);
 	dmap_domain_destroy(g->d);
 	fake_pool_destroy(g->pool);
 	fake_domain_fini(&g->dom);

@@ -227,16 +227,16 @@ test_generation(void **state)
 	assert_int_equal(dmap_add_pool(g.d, p->mp), 0);
 	assert_int_equal(dmap_add_pool(g.d, p->mp), 0);
 	assert_int_equal(dmap_add_range(g.d, mem, 1), 0);
-	assert_int_equal(dmap_coherent_alloc(g.d, "rings", 5000, 0, &c), 0);
+	assert_int_equal(dmap_alloc_coherent(g.d, "rings", 5000, 0, &c), 0);
 	assert_int_equal(*dmap_generation(g.d), 0);
 	dmap_del_pool(g.d, NULL);
 	assert_int_equal(*dmap_generation(g.d), 0);
 	fake_event_memory_freed(p->mem - (100 << 20), 4096);
 	assert_int_equal(*dmap_generation(g.d), 0);
-	dmap_coherent_free(g.d, &c);
+	dmap_free_coherent(g.d, &c);
 	assert_null(c.va);
 	assert_int_equal(*dmap_generation(g.d), 1);
-	dmap_coherent_free(g.d, &c);
+	dmap_free_coherent(g.d, &c);
 	dmap_del_pool(g.d, p->mp);
 	assert_int_equal(*dmap_generation(g.d), 2);
 	rig_close(&g);
@@ -263,7 +263,7 @@ test_refusal_rolls_back(void **state)
 	g.dom.refusal = -EPROTO;
 	assert_int_equal(dmap_add_pool(g.d, p->mp), -EPROTO);
 	assert_int_equal(dmap_add_range(g.d, mem + FAKE_PAGE, 1), -EPROTO);
-	assert_int_equal(dmap_coherent_alloc(g.d, "rings", 4096, 0, &c), -EPROTO);
+	assert_int_equal(dmap_alloc_coherent(g.d, "rings", 4096, 0, &c), -EPROTO);
 	assert_null(c.va);
 	assert_int_equal(g.dom.nb_coherent, 0);
 	assert_int_equal(dmap_regions(g.d, after, 16), nb);

@@ -57,7 +57,7 @@ open_domain(struct rig *g, unsigned int i, const struct dmap_backend *backend)
 	assert_int_equal(dmap_domain_create("unit", backend, &g->publisher, &g->d[i]), 0);
 	assert_int_equal(dmap_set_own_addresses(g->d[i]), 0);
 	assert_int_equal(dmap_set_sealed(g->d[i], REMEDY), 0);
-	assert_int_equal(dmap_coherent_alloc(g->d[i], "rings", 10000, 0, &g->rings[i]), 0);
+	assert_int_equal(dmap_alloc_coherent(g->d[i], "rings", 10000, 0, &g->rings[i]), 0);
 	assert_int_equal(dmap_publish(g->d[i]), 0);
 }
 
@@ -81,7 +81,7 @@ rig_close(struct rig *g)
 	unsigned int i;
 
 	for (i = 0; i < DOMAINS; i++) {
-		dmap_coherent_free(g->d[i], &g->rings[i]);
+		dmap_free_coherent(g->d[i], &g->rings[i]);
 		dmap_domain_destroy(g->d[i]);
 	}
 	fake_event_pool_destroyed(&g->mp);
@@ -236,12 +236,12 @@ test_hole(void **state)
 	assert_int_equal(dmap_set_own_addresses(d), -EBUSY);
 	assert_int_equal(dmap_set_sealed(d, REMEDY), -EBUSY);
 	for (i = 0; i < RTE_DIM(c); i++)
-		assert_int_equal(dmap_coherent_alloc(d, "c", FAKE_PAGE, 0, &c[i]), 0);
+		assert_int_equal(dmap_alloc_coherent(d, "c", FAKE_PAGE, 0, &c[i]), 0);
 	assert_int_equal(c[0].da.v, OWN_MIN + len);
 	assert_int_equal(c[1].da.v, 1UL << 32);
 	assert_int_equal(c[2].da.v, (1UL << 32) + OWN_STEP);
 	for (i = 0; i < RTE_DIM(c); i++)
-		dmap_coherent_free(d, &c[i]);
+		dmap_free_coherent(d, &c[i]);
 	dmap_domain_destroy(d);
 	fake_domain_fini(&device);
 	munmap(room, len + FAKE_PAGE);
@@ -442,7 +442,7 @@ test_nothing_is_left(void **state)
 		if (i % 3 == 1)
 			dmap_del_pool(g.d[1], &g.mp);
 		if (i % 3 == 2) {
-			dmap_coherent_free(g.d[0], &g.rings[0]);
+			dmap_free_coherent(g.d[0], &g.rings[0]);
 			dmap_domain_destroy(g.d[0]);
 			open_domain(&g, 0, &dmap_memfd_backend);
 		}

@@ -75,8 +75,8 @@ test_slow_device(void **state)
 	fake_event_memory_freed(mem, FAKE_PAGE);
 	fake_event_memory_added(mem, FAKE_PAGE);
 	assert_false(may_use(&g, mem));
-	assert_int_equal(dmap_coherent_alloc(g.d, "c", 4096, 0, &c), 0);
-	dmap_coherent_free(g.d, &c);
+	assert_int_equal(dmap_alloc_coherent(g.d, "c", 4096, 0, &c), 0);
+	dmap_free_coherent(g.d, &c);
 	assert_true(dmap_bytes(g.d) != 0 && dmap_nb_maps(g.d) != 0);
 	assert_int_equal(lend(&other, 0), 0);
 	assert_int_equal(lend(&other, 1), -EAGAIN);

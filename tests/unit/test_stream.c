@@ -218,9 +218,9 @@ test_memfd_is_sealed(void **state)
 
 	(void)state;
 	assert_int_equal(dmap_domain_create("memfd", &dmap_memfd_backend, &publisher, &d), 0);
-	assert_int_equal(dmap_coherent_alloc(d, "none", 0, 0, &a), -EINVAL);
-	assert_int_equal(dmap_coherent_alloc(d, "a", 1, 0, &a), 0);
-	assert_int_equal(dmap_coherent_alloc(d, "b", 300000, 0, &b), 0);
+	assert_int_equal(dmap_alloc_coherent(d, "none", 0, 0, &a), -EINVAL);
+	assert_int_equal(dmap_alloc_coherent(d, "a", 1, 0, &a), 0);
+	assert_int_equal(dmap_alloc_coherent(d, "b", 300000, 0, &b), 0);
 	assert_int_equal(a.len, 4096);
 	assert_true(b.len >= 300000 && b.len % 4096 == 0);
 	assert_int_equal(dmap_regions(d, r, 4), 2);
@@ -235,7 +235,7 @@ test_memfd_is_sealed(void **state)
 		assert_int_equal(fcntl(r[i].fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
 		assert_true(fcntl(r[i].fd, F_GETFD) & FD_CLOEXEC);
 	}
-	dmap_coherent_free(d, &a);
+	dmap_free_coherent(d, &a);
 	assert_int_equal(dmap_regions(d, r, 4), 1);
 	dmap_domain_destroy(d);
 	assert_int_equal(fcntl(r[0].fd, F_GETFD), -1);

@@ -123,8 +123,8 @@ def test_phases_in_order(boot):
         to_memory, by_irq = title.startswith("Device"), "interrupt" in title
         assert ("device -> memory" if to_memory else "memory -> device") in said["transfer"]
         assert said["complete"].startswith("interrupt: 1 MSI" if by_irq else "polling: bit 0"), title
-        assert ("dmap_lend()" in said["prepare"]) == by_irq
-        assert ("dmap_take_back()" in said["post-process"]) == by_irq
+        assert ("dmap_map_mbuf()" in said["prepare"]) == by_irq
+        assert ("dmap_unmap()" in said["post-process"]) == by_irq
         kernel = [line for line in told[title] if "| in a kernel: " in line]
         assert len(kernel) == 4, "prepare, request, complete and post-process have a counterpart"
     all_checks = checks(text)
@@ -134,7 +134,10 @@ def test_phases_in_order(boot):
             " behind are untouched", "register 0x08 reads 3628800"):
         assert proof in [what for _, what in all_checks], proof
     assert text.splitlines()[-1] == \
-        "13 transfers, 3 of them refused; 2 interrupts; %d checks, 0 wrong" % len(all_checks)
+        "15 transfers, 3 of them refused; 2 interrupts; %d checks, 0 wrong" % len(all_checks)
+    bounce = told["Memory out of the device's reach: a bounce buffer, and sync"]
+    assert [name for name, _ in phases(bounce)] == PHASES[:5] + ["post-process"] + PHASES[1:]
+    assert "the CPU sees nothing of it yet" in "\n".join(bounce)
     assert "\033" not in text
 
 

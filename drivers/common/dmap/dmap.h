@@ -12,9 +12,11 @@
  * memory, mbufs and mempools; it knows neither virtio nor ethdev.
  *
  * Who owns what:
- *   coherent memory  both sides, at any time; order by barriers. Lives from dmap_coherent_alloc()
- *                    to dmap_coherent_free() or dmap_domain_destroy().
- *   streaming buffer exactly one side: CPU -> dmap_lend() -> device -> dmap_take_back() -> CPU.
+ *   coherent memory  both sides, at any time; order by barriers. Lives from dmap_alloc_coherent()
+ *                    to dmap_free_coherent() or dmap_domain_destroy().
+ *   streaming buffer exactly one side: CPU -> dmap_map_*() -> device -> dmap_unmap() -> CPU, or for
+ *                    a while by dmap_sync_for_cpu() and dmap_sync_for_device() (dmap_map.h). Burst
+ *                    functions say dmap_lend() and dmap_take_back() (dmap_stream.h).
  *   mempool          the application's; the domain only shows its pages, from dmap_add_pool() until
  *                    the pool is freed, dmap_del_pool() or dmap_domain_destroy().
  *
@@ -129,16 +131,31 @@ __rte_internal
 int dmap_domain_create(const char *name, const struct dmap_backend *backend, void *ctx,
 		struct dmap_domain **out);
 
+/* Device addresses from lo to hi, both included. */
+struct dmap_range {
+	struct dmap_addr lo, hi;
+};
+
+/* What a device can do. All zero: everything. */
+struct dmap_limits {
+	struct dmap_addr da_max; /* a power of two minus one (a kernel's dma_set_mask()) */
+	/* The only addresses that memory may get, sorted; valid as long as the domain. */
+	const struct dmap_range *ranges;
+	unsigned int nb_ranges;
+	/* Of what one descriptor says (dmap_map.h): bytes; a power of two that is not crossed. */
+	uint32_t seg_max;
+	uint64_t boundary;
+};
+
 /**
- * The device sends no address above da_max, which is a power of two minus one (a kernel's
- * dma_set_mask()). For domains that are empty yet. From then on memory of a virtual address that
- * the device cannot send gets the lowest device address that is free; what the application placed
- * beyond is refused with -ERANGE, and memory that shares a page with other memory of the domain
- * with -EEXIST. -ENOTSUP: the back end shows files, -EBUSY: the domain is not empty, -EINVAL: no
- * such da_max.
+ * For domains that are empty yet. From then on memory of a virtual address that is beyond the
+ * limits gets the lowest device address that is not; what the application placed beyond is refused
+ * with -ERANGE, and memory that shares a page with other memory of the domain with -EEXIST.
+ * -ENOTSUP: the back end shows files, so there is no choice of addresses; -EBUSY: the domain is not
+ * empty, -EINVAL: no such limits.
  */
 __rte_internal
-int dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max);
+int dmap_set_limits(struct dmap_domain *d, const struct dmap_limits *limits);
 
 /**
  * Give the domain's memory device addresses of its own from here on, which say nothing of where it
@@ -175,7 +192,7 @@ void dmap_domain_destroy(struct dmap_domain *d);
  * Coherent memory of len bytes, zeroed and page-aligned. what names it in listings.
  */
 __rte_internal
-int dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int socket,
+int dmap_alloc_coherent(struct dmap_domain *d, const char *what, size_t len, int socket,
 		struct dmap_coherent *out);
 
 /** Say what is in it: dmap_entry.name. note lives as long as the piece. */
@@ -184,7 +201,7 @@ void dmap_coherent_note(struct dmap_domain *d, const struct dmap_coherent *c, co
 
 /** Give it back; *c is cleared. A cleared *c is fine. */
 __rte_internal
-void dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c);
+void dmap_free_coherent(struct dmap_domain *d, struct dmap_coherent *c);
 
 /**
  * The same for the device. But a core may still write there, so the memory stays nobody else's for

@@ -11,9 +11,9 @@
 
 #include "dmap_impl.h"
 
-RTE_EXPORT_INTERNAL_SYMBOL(dmap_coherent_alloc)
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_alloc_coherent)
 int
-dmap_coherent_alloc(struct dmap_domain *d, const char *what, size_t len, int socket,
+dmap_alloc_coherent(struct dmap_domain *d, const char *what, size_t len, int socket,
 		struct dmap_coherent *out)
 {
 	struct dmap_region r = { .fd = -1 };
@@ -58,9 +58,9 @@ dmap_coherent_note(struct dmap_domain *d, const struct dmap_coherent *c, const c
 	rte_spinlock_unlock(&d->table_lock);
 }
 
-RTE_EXPORT_INTERNAL_SYMBOL(dmap_coherent_free)
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_free_coherent)
 void
-dmap_coherent_free(struct dmap_domain *d, struct dmap_coherent *c)
+dmap_free_coherent(struct dmap_domain *d, struct dmap_coherent *c)
 {
 	struct dmap_region r = { .va = (uintptr_t)c->va, .len = c->len, .da = c->da, .fd = -1 };
 

@@ -118,6 +118,7 @@ dmap_domain_destroy(struct dmap_domain *d)
 	if (d == NULL)
 		return;
 	dmap_event_detach(d);
+	dmap_bounce_end(d);
 	/* Revoke first, and only then let go of the memory. */
 	if (d->regions.nb != 0 && !d->backend->is_remote &&
 			d->backend->publish(d->backend_ctx, NULL, 0) != 0)

@@ -118,7 +118,7 @@ struct dmap_domain {
 	 */
 	uint32_t nb_gone;
 	/* protected by change_lock */
-	uint64_t da_max;    /* beyond this the device sends no address; 0: it sends any */
+	struct dmap_limits limits;
 	bool has_own_da;    /* device addresses are never virtual ones */
 	bool is_sealed;     /* pools of dmap_sealed_create() only */
 	const char *remedy; /* against the refusal of others */
@@ -136,6 +136,7 @@ struct dmap_domain {
 	/* protected by request_lock */
 	struct dmap_request requests[DMAP_REQUESTS];
 	uint32_t serial;
+	struct dmap_bounce *bounce; /* NULL: there are no bounce buffers */
 	char name[64];
 };
 
@@ -251,6 +252,21 @@ void dmap_request_retry(struct dmap_domain *d);
  * Device addresses for a new owner within the device's limit (dmap_limit.c); change_lock is held.
  */
 int dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o);
+
+/*
+ * Bounce buffers (dmap_bounce.c). take: one for a map, filled; copy_in and copy_out: what map's
+ * direction asks for, and nothing if the map has none.
+ */
+struct dmap_map;
+void dmap_bounce_end(struct dmap_domain *d);
+bool dmap_bounce_is_forced(const struct dmap_domain *d);
+uint32_t dmap_bounce_room(const struct dmap_domain *d); /* 0: there are none */
+int dmap_bounce_take(struct dmap_domain *d, struct dmap_map *map);
+void dmap_bounce_give_back(struct dmap_domain *d, const struct dmap_map *map);
+void dmap_bounce_copy_in(const struct dmap_domain *d, const struct dmap_map *map, uint32_t off,
+		uint32_t len);
+void dmap_bounce_copy_out(const struct dmap_domain *d, const struct dmap_map *map, uint32_t off,
+		uint32_t len);
 
 /* Have pages that nobody touched yet lie on a NUMA node, where that is possible (dmap_numa.c). */
 void dmap_numa_place(void *va, size_t len, int node);

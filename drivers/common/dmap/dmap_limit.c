@@ -24,21 +24,43 @@
 #define HOLE_DA 0xfe000000UL
 #define HOLE_LEN ((1UL << 32) - HOLE_DA)
 
-RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_limit)
+/* Do they name addresses that this file can give? */
+static bool
+are_valid(const struct dmap_limits *l)
+{
+	unsigned int i;
+
+	if (l->da_max.v != 0 && (l->da_max.v <= FIRST_DA || (l->da_max.v & (l->da_max.v + 1)) != 0))
+		return false;
+	for (i = 0; i < l->nb_ranges; i++)
+		if (l->ranges[i].hi.v < l->ranges[i].lo.v ||
+				(i != 0 && l->ranges[i].lo.v <= l->ranges[i - 1].hi.v))
+			return false;
+	return (l->boundary & (l->boundary - 1)) == 0;
+}
+
+/* Of the places of memory. */
+static bool
+has_limits(const struct dmap_domain *d)
+{
+	return d->limits.da_max.v != 0 || d->limits.nb_ranges != 0;
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_limits)
 int
-dmap_set_limit(struct dmap_domain *d, struct dmap_addr da_max)
+dmap_set_limits(struct dmap_domain *d, const struct dmap_limits *limits)
 {
 	int ret = 0;
 
-	if (d->backend->granule == 0)
+	if (d->backend->granule == 0 && (limits->da_max.v != 0 || limits->nb_ranges != 0))
 		return -ENOTSUP;
-	if (da_max.v <= FIRST_DA || (da_max.v & (da_max.v + 1)) != 0)
+	if (!are_valid(limits))
 		return -EINVAL;
 	pthread_mutex_lock(&d->change_lock);
 	if (!TAILQ_EMPTY(&d->owners))
 		ret = -EBUSY;
 	else
-		d->da_max = da_max.v;
+		d->limits = *limits;
 	pthread_mutex_unlock(&d->change_lock);
 	return ret;
 }
@@ -110,10 +132,58 @@ has_address(const struct dmap_domain *d, const struct dmap_region *r)
 	return false;
 }
 
+/* The range that holds or follows an address; NULL: none does. */
+static const struct dmap_range *
+range_of(const struct dmap_limits *l, uint64_t da)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->nb_ranges; i++)
+		if (da <= l->ranges[i].hi.v)
+			return &l->ranges[i];
+	return NULL;
+}
+
+/* Of what ends at hi at most. */
+static bool
+ends_within(const struct dmap_region *r, uint64_t hi)
+{
+	return r->da.v <= hi && r->len - 1 <= hi - r->da.v;
+}
+
 static bool
 reaches(const struct dmap_domain *d, const struct dmap_region *r)
 {
-	return r->da.v <= d->da_max && r->len - 1 <= d->da_max - r->da.v;
+	const struct dmap_range *range = range_of(&d->limits, r->da.v);
+
+	if (d->limits.nb_ranges != 0 &&
+			(range == NULL || r->da.v < range->lo.v || !ends_within(r, range->hi.v)))
+		return false;
+	return d->limits.da_max.v == 0 || ends_within(r, d->limits.da_max.v);
+}
+
+/* Where the search goes on if [da, da + len) is in no range; 0: it is, UINT64_MAX: nowhere. */
+static uint64_t
+next_allowed(const struct dmap_limits *l, uint64_t da, uint64_t len)
+{
+	const struct dmap_range *range = range_of(l, da);
+
+	if (l->nb_ranges == 0)
+		return 0;
+	if (range != NULL && da >= range->lo.v && len - 1 > range->hi.v - da)
+		range = range_of(l, range->hi.v + 1);
+	if (range == NULL)
+		return UINT64_MAX;
+	return da >= range->lo.v ? 0 : range->lo.v;
+}
+
+/* For who reads what went wrong. */
+static uint64_t
+last_address(const struct dmap_limits *l)
+{
+	uint64_t last = l->nb_ranges != 0 ? l->ranges[l->nb_ranges - 1].hi.v : UINT64_MAX;
+
+	return l->da_max.v != 0 ? RTE_MIN(last, l->da_max.v) : last;
 }
 
 /* The lowest that is free, of page i of a new owner. */
@@ -124,8 +194,15 @@ find_address(const struct dmap_domain *d, struct dmap_owner *o, unsigned int i)
 	uint64_t end;
 
 	r->da.v = d->has_own_da ? FIRST_OWN_DA : FIRST_DA;
-	while ((end = end_of_any(d, o, i, r->da.v, r->len)) != 0)
-		r->da.v = d->has_own_da ? RTE_ALIGN_CEIL(end, DMAP_HUGE_PAGE) : end;
+	do {
+		end = end_of_any(d, o, i, r->da.v, r->len);
+		if (end == 0)
+			end = next_allowed(&d->limits, r->da.v, r->len);
+		if (end == UINT64_MAX)
+			r->da.v = end; /* nowhere */
+		else if (end != 0)
+			r->da.v = d->has_own_da ? RTE_ALIGN_CEIL(end, DMAP_HUGE_PAGE) : end;
+	} while (end != 0 && end != UINT64_MAX);
 }
 
 int
@@ -134,19 +211,19 @@ dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o)
 	struct dmap_region *r;
 	unsigned int i;
 
-	for (i = 0; i < o->pages.nb && (d->da_max != 0 || d->has_own_da); i++) {
+	for (i = 0; i < o->pages.nb && (has_limits(d) || d->has_own_da); i++) {
 		r = &o->pages.r[i];
 		if (has_address(d, r))
 			return -EEXIST;
 		/* Where the application chose the address, it is not ours to change. */
 		if (o->kind != DMAP_OWNER_EXTERNAL && (d->has_own_da || !reaches(d, r)))
 			find_address(d, o, i);
-		if (d->da_max != 0 && !reaches(d, r)) {
+		if (!reaches(d, r)) {
 			DMAP_LOG(ERR,
 					"%s: %zu bytes at device address 0x%" PRIx64
 					": the device drives "
 					"addresses up to 0x%" PRIx64 " only\n",
-					d->name, r->len, r->da.v, d->da_max);
+					d->name, r->len, r->da.v, last_address(&d->limits));
 			return -ERANGE;
 		}
 	}

@@ -60,17 +60,18 @@ remember(struct dmap_stream *s, const struct dmap_window *w, unsigned int from)
 }
 
 /*
- * The memory that holds the data of m. A clone's data lie in another mbuf's pool; external buffers
- * that the application attached lie anywhere, and must be EAL memory with a file behind it. Those
- * are remembered by their neighbourhood: where one cannot be shown, thousands of others lie.
+ * The memory that holds the data of m, or va if it is in no mbuf. A clone's data lie in another
+ * mbuf's pool; external buffers that the application attached lie anywhere, and must be EAL memory
+ * with a file behind it. Those are remembered by their neighbourhood: where one cannot be shown,
+ * thousands of others lie.
  */
 static const void *
 memory_of(const struct rte_mbuf *m, struct dmap_buffer *buf)
 {
-	if (RTE_MBUF_HAS_EXTBUF(m) && !RTE_MBUF_HAS_PINNED_EXTBUF(m)) {
-		buf->addr = m->buf_addr;
-		buf->len = m->buf_len;
-		return (const void *)RTE_ALIGN_FLOOR((uintptr_t)m->buf_addr, NEIGHBOURHOOD);
+	if (m == NULL || (RTE_MBUF_HAS_EXTBUF(m) && !RTE_MBUF_HAS_PINNED_EXTBUF(m))) {
+		buf->addr = m == NULL ? buf->va : m->buf_addr;
+		buf->len = m == NULL ? buf->va_len : m->buf_len;
+		return (const void *)RTE_ALIGN_FLOOR((uintptr_t)buf->addr, NEIGHBOURHOOD);
 	}
 	buf->pool = RTE_MBUF_CLONED(m) ?
 			rte_mbuf_from_indirect((struct rte_mbuf *)(uintptr_t)m)->pool :

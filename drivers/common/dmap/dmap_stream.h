@@ -9,6 +9,7 @@
  * a buffer is then a look at the windows that the stream remembers: a compare and an addition. Only
  * a miss leaves the header. Memory that the device never saw has to be shown to it, which is left
  * to the control thread (dmap_serve()): the caller is told to come again, and nothing here waits.
+ * dmap_map.h has verbs for single transfers, which keep what a ring keeps here, sync, and bounce.
  * What is remembered is checked against the domain's generation once per burst
  * (dmap_stream_refresh): memory that is hidden while a burst runs would be memory that the
  * application freed while it sent it.
@@ -86,9 +87,9 @@ dmap_window_holds(const struct dmap_window *w, const void *va, uint32_t len)
 }
 
 /**
- * Address at which the device reaches len bytes at va, which lie in the buffer of m. False if it
- * must not or cannot, or not yet: dmap_may_come() tells. The caller counts what it lends with
- * dmap_lent() and dmap_take_back().
+ * Address at which the device reaches len bytes at va, which lie in the buffer of m (NULL: in no
+ * mbuf). False if it must not or cannot, or not yet: dmap_may_come() tells. The caller counts what
+ * it lends with dmap_lent() and dmap_take_back().
  */
 static __rte_always_inline bool
 dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,

@@ -71,7 +71,7 @@ make_memory(struct sluice_port *port)
 
 	snprintf(what, sizeof(what), "%s ctrl", port->label);
 	if (c->mem.va == NULL)
-		ret = dmap_coherent_alloc(port->domain, what, len, port->socket, &c->mem);
+		ret = dmap_alloc_coherent(port->domain, what, len, port->socket, &c->mem);
 	if (ret == 0)
 		memset(c->mem.va, 0, c->mem.len);
 	return ret;
@@ -153,7 +153,7 @@ sluice_ctrl_stop(struct sluice_port *port)
 void
 sluice_ctrl_free(struct sluice_port *port)
 {
-	dmap_coherent_free(port->domain, &port->ctrl.mem);
+	dmap_free_coherent(port->domain, &port->ctrl.mem);
 }
 
 /* Two descriptors, the command of len bytes and the answer, and a notification. */

@@ -206,10 +206,10 @@ alloc_rings(struct sluice_port *port)
 	int ret;
 
 	if (len > port->rings.len)
-		dmap_coherent_free(port->domain, &port->rings);
+		dmap_free_coherent(port->domain, &port->rings);
 	if (port->rings.va != NULL)
 		return 0;
-	ret = dmap_coherent_alloc(port->domain, port->label, len, port->socket, &port->rings);
+	ret = dmap_alloc_coherent(port->domain, port->label, len, port->socket, &port->rings);
 	if (ret != 0)
 		SLUICE_LOG(ERR,
 				"port %u: no %zu bytes for rings: %s; fewer queues or a smaller queue_size "
@@ -326,7 +326,7 @@ sluice_rings_drop(struct sluice_port *port)
 	if (port->idle_kick_fd >= 0)
 		close(port->idle_kick_fd);
 	port->idle_kick_fd = -1;
-	dmap_coherent_free(port->domain, &port->rings);
+	dmap_free_coherent(port->domain, &port->rings);
 }
 
 void
@@ -335,7 +335,7 @@ sluice_rings_end(struct sluice_port *port)
 	if (port->is_stuck)
 		dmap_coherent_abandon(port->domain, &port->rings);
 	else
-		dmap_coherent_free(port->domain, &port->rings);
+		dmap_free_coherent(port->domain, &port->rings);
 }
 
 int
