@@ -13,31 +13,28 @@
 
 #include <rte_version.h>
 
-#if RTE_VERSION < RTE_VERSION_NUM(22, 11, 0, 0)
+#define SLUICE_COMPAT_BEFORE(year, month) (RTE_VERSION_NUM(year, month, 0, 0) > RTE_VERSION)
+
+#if SLUICE_COMPAT_BEFORE(22, 11)
 #error "Sluice needs DPDK 22.11 or later"
 #endif
-#if RTE_VERSION >= RTE_VERSION_NUM(26, 11, 0, 0)
+#if !SLUICE_COMPAT_BEFORE(26, 11)
 #error "Sluice was not ported to this DPDK release yet: the private driver structs differ"
+#endif
+
+#if SLUICE_COMPAT_BEFORE(25, 3)
+#include "sluice_compat_names.h"
+#endif
+#if !SLUICE_COMPAT_BEFORE(23, 11)
+#include <rte_stdatomic.h>
 #endif
 
 /* 25.07: what a library exports is marked in its source, for DPDK's own build. */
 #define RTE_EXPORT_INTERNAL_SYMBOL(symbol)
 #define RTE_EXPORT_EXPERIMENTAL_SYMBOL(symbol, version)
 
-/* 23.03: control threads by rte_thread. */
-#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
-#include <rte_thread.h>
-#define SLUICE_COMPAT_THREAD
-int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_func fn, void *arg);
-#endif
-
-/* 23.03: numbers in telemetry have other names. */
-#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
-#define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
-#endif
-
 /* 23.11: hash functions are asked for by name. */
-#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+#if SLUICE_COMPAT_BEFORE(23, 11)
 #define SLUICE_COMPAT_ADD_TOEPLITZ(info) RTE_SET_USED(info)
 #else
 #define SLUICE_COMPAT_ADD_TOEPLITZ(info) \
@@ -45,14 +42,14 @@ int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_fun
 #endif
 
 /* 24.03: how many descriptors of a transmit queue are in use. */
-#if RTE_VERSION < RTE_VERSION_NUM(24, 3, 0, 0)
+#if SLUICE_COMPAT_BEFORE(24, 3)
 #define SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, fn) RTE_SET_USED(fn)
 #else
 #define SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, fn) ((dev)->tx_queue_count = (fn))
 #endif
 
 /* 24.11: packet types that a driver knows are counted; before, RTE_PTYPE_UNKNOWN ended them. */
-#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
+#if SLUICE_COMPAT_BEFORE(24, 11)
 #define SLUICE_COMPAT_PTYPES_GET(fn) \
 	static const uint32_t *fn##_ended(struct rte_eth_dev *dev) \
 	{ \
@@ -67,17 +64,10 @@ int rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_fun
 #endif
 
 /*
- * 24.11: rte_kvargs_process() refuses keys without a value, which used to be given to the handler.
- */
-#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
-#define rte_kvargs_process_opt rte_kvargs_process
-#endif
-
-/*
  * 25.11: what counts descriptors can answer with an error; counters of queues have a struct of
  * their own.
  */
-#if RTE_VERSION < RTE_VERSION_NUM(25, 11, 0, 0)
+#if SLUICE_COMPAT_BEFORE(25, 11)
 typedef unsigned int sluice_compat_count;
 #define eth_queue_stats rte_eth_stats
 #define SLUICE_COMPAT_STATS_GET(fn) \

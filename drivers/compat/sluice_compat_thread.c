@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
-/* rte_thread_create_control() of DPDK 23.03, for older releases. */
+/* rte_thread_create_internal_control() of DPDK 23.11, for older releases. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +26,8 @@ run(void *arg)
 }
 
 int
-rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_func fn, void *arg)
+rte_thread_create_internal_control(
+		rte_thread_t *id, const char *name, rte_thread_func fn, void *arg)
 {
 	struct start *start = malloc(sizeof(*start));
 	pthread_t thread;

@@ -59,7 +59,8 @@ static const struct sluice_port_events events = {
 
 /* In place of EAL's, which knows nothing of cores here. */
 int
-rte_thread_create_control(rte_thread_t *id, const char *name, rte_thread_func fn, void *arg)
+rte_thread_create_internal_control(
+		rte_thread_t *id, const char *name, rte_thread_func fn, void *arg)
 {
 	RTE_SET_USED(name);
 	return fake_fault_hits() ? -EAGAIN : rte_thread_create(id, NULL, fn, arg);

@@ -197,7 +197,7 @@ def test_refusals(guest):
             ("iface=new0,queues=127,queue_size=4,server=1", "'server=1' is for sockets")):
         before = len(user.log())
         user.cmd("port attach net_sluice9,path=%s,%s" % (PATH, args))
-        lines = [line for line in user.log()[before:].splitlines() if "sluice: " in line
+        lines = [line for line in user.log()[before:].splitlines() if line.startswith("sluice")
             and "probe failed" not in line]
         assert len(lines) == 1 and said in lines[0], (args, lines)
         assert user.files() == files, args

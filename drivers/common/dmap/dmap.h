@@ -335,7 +335,8 @@ unsigned int dmap_regions(struct dmap_domain *d, struct dmap_region *out, unsign
 /* Pages that are in a domain, and why. Two owners may have the same page. */
 struct dmap_entry {
 	struct dmap_region region;
-	const char *kind; /* "mempool", "sealed mempool", "coherent", "EAL memory", "application", "all of EAL" */
+	/* "mempool", "sealed mempool", "coherent", "EAL memory", "application", "all of EAL" */
+	const char *kind;
 	char name[32]; /* of the mempool, or what is in a coherent piece, or empty */
 	bool is_shown; /* the device reaches it now */
 };

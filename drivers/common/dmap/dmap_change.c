@@ -69,7 +69,7 @@ dmap_domain_rebuild(struct dmap_domain *d, bool is_removal)
 	d->nb_windows = nb_windows;
 	dmap_domain_copy_windows(d);
 	if (is_removal)
-		__atomic_fetch_add(d->generation, 1, __ATOMIC_RELEASE);
+		rte_atomic_fetch_add_explicit(d->generation, 1, rte_memory_order_release);
 	rte_spinlock_unlock(&d->table_lock);
 	dmap_region_list_free(&old_regions);
 	free(old_windows);
@@ -172,7 +172,7 @@ shrink(struct dmap_domain *d, bool is_known)
 	struct dmap_owner *o;
 
 	if (dmap_domain_rebuild(d, true) != 0)
-		DMAP_LOG(WARNING, "%s: the device was not told about memory that left its table\n",
+		DMAP_LOG(WARNING, "%s: the device was not told about memory that left its table",
 				d->name);
 	if (!d->backend->is_remote)
 		return;
@@ -270,5 +270,5 @@ dmap_domain_memory_added(struct dmap_domain *d, const void *addr, size_t len)
 	if (ret == 0)
 		return;
 	dmap_owner_free(o);
-	DMAP_LOG(ERR, "%s: the device cannot reach new memory: %s\n", d->name, strerror(-ret));
+	DMAP_LOG(ERR, "%s: the device cannot reach new memory: %s", d->name, strerror(-ret));
 }

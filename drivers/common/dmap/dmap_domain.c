@@ -20,7 +20,7 @@
 /* Pages are looked up so often at most while others free memory. */
 #define TRIES 16
 
-RTE_LOG_REGISTER(dmap_logtype, pmd.common.dmap, NOTICE);
+RTE_LOG_REGISTER_DEFAULT(dmap_logtype, NOTICE);
 
 struct dmap_owner *
 dmap_owner_new(enum dmap_owner_kind kind, const void *key)
@@ -122,7 +122,7 @@ dmap_domain_destroy(struct dmap_domain *d)
 	/* Revoke first, and only then let go of the memory. */
 	if (d->regions.nb != 0 && !d->backend->is_remote &&
 			d->backend->publish(d->backend_ctx, NULL, 0) != 0)
-		DMAP_LOG(INFO, "%s: the device was not told about the end\n", d->name);
+		DMAP_LOG(INFO, "%s: the device was not told about the end", d->name);
 	while ((o = TAILQ_FIRST(&d->owners)) != NULL) {
 		TAILQ_REMOVE(&d->owners, o, next);
 		if (o->kind == DMAP_OWNER_COHERENT)

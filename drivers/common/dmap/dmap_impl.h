@@ -35,7 +35,8 @@
 struct rte_memzone;
 
 extern int dmap_logtype;
-#define DMAP_LOG(level, ...) rte_log(RTE_LOG_##level, dmap_logtype, "dmap: " __VA_ARGS__)
+#define RTE_LOGTYPE_dmap dmap_logtype
+#define DMAP_LOG(level, ...) RTE_LOG_LINE(level, dmap, __VA_ARGS__)
 
 enum dmap_owner_kind {
 	DMAP_OWNER_POOL,

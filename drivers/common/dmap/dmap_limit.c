@@ -222,7 +222,7 @@ dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o)
 			DMAP_LOG(ERR,
 					"%s: %zu bytes at device address 0x%" PRIx64
 					": the device drives "
-					"addresses up to 0x%" PRIx64 " only\n",
+					"addresses up to 0x%" PRIx64 " only",
 					d->name, r->len, r->da.v, last_address(&d->limits));
 			return -ERANGE;
 		}

@@ -68,7 +68,8 @@ map_apart(size_t len, int fd)
 {
 	static uint64_t next;
 	size_t step = RTE_ALIGN_CEIL(len, HUGE_PAGE_SIZE) + HUGE_PAGE_SIZE;
-	uint64_t at = __atomic_fetch_add(&next, step, __ATOMIC_RELAXED) % APART_LEN;
+	uint64_t at = rte_atomic_fetch_add_explicit(&next, step, rte_memory_order_relaxed) %
+			APART_LEN;
 	void *hint = (void *)(uintptr_t)(APART_BASE + at), *va;
 
 	va = mmap(hint, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
@@ -135,8 +136,7 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 		va = dmap_memfd_map(what, len, 0, socket, &piece->fd);
 	if (va == MAP_FAILED) {
 		ret = -errno;
-		DMAP_LOG(ERR, "no memory file of %zu bytes for %s: %s\n", len, what,
-				strerror(errno));
+		DMAP_LOG(ERR, "no memory file of %zu bytes for %s: %s", len, what, strerror(errno));
 		free(piece);
 		return ret;
 	}

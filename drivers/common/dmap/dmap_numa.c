@@ -74,13 +74,13 @@ warn(const struct dmap_owner *o, const char *who, int found, int node)
 	if (o->kind == DMAP_OWNER_COHERENT)
 		DMAP_LOG(WARNING,
 				"%s: the rings lie on NUMA node %d, the device on node %d: give EAL memory "
-				"there (--socket-mem, one number for each node)\n",
+				"there (--socket-mem, one number for each node)",
 				who, found, node);
 	else
 		DMAP_LOG(WARNING,
 				"%s: mempool %s lies on NUMA node %d, the device on node %d: make the pool "
 				"with socket_id %d, and give EAL memory there (--socket-mem, one number for "
-				"each node)\n",
+				"each node)",
 				who, ((const struct rte_mempool *)o->key)->name, found, node, node);
 }
 

@@ -173,7 +173,7 @@ dmap_request_settle(struct dmap_domain *d, unsigned int i, uint32_t serial, int 
 	if (is_first)
 		DMAP_LOG(WARNING,
 				"%s: packets from memory at %p are dropped: the device cannot reach it: "
-				"%s\n",
+				"%s",
 				d->name, va,
 				err == -EPERM ? d->remedy : strerror(err != 0 ? -err : ENOENT));
 	else if (!is_shown && err == -EAGAIN)

@@ -49,13 +49,13 @@ dmap_sealed_create(const char *name, size_t len, int socket, struct dmap_sealed 
 	va = dmap_memfd_map(name, len, 0, socket, &s->r.fd);
 	if (va == MAP_FAILED) {
 		ret = -errno;
-		DMAP_LOG(ERR, "no memory file of %zu bytes for mempool %s: %s\n", len, name,
+		DMAP_LOG(ERR, "no memory file of %zu bytes for mempool %s: %s", len, name,
 				strerror(errno));
 		free(s);
 		return ret;
 	}
 	if (mlock(va, len) < 0)
-		DMAP_LOG(INFO, "the memory of mempool %s may be swapped out: %s\n", name,
+		DMAP_LOG(INFO, "the memory of mempool %s may be swapped out: %s", name,
 				strerror(errno));
 	s->r.va = (uintptr_t)va;
 	s->r.len = len;

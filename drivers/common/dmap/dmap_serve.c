@@ -93,7 +93,7 @@ make_table(struct dmap_domain *d, struct dmap_region_list *out)
 	for (; i < out->nb; i++)
 		out->r[i].fd = -1;
 	free_table(out);
-	DMAP_LOG(ERR, "%s: no table for the device: %s%s\n", d->name, strerror(-ret),
+	DMAP_LOG(ERR, "%s: no table for the device: %s%s", d->name, strerror(-ret),
 			ret == -EMFILE ? ": raise the limit of open files (ulimit -n)" : "");
 	return ret;
 }
@@ -177,7 +177,7 @@ note_refused(struct dmap_domain *d)
 		o->is_offered = false;
 		o->is_refused = true;
 		if (!o->is_lazy) {
-			DMAP_LOG(ERR, "%s: the device cannot reach some new memory: %s\n", d->name,
+			DMAP_LOG(ERR, "%s: the device cannot reach some new memory: %s", d->name,
 					strerror(-d->refusal));
 			continue;
 		}
@@ -215,7 +215,7 @@ offer(struct dmap_domain *d, enum offer *what)
 		return ret; /* it does not let go */
 	if (nb == 0) {
 		/* In fewer pieces than without it. */
-		DMAP_LOG(WARNING, "%s: the device goes on seeing memory that left its table: %s\n",
+		DMAP_LOG(WARNING, "%s: the device goes on seeing memory that left its table: %s",
 				d->name, strerror(-ret));
 		return 0;
 	}
@@ -286,7 +286,7 @@ drop_lazy(struct dmap_domain *d)
 	if (has_dropped) {
 		DMAP_LOG(WARNING,
 				"%s: the device cannot reach all that packets came from: it is shown "
-				"again when packets come\n",
+				"again when packets come",
 				d->name);
 		dmap_domain_rebuild(d, true);
 	}
@@ -358,6 +358,6 @@ dmap_revoke(struct dmap_domain *d)
 	if (d->backend->is_remote)
 		dmap_domain_rebuild(d, false);
 	else if (d->backend->publish(d->backend_ctx, NULL, 0) != 0)
-		DMAP_LOG(ERR, "%s: the device may still reach some memory\n", d->name);
+		DMAP_LOG(ERR, "%s: the device may still reach some memory", d->name);
 	pthread_mutex_unlock(&d->change_lock);
 }

@@ -33,17 +33,17 @@ dmap_domain_copy_windows(struct dmap_domain *d)
 	 * who reads any of what follows reads that number afterwards, or a later one: see
 	 * dmap_shared_lookup().
 	 */
-	__atomic_fetch_add(&shared->serial, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&shared->nb_windows, nb, __ATOMIC_RELEASE);
+	rte_atomic_fetch_add_explicit(&shared->serial, 1, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&shared->nb_windows, nb, rte_memory_order_release);
 	for (i = 0; i < nb; i++) {
 		struct dmap_window *to = &shared->windows[i];
 		const struct dmap_window *from = &d->windows[i];
 
-		__atomic_store_n(&to->lo, from->lo, __ATOMIC_RELEASE);
-		__atomic_store_n(&to->span, from->span, __ATOMIC_RELEASE);
-		__atomic_store_n(&to->delta, from->delta, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&to->lo, from->lo, rte_memory_order_release);
+		rte_atomic_store_explicit(&to->span, from->span, rte_memory_order_release);
+		rte_atomic_store_explicit(&to->delta, from->delta, rte_memory_order_release);
 	}
-	__atomic_fetch_add(&shared->serial, 1, __ATOMIC_RELEASE);
+	rte_atomic_fetch_add_explicit(&shared->serial, 1, rte_memory_order_release);
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_share)
@@ -51,7 +51,7 @@ void
 dmap_share(struct dmap_domain *d, struct dmap_shared *shared)
 {
 	rte_spinlock_lock(&d->table_lock);
-	shared->generation = __atomic_load_n(d->generation, __ATOMIC_RELAXED);
+	shared->generation = rte_atomic_load_explicit(d->generation, rte_memory_order_relaxed);
 	d->shared = shared;
 	d->generation = &shared->generation;
 	dmap_domain_copy_windows(d);
@@ -62,13 +62,16 @@ dmap_share(struct dmap_domain *d, struct dmap_shared *shared)
 static bool
 find(const struct dmap_shared *shared, uintptr_t va, size_t len, struct dmap_window *out)
 {
-	unsigned int nb = __atomic_load_n(&shared->nb_windows, __ATOMIC_ACQUIRE), i;
+	unsigned int nb = rte_atomic_load_explicit(&shared->nb_windows, rte_memory_order_acquire),
+		     i;
 	struct dmap_window w;
 
 	for (i = 0; i < RTE_MIN(nb, (unsigned int)DMAP_SHARED_WINDOWS); i++) {
-		w.lo = __atomic_load_n(&shared->windows[i].lo, __ATOMIC_ACQUIRE);
-		w.span = __atomic_load_n(&shared->windows[i].span, __ATOMIC_ACQUIRE);
-		w.delta = __atomic_load_n(&shared->windows[i].delta, __ATOMIC_ACQUIRE);
+		w.lo = rte_atomic_load_explicit(&shared->windows[i].lo, rte_memory_order_acquire);
+		w.span = rte_atomic_load_explicit(
+				&shared->windows[i].span, rte_memory_order_acquire);
+		w.delta = rte_atomic_load_explicit(
+				&shared->windows[i].delta, rte_memory_order_acquire);
 		if (va - w.lo < w.span && len <= w.span - (va - w.lo)) {
 			*out = w;
 			return true;
@@ -88,11 +91,12 @@ dmap_shared_lookup(const struct dmap_shared *shared, const void *addr, size_t le
 	bool found;
 
 	for (i = 0; i < TRIES; i++) {
-		serial = __atomic_load_n(&shared->serial, __ATOMIC_ACQUIRE);
+		serial = rte_atomic_load_explicit(&shared->serial, rte_memory_order_acquire);
 		found = find(shared, (uintptr_t)addr, len, &w);
 		/* Each load of it acquires, so the number is read behind all of them. */
 		if (serial % 2 == 0 &&
-				__atomic_load_n(&shared->serial, __ATOMIC_RELAXED) == serial) {
+				rte_atomic_load_explicit(&shared->serial,
+						rte_memory_order_relaxed) == serial) {
 			if (found)
 				*out = w;
 			return found ? 0 : -ENOENT;

@@ -32,9 +32,9 @@ RTE_EXPORT_INTERNAL_SYMBOL(dmap_stream_flush)
 void
 dmap_stream_flush(struct dmap_stream *s)
 {
-	__atomic_store_n(&s->lcore, rte_lcore_id(), __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&s->lcore, rte_lcore_id(), rte_memory_order_relaxed);
 	/* Acquire: windows that are looked up later belong to this generation or a newer one. */
-	s->generation = __atomic_load_n(s->domain_generation, __ATOMIC_ACQUIRE);
+	s->generation = rte_atomic_load_explicit(s->domain_generation, rte_memory_order_acquire);
 	memset(&s->last, 0, sizeof(s->last));
 	memset(s->near, 0, sizeof(s->near));
 }
@@ -43,9 +43,10 @@ RTE_EXPORT_INTERNAL_SYMBOL(dmap_stream_ask)
 void
 dmap_stream_ask(struct dmap_stream *s)
 {
-	uint32_t other = __atomic_load_n(s->domain_generation, __ATOMIC_RELAXED) - 1;
+	uint32_t other = rte_atomic_load_explicit(s->domain_generation, rte_memory_order_relaxed) -
+			1;
 
-	__atomic_store_n(&s->generation, other, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&s->generation, other, rte_memory_order_relaxed);
 }
 
 /* Make w the last window; the one that was last becomes the first of the near ones. */

@@ -67,7 +67,8 @@ void dmap_stream_ask(struct dmap_stream *s);
 static __rte_always_inline bool
 dmap_stream_is_fresh(const struct dmap_stream *s)
 {
-	return __atomic_load_n(s->domain_generation, __ATOMIC_RELAXED) == s->generation;
+	return rte_atomic_load_explicit(s->domain_generation, rte_memory_order_relaxed) ==
+			s->generation;
 }
 
 /** Once per burst, before the first dmap_lend(). */

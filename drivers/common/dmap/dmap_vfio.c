@@ -54,7 +54,7 @@ get_info(const struct dmap_vfio *v)
 	info->argsz = INFO_MAX;
 	if (ioctl(v->container, VFIO_IOMMU_GET_INFO, info) == 0 && info->argsz <= INFO_MAX)
 		return info;
-	DMAP_LOG(ERR, "%s: VFIO_IOMMU_GET_INFO: %s\n", v->name, strerror(errno));
+	DMAP_LOG(ERR, "%s: VFIO_IOMMU_GET_INFO: %s", v->name, strerror(errno));
 	free(info);
 	return NULL;
 }
@@ -95,8 +95,8 @@ learn_limits(struct dmap_vfio *v)
 	if (info == NULL)
 		return -EIO;
 	if ((info->flags & VFIO_IOMMU_INFO_PGSIZES) && !(info->iova_pgsizes & DMAP_VFIO_PAGE)) {
-		DMAP_LOG(ERR, "%s: the IOMMU has no pages of 4 KiB (sizes 0x%" PRIx64 ")\n",
-				v->name, (uint64_t)info->iova_pgsizes);
+		DMAP_LOG(ERR, "%s: the IOMMU has no pages of 4 KiB (sizes 0x%" PRIx64 ")", v->name,
+				(uint64_t)info->iova_pgsizes);
 		ret = -ENOTSUP;
 	}
 	v->avail = count_avail(info);
@@ -121,7 +121,7 @@ bind_group(struct dmap_vfio *v)
 	if (v->container < 0) {
 		DMAP_LOG(ERR,
 				"%s: no VFIO container: is the module vfio_iommu_type1 loaded, may this user "
-				"open /dev/vfio/vfio, are there fewer than 63 ports?\n",
+				"open /dev/vfio/vfio, are there fewer than 63 ports?",
 				v->name);
 		return -ENODEV;
 	}
@@ -131,7 +131,7 @@ bind_group(struct dmap_vfio *v)
 	 */
 	v->group = rte_vfio_container_group_bind(v->container, v->group_nb);
 	if (v->group < 0) {
-		DMAP_LOG(ERR, "%s: cannot bind IOMMU group %d to a container of its own\n", v->name,
+		DMAP_LOG(ERR, "%s: cannot bind IOMMU group %d to a container of its own", v->name,
 				v->group_nb);
 		return -EBUSY;
 	}
@@ -143,7 +143,7 @@ bind_group(struct dmap_vfio *v)
 }
 
 static int
-attach(struct dmap_vfio *v)
+set_iommu(struct dmap_vfio *v)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	int err;
@@ -153,25 +153,23 @@ attach(struct dmap_vfio *v)
 	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
 		DMAP_LOG(ERR,
 				"%s: IOMMU group %d is not viable: a device in it is bound to another driver "
-				"than vfio-pci (ls /sys/kernel/iommu_groups/%d/devices)\n",
+				"than vfio-pci (ls /sys/kernel/iommu_groups/%d/devices)",
 				v->name, v->group_nb, v->group_nb);
 		return -EPERM;
 	}
 	if (status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET) {
-		DMAP_LOG(ERR, "%s: IOMMU group %d is in a container already\n", v->name,
-				v->group_nb);
+		DMAP_LOG(ERR, "%s: IOMMU group %d is in a container already", v->name, v->group_nb);
 		return -EBUSY;
 	}
 	if (ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0) {
-		DMAP_LOG(ERR, "%s: the kernel has no VFIO_TYPE1v2_IOMMU\n", v->name);
+		DMAP_LOG(ERR, "%s: the kernel has no VFIO_TYPE1v2_IOMMU", v->name);
 		return -ENOTSUP;
 	}
 	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container) == 0 &&
 			ioctl(v->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) == 0)
 		return 0;
 	err = errno;
-	DMAP_LOG(ERR, "%s: cannot attach IOMMU group %d: %s%s\n", v->name, v->group_nb,
-			strerror(err),
+	DMAP_LOG(ERR, "%s: cannot attach IOMMU group %d: %s%s", v->name, v->group_nb, strerror(err),
 			err == EPERM ? ": the IOMMU has no interrupt remapping (QEMU: -machine "
 				       "q35,kernel-irqchip=split -device intel-iommu,intremap=on)" :
 				       "");
@@ -195,14 +193,14 @@ dmap_vfio_open(const char *sysfs, const char *pci_addr, struct dmap_vfio **out)
 	if (ret == 0 && rte_eal_iova_mode() != RTE_IOVA_VA) {
 		DMAP_LOG(ERR,
 				"%s: EAL runs with IOVA mode PA, in which device addresses are not ours to "
-				"choose: give it --iova-mode=va\n",
+				"choose: give it --iova-mode=va",
 				pci_addr);
 		ret = -EINVAL;
 	}
 	if (ret == 0)
 		ret = bind_group(v);
 	if (ret == 0)
-		ret = attach(v);
+		ret = set_iommu(v);
 	if (ret == 0)
 		ret = learn_limits(v);
 	if (ret != 0) {
@@ -224,7 +222,7 @@ dmap_vfio_verify(const struct dmap_vfio *v)
 	 * After an error EAL forgets the binding, and its next try would use the default container.
 	 */
 	if (rte_vfio_container_group_bind(v->container, v->group_nb) != v->group) {
-		DMAP_LOG(ERR, "%s: IOMMU group %d left its container\n", v->name, v->group_nb);
+		DMAP_LOG(ERR, "%s: IOMMU group %d left its container", v->name, v->group_nb);
 		return -EPERM;
 	}
 	info = get_info(v);
@@ -233,7 +231,7 @@ dmap_vfio_verify(const struct dmap_vfio *v)
 	avail = count_avail(info);
 	free(info);
 	if (v->avail != 0 && v->avail - avail != v->maps.nb) {
-		DMAP_LOG(ERR, "%s: the kernel counts %u entries for the device, %u are ours\n",
+		DMAP_LOG(ERR, "%s: the kernel counts %u entries for the device, %u are ours",
 				v->name, v->avail - avail, v->maps.nb);
 		return -EPERM;
 	}
@@ -292,7 +290,7 @@ vfio_map(void *ctx, const struct dmap_map *m)
 				" is out of the IOMMU's reach, which ends at "
 				"0x%" PRIx64
 				": a wider IOMMU (QEMU: intel-iommu,aw-bits=48), or memory at "
-				"lower addresses (EAL: --base-virtaddr=0x100000000)\n",
+				"lower addresses (EAL: --base-virtaddr=0x100000000)",
 				v->name, m->da, (uint64_t)v->ranges[v->nb_ranges - 1].end);
 		return -ERANGE;
 	}
@@ -318,9 +316,7 @@ vfio_unmap(void *ctx, const struct dmap_map *m)
 	if (ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap) == 0 && unmap.size == m->len)
 		return 0;
 	err = unmap.size != m->len ? EIO : errno;
-	DMAP_LOG(ERR,
-			"%s: cannot unmap %" PRIu64 " bytes at 0x%" PRIx64 " (%" PRIu64
-			" were): %s\n",
+	DMAP_LOG(ERR, "%s: cannot unmap %" PRIu64 " bytes at 0x%" PRIx64 " (%" PRIu64 " were): %s",
 			v->name, m->len, m->da, (uint64_t)unmap.size, strerror(err));
 	return -err;
 }
@@ -394,7 +390,7 @@ dmap_vfio_close(struct dmap_vfio *v)
 		dmap_map_set_apply(&v->maps, NULL, 0, &map_ops, v);
 	/* Closes the group, if EAL did not, and forgets both. */
 	if (v->container >= 0 && rte_vfio_container_destroy(v->container) != 0)
-		DMAP_LOG(ERR, "%s: cannot destroy the VFIO container\n", v->name);
+		DMAP_LOG(ERR, "%s: cannot destroy the VFIO container", v->name);
 	dmap_map_set_free(&v->maps);
 	free(v->ranges);
 	free(v);

@@ -65,7 +65,7 @@ find_group(const char *sysfs, const char *pci_addr, int *group_nb)
 				"%s: the device is in no IOMMU group: this machine has no IOMMU, or it is "
 				"off. In QEMU: -machine q35,kernel-irqchip=split -device "
 				"intel-iommu,intremap=on,aw-bits=48 before the other devices, and "
-				"intel_iommu=on on the command line of the guest's kernel\n",
+				"intel_iommu=on on the command line of the guest's kernel",
 				pci_addr);
 		return -ENODEV;
 	}
@@ -104,7 +104,7 @@ check_alone(const char *sysfs, const char *pci_addr, int group_nb)
 		DMAP_LOG(ERR,
 				"%s: shares IOMMU group %d with %s, which could reach this port's memory: put "
 				"the device behind a PCIe port of its own (QEMU: -device pcie-root-port), "
-				"or use a slot with ACS\n",
+				"or use a slot with ACS",
 				pci_addr, group_nb, entry->d_name);
 		ret = -EPERM;
 	}
@@ -123,7 +123,7 @@ check_noiommu(const char *pci_addr, int group_nb)
 		return 0;
 	DMAP_LOG(ERR,
 			"%s: VFIO runs in no-IOMMU mode: the device could reach all memory of the machine. "
-			"Use a machine with an IOMMU (QEMU: -device intel-iommu,intremap=on)\n",
+			"Use a machine with an IOMMU (QEMU: -device intel-iommu,intremap=on)",
 			pci_addr);
 	return -EPERM;
 }
@@ -142,8 +142,9 @@ check_access(const char *pci_addr, int group_nb)
 		return 0;
 	}
 	err = errno;
-	DMAP_LOG(ERR, "%s: cannot open %s: %s: %s\n", pci_addr, path, strerror(err),
-			err == EBUSY ? "another program, or another driver of this one, has the device" :
+	DMAP_LOG(ERR, "%s: cannot open %s: %s: %s", pci_addr, path, strerror(err),
+			err == EBUSY ? "another program, or another driver of this one, "
+				       "has the device" :
 					err == ENOENT ?
 				       "bind the device to vfio-pci (modprobe vfio-pci; "
 				       "dpdk-devbind.py -b vfio-pci)" :
@@ -167,7 +168,7 @@ dmap_vfio_check_group(const char *sysfs, const char *pci_addr, int *group_nb)
 				"%s: vfio_iommu_type1.allow_unsafe_interrupts is set: the device could send any "
 				"interrupt to this machine. Unset it (echo N > " TYPE1_PARAMETERS
 				"/allow_unsafe_interrupts) and use an IOMMU with interrupt remapping "
-				"(QEMU: intel-iommu,intremap=on)\n",
+				"(QEMU: intel-iommu,intremap=on)",
 				pci_addr);
 		ret = -EPERM;
 	}
@@ -181,14 +182,14 @@ dmap_vfio_explain(const char *name, const struct dmap_map *m, int err, unsigned 
 	struct rlimit lock = { 0 };
 	char limit[32] = "?";
 
-	DMAP_LOG(ERR, "%s: cannot map %" PRIu64 " bytes at 0x%" PRIx64 ": %s\n", name, m->len,
-			m->da, strerror(err));
+	DMAP_LOG(ERR, "%s: cannot map %" PRIu64 " bytes at 0x%" PRIx64 ": %s", name, m->len, m->da,
+			strerror(err));
 	if (err == ENOSPC) {
 		if (!read_line(TYPE1_PARAMETERS "/dma_entry_limit", limit, sizeof(limit)))
 			strcpy(limit, "?");
 		DMAP_LOG(ERR,
 				"%s: the kernel takes vfio_iommu_type1.dma_entry_limit=%s entries, this port "
-				"has %u: raise it, or use smaller mempools\n",
+				"has %u: raise it, or use smaller mempools",
 				name, limit, nb_maps);
 	} else if (err == ENOMEM && getrlimit(RLIMIT_MEMLOCK, &lock) == 0) {
 		DMAP_LOG(ERR,
@@ -196,9 +197,9 @@ dmap_vfio_explain(const char *name, const struct dmap_map *m, int err, unsigned 
 				" bytes (RLIMIT_MEMLOCK), this port alone "
 				"needs more than the %" PRIu64
 				" that it has, and each port counts its own: "
-				"raise it (ulimit -l, LimitMEMLOCK=)\n",
+				"raise it (ulimit -l, LimitMEMLOCK=)",
 				name, (uint64_t)lock.rlim_cur, bytes);
 	} else if (err == EEXIST) {
-		DMAP_LOG(ERR, "%s: other memory is mapped at this address already\n", name);
+		DMAP_LOG(ERR, "%s: other memory is mapped at this address already", name);
 	}
 }

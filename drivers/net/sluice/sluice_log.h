@@ -11,9 +11,10 @@
 extern int sluice_logtype;
 extern int sluice_logtype_init;
 
-#define SLUICE_LOG(level, fmt, ...) \
-	rte_log(RTE_LOG_##level, sluice_logtype, "sluice: " fmt "\n", ##__VA_ARGS__)
-#define SLUICE_INIT_LOG(level, fmt, ...) \
-	rte_log(RTE_LOG_##level, sluice_logtype_init, "sluice: " fmt "\n", ##__VA_ARGS__)
+#define RTE_LOGTYPE_sluice sluice_logtype
+#define RTE_LOGTYPE_sluice_init sluice_logtype_init
+
+#define SLUICE_LOG(level, ...) RTE_LOG_LINE(level, sluice, __VA_ARGS__)
+#define SLUICE_INIT_LOG(level, ...) RTE_LOG_LINE(level, sluice_init, __VA_ARGS__)
 
 #endif /* SLUICE_LOG_H */

@@ -286,12 +286,13 @@ sluice_copy_out_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 		if (unlikely(!sluice_copy_out(txq, m, dv_data, len, cfg)))
 			break;
 		bytes += len;
-		__atomic_store_n(&dv_words[2 * n + 1], (word + len) ^ fix, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(
+				&dv_words[2 * n + 1], (word + len) ^ fix, rte_memory_order_relaxed);
 		if (cfg.layout == SLUICE_SPLIT) {
 			/* The address is always the same. */
 			sluice_vec_make_one_available(&avail, slot + n);
 		} else {
-			__atomic_store_n(&dv_words[2 * n], addr, __ATOMIC_RELAXED);
+			rte_atomic_store_explicit(&dv_words[2 * n], addr, rte_memory_order_relaxed);
 			addr += stride;
 			word += SLUICE_ONE_NEXT_ID;
 			fix = 0;

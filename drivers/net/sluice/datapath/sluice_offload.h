@@ -102,9 +102,9 @@ sluice_offload_copy(const struct rte_mbuf *m)
 	struct sluice_net_hdr hdr;
 	uint32_t words[3];
 
-	words[0] = __atomic_load_n(&dv_words[0], __ATOMIC_RELAXED);
-	words[1] = __atomic_load_n(&dv_words[1], __ATOMIC_RELAXED);
-	words[2] = __atomic_load_n(&dv_words[2], __ATOMIC_RELAXED);
+	words[0] = rte_atomic_load_explicit(&dv_words[0], rte_memory_order_relaxed);
+	words[1] = rte_atomic_load_explicit(&dv_words[1], rte_memory_order_relaxed);
+	words[2] = rte_atomic_load_explicit(&dv_words[2], rte_memory_order_relaxed);
 	static_assert(sizeof(words) == sizeof(hdr), "all of it");
 	memcpy(&hdr, words, sizeof(hdr));
 	return hdr;

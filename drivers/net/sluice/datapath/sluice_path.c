@@ -7,25 +7,19 @@
 
 #include "sluice_path.h"
 
-/* Made by sluice_rx_paths.c and sluice_tx_paths.c, once per instruction set. */
-#define DECLARE_TABLES(isa) \
-	extern const struct sluice_rx_path sluice_rx_paths##isa[]; \
-	extern const unsigned int sluice_nb_rx_paths##isa; \
-	extern const struct sluice_tx_path sluice_tx_paths##isa[]; \
-	extern const unsigned int sluice_nb_tx_paths##isa;
 #define TABLES(isa) \
 	{ \
 		sluice_rx_paths##isa, &sluice_nb_rx_paths##isa, sluice_tx_paths##isa, \
 				&sluice_nb_tx_paths##isa \
 	}
 
-DECLARE_TABLES()
+SLUICE_DECLARE_TABLES();
 #ifdef SLUICE_HAS_X86_VEC
-DECLARE_TABLES(_avx2)
-DECLARE_TABLES(_avx512)
+SLUICE_DECLARE_TABLES(_avx2);
+SLUICE_DECLARE_TABLES(_avx512);
 #endif
 #ifdef SLUICE_HAS_NEON
-DECLARE_TABLES(_neon)
+SLUICE_DECLARE_TABLES(_neon);
 #endif
 
 static const struct {

@@ -31,6 +31,13 @@ struct sluice_tx_path {
 	uint32_t (*cleanup)(struct sluice_txq *txq, uint32_t nb_max);
 };
 
+/* The tables of an instruction set, which sluice_rx_paths.c and sluice_tx_paths.c make. */
+#define SLUICE_DECLARE_TABLES(isa) \
+	extern const struct sluice_rx_path sluice_rx_paths##isa[]; \
+	extern const unsigned int sluice_nb_rx_paths##isa; \
+	extern const struct sluice_tx_path sluice_tx_paths##isa[]; \
+	extern const unsigned int sluice_nb_tx_paths##isa
+
 /* All rows of all instruction sets in this build, widest first. NULL behind the last. */
 const struct sluice_rx_path *sluice_rx_path_at(unsigned int i);
 const struct sluice_tx_path *sluice_tx_path_at(unsigned int i);

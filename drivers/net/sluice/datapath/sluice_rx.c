@@ -105,7 +105,7 @@ sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	rxq->sample = SLUICE_RX_SAMPLE;
 	dv_hdr = rte_pktmbuf_mtod_offset(m, const struct sluice_net_hdr *, -SLUICE_NET_HDR_LEN);
 	/* Once: the device may change it while we look. */
-	nb = __atomic_load_n(&dv_hdr->num_buffers, __ATOMIC_RELAXED);
+	nb = rte_atomic_load_explicit(&dv_hdr->num_buffers, rte_memory_order_relaxed);
 	if (nb == 1)
 		return true;
 	/*
@@ -383,7 +383,7 @@ sluice_rxq_arm(struct sluice_rxq *rxq)
 	 * used entry and its look at the wish. So either the device sees the wish, or the entry is
 	 * seen here.
 	 */
-	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
 	return has_work(rxq);
 }
 

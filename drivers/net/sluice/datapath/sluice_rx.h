@@ -139,7 +139,7 @@ sluice_rx_mark_valid(struct rte_mbuf **pkts, uint16_t nb)
 	for (i = 0; i < nb; i++) {
 		const struct sluice_net_hdr *dv_hdr =
 				(void *)((char *)pkts[i]->buf_addr + sluice_rx_hdr_off(true));
-		uint64_t flag = __atomic_load_n(&dv_hdr->flags, __ATOMIC_RELAXED) &
+		uint64_t flag = rte_atomic_load_explicit(&dv_hdr->flags, rte_memory_order_relaxed) &
 				SLUICE_NET_HDR_F_DATA_VALID;
 
 		pkts[i]->ol_flags |= flag *
@@ -264,7 +264,7 @@ sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_pat
 	 * Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the
 	 * device's fence.
 	 */
-	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
 	if (cfg.layout == SLUICE_SPLIT)
 		wants_kick = sluice_split_wants_kick(r);
 	else

@@ -20,7 +20,8 @@ receive(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_rx_stage stage, const struct sluice_rx_own *own)
 {
 	/* The control thread may change it meanwhile: the old path receives nothing then. */
-	const struct sluice_rx_path *path = __atomic_load_n(&rxq->path, __ATOMIC_RELAXED);
+	const struct sluice_rx_path *path = rte_atomic_load_explicit(
+			&rxq->path, rte_memory_order_relaxed);
 
 	/* A queue that the device knows nothing of. */
 	if (stage.is_spread && path == NULL)
@@ -70,9 +71,10 @@ static __rte_always_inline void
 enter(struct sluice_rxq *rxq, bool is_visitor)
 {
 	if (SLUICE_HAS_TSAN || is_visitor) {
-		__atomic_fetch_add(&rxq->stage_turn, 1, __ATOMIC_SEQ_CST);
+		rte_atomic_fetch_add_explicit(&rxq->stage_turn, 1, rte_memory_order_seq_cst);
 	} else {
-		__atomic_store_n(&rxq->stage_turn, rxq->stage_turn + 1, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(
+				&rxq->stage_turn, rxq->stage_turn + 1, rte_memory_order_relaxed);
 		rte_compiler_barrier();
 	}
 }
@@ -80,7 +82,7 @@ enter(struct sluice_rxq *rxq, bool is_visitor)
 static __rte_always_inline void
 leave(struct sluice_rxq *rxq)
 {
-	__atomic_store_n(&rxq->stage_turn, rxq->stage_turn + 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&rxq->stage_turn, rxq->stage_turn + 1, rte_memory_order_release);
 }
 
 /*
@@ -113,9 +115,9 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		return nb;
 	}
 	enter(rxq, own != NULL);
-	rss = __atomic_load_n(&rxq->rss, __ATOMIC_ACQUIRE);
+	rss = rte_atomic_load_explicit(&rxq->rss, rte_memory_order_acquire);
 	if (stage.is_spread)
-		hand = __atomic_load_n(&rxq->hand, __ATOMIC_ACQUIRE);
+		hand = rte_atomic_load_explicit(&rxq->hand, rte_memory_order_acquire);
 	/* A queue that is held back gets nothing, from nobody. */
 	if (stage.is_spread && hand != NULL && likely(!rxq->q.is_held))
 		nb = sluice_spread_take(rxq, hand, pkts, room_of_others(hand, nb_pkts));
@@ -160,11 +162,11 @@ static const struct {
 void
 sluice_rx_stage_show(struct sluice_rx_stage *shown, const struct sluice_rx_stage *stage)
 {
-	__atomic_store_n(&shown->has_vlan, stage->has_vlan, __ATOMIC_RELAXED);
-	__atomic_store_n(&shown->has_ipv4, stage->has_ipv4, __ATOMIC_RELAXED);
-	__atomic_store_n(&shown->has_hash, stage->has_hash, __ATOMIC_RELAXED);
-	__atomic_store_n(&shown->is_spread, stage->is_spread, __ATOMIC_RELAXED);
-	__atomic_store_n(&shown->ptypes, stage->ptypes, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&shown->has_vlan, stage->has_vlan, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&shown->has_ipv4, stage->has_ipv4, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&shown->has_hash, stage->has_hash, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&shown->is_spread, stage->is_spread, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&shown->ptypes, stage->ptypes, rte_memory_order_relaxed);
 }
 
 static uint16_t
@@ -173,11 +175,12 @@ burst_ptypes(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	struct sluice_rxq *rxq = queue;
 	struct sluice_rx_stage stage;
 
-	stage.has_vlan = __atomic_load_n(&rxq->stage->has_vlan, __ATOMIC_RELAXED);
-	stage.has_ipv4 = __atomic_load_n(&rxq->stage->has_ipv4, __ATOMIC_RELAXED);
-	stage.has_hash = __atomic_load_n(&rxq->stage->has_hash, __ATOMIC_RELAXED);
-	stage.is_spread = __atomic_load_n(&rxq->stage->is_spread, __ATOMIC_RELAXED);
-	stage.ptypes = __atomic_load_n(&rxq->stage->ptypes, __ATOMIC_RELAXED);
+	stage.has_vlan = rte_atomic_load_explicit(&rxq->stage->has_vlan, rte_memory_order_relaxed);
+	stage.has_ipv4 = rte_atomic_load_explicit(&rxq->stage->has_ipv4, rte_memory_order_relaxed);
+	stage.has_hash = rte_atomic_load_explicit(&rxq->stage->has_hash, rte_memory_order_relaxed);
+	stage.is_spread = rte_atomic_load_explicit(
+			&rxq->stage->is_spread, rte_memory_order_relaxed);
+	stage.ptypes = rte_atomic_load_explicit(&rxq->stage->ptypes, rte_memory_order_relaxed);
 	return receive_and_do(rxq, pkts, nb_pkts, stage, NULL);
 }
 
@@ -222,7 +225,7 @@ sluice_rx_stage_nb_waiting(struct sluice_rxq *rxq)
 	uint32_t nb = 0;
 
 	enter(rxq, true);
-	hand = __atomic_load_n(&rxq->hand, __ATOMIC_ACQUIRE);
+	hand = rte_atomic_load_explicit(&rxq->hand, rte_memory_order_acquire);
 	if (hand != NULL)
 		nb = sluice_spread_count(hand);
 	leave(rxq);
@@ -232,7 +235,7 @@ sluice_rx_stage_nb_waiting(struct sluice_rxq *rxq)
 bool
 sluice_rx_stage_bury(struct sluice_rxq *rxq)
 {
-	if (__atomic_load_n(&rxq->stage_turn, __ATOMIC_ACQUIRE) % 2 == 0)
+	if (rte_atomic_load_explicit(&rxq->stage_turn, rte_memory_order_acquire) % 2 == 0)
 		return false;
 	leave(rxq);
 	return true;
@@ -242,12 +245,13 @@ int
 sluice_rx_stage_pass(struct sluice_rxq *rxq, int64_t deadline)
 {
 	/* Pairs with enter(); an exchange with itself. */
-	uint32_t turn = __atomic_fetch_or(&rxq->stage_turn, 0, __ATOMIC_SEQ_CST);
+	uint32_t turn = rte_atomic_fetch_or_explicit(&rxq->stage_turn, 0, rte_memory_order_seq_cst);
 	bool is_first = true;
 
 	if (turn % 2 == 0)
 		return 0;
-	for (; __atomic_load_n(&rxq->stage_turn, __ATOMIC_ACQUIRE) == turn; is_first = false) {
+	for (; rte_atomic_load_explicit(&rxq->stage_turn, rte_memory_order_acquire) == turn;
+			is_first = false) {
 		if (sluice_clock_ms() > deadline)
 			return -ETIMEDOUT;
 		if (is_first)

@@ -111,7 +111,7 @@ sluice_spread_count(const struct sluice_hand *hand)
 static void
 count(uint64_t *counter, uint64_t n)
 {
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(counter, *counter + n, rte_memory_order_relaxed);
 }
 
 uint16_t

@@ -348,7 +348,7 @@ sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
 		sluice_split_publish(r, b->nb_bufs);
 	else
 		sluice_packed_publish(r, b->nb_slots, b->head_flags);
-	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
 	r->head = b->slot;
 	r->nb_free -= b->nb_slots;
 	if (unlikely(b->chain_end != 0))

@@ -111,7 +111,8 @@ sluice_tx_give_chain(
 		l->extent[slot] = SLUICE_TX_MIDDLE;
 		flags = l->bits | (i < nb ? SLUICE_DESC_F_NEXT : 0);
 		if (layout == SLUICE_PACKED && slot != head)
-			__atomic_store_n(&dv_desc[slot].flags, flags, __ATOMIC_RELAXED);
+			rte_atomic_store_explicit(
+					&dv_desc[slot].flags, flags, rte_memory_order_relaxed);
 	}
 	l->extent[l->slot] = nb - 1;
 	l->slot = slot;

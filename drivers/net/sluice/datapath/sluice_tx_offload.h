@@ -51,8 +51,8 @@ sluice_tx_may_have(const struct rte_mbuf *m, const uint64_t flags)
 {
 	const uint32_t wanted = flags >> 32;
 
-	return (sluice_tx_upper_flags(m) & UINT32_MAX >> __builtin_clz(wanted) &
-			       UINT32_MAX << __builtin_ctz(wanted)) != 0;
+	return (sluice_tx_upper_flags(m) & (UINT32_MAX >> __builtin_clz(wanted)) &
+			       (UINT32_MAX << __builtin_ctz(wanted))) != 0;
 }
 
 static_assert((uint32_t)(SLUICE_TX_FLAGS | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL) == 0,
@@ -61,7 +61,7 @@ static_assert((uint32_t)(SLUICE_TX_FLAGS | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTE
 static __rte_always_inline bool
 sluice_tx_asks(const struct rte_mbuf *m)
 {
-	return (sluice_tx_upper_flags(m) & SLUICE_TX_FLAGS >> 32) != 0;
+	return (sluice_tx_upper_flags(m) & (SLUICE_TX_FLAGS >> 32)) != 0;
 }
 
 /* Those that a batch of packets may have, if they are allowed. */

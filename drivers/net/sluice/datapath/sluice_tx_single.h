@@ -229,7 +229,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
 			is_given = sluice_tx_fill_one(txq, &s, m, cfg);
 		} else {
-			is_given = (sluice_tx_upper_flags(m) & no_pair >> 32) == 0 &&
+			is_given = (sluice_tx_upper_flags(m) & (no_pair >> 32)) == 0 &&
 					sluice_tx_fill_pair(txq, &s, m, cfg.layout);
 		}
 		if (!is_given)

@@ -87,13 +87,13 @@ sluice_avx512_ids(uint16_t slot)
  * type, where whole registers would take a line each, which a busy burst has evicted by the time it
  * needs them.
  */
-struct sluice_avx512_table {
+struct __rte_cache_aligned sluice_avx512_table {
 	int8_t least[16];    /* the shortest length, and ids from 0 on */
 	int8_t pairs[4][16]; /* of two mbufs each: from which words they are made */
 	int8_t pick[16];  /* packed: which words of eight descriptors are lengths, and which ids */
 	int8_t spread[8]; /* which mbuf the slots of a batch get, */
 	int8_t order[8];  /* packed: and which slot the mbufs */
-} __rte_cache_aligned;
+};
 
 static const struct sluice_avx512_table sluice_avx512_tables[] = {
 	[SLUICE_SPLIT] = {

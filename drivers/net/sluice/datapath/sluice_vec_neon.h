@@ -197,10 +197,10 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
 static __rte_always_inline uint16_t
 sluice_neon_not_used(const struct sluice_packed_desc *dv_desc, uint16_t used)
 {
-	uint16_t a = __atomic_load_n(&dv_desc[0].flags, __ATOMIC_RELAXED);
-	uint16_t b = __atomic_load_n(&dv_desc[1].flags, __ATOMIC_RELAXED);
-	uint16_t c = __atomic_load_n(&dv_desc[2].flags, __ATOMIC_RELAXED);
-	uint16_t d = __atomic_load_n(&dv_desc[3].flags, __ATOMIC_RELAXED);
+	uint16_t a = rte_atomic_load_explicit(&dv_desc[0].flags, rte_memory_order_relaxed);
+	uint16_t b = rte_atomic_load_explicit(&dv_desc[1].flags, rte_memory_order_relaxed);
+	uint16_t c = rte_atomic_load_explicit(&dv_desc[2].flags, rte_memory_order_relaxed);
+	uint16_t d = rte_atomic_load_explicit(&dv_desc[3].flags, rte_memory_order_relaxed);
 
 	return ((a ^ used) | (b ^ used) | (c ^ used) | (d ^ used)) & SLUICE_PACKED_BITS;
 }
@@ -220,7 +220,7 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	 * Pairs with the device's release of each of the flags: ids, lengths and packets are read
 	 * after them (2.8.6).
 	 */
-	rte_atomic_thread_fence(__ATOMIC_ACQUIRE);
+	rte_atomic_thread_fence(rte_memory_order_acquire);
 	/* Two words of the address, the length, id and flags. */
 	descs = vld4q_u32((const uint32_t *)dv_desc);
 	return sluice_neon_take(k, vandq_u32(descs.val[3], vdupq_n_u32(UINT16_MAX)), descs.val[2],

@@ -15,7 +15,7 @@
 #include "sluice_vec_common.h"
 
 /* Half a descriptor, where fields of other types are. */
-typedef uint64_t __attribute__((__may_alias__)) sluice_desc_word;
+typedef uint64_t __rte_may_alias sluice_desc_word;
 
 /* In the second word of packed descriptors. */
 #define SLUICE_ONE_NEXT_ID (1ULL << 32)
@@ -107,8 +107,9 @@ sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
 	k->sum += len;
 	k->sw_ring[n] = m;
 	k->extent[n] = 0;
-	__atomic_store_n(&dv_words[0], off + k->base, __ATOMIC_RELAXED);
-	__atomic_store_n(&dv_words[1], k->word + len + SLUICE_NET_HDR_LEN, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&dv_words[0], off + k->base, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(
+			&dv_words[1], k->word + len + SLUICE_NET_HDR_LEN, rte_memory_order_relaxed);
 	if (cfg.layout == SLUICE_SPLIT) {
 		sluice_vec_make_one_available(&k->avail, k->slot + n);
 	} else {

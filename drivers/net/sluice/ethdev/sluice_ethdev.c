@@ -94,9 +94,10 @@ link_of(struct sluice_port *port)
 	};
 	struct sluice_device_state state = { .speed = UINT32_MAX };
 
-	if (__atomic_load_n(&port->life, __ATOMIC_ACQUIRE) == SLUICE_LIVE)
+	if (rte_atomic_load_explicit(&port->life, rte_memory_order_acquire) == SLUICE_LIVE)
 		sluice_dev_state(port, &state);
-	if (state.is_link_up && !__atomic_load_n(&port->is_held_down, __ATOMIC_ACQUIRE))
+	if (state.is_link_up &&
+			!rte_atomic_load_explicit(&port->is_held_down, rte_memory_order_acquire))
 		link.link_status = RTE_ETH_LINK_UP;
 	if (state.is_half_duplex)
 		link.link_duplex = RTE_ETH_LINK_HALF_DUPLEX;
@@ -338,8 +339,9 @@ set_bursts(struct sluice_port *port)
 	sluice_ethdev_share_info(port);
 	if (!is_copied)
 		return;
-	__atomic_store_n(&fp->rx_pkt_burst, dev->rx_pkt_burst, __ATOMIC_RELEASE);
-	__atomic_store_n(&fp->tx_pkt_burst, port->tx_path->burst, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&fp->rx_pkt_burst, dev->rx_pkt_burst, rte_memory_order_release);
+	rte_atomic_store_explicit(
+			&fp->tx_pkt_burst, port->tx_path->burst, rte_memory_order_release);
 }
 
 const struct sluice_port_events sluice_ethdev_events = {

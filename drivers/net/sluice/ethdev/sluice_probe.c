@@ -28,8 +28,8 @@
 
 #define DRIVER_NAME net_sluice
 
-RTE_LOG_REGISTER(sluice_logtype, pmd.net.sluice, NOTICE);
-RTE_LOG_REGISTER(sluice_logtype_init, pmd.net.sluice.init, NOTICE);
+RTE_LOG_REGISTER_DEFAULT(sluice_logtype, NOTICE);
+RTE_LOG_REGISTER_SUFFIX(sluice_logtype_init, init, NOTICE);
 
 static int
 publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
@@ -213,7 +213,7 @@ sluice_port_finish(struct rte_eth_dev *dev)
 }
 
 static int
-probe(struct rte_vdev_device *vdev)
+probe_vdev(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
 	struct sluice_args args;
@@ -279,7 +279,7 @@ vdev_remove(struct rte_vdev_device *vdev)
 }
 
 static struct rte_vdev_driver driver = {
-	.probe = probe,
+	.probe = probe_vdev,
 	.remove = vdev_remove,
 };
 

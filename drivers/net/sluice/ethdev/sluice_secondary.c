@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include <ethdev_driver.h>
-#include <rte_errno.h>
 
 #include "sluice_ethdev.h"
 #include "sluice_log.h"
@@ -27,15 +26,15 @@ enter(struct sluice_queue *q)
 	if (unlikely(q == NULL || q->port_id >= RTE_MAX_ETHPORTS || q->vq >= RTE_DIM(v->inside)))
 		return NULL;
 	v = &sluice_visitors[q->port_id];
-	if (unlikely(__atomic_load_n(&v->epoch, __ATOMIC_RELAXED) == 0))
+	if (unlikely(rte_atomic_load_explicit(&v->epoch, rte_memory_order_relaxed) == 0))
 		return NULL;
 	/* Pairs with the barrier on all cores in let_go(): the compiler's order is enough. */
-	__atomic_store_n(&v->inside[q->vq], 1, __ATOMIC_RELAXED);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	mine = __atomic_load_n(&v->epoch, __ATOMIC_ACQUIRE);
+	rte_atomic_store_explicit(&v->inside[q->vq], 1, rte_memory_order_relaxed);
+	rte_compiler_barrier();
+	mine = rte_atomic_load_explicit(&v->epoch, rte_memory_order_acquire);
 	if (likely(mine != 0 && sluice_visit_begin(q, v->who, &v->shared->epoch, mine)))
 		return v;
-	__atomic_store_n(&v->inside[q->vq], 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&v->inside[q->vq], 0, rte_memory_order_release);
 	return NULL;
 }
 
@@ -43,21 +42,23 @@ static inline void
 leave(struct sluice_visitor *v, struct sluice_queue *q)
 {
 	sluice_visit_end(q);
-	__atomic_store_n(&v->inside[q->vq], 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&v->inside[q->vq], 0, rte_memory_order_release);
 }
 
 static uint16_t
 rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 {
 	struct sluice_visitor *v = enter(queue);
+	const struct sluice_rx_stage *now;
 	struct sluice_rx_own own;
 
 	if (v == NULL)
 		return 0;
+	now = &v->shared->stage;
 	own = v->rx;
 	/* The primary process may switch it at any time. */
-	own.stage.has_vlan = __atomic_load_n(&v->shared->stage.has_vlan, __ATOMIC_RELAXED);
-	own.stage.ptypes = __atomic_load_n(&v->shared->stage.ptypes, __ATOMIC_RELAXED);
+	own.stage.has_vlan = rte_atomic_load_explicit(&now->has_vlan, rte_memory_order_relaxed);
+	own.stage.ptypes = rte_atomic_load_explicit(&now->ptypes, rte_memory_order_relaxed);
 	nb = sluice_rx_stage_visit(queue, pkts, nb, &own);
 	leave(v, queue);
 	return nb;
@@ -138,7 +139,7 @@ check_primary(const struct rte_eth_dev *dev)
 {
 	const struct sluice_visitor *v = dev->process_private;
 
-	return __atomic_load_n(&v->is_orphan, __ATOMIC_ACQUIRE) ? -EIO : 0;
+	return rte_atomic_load_explicit(&v->is_orphan, rte_memory_order_acquire) ? -EIO : 0;
 }
 
 static int

@@ -113,14 +113,15 @@ let_go(struct sluice_visitor *v)
 {
 	unsigned int i;
 
-	__atomic_store_n(&v->epoch, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&v->epoch, 0, rte_memory_order_release);
 	/* Pairs with the order of inside and epoch in the burst functions. */
 	sluice_queue_fence();
 	for (i = 0; i < RTE_DIM(v->inside); i++)
-		if (__atomic_load_n(&v->inside[i], __ATOMIC_ACQUIRE) != 0)
+		if (rte_atomic_load_explicit(&v->inside[i], rte_memory_order_acquire) != 0)
 			return false;
 	for (i = 0; i < v->nb_twins; i++) {
-		__atomic_store_n(&sluice_fds_here[v->twins[i].theirs], 0, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(
+				&sluice_fds_here[v->twins[i].theirs], 0, rte_memory_order_release);
 		close(v->twins[i].ours);
 	}
 	v->nb_twins = 0;
@@ -172,7 +173,7 @@ keep(struct sluice_visitor *v, int theirs, int ours)
 		return -EMFILE;
 	}
 	v->twins[v->nb_twins++] = (struct sluice_twin){ theirs, ours };
-	__atomic_store_n(&sluice_fds_here[theirs], ours + 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&sluice_fds_here[theirs], ours + 1, rte_memory_order_release);
 	return 0;
 }
 
@@ -218,20 +219,20 @@ show_queues(const struct rte_eth_dev *dev)
 {
 	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[dev->data->port_id];
 
-	__atomic_store_n(&fp->rxq.data, dev->data->rx_queues, __ATOMIC_RELEASE);
-	__atomic_store_n(&fp->txq.data, dev->data->tx_queues, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&fp->rxq.data, dev->data->rx_queues, rte_memory_order_release);
+	rte_atomic_store_explicit(&fp->txq.data, dev->data->tx_queues, rte_memory_order_release);
 }
 
 /* When to try again, in milliseconds; -1: when there are news. */
 static int
 have_rings(struct sluice_visitor *v)
 {
-	uint32_t epoch = __atomic_load_n(&v->shared->epoch, __ATOMIC_SEQ_CST);
+	uint32_t epoch = rte_atomic_load_explicit(&v->shared->epoch, rte_memory_order_seq_cst);
 	const struct sluice_shared *shared = v->shared;
 	uint16_t simd_bits = shared->is_vectorized ? sluice_path_simd_bits() : 0;
 	int ret;
 
-	if (__atomic_load_n(&v->epoch, __ATOMIC_RELAXED) == epoch)
+	if (rte_atomic_load_explicit(&v->epoch, rte_memory_order_relaxed) == epoch)
 		return -1;
 	if (!let_go(v))
 		return INSIDE_MS;
@@ -247,7 +248,7 @@ have_rings(struct sluice_visitor *v)
 	v->tx_path = sluice_tx_path_select(shared->features, sluice_tx_offloads_of(v->dev) != 0,
 			shared->is_copy, simd_bits);
 	show_queues(v->dev);
-	__atomic_store_n(&v->epoch, epoch, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&v->epoch, epoch, rte_memory_order_release);
 	return -1;
 }
 
@@ -258,8 +259,8 @@ look_for_primary(struct sluice_visitor *v)
 
 	if (poll(&pfd, 1, 0) <= 0)
 		return;
-	__atomic_store_n(&v->epoch, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&v->is_orphan, true, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&v->epoch, 0, rte_memory_order_release);
+	rte_atomic_store_explicit(&v->is_orphan, true, rte_memory_order_release);
 	SLUICE_LOG(ERR,
 			"port %u: the primary process ended, or closed it: nothing is sent or received "
 			"any more",
@@ -411,7 +412,7 @@ start_thread(void)
 	if (news_fd < 0)
 		return -errno;
 	dmap_set_remote(on_unknown_memory);
-	ret = rte_thread_create_control(&thread, "sluice-visit", run, NULL);
+	ret = rte_thread_create_internal_control(&thread, "sluice-sec", run, NULL);
 	if (ret != 0)
 		return ret < 0 ? ret : -ret;
 	has_thread = true;

@@ -107,8 +107,8 @@ static_assert(RTE_DIM(rxq_counters) <= SLUICE_COUNTERS_MAX &&
 static uint64_t
 now(const void *base, const struct counter *c)
 {
-	return __atomic_load_n(
-			(const uint64_t *)((const char *)base + c->offset), __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit((const uint64_t *)((const char *)base + c->offset),
+			rte_memory_order_relaxed);
 }
 
 /*
@@ -119,7 +119,8 @@ now(const void *base, const struct counter *c)
 static uint64_t
 value_of(const void *base, const uint64_t *reset_at, const struct counter *c)
 {
-	uint64_t value = now(base, c), then = __atomic_load_n(reset_at, __ATOMIC_RELAXED);
+	uint64_t value = now(base, c),
+		 then = rte_atomic_load_explicit(reset_at, rte_memory_order_relaxed);
 
 	return value > then ? value - then : 0;
 }
@@ -198,7 +199,7 @@ remember(const void *base, uint64_t *reset_at, const struct counter *c, unsigned
 	unsigned int i;
 
 	for (i = 0; i < nb; i++)
-		__atomic_store_n(&reset_at[i], now(base, &c[i]), __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&reset_at[i], now(base, &c[i]), rte_memory_order_relaxed);
 }
 
 int

@@ -107,7 +107,8 @@ describe_port(struct rte_tel_data *d, struct sluice_port *port)
 	port->transport->ops->describe(port->transport, text, sizeof(text));
 	rte_tel_data_add_dict_string(d, "description", text);
 	rte_tel_data_add_dict_string(d, "state",
-			sluice_life_name(__atomic_load_n(&port->life, __ATOMIC_ACQUIRE)));
+			sluice_life_name(rte_atomic_load_explicit(
+					&port->life, rte_memory_order_acquire)));
 	rte_tel_data_add_dict_string(d, "failure", sluice_fail_name(port->failure));
 	add_hex(d, "offered_features", sluice_dev_info(port, &info) ? info.features : 0);
 	add_hex(d, "features", port->features);
@@ -146,7 +147,7 @@ static void
 describe_queue(struct rte_tel_data *d, const struct sluice_queue *q)
 {
 	static const char *const states[] = { "STOPPED", "FAILED", "RUNNING" };
-	uint32_t state = __atomic_load_n(&q->state, __ATOMIC_ACQUIRE);
+	uint32_t state = rte_atomic_load_explicit(&q->state, rte_memory_order_acquire);
 	const struct sluice_ring *r = &q->ring;
 
 	rte_tel_data_start_dict(d);
@@ -245,7 +246,7 @@ on_regions(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_uint(d, "regions", nb);
 	/* Telemetry has no lists of what has parts. */
 	for (i = 0; i < REGIONS_MAX && numbers[1] + i < nb; i++) {
-		snprintf(name, sizeof(name), "region_%lu", numbers[1] + i);
+		snprintf(name, sizeof(name), "region_%" PRIu64, (uint64_t)numbers[1] + i);
 		one = describe_region(&entries[i]);
 		if (one == NULL || rte_tel_data_add_dict_container(d, name, one, 0) != 0) {
 			rte_tel_data_free(one);
@@ -281,7 +282,8 @@ on_dma_stats(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_uint(d, "maps", dmap_nb_maps(port->domain));
 	rte_tel_data_add_dict_uint(d, "regions", dmap_entries(port->domain, 0, NULL, 0));
 	rte_tel_data_add_dict_uint(d, "removals",
-			__atomic_load_n(dmap_generation(port->domain), __ATOMIC_ACQUIRE));
+			rte_atomic_load_explicit(
+					dmap_generation(port->domain), rte_memory_order_acquire));
 	return 0;
 }
 
@@ -290,7 +292,7 @@ static int
 on_inflight(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	struct sluice_port *port = port_alone(params, d);
-	const struct sluice_queue *q;
+	struct sluice_queue *q;
 	unsigned int i;
 	char name[32];
 

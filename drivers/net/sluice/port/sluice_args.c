@@ -311,7 +311,8 @@ static const struct arg_key pci_keys[] = {
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation_pci,
-			"scoped, sealed or copy; a PCI device is reached through an IOMMU or not at all" },
+			"scoped, sealed or copy; a PCI device is reached through an IOMMU "
+			"or not at all" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
 	/* net_virtio leaves devices with vdpa=1 alone: for programs that ask it before us. */

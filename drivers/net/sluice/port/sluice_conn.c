@@ -51,9 +51,10 @@ conn_thread(void *arg)
 	struct sluice_life_news news;
 	enum sluice_news what;
 
-	while (!was_closed && !__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE)) {
+	while (!was_closed &&
+			!rte_atomic_load_explicit(&port->is_closing, rte_memory_order_acquire)) {
 		what = wait_for_news(port);
-		if (__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE))
+		if (rte_atomic_load_explicit(&port->is_closing, rte_memory_order_acquire))
 			break;
 		sluice_life_turn(port, what, &news);
 		if (news.has_link_changed)
@@ -87,7 +88,7 @@ sluice_conn_start(struct sluice_port *port)
 		return ret;
 	}
 	snprintf(name, sizeof(name), "sluice-%u", port->port_id);
-	ret = rte_thread_create_control(&port->thread, name, conn_thread, port);
+	ret = rte_thread_create_internal_control(&port->thread, name, conn_thread, port);
 	if (ret != 0) {
 		ret = ret < 0 ? ret : -ret;
 		SLUICE_LOG(ERR, "%s: no control thread: %s (ulimit -u, or -v)", port->label,
@@ -103,7 +104,7 @@ sluice_conn_start(struct sluice_port *port)
 void
 sluice_conn_stop(struct sluice_port *port)
 {
-	__atomic_store_n(&port->is_closing, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&port->is_closing, 1, rte_memory_order_release);
 	if (port->has_thread && rte_thread_equal(port->thread, rte_thread_self())) {
 		/* The application closes the port in a callback of the port. */
 		was_closed = true;

@@ -27,9 +27,9 @@ struct command {
 static_assert(sizeof(struct command) == SLUICE_RING_PAGE, "a page");
 
 /* What it writes, in the page behind the commands. */
-struct answer {
+struct __rte_cache_aligned answer {
 	uint8_t ack;
-} __rte_cache_aligned;
+};
 
 static struct sluice_ring_layout
 layout_of(const struct sluice_ctrl *c, uint16_t size)
@@ -180,7 +180,7 @@ give(struct sluice_ctrl *c, uint16_t place, size_t len)
 	}
 	c->is_lent[place] = true;
 	/* Publish before the device's wish is read, as in sluice_tx_publish(). */
-	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
 	wants_kick = c->is_packed ? sluice_packed_wants_kick(r, 2) : sluice_split_wants_kick(r);
 	if (wants_kick)
 		sluice_doorbell_ring(r);
@@ -299,7 +299,7 @@ await(struct sluice_port *port, uint16_t place)
 		usleep(POLL_US);
 	}
 	/* Once: the device may change it while we look. */
-	ack = __atomic_load_n(&answer_of(c, place)->ack, __ATOMIC_RELAXED);
+	ack = rte_atomic_load_explicit(&answer_of(c, place)->ack, rte_memory_order_relaxed);
 	if (len != 1 || (ack != SLUICE_CTRL_OK && ack != SLUICE_CTRL_ERR))
 		return -EPROTO;
 	return ack == SLUICE_CTRL_OK ? 0 : -EIO;

@@ -58,7 +58,7 @@ tell(struct sluice_port *port, const struct sluice_queue *q, bool is_enabled)
 int
 sluice_life_tell_held(struct sluice_port *port)
 {
-	const struct sluice_queue *q;
+	struct sluice_queue *q;
 	unsigned int i;
 	int ret = 0;
 
@@ -85,10 +85,10 @@ sluice_life_pause_queue(struct sluice_queue *q, unsigned int ms)
 {
 	int ret;
 
-	__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&q->state, SLUICE_QUEUE_STOPPED, rte_memory_order_release);
 	ret = sluice_queue_quiesce(q, sluice_clock_ms() + ms);
 	if (ret != 0)
-		__atomic_store_n(&q->state, q->run, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&q->state, q->run, rte_memory_order_release);
 	return ret;
 }
 

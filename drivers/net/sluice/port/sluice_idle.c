@@ -22,7 +22,7 @@ is_due(struct sluice_port *port, const struct sluice_txq *txq)
 {
 	const struct sluice_queue *q = &txq->q;
 	uint32_t *seen = &port->idle_seen[q->id];
-	uint32_t nb_given = __atomic_load_n(&txq->nb_given, __ATOMIC_RELAXED);
+	uint32_t nb_given = rte_atomic_load_explicit(&txq->nb_given, rte_memory_order_relaxed);
 
 	if (nb_given != *seen) {
 		*seen = nb_given;

@@ -110,7 +110,7 @@ stop_datapath(struct sluice_port *port)
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&q->state, SLUICE_QUEUE_STOPPED, rte_memory_order_release);
 	sluice_share_withdraw(port);
 	/* Who is dead is not waited for. */
 	sluice_share_serve(port);
@@ -180,7 +180,7 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 static void
 count_lost(struct sluice_port *port)
 {
-	const struct sluice_queue *q;
+	struct sluice_queue *q;
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
@@ -351,7 +351,7 @@ start_locked(struct sluice_port *port)
 	port->told_missing = 0;
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	q->is_held = q->is_deferred;
-	__atomic_store_n(&port->is_held_down, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&port->is_held_down, 0, rte_memory_order_release);
 	ret = sluice_dev_choose(port);
 	if (ret != 0)
 		return ret;

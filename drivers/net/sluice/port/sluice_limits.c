@@ -119,7 +119,7 @@ check_cell(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
 {
 	uint32_t frame = (uint32_t)mtu + RTE_ETHER_HDR_LEN;
 
-	if (__atomic_load_n(&port->life, __ATOMIC_ACQUIRE) != SLUICE_LIVE ||
+	if (rte_atomic_load_explicit(&port->life, rte_memory_order_acquire) != SLUICE_LIVE ||
 			!sluice_cells_are_used(&rxq->cells) || frame <= rxq->cells.room ||
 			rxq->may_scatter)
 		return 0;

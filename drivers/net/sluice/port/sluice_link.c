@@ -18,7 +18,7 @@ sluice_link_down(struct sluice_port *port)
 	struct sluice_queue *q;
 	unsigned int i;
 
-	__atomic_store_n(&port->is_held_down, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&port->is_held_down, 1, rte_memory_order_release);
 	port->is_link_up = false;
 	if (port->life != SLUICE_LIVE)
 		return;
@@ -38,7 +38,7 @@ sluice_link_up(struct sluice_port *port)
 	struct sluice_queue *q;
 	unsigned int i;
 
-	__atomic_store_n(&port->is_held_down, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&port->is_held_down, 0, rte_memory_order_release);
 	if (port->life != SLUICE_LIVE)
 		return;
 	SLUICE_FOREACH_QUEUE(port, q, i)

@@ -355,7 +355,8 @@ sluice_dev_choose(struct sluice_port *port)
 	port->rx_path = sluice_rx_path_select(port->features, sluice_copies(port), simd_bits);
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!sluice_queue_is_tx(q))
-		__atomic_store_n(&((struct sluice_rxq *)q)->path, port->rx_path, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&((struct sluice_rxq *)q)->path, port->rx_path,
+				rte_memory_order_relaxed);
 	port->tx_path = sluice_tx_path_select(port->features, sluice_tx_offloads_of(port->dev) != 0,
 			sluice_copies(port), simd_bits);
 	port->shared->nb_path_changes += rx_path != NULL &&

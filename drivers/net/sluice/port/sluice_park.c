@@ -84,9 +84,9 @@ needs_own_core(const struct sluice_batch *b)
 static void
 push_returns(struct sluice_queue *q, struct sluice_batch *b)
 {
-	b->next = __atomic_load_n(&q->returns, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(
-			&q->returns, &b->next, b, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	b->next = rte_atomic_load_explicit(&q->returns, rte_memory_order_relaxed);
+	while (!rte_atomic_compare_exchange_strong_explicit(&q->returns, &b->next, b,
+			rte_memory_order_release, rte_memory_order_relaxed))
 		;
 	/* The next burst has a look. */
 	dmap_stream_ask(&q->stream);
@@ -252,8 +252,9 @@ sluice_park_forget(struct sluice_park *park, const struct rte_mempool *mp)
 void
 sluice_park_forget_returns(struct sluice_queue *q, const struct rte_mempool *mp)
 {
-	struct sluice_batch *b = __atomic_exchange_n(&q->returns, NULL, __ATOMIC_ACQUIRE), *next;
+	struct sluice_batch *b, *next;
 
+	b = rte_atomic_exchange_explicit(&q->returns, NULL, rte_memory_order_acquire);
 	for (; b != NULL; b = next) {
 		next = b->next;
 		forget_batch(b, mp);

@@ -265,7 +265,7 @@ sluice_copies(const struct sluice_port *port)
 /* Calls what follows for each queue that is set up, receive queues first; i counts. */
 #define SLUICE_FOREACH_QUEUE(port, q, i) \
 	for (i = 0; i < sluice_dev_nb_queues(port); i++) \
-		if ((q = sluice_dev_queue(port, i)) != NULL)
+		if (sluice_dev_has_queue(port, i, &(q)))
 
 /* Receive queues that the device knows. */
 uint16_t sluice_dev_nb_rx(const struct sluice_port *port);
@@ -277,6 +277,13 @@ unsigned int sluice_dev_nb_queues(const struct sluice_port *port);
 uint16_t sluice_dev_nb_vqs(const struct sluice_port *port);
 /* NULL: it is not set up, or the device knows nothing of it. */
 struct sluice_queue *sluice_dev_queue(const struct sluice_port *port, unsigned int i);
+
+static inline bool
+sluice_dev_has_queue(const struct sluice_port *port, unsigned int i, struct sluice_queue **q)
+{
+	*q = sluice_dev_queue(port, i);
+	return *q != NULL;
+}
 
 /*
  * Rings (sluice_rings.c). make: memory and kick descriptors of this connection, if it has none yet,

@@ -266,12 +266,12 @@ void
 sluice_share_offer(struct sluice_port *port)
 {
 	struct sluice_offer *o = &port->share.offer;
-	const struct sluice_queue *q;
+	struct sluice_queue *q;
 	unsigned int i;
 
 	pthread_mutex_lock(&lock);
 	port->shared->features = port->features;
-	o->epoch = __atomic_load_n(&port->shared->epoch, __ATOMIC_RELAXED);
+	o->epoch = rte_atomic_load_explicit(&port->shared->epoch, rte_memory_order_relaxed);
 	o->nb_fds = 0;
 	o->error = offer_memory(port, o);
 	if (port->wake_fd >= 0)
@@ -286,13 +286,15 @@ sluice_share_offer(struct sluice_port *port)
 void
 sluice_share_withdraw(struct sluice_port *port)
 {
-	uint32_t epoch = __atomic_load_n(&port->shared->epoch, __ATOMIC_RELAXED) + 1;
+	uint32_t epoch = rte_atomic_load_explicit(&port->shared->epoch, rte_memory_order_relaxed) +
+			1;
 
 	pthread_mutex_lock(&lock);
 	port->share.offer.nb_fds = 0;
 	port->share.offer.error = 0;
 	/* Pairs with sluice_visit_begin(). 0 is none. */
-	__atomic_store_n(&port->shared->epoch, epoch == 0 ? 1 : epoch, __ATOMIC_SEQ_CST);
+	rte_atomic_store_explicit(
+			&port->shared->epoch, epoch == 0 ? 1 : epoch, rte_memory_order_seq_cst);
 	wake_peers(port);
 	pthread_mutex_unlock(&lock);
 }
@@ -300,7 +302,7 @@ sluice_share_withdraw(struct sluice_port *port)
 static bool
 is_visited(const struct sluice_queue *q, uint16_t who)
 {
-	return __atomic_load_n(&q->visitor, __ATOMIC_ACQUIRE) == who;
+	return rte_atomic_load_explicit(&q->visitor, rte_memory_order_acquire) == who;
 }
 
 /* The process with this number is no more: nobody else is going to leave for it. */
@@ -313,14 +315,16 @@ bury(struct sluice_port *port, uint16_t who, int pid)
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	{
-		bool was_inside = __atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0;
+		bool was_inside = rte_atomic_load_explicit(
+						  &q->in_burst, rte_memory_order_acquire) != 0;
 
 		if (!is_visited(q, who))
 			continue;
 		if (!sluice_queue_is_tx(q) && sluice_rx_stage_bury((struct sluice_rxq *)q))
 			was_inside = true;
 		if (was_inside) {
-			__atomic_store_n(&q->state, SLUICE_QUEUE_STOPPED, __ATOMIC_RELEASE);
+			rte_atomic_store_explicit(
+					&q->state, SLUICE_QUEUE_STOPPED, rte_memory_order_release);
 			q->is_stranded = true;
 			SLUICE_LOG(ERR,
 					"port %u: secondary process %d ended inside of a burst of %s "
@@ -329,10 +333,10 @@ bury(struct sluice_port *port, uint16_t who, int pid)
 					port->port_id, pid,
 					sluice_queue_is_tx(q) ? "transmit" : "receive", q->id,
 					sluice_ring_nb_busy(&q->ring));
-			__atomic_store_n(&q->ring.in_kick, 0, __ATOMIC_RELEASE);
-			__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
+			rte_atomic_store_explicit(&q->ring.in_kick, 0, rte_memory_order_release);
+			rte_atomic_store_explicit(&q->in_burst, 0, rte_memory_order_release);
 		}
-		__atomic_store_n(&q->visitor, 0, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&q->visitor, 0, rte_memory_order_release);
 	}
 	/* Those that the device knows nothing of: they only take, and what is taken is lost. */
 	for (i = sluice_dev_nb_rx(port); i < data->nb_rx_queues; i++) {
@@ -340,8 +344,8 @@ bury(struct sluice_port *port, uint16_t who, int pid)
 		if (q == NULL || !is_visited(q, who))
 			continue;
 		sluice_rx_stage_bury((struct sluice_rxq *)q);
-		__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
-		__atomic_store_n(&q->visitor, 0, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&q->in_burst, 0, rte_memory_order_release);
+		rte_atomic_store_explicit(&q->visitor, 0, rte_memory_order_release);
 	}
 }
 

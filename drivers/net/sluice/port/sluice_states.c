@@ -103,6 +103,6 @@ sluice_life_step(struct sluice_port *port, enum sluice_life_event event)
 		SLUICE_LOG(ERR, "port %u: %s while %s", port->port_id,
 				sluice_life_event_name(event), sluice_life_name(port->life));
 	else
-		__atomic_store_n(&port->life, to, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&port->life, to, rte_memory_order_release);
 	trace(port, event);
 }

@@ -290,8 +290,8 @@ show(struct sluice_port *port)
 	memcpy(rss->reta, settings->reta, sizeof(rss->reta));
 	for (i = 0; i < data->nb_rx_queues; i++)
 		if (data->rx_queues[i] != NULL)
-			__atomic_store_n(&((struct sluice_rxq *)data->rx_queues[i])->rss, rss,
-					__ATOMIC_RELEASE);
+			rte_atomic_store_explicit(&((struct sluice_rxq *)data->rx_queues[i])->rss,
+					rss, rte_memory_order_release);
 }
 
 /* With steer->lock: others from now on, at once if the port runs. */
@@ -357,7 +357,7 @@ static void
 set_hand(struct sluice_rxq *rxq, struct sluice_hand *hand)
 {
 	rte_spinlock_lock(&rxq->q.look_lock);
-	__atomic_store_n(&rxq->hand, hand, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&rxq->hand, hand, rte_memory_order_release);
 	rte_spinlock_unlock(&rxq->q.look_lock);
 }
 

@@ -49,9 +49,8 @@ struct rss_config {
 #define RSS_CONFIG_LEN (offsetof(struct rss_config, key) + SLUICE_RSS_KEY_LEN)
 static_assert(RSS_CONFIG_LEN == 8 + 2 * SLUICE_RSS_RETA_SIZE + 3 + SLUICE_RSS_KEY_LEN,
 		"5.1.6.5.7.1");
-static_assert(SLUICE_RSS_RETA_SIZE <= SLUICE_NET_RSS_TABLE_MIN &&
-				SLUICE_RSS_KEY_LEN <= SLUICE_NET_RSS_KEY_MIN,
-		"5.1.4.1");
+static_assert(SLUICE_RSS_RETA_SIZE <= SLUICE_NET_RSS_TABLE_MIN, "5.1.4.1");
+static_assert(SLUICE_RSS_KEY_LEN <= SLUICE_NET_RSS_KEY_MIN, "5.1.4.1");
 
 uint64_t
 sluice_steer_beyond(uint64_t asked, uint32_t known, uint32_t *hash_types)

@@ -19,11 +19,11 @@
 static const struct sluice_queue *
 find_failed(const struct sluice_port *port)
 {
-	const struct sluice_queue *q;
+	struct sluice_queue *q;
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (__atomic_load_n(&q->fail, __ATOMIC_RELAXED) != SLUICE_FAIL_NONE)
+	if (rte_atomic_load_explicit(&q->fail, rte_memory_order_relaxed) != SLUICE_FAIL_NONE)
 		return q;
 	return NULL;
 }
@@ -39,7 +39,7 @@ look_for_failure(struct sluice_port *port, const struct sluice_device_state *sta
 	char where[32] = "";
 
 	if (q != NULL) {
-		port->failure = __atomic_load_n(&q->fail, __ATOMIC_RELAXED);
+		port->failure = rte_atomic_load_explicit(&q->fail, rte_memory_order_relaxed);
 		snprintf(where, sizeof(where),
 				"%s queue %u: ", sluice_queue_is_tx(q) ? "transmit" : "receive",
 				q->id);
@@ -146,7 +146,7 @@ may_connect(struct sluice_port *port)
 	return (port->life == SLUICE_ABSENT || port->life == SLUICE_WAITING) &&
 			!sluice_life_is_connected(port) && !port->is_stuck &&
 			!sluice_park_is_full(&port->park) &&
-			!__atomic_load_n(&port->is_closing, __ATOMIC_ACQUIRE);
+			!rte_atomic_load_explicit(&port->is_closing, rte_memory_order_acquire);
 }
 
 void

@@ -24,7 +24,7 @@ static void
 watch_core(const struct sluice_port *port, struct sluice_watch *w, struct sluice_queue *q,
 		const char *direction)
 {
-	unsigned int lcore = __atomic_load_n(&q->stream.lcore, __ATOMIC_RELAXED);
+	unsigned int lcore = rte_atomic_load_explicit(&q->stream.lcore, rte_memory_order_relaxed);
 	int node = lcore < RTE_MAX_LCORE ? (int)rte_lcore_to_socket_id(lcore) : port->socket;
 
 	if (w->is_far)

@@ -31,7 +31,7 @@ sluice_fd_here(int fd)
 		return fd;
 	if (fd < 0 || fd > SLUICE_FD_MAX)
 		return -1;
-	return __atomic_load_n(&sluice_fds_here[fd], __ATOMIC_ACQUIRE) - 1;
+	return rte_atomic_load_explicit(&sluice_fds_here[fd], rte_memory_order_acquire) - 1;
 }
 
 #endif /* SLUICE_FDS_H */

@@ -24,16 +24,16 @@ static bool has_membarrier;
 void
 sluice_queue_break(struct sluice_queue *q, enum sluice_fail why)
 {
-	uint32_t state = __atomic_load_n(&q->state, __ATOMIC_RELAXED);
+	uint32_t state = rte_atomic_load_explicit(&q->state, rte_memory_order_relaxed);
 	uint64_t one = 1;
 	int fd;
 
 	if (q->fail == SLUICE_FAIL_NONE)
-		__atomic_store_n(&q->fail, why, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&q->fail, why, rte_memory_order_relaxed);
 	/* A queue that the control side is stopping stays STOPPED. */
 	if (state >= SLUICE_QUEUE_RUNNING)
-		__atomic_compare_exchange_n(&q->state, &state, SLUICE_QUEUE_FAILED, false,
-				__ATOMIC_RELEASE, __ATOMIC_RELAXED);
+		rte_atomic_compare_exchange_strong_explicit(&q->state, &state, SLUICE_QUEUE_FAILED,
+				rte_memory_order_release, rte_memory_order_relaxed);
 	fd = sluice_fd_here(q->wake_fd);
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		return; /* full: the control thread is awake */
@@ -44,8 +44,8 @@ sluice_queue_pause(struct sluice_queue *q)
 {
 	uint32_t run = q->run;
 
-	__atomic_compare_exchange_n(&q->state, &run, SLUICE_QUEUE_STOPPED, false, __ATOMIC_RELEASE,
-			__ATOMIC_RELAXED);
+	rte_atomic_compare_exchange_strong_explicit(&q->state, &run, SLUICE_QUEUE_STOPPED,
+			rte_memory_order_release, rte_memory_order_relaxed);
 }
 
 void
@@ -54,9 +54,11 @@ sluice_queue_resume(struct sluice_queue *q)
 	uint32_t stopped = SLUICE_QUEUE_STOPPED;
 
 	/* Pairs with the acquire in sluice_queue_enter(). */
-	if (!q->is_stranded && __atomic_load_n(&q->fail, __ATOMIC_RELAXED) == SLUICE_FAIL_NONE)
-		__atomic_compare_exchange_n(&q->state, &stopped, q->run, false, __ATOMIC_RELEASE,
-				__ATOMIC_RELAXED);
+	if (!q->is_stranded &&
+			rte_atomic_load_explicit(&q->fail, rte_memory_order_relaxed) ==
+					SLUICE_FAIL_NONE)
+		rte_atomic_compare_exchange_strong_explicit(&q->state, &stopped, q->run,
+				rte_memory_order_release, rte_memory_order_relaxed);
 }
 
 const char *
@@ -86,7 +88,7 @@ sluice_queue_quiesce_init(void)
 void
 sluice_queue_unblock_kick(struct sluice_queue *q)
 {
-	if (q->kick_fd >= 0 && __atomic_load_n(&q->ring.in_kick, __ATOMIC_ACQUIRE))
+	if (q->kick_fd >= 0 && rte_atomic_load_explicit(&q->ring.in_kick, rte_memory_order_acquire))
 		sluice_eventfd_unblock(q->kick_fd);
 }
 
@@ -105,15 +107,15 @@ await_burst(struct sluice_queue *q, int64_t deadline)
 	int64_t begin = sluice_clock_ms();
 
 	/* Pairs with the order of in_burst and state in sluice_queue_enter(). */
-	if (SLUICE_HAS_TSAN)
-		__atomic_fetch_or(&q->state, 0, __ATOMIC_SEQ_CST); /* as an exchange with itself */
+	if (SLUICE_HAS_TSAN) /* as an exchange with itself */
+		rte_atomic_fetch_or_explicit(&q->state, 0, rte_memory_order_seq_cst);
 	else
 		sluice_queue_fence();
 	/*
 	 * That fence is for this process. Cores of others come through sluice_visit_begin(), with
 	 * which this pairs; an exchange with itself.
 	 */
-	__atomic_fetch_or(&q->visitor, 0, __ATOMIC_SEQ_CST);
+	rte_atomic_fetch_or_explicit(&q->visitor, 0, rte_memory_order_seq_cst);
 	while (sluice_queue_is_in_burst(q)) {
 		int64_t now = sluice_clock_ms();
 
@@ -146,7 +148,8 @@ sluice_queue_take_returns(struct sluice_queue *q)
 	/* They lie in memory of the primary process, which takes them when the port stops. */
 	if (sluice_fds_here != NULL)
 		return;
-	sluice_batch_free_all(__atomic_exchange_n(&q->returns, NULL, __ATOMIC_ACQUIRE));
+	sluice_batch_free_all(
+			rte_atomic_exchange_explicit(&q->returns, NULL, rte_memory_order_acquire));
 }
 
 void

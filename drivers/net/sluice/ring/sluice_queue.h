@@ -196,8 +196,8 @@ void sluice_queue_quiesce_init(void);
 static inline bool
 sluice_queue_is_in_burst(const struct sluice_queue *q)
 {
-	return __atomic_load_n(&q->visitor, __ATOMIC_ACQUIRE) != 0 ||
-			__atomic_load_n(&q->in_burst, __ATOMIC_ACQUIRE) != 0;
+	return rte_atomic_load_explicit(&q->visitor, rte_memory_order_acquire) != 0 ||
+			rte_atomic_load_explicit(&q->in_burst, rte_memory_order_acquire) != 0;
 }
 
 /* The same, if the polling core hangs in a kick. */
@@ -222,7 +222,7 @@ sluice_queue_leave(struct sluice_queue *q)
 	 * Pairs with the acquire in sluice_queue_quiesce(): who waited sees what the burst has
 	 * done.
 	 */
-	__atomic_store_n(&q->in_burst, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&q->in_burst, 0, rte_memory_order_release);
 }
 
 /* run: sluice_path_run() of the function's path. */
@@ -231,19 +231,19 @@ sluice_queue_enter(struct sluice_queue *q, uint32_t run)
 {
 	if (SLUICE_HAS_TSAN) {
 		/* Pairs with the exchange in sluice_queue_quiesce(). */
-		__atomic_exchange_n(&q->in_burst, 1, __ATOMIC_SEQ_CST);
+		rte_atomic_exchange_explicit(&q->in_burst, 1, rte_memory_order_seq_cst);
 	} else {
-		__atomic_store_n(&q->in_burst, 1, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&q->in_burst, 1, rte_memory_order_relaxed);
 		/*
 		 * Pairs with membarrier() in sluice_queue_quiesce(): here the compiler's order is
 		 * enough.
 		 */
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		rte_compiler_barrier();
 	}
-	if (likely(__atomic_load_n(&q->state, __ATOMIC_ACQUIRE) == run))
+	if (likely(rte_atomic_load_explicit(&q->state, rte_memory_order_acquire) == run))
 		return true;
 	/* Nothing is needed behind this call, or each burst would save registers for it. */
-	if (unlikely(__atomic_load_n(&q->returns, __ATOMIC_RELAXED) != NULL))
+	if (unlikely(rte_atomic_load_explicit(&q->returns, rte_memory_order_relaxed) != NULL))
 		sluice_queue_leave_returns(q);
 	else
 		sluice_queue_leave(q);
@@ -253,7 +253,8 @@ sluice_queue_enter(struct sluice_queue *q, uint32_t run)
 static inline bool
 sluice_queue_is_running(const struct sluice_queue *q)
 {
-	return __atomic_load_n(&q->state, __ATOMIC_ACQUIRE) >= SLUICE_QUEUE_RUNNING;
+	return rte_atomic_load_explicit(&q->state, rte_memory_order_acquire) >=
+			SLUICE_QUEUE_RUNNING;
 }
 
 /* Once per burst: what the control side has left for the polling core. */

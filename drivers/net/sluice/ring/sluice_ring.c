@@ -52,6 +52,7 @@ struct sluice_ring_layout
 sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 {
 	struct sluice_ring_layout l = { 0 };
+	size_t used;
 
 	if (layout == SLUICE_SPLIT) {
 		l.desc = place(&l.len, size * sizeof(struct sluice_split_desc));
@@ -66,11 +67,9 @@ sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 		 * elements of 8 bytes lie across neither cache lines nor pages: one store writes
 		 * each.
 		 */
-		l.device = place(&l.len,
-					   USED_SHIFT + sizeof(struct sluice_split_used) +
-							   size * sizeof(struct sluice_split_used_elem) +
-							   sizeof(uint16_t)) +
-				USED_SHIFT;
+		used = sizeof(struct sluice_split_used) +
+				size * sizeof(struct sluice_split_used_elem) + sizeof(uint16_t);
+		l.device = place(&l.len, USED_SHIFT + used) + USED_SHIFT;
 	} else {
 		/* The device writes into the descriptors (2.8.5). */
 		l.desc = place(&l.len, size * sizeof(struct sluice_packed_desc));
@@ -148,10 +147,10 @@ sluice_doorbell_ring(struct sluice_ring *r)
 		return;
 	r->nb_kicks++;
 	/* EAGAIN: the counter is full, so the device has a notification waiting anyway. */
-	__atomic_store_n(&r->in_kick, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&r->in_kick, 1, rte_memory_order_release);
 	ret = write(sluice_fd_here(r->doorbell.fd), &one, sizeof(one));
 	RTE_SET_USED(ret);
-	__atomic_store_n(&r->in_kick, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&r->in_kick, 0, rte_memory_order_release);
 }
 
 void

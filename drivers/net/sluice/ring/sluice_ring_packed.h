@@ -35,7 +35,7 @@ sluice_packed_desc_write(struct sluice_packed_desc *dv_desc, uint16_t id, struct
 	dv_desc->len = len;
 	dv_desc->id = id;
 	if (!is_head)
-		__atomic_store_n(&dv_desc->flags, flags, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&dv_desc->flags, flags, rte_memory_order_relaxed);
 }
 
 /*
@@ -59,8 +59,8 @@ sluice_packed_give(struct sluice_ring *r, uint16_t slot, uint16_t id, struct dma
 static __rte_always_inline void
 sluice_packed_publish(struct sluice_ring *r, uint16_t nb, uint16_t head_flags)
 {
-	__atomic_store_n(&r->packed.dv_desc[r->head].flags, head_flags | r->avail_flags,
-			__ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&r->packed.dv_desc[r->head].flags, head_flags | r->avail_flags,
+			rte_memory_order_release);
 	if ((uint32_t)r->head + nb >= r->size)
 		r->avail_flags ^= SLUICE_PACKED_BITS;
 }
@@ -72,7 +72,8 @@ sluice_packed_slot_is_used(const struct sluice_ring *r, uint16_t slot, bool wrap
 	/*
 	 * Pairs with the device's release of the flags: id and length are read after them (2.8.6).
 	 */
-	uint16_t flags = __atomic_load_n(&r->packed.dv_desc[slot].flags, __ATOMIC_ACQUIRE);
+	uint16_t flags = rte_atomic_load_explicit(
+			&r->packed.dv_desc[slot].flags, rte_memory_order_acquire);
 
 	return (flags & SLUICE_PACKED_BITS) == (wrap ? SLUICE_PACKED_BITS : 0);
 }
@@ -103,7 +104,7 @@ sluice_packed_count_used(const struct sluice_ring *r)
 static __rte_always_inline uint16_t
 sluice_packed_slot_id(const struct sluice_ring *r, uint16_t slot)
 {
-	return __atomic_load_n(&r->packed.dv_desc[slot].id, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&r->packed.dv_desc[slot].id, rte_memory_order_relaxed);
 }
 
 /* Entry at the used position; does not move on, since a buffer may have taken several slots. */
@@ -113,7 +114,7 @@ sluice_packed_take(const struct sluice_ring *r, uint32_t *id, uint32_t *len)
 	const struct sluice_packed_desc *dv_desc = &r->packed.dv_desc[r->used_idx];
 
 	*id = sluice_packed_slot_id(r, r->used_idx);
-	*len = __atomic_load_n(&dv_desc->len, __ATOMIC_RELAXED);
+	*len = rte_atomic_load_explicit(&dv_desc->len, rte_memory_order_relaxed);
 }
 
 static __rte_always_inline void
@@ -143,7 +144,8 @@ sluice_packed_wants_kick(const struct sluice_ring *r, uint16_t nb)
 	uint16_t offset, distance;
 	bool wrap, head_wrap;
 
-	dev.word = __atomic_load_n((const uint32_t *)r->packed.dv_device_event, __ATOMIC_RELAXED);
+	dev.word = rte_atomic_load_explicit(
+			(const uint32_t *)r->packed.dv_device_event, rte_memory_order_relaxed);
 	if (likely(dev.event.flags != SLUICE_EVENT_DESC))
 		return dev.event.flags != SLUICE_EVENT_DISABLE;
 	offset = dev.event.off_wrap & 0x7fff;
@@ -159,7 +161,8 @@ sluice_packed_wants_kick(const struct sluice_ring *r, uint16_t nb)
 static inline void
 sluice_packed_disable_interrupts(struct sluice_ring *r)
 {
-	__atomic_store_n(&r->packed.dv_driver_event->flags, SLUICE_EVENT_DISABLE, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&r->packed.dv_driver_event->flags, SLUICE_EVENT_DISABLE,
+			rte_memory_order_relaxed);
 }
 
 /*
@@ -180,7 +183,8 @@ sluice_packed_enable_interrupts(struct sluice_ring *r)
 			.off_wrap = r->used_idx | (uint16_t)(r->used_wrap << 15),
 			.flags = SLUICE_EVENT_DESC,
 		};
-	__atomic_store_n((uint32_t *)r->packed.dv_driver_event, wish.word, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(
+			(uint32_t *)r->packed.dv_driver_event, wish.word, rte_memory_order_relaxed);
 }
 
 /*
@@ -193,7 +197,7 @@ sluice_packed_retract(const struct sluice_ring *r)
 	uint16_t i;
 
 	for (i = 0; i < r->size; i++)
-		__atomic_store_n(&r->packed.dv_desc[i].flags, 0, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&r->packed.dv_desc[i].flags, 0, rte_memory_order_release);
 	memset(r->packed.dv_desc, 0, r->size * sizeof(r->packed.dv_desc[0]));
 }
 

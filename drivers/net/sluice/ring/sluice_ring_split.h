@@ -61,7 +61,7 @@ static __rte_always_inline void
 sluice_split_publish(struct sluice_ring *r, uint16_t nb)
 {
 	r->avail_idx += nb;
-	__atomic_store_n(&r->split.dv_avail->idx, r->avail_idx, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&r->split.dv_avail->idx, r->avail_idx, rte_memory_order_release);
 }
 
 /*
@@ -78,7 +78,8 @@ sluice_split_nb_used(struct sluice_ring *r, uint16_t wanted)
 		/*
 		 * Pairs with the device's release of the index: entries are read after it (2.7.8).
 		 */
-		r->used_seen = __atomic_load_n(&r->split.dv_used->idx, __ATOMIC_ACQUIRE);
+		r->used_seen = rte_atomic_load_explicit(
+				&r->split.dv_used->idx, rte_memory_order_acquire);
 		nb = r->used_seen - r->used_idx;
 	}
 	return nb;
@@ -88,7 +89,8 @@ sluice_split_nb_used(struct sluice_ring *r, uint16_t wanted)
 static __rte_always_inline bool
 sluice_split_is_used(const struct sluice_ring *r)
 {
-	return __atomic_load_n(&r->split.dv_used->idx, __ATOMIC_RELAXED) != r->used_idx;
+	return rte_atomic_load_explicit(&r->split.dv_used->idx, rte_memory_order_relaxed) !=
+			r->used_idx;
 }
 
 static __rte_always_inline void
@@ -97,8 +99,8 @@ sluice_split_take(struct sluice_ring *r, uint32_t *id, uint32_t *len)
 	const struct sluice_split_used_elem *dv_elem =
 			&r->split.dv_used->ring[r->used_idx & r->mask];
 
-	*id = __atomic_load_n(&dv_elem->id, __ATOMIC_RELAXED);
-	*len = __atomic_load_n(&dv_elem->len, __ATOMIC_RELAXED);
+	*id = rte_atomic_load_explicit(&dv_elem->id, rte_memory_order_relaxed);
+	*len = rte_atomic_load_explicit(&dv_elem->len, rte_memory_order_relaxed);
 	r->used_idx++;
 }
 
@@ -108,7 +110,7 @@ sluice_split_avail_event(const struct sluice_ring *r)
 {
 	const uint16_t *dv_event = (const uint16_t *)&r->split.dv_used->ring[r->size];
 
-	return __atomic_load_n(dv_event, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(dv_event, rte_memory_order_relaxed);
 }
 
 /* The caller has put a full fence behind the publish (2.7.13.4.1). */
@@ -121,7 +123,7 @@ sluice_split_wants_kick(struct sluice_ring *r)
 	if (r->has_event_idx)
 		return (uint16_t)(r->avail_idx - sluice_split_avail_event(r) - 1) <
 				(uint16_t)(r->avail_idx - old);
-	return !(__atomic_load_n(&r->split.dv_used->flags, __ATOMIC_RELAXED) &
+	return !(rte_atomic_load_explicit(&r->split.dv_used->flags, rte_memory_order_relaxed) &
 			SLUICE_USED_F_NO_NOTIFY);
 }
 
@@ -129,7 +131,8 @@ sluice_split_wants_kick(struct sluice_ring *r)
 static inline uint16_t
 sluice_split_count_used(const struct sluice_ring *r)
 {
-	uint16_t nb = __atomic_load_n(&r->split.dv_used->idx, __ATOMIC_RELAXED) - r->used_idx;
+	uint16_t nb = rte_atomic_load_explicit(&r->split.dv_used->idx, rte_memory_order_relaxed) -
+			r->used_idx;
 
 	return RTE_MIN(nb, sluice_ring_nb_busy(r));
 }
@@ -144,10 +147,11 @@ sluice_split_disable_interrupts(struct sluice_ring *r)
 	uint16_t *dv_used_event = &r->split.dv_avail->ring[r->size];
 
 	if (r->has_event_idx)
-		__atomic_store_n(dv_used_event, (uint16_t)(r->used_idx + 0x8000), __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(dv_used_event, (uint16_t)(r->used_idx + 0x8000),
+				rte_memory_order_relaxed);
 	else
-		__atomic_store_n(&r->split.dv_avail->flags, SLUICE_AVAIL_F_NO_INTERRUPT,
-				__ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&r->split.dv_avail->flags, SLUICE_AVAIL_F_NO_INTERRUPT,
+				rte_memory_order_relaxed);
 }
 
 /*
@@ -161,9 +165,9 @@ sluice_split_enable_interrupts(struct sluice_ring *r)
 	uint16_t *dv_used_event = &r->split.dv_avail->ring[r->size];
 
 	if (r->has_event_idx)
-		__atomic_store_n(dv_used_event, r->used_idx, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(dv_used_event, r->used_idx, rte_memory_order_relaxed);
 	else
-		__atomic_store_n(&r->split.dv_avail->flags, 0, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&r->split.dv_avail->flags, 0, rte_memory_order_relaxed);
 }
 
 /*
@@ -173,9 +177,9 @@ sluice_split_enable_interrupts(struct sluice_ring *r)
 static inline void
 sluice_split_retract(const struct sluice_ring *r)
 {
-	uint16_t used = __atomic_load_n(&r->split.dv_used->idx, __ATOMIC_RELAXED);
+	uint16_t used = rte_atomic_load_explicit(&r->split.dv_used->idx, rte_memory_order_relaxed);
 
-	__atomic_store_n(&r->split.dv_avail->idx, used, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&r->split.dv_avail->idx, used, rte_memory_order_release);
 	memset(r->split.dv_desc, 0, r->size * sizeof(r->split.dv_desc[0]));
 }
 

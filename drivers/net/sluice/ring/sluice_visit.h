@@ -26,16 +26,16 @@ sluice_visit_begin(struct sluice_queue *q, uint16_t who, const uint32_t *epoch, 
 	uint16_t nobody = 0;
 
 	/* Who comes too late, or too early, leaves no trace in memory of others. */
-	if (__atomic_load_n(epoch, __ATOMIC_ACQUIRE) != mine)
+	if (rte_atomic_load_explicit(epoch, rte_memory_order_acquire) != mine)
 		return false;
 	/* Two processes in one queue are an error of the application, which costs it packets. */
-	if (!__atomic_compare_exchange_n(
-			    &q->visitor, &nobody, who, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	if (!rte_atomic_compare_exchange_strong_explicit(&q->visitor, &nobody, who,
+			    rte_memory_order_seq_cst, rte_memory_order_relaxed))
 		return false;
 	/* Pairs with sluice_queue_quiesce(): that sees the visitor, or this sees the new epoch. */
-	if (likely(__atomic_load_n(epoch, __ATOMIC_SEQ_CST) == mine))
+	if (likely(rte_atomic_load_explicit(epoch, rte_memory_order_seq_cst) == mine))
 		return true;
-	__atomic_store_n(&q->visitor, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&q->visitor, 0, rte_memory_order_release);
 	return false;
 }
 
@@ -43,7 +43,7 @@ static inline void
 sluice_visit_end(struct sluice_queue *q)
 {
 	/* Pairs with the acquire of who waits for it. */
-	__atomic_store_n(&q->visitor, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&q->visitor, 0, rte_memory_order_release);
 }
 
 #endif /* SLUICE_VISIT_H */

@@ -223,8 +223,8 @@ find_notify(const struct pci_device *dev, uint16_t vq, uint16_t notify_off, uint
 
 	if (at + notify_len > l->notify.len || (l->notify.offset + at) % notify_len != 0) {
 		SLUICE_LOG(ERR,
-				"%s: virtqueue %u: notification offset %u times %u is no place in the %" PRIu64
-				" bytes for notifications",
+				"%s: virtqueue %u: notification offset %u times %u is no place "
+				"in the %" PRIu64 " bytes for notifications",
 				dev->name, vq, notify_off, l->notify_multiplier, l->notify.len);
 		return -EPROTO;
 	}

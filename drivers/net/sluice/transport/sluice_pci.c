@@ -69,7 +69,8 @@ check_features(const struct pci *p)
 {
 	if (!has(p->offered, SLUICE_F_VERSION_1)) {
 		SLUICE_LOG(ERR,
-				"%s: the device does not offer VIRTIO_F_VERSION_1 (features 0x%" PRIx64
+				"%s: the device does not offer VIRTIO_F_VERSION_1 "
+				"(features 0x%" PRIx64
 				"): legacy devices are not supported (QEMU: disable-modern=off)",
 				p->name, p->offered);
 		return -ENOTSUP;
@@ -155,7 +156,7 @@ pci_connect(struct sluice_transport *t, struct sluice_device_info *info)
 
 	if (t->is_retry && sluice_pci_status(&p->dev) == PCI_STATUS_GONE)
 		return -EAGAIN;
-	__atomic_store_n(&t->is_cut, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&t->is_cut, 0, rte_memory_order_release);
 	p->is_connected = true;
 	ret = handshake(p, info);
 	if (ret != 0 && ret != -ENODEV)
@@ -168,7 +169,7 @@ pci_cut(struct sluice_transport *t)
 {
 	struct pci *p = pci_of(t);
 
-	__atomic_store_n(&t->is_cut, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&t->is_cut, 1, rte_memory_order_release);
 	p->dev.ops->set_running(p->dev.ctx, false);
 }
 

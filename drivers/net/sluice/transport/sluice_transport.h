@@ -234,7 +234,7 @@ sluice_transport_begin(struct sluice_transport *t, unsigned int ms)
 static inline bool
 sluice_transport_is_cut(const struct sluice_transport *t)
 {
-	return __atomic_load_n(&t->is_cut, __ATOMIC_ACQUIRE) != 0;
+	return rte_atomic_load_explicit(&t->is_cut, rte_memory_order_acquire) != 0;
 }
 
 /* Milliseconds that a wait may still take; 0: it is over. */

@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ sluice_vk_fail(struct vhost_kernel *vk, const char *step, int err)
 static void
 vk_cut(struct sluice_transport *t)
 {
-	__atomic_store_n(&t->is_cut, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&t->is_cut, 1, rte_memory_order_release);
 	sluice_vk_dev_take_all(vk_of(t));
 }
 
@@ -82,7 +83,7 @@ vk_disconnect(struct sluice_transport *t)
 	sluice_vk_dev_take_all(vk);
 	sluice_vk_dev_close(vk);
 	vk->is_connected = false;
-	if (!__atomic_load_n(&vk->is_gone, __ATOMIC_RELAXED) || !vk->tap.is_open)
+	if (!rte_atomic_load_explicit(&vk->is_gone, rte_memory_order_relaxed) || !vk->tap.is_open)
 		return -1;
 	sluice_vk_tap_close(&vk->tap);
 	vk->was_deleted = true;
@@ -102,8 +103,8 @@ look(struct vhost_kernel *vk)
 	bool is_up;
 	int ret = sluice_vk_tap_look(&vk->tap, &is_up);
 
-	__atomic_store_n(&vk->is_gone, ret != 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&vk->is_down, !is_up, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&vk->is_gone, ret != 0, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&vk->is_down, !is_up, rte_memory_order_relaxed);
 }
 
 static int
@@ -116,7 +117,7 @@ vk_check(struct sluice_transport *t)
 	if (sluice_transport_is_cut(t))
 		return -ECONNRESET;
 	look(vk);
-	if (!__atomic_exchange_n(&vk->has_ring_error, 0, __ATOMIC_RELAXED))
+	if (!rte_atomic_exchange_explicit(&vk->has_ring_error, 0, rte_memory_order_relaxed))
 		return 0;
 	SLUICE_LOG(ERR, "iface=%s: vhost-net could not make sense of a ring", vk->tap.name);
 	return -EPROTO;
@@ -151,8 +152,8 @@ vk_connect(struct sluice_transport *t, struct sluice_device_info *info)
 	 */
 	if (t->is_retry && vk->was_deleted && !sluice_vk_tap_exists(&vk->tap))
 		return -EAGAIN;
-	__atomic_store_n(&t->is_cut, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&vk->has_ring_error, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&t->is_cut, 0, rte_memory_order_release);
+	rte_atomic_store_explicit(&vk->has_ring_error, 0, rte_memory_order_relaxed);
 	*info = (struct sluice_device_info){ .nb_pairs_max = vk->nb_pairs, .has_mac = true };
 	ret = sluice_vk_dev_open(vk);
 	if (ret == 0)
@@ -270,7 +271,7 @@ vk_polled(struct sluice_transport *t, const struct pollfd *pfds, unsigned int nb
 		if (pfds[i].revents != 0)
 			vk->sys->drain(pfds[i].fd);
 	if (pfds[0].revents != 0)
-		__atomic_store_n(&vk->has_ring_error, 1, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&vk->has_ring_error, 1, rte_memory_order_relaxed);
 	return SLUICE_NEWS_DEVICE;
 }
 
@@ -280,8 +281,8 @@ vk_state(struct sluice_transport *t, struct sluice_device_state *state)
 	struct vhost_kernel *vk = vk_of(t);
 
 	*state = (struct sluice_device_state){ .speed = UINT32_MAX };
-	state->is_gone = __atomic_load_n(&vk->is_gone, __ATOMIC_RELAXED);
-	state->is_link_up = !__atomic_load_n(&vk->is_down, __ATOMIC_RELAXED);
+	state->is_gone = rte_atomic_load_explicit(&vk->is_gone, rte_memory_order_relaxed);
+	state->is_link_up = !rte_atomic_load_explicit(&vk->is_down, rte_memory_order_relaxed);
 }
 
 static void
@@ -289,8 +290,7 @@ vk_describe(const struct sluice_transport *t, char *buf, size_t len)
 {
 	const struct vhost_kernel *vk = vk_of(t);
 
-	snprintf(buf, len, "vhost-kernel %s 0x%llx", vk->tap.wanted,
-			(unsigned long long)vk->offered);
+	snprintf(buf, len, "vhost-kernel %s 0x%" PRIx64, vk->tap.wanted, vk->offered);
 }
 
 static void
@@ -366,7 +366,8 @@ sluice_vhost_kernel_create(
 	vk->has_mac = conf->has_mac;
 	memcpy(vk->mac, conf->mac, sizeof(vk->mac));
 	rte_spinlock_init(&vk->lock);
-	vk->tap.control_fd = vk->tap.news_fd = -1;
+	vk->tap.control_fd = -1;
+	vk->tap.news_fd = -1;
 	ret = init(vk, conf);
 	if (ret != 0) {
 		vk_destroy(&vk->base);

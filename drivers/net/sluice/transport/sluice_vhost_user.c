@@ -39,7 +39,7 @@ vhost_user_cut(struct sluice_transport *t)
 	struct vhost_user *vu = sluice_vu_of(t);
 	uint64_t one = 1;
 
-	__atomic_store_n(&t->is_cut, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&t->is_cut, 1, rte_memory_order_release);
 	if (write(vu->cut_fd, &one, sizeof(one)) < 0)
 		return; /* full: it is readable */
 	rte_spinlock_lock(&vu->sock_lock);
@@ -61,8 +61,8 @@ vhost_user_disconnect(struct sluice_transport *t)
 	vu->shown = NULL;
 	vu->nb_shown = 0;
 	sluice_vu_backend_close(&vu->backend);
-	__atomic_store_n(&vu->is_link_down, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&vu->mtu, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&vu->is_link_down, 0, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&vu->mtu, 0, rte_memory_order_relaxed);
 	if (sock >= 0)
 		shutdown(sock, SHUT_WR);
 	return sock;
@@ -91,7 +91,7 @@ hear_backend(struct vhost_user *vu)
 		return 0;
 	ret = sluice_vu_read_config(vu, &vu->info);
 	if (ret == 0)
-		__atomic_store_n(&vu->mtu, vu->info.mtu, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&vu->mtu, vu->info.mtu, rte_memory_order_relaxed);
 	return ret;
 }
 
@@ -133,7 +133,7 @@ vhost_user_connect(struct sluice_transport *t, struct sluice_device_info *info)
 	if (sock < 0)
 		return sock;
 	vu->is_broken = false;
-	__atomic_store_n(&t->is_cut, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&t->is_cut, 0, rte_memory_order_release);
 	if (read(vu->cut_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		SLUICE_LOG(DEBUG, "path=%s: eventfd: %s", vu->path, strerror(errno));
 	set_sock(vu, sock);
@@ -372,8 +372,9 @@ static void
 vhost_user_state(struct sluice_transport *t, struct sluice_device_state *state)
 {
 	*state = (struct sluice_device_state){ .speed = UINT32_MAX };
-	state->mtu = __atomic_load_n(&sluice_vu_of(t)->mtu, __ATOMIC_RELAXED);
-	state->is_link_up = !__atomic_load_n(&sluice_vu_of(t)->is_link_down, __ATOMIC_RELAXED);
+	state->mtu = rte_atomic_load_explicit(&sluice_vu_of(t)->mtu, rte_memory_order_relaxed);
+	state->is_link_up = !rte_atomic_load_explicit(
+			&sluice_vu_of(t)->is_link_down, rte_memory_order_relaxed);
 }
 
 static void

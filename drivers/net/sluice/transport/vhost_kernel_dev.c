@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/vhost.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,8 +179,8 @@ sluice_vk_dev_set_memory(
 	}
 	for (i = 0; i < vk->nb_pairs && ret == 0; i++)
 		ret = REQUEST(vk, i, VHOST_SET_MEM_TABLE, table);
-	SLUICE_LOG(DEBUG, "path=%s: VHOST_SET_MEM_TABLE: %u regions, %llu bytes", vk->path, nb,
-			(unsigned long long)bytes);
+	SLUICE_LOG(DEBUG, "path=%s: VHOST_SET_MEM_TABLE: %u regions, %" PRIu64 " bytes", vk->path,
+			nb, bytes);
 	free(table);
 	return ret;
 }

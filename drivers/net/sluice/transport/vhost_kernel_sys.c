@@ -73,7 +73,7 @@ linux_set_owner(int fd)
 	struct owning o = { .fd = fd };
 	rte_thread_t thread;
 
-	if (rte_thread_create_control(&thread, "sluice-owner", own, &o) != 0)
+	if (rte_thread_create_internal_control(&thread, "sluice-own", own, &o) != 0)
 		return linux_ioctl(fd, VHOST_SET_OWNER, NULL);
 	rte_thread_join(thread, NULL);
 	return o.ret;

@@ -81,8 +81,8 @@ sluice_vu_read_config(struct vhost_user *vu, struct sluice_device_info *info)
 	 * ever.
 	 */
 	if (vu->backend.sock >= 0 && (info->features & SLUICE_BIT(SLUICE_NET_F_STATUS)))
-		__atomic_store_n(&vu->is_link_down, !(config.status & SLUICE_NET_S_LINK_UP),
-				__ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&vu->is_link_down,
+				!(config.status & SLUICE_NET_S_LINK_UP), rte_memory_order_relaxed);
 	snprintf(who, sizeof(who), "path=%s", vu->path);
 	return sluice_net_config_check(who, "back end", &config, info);
 }
@@ -119,8 +119,8 @@ sluice_vu_handshake(struct vhost_user *vu, struct sluice_device_info *info)
 		return ret;
 	if (!(info->features & SLUICE_BIT(SLUICE_F_VERSION_1))) {
 		SLUICE_LOG(ERR,
-				"path=%s: the back end does not offer VIRTIO_F_VERSION_1 (features 0x%" PRIx64
-				"): legacy devices are not supported",
+				"path=%s: the back end does not offer VIRTIO_F_VERSION_1 "
+				"(features 0x%" PRIx64 "): legacy devices are not supported",
 				vu->path, info->features);
 		return -ENOTSUP;
 	}

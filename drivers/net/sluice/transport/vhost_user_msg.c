@@ -294,7 +294,7 @@ listen_for(int sock, const struct sockaddr_un *sun, const struct sluice_socket_a
 	bool is_limited = access->has_mode || access->has_group;
 	int ret = 0;
 
-	if (is_limited && fchmod(sock, S_IRUSR | S_IWUSR) < 0)
+	if (is_limited && fchmod(sock, 0600) < 0)
 		return -errno;
 	if (bind(sock, (const struct sockaddr *)sun, sizeof(*sun)) < 0)
 		return -errno;

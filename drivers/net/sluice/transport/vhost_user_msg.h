@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <rte_common.h>
+
 #include "sluice_transport.h"
 
 enum sluice_vu_request {
@@ -71,11 +73,11 @@ struct sluice_vu_region {
 	uint64_t mmap_offset;
 };
 
-struct sluice_vu_msg {
+struct __rte_packed_begin sluice_vu_msg {
 	uint32_t request;
 	uint32_t flags;
 	uint32_t size; /* of the payload */
-	union {
+	union __rte_packed_begin {
 		uint64_t u64;
 		struct {
 			uint32_t index;
@@ -104,8 +106,8 @@ struct sluice_vu_msg {
 			uint32_t flags;
 			uint8_t data[64];
 		} config;
-	} __attribute__((packed));
-} __attribute__((packed));
+	} __rte_packed_end;
+} __rte_packed_end;
 
 #define SLUICE_VU_HEADER_LEN offsetof(struct sluice_vu_msg, u64)
 static_assert(SLUICE_VU_HEADER_LEN == 12, "three 32-bit words");
