@@ -15,7 +15,7 @@ finish()
 		kill "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
-	rm -rf "$FOLDER"
+	rm -rf "$FOLDER" "/run/dpdk/finding$$"
 }
 trap finish EXIT
 

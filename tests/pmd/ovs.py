@@ -3,6 +3,7 @@
 """Open vSwitch with DPDK, as Debian packages it: installed, or unpacked below .cache/ by devtools/setup. It runs in a folder of
 its own, as do its programs of control, and in a network namespace of its own."""
 import os
+import shutil
 import subprocess
 
 from testpmd import REPO, die_with_parent, environment, wait_for
@@ -18,6 +19,7 @@ class Ovs:
     def __init__(self, folder):
         self.folder = str(folder)
         self.processes = {}
+        self.prefix = "sluice_ovs_%d" % os.getpid()
         usr = os.path.join(ROOT, "usr")
         self.env = dict(environment(), OVS_RUNDIR=self.folder, OVS_LOGDIR=self.folder, OVS_DBDIR=self.folder,
             OVS_SYSCONFDIR=self.folder, OVS_PKGDATADIR=usr + "/share/openvswitch",
@@ -90,3 +92,4 @@ class Ovs:
         for process in self.processes.values():
             process.kill()
             process.wait()
+        shutil.rmtree("/run/dpdk/" + self.prefix, ignore_errors=True)

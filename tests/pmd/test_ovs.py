@@ -31,7 +31,7 @@ class Switched(Pair):
         self.start_front()
         self.start_back()
         self.switch.start("dpdk-lcore-mask=1", "pmd-cpu-mask=2", "dpdk-socket-mem=256", "dpdk-extra=-d librte_net_sluice.so "
-            "--no-pci --iova-mode=va --in-memory --no-telemetry --single-file-segments --file-prefix=ovs%d" % os.getpid())
+            "--no-pci --iova-mode=va --in-memory --no-telemetry --single-file-segments --file-prefix=" + self.switch.prefix)
         self.switch.add_ports(self.path, self.far)
 
     def start_front(self):
