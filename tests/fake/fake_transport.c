@@ -380,6 +380,7 @@ fake_transport_init(struct fake_transport *ft, bool is_pci)
 		ft->ops.set_queue_irqs = fake_set_queue_irqs;
 		ft->ops.state = fake_state;
 	} else {
+		ft->ops.flags = SLUICE_TRANSPORT_CAN_DISABLE;
 		ft->ops.vq_enable = fake_vq_enable;
 	}
 	ft->base.ops = &ft->ops;

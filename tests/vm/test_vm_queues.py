@@ -42,8 +42,15 @@ def test_a_queue_starts_afresh(boot, nic):
         assert (buffers_out(testpmd) == 0) == (nic in FORGETFUL), buffers_out(testpmd)
         # More than once is no more than once.
         on_queue(testpmd, 0, "stop")
+        if nic in FORGETFUL:
+            # And with another set-up: as large as it was at most.
+            size = 64 << seed % 4
+            testpmd.cmds("port config 0 rxq 0 ring_size %d" % size, "port config 0 txq 0 ring_size %d" % size)
+            on_queue(testpmd, 0, "setup")
         on_queue(testpmd, 0, "start")
         exchange(testpmd, guest.nics[nic], count=100, seed=seed)
+        if nic in FORGETFUL:
+            assert "Number of RXDs: %d" % min(size, 256) in testpmd.cmd("show rxq info 0 0")
     if nic in FORGETFUL:
         # What came and nobody took goes with the ring.
         peer.socket.send(bytes(60))

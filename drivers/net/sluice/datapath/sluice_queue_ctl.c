@@ -16,7 +16,8 @@ static struct sluice_ring_layout
 reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool is_tx,
 		uint16_t *avail_shadow)
 {
-	struct sluice_ring_layout l = sluice_ring_layout(conf->layout, conf->size, is_tx);
+	uint16_t nb_slots = conf->nb_slots != 0 ? conf->nb_slots : conf->size;
+	struct sluice_ring_layout l = sluice_ring_layout(conf->layout, nb_slots, is_tx);
 	uint64_t nb_kicks = q->ring.nb_kicks, nb_suppressed = q->ring.nb_suppressed;
 	uint64_t nb_misses = q->stream.nb_misses;
 
@@ -107,7 +108,7 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	txq->tx_flags = conf->tx_flags;
 	txq->slow_flags = (SLUICE_TX_FLAGS | SLUICE_TX_HAS_OUTER) &
 			~(conf->tx_flags & SLUICE_TX_BATCH_FLAGS);
-	txq->reclaim_at = RTE_MIN(txq->reclaim_asked, RTE_MAX(conf->size / 2, 1));
+	txq->reclaim_at = sluice_txq_reclaim_at(txq, conf->size);
 	txq->pool = NULL;
 	txq->is_short = false;
 	txq->is_mostly_unfit = false;
@@ -120,21 +121,15 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 void
 sluice_queue_retract(struct sluice_queue *q)
 {
-	bool is_tx = sluice_queue_is_tx(q);
 	const struct sluice_ring *r = &q->ring;
-	struct sluice_ring_layout l = sluice_ring_layout(q->layout, r->size, is_tx);
-	char *base;
 
-	if (q->layout == SLUICE_SPLIT) {
+	if (q->layout == SLUICE_SPLIT)
 		sluice_split_retract(r);
-		base = (char *)r->split.dv_desc - l.desc;
-	} else {
+	else
 		sluice_packed_retract(r);
-		base = (char *)r->packed.dv_desc - l.desc;
-	}
 	/* Tables that indirect descriptors lead to. */
-	if (is_tx)
-		memset(base + l.extra, 0,
+	if (sluice_queue_is_tx(q))
+		memset(((const struct sluice_txq *)q)->dv_extra, 0,
 				sluice_ring_nb_extras(r->size) * sizeof(struct sluice_tx_extra));
 }
 

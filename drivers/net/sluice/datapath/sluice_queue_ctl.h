@@ -16,8 +16,9 @@
 /* How a queue is to run next. */
 struct sluice_queue_conf {
 	enum sluice_layout layout;
-	uint16_t size; /* slots */
-	uint32_t run;  /* sluice_path_run() of its path */
+	uint16_t size;     /* slots */
+	uint16_t nb_slots; /* that va is laid out for; 0: size */
+	uint32_t run;      /* sluice_path_run() of its path */
 	bool has_event_idx;
 	bool is_in_order;
 	bool has_indirect;
@@ -54,6 +55,17 @@ void sluice_queue_retract(struct sluice_queue *q);
  * headers or not.
  */
 void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
+
+/*
+ * Of a queue that is STOPPED, and whose ring the device keeps but does not use.
+ * drop_waiting: what it has filled and no burst has taken goes back to the pool; returns how many
+ * buffers. change_pool: rxq->pool, and what depends on it, has just been set, and old was the pool
+ * before: the device gets fresh buffers in the places of those that it has, which go back. Nothing
+ * of that on error: -ENOMEM: the pool has not as many; -ENOSPC: the device does not reach them. The
+ * caller may put into both pools.
+ */
+uint32_t sluice_rxq_drop_waiting(struct sluice_rxq *rxq);
+int sluice_rxq_change_pool(struct sluice_rxq *rxq, struct rte_mempool *old);
 
 /*
  * Take all mbufs that the queue holds, at most as many as it has slots, and an unfinished packet:

@@ -172,6 +172,7 @@ end_run(struct rte_eth_dev *dev, void (*end)(struct sluice_port *port))
 	end(port);
 	sluice_steer_stop(port);
 	set_queue_states(dev, false);
+	sluice_queues_free_left(port);
 	sluice_link_update(dev, 0);
 	sluice_conn_wake(port);
 	return 0;
@@ -210,6 +211,7 @@ dev_close(struct rte_eth_dev *dev)
 		sluice_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		sluice_tx_queue_release(dev, i);
+	sluice_queues_free_left(port);
 	/* ethdev frees dev_private and mac_addrs: the latter is part of nothing else. */
 	sluice_port_destroy(port);
 	free(port);
@@ -241,6 +243,11 @@ get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
 	info->max_mtu = sluice_max_mtu(port);
 	info->rx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_RX(0));
 	info->tx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_TX(0));
+	info->dev_capa = RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP;
+	/* Which takes a device that lets go of the buffers of a queue that is stopped. */
+	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_CAN_DISABLE) ||
+			(sluice_negotiable(port) & SLUICE_BIT(SLUICE_F_RING_RESET)) != 0)
+		info->dev_capa |= RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP;
 	info->max_rx_queues = nb_pairs;
 	info->max_tx_queues = nb_pairs;
 	sluice_rss_info(port, nb_pairs, info);

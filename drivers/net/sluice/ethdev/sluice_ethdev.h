@@ -81,6 +81,24 @@ int sluice_tx_queue_start(struct rte_eth_dev *dev, uint16_t id);
 int sluice_tx_queue_stop(struct rte_eth_dev *dev, uint16_t id);
 void sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
+/* While the port is started: the queue that was released last is set up anew. */
+int sluice_rx_queue_renew(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
+		const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
+int sluice_tx_queue_renew(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
+		const struct rte_eth_txconf *conf);
+/* Of a port that is stopped: queues that were released, and not set up anew. */
+void sluice_queues_free_left(struct sluice_port *port);
+/* The memory of a queue that no table has any more, unless a core is still inside. */
+void sluice_queue_free(struct sluice_queue *q);
+/*
+ * What set-up makes of its arguments. show: the device reaches the pool's buffers, unless packets
+ * are copied. They log what went wrong.
+ */
+void sluice_rxq_init_conf(struct sluice_rxq *rxq, const struct rte_eth_rxconf *conf);
+void sluice_txq_init_conf(
+		struct sluice_txq *txq, const struct rte_eth_txconf *conf, uint16_t nb_desc);
+int sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp);
+int sluice_show_rx_pool(struct sluice_port *port, uint16_t id, struct rte_mempool *mp);
 void sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);
 void sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info);
 

@@ -78,7 +78,7 @@ sluice_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs)
 		return -ENOTSUP;
 	if (regs->offset != 0)
 		return -EINVAL;
-	pthread_mutex_lock(&port->lock);
+	sluice_life_lock(port, SLUICE_LOCK_MS);
 	nb = port->transport->ops->regs(port->transport, regs->data, room);
 	pthread_mutex_unlock(&port->lock);
 	regs->width = sizeof(uint32_t);

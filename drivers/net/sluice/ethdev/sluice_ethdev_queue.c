@@ -54,6 +54,7 @@ init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16
 	q->port_id = port->port_id;
 	q->id = id;
 	q->vq = vq;
+	q->nb_slots = nb_slots;
 	q->kick_fd = -1; /* each connection brings its own */
 	q->wake_fd = port->wake_fd;
 	rte_spinlock_init(&q->look_lock);
@@ -139,6 +140,8 @@ init_rx_template(struct sluice_rxq *rxq, uint16_t port_id)
 
 	rte_mbuf_refcnt_set(&m, 1);
 	rxq->rearm = *sluice_mbuf_rearm(&m);
+	rxq->ol_flags = 0;
+	rxq->buf_off = 0;
 	if (rte_pktmbuf_priv_flags(rxq->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
 		rxq->ol_flags = RTE_MBUF_F_EXTERNAL;
 	else
@@ -159,25 +162,24 @@ log_pool(const struct sluice_port *port, const struct rte_mempool *mp, int ret)
 			mp->name, strerror(-ret), more);
 }
 
-/* The device reaches the pool's buffers, unless packets are copied. */
-static int
-show_rx_pool(struct sluice_port *port, const struct sluice_rxq *rxq)
+int
+sluice_show_rx_pool(struct sluice_port *port, uint16_t id, struct rte_mempool *mp)
 {
 	char who[48];
 	int ret;
 
 	if (sluice_copies(port))
 		return 0;
-	ret = dmap_add_pool(port->domain, rxq->pool);
+	ret = dmap_add_pool(port->domain, mp);
 	if (ret != 0)
-		log_pool(port, rxq->pool, ret);
-	snprintf(who, sizeof(who), "port %u receive queue %u", port->port_id, rxq->q.id);
+		log_pool(port, mp, ret);
+	snprintf(who, sizeof(who), "port %u receive queue %u", port->port_id, id);
 	dmap_check_nodes(port->domain, who, port->socket);
 	return ret;
 }
 
-static int
-init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
+int
+sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
 {
 	uint32_t room = rte_pktmbuf_data_room_size(mp);
 
@@ -194,7 +196,24 @@ init_rx_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempoo
 	sluice_rxq_place(rxq,
 			(port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_HEADER_OFFLOADS) !=
 					0);
-	return show_rx_pool(port, rxq);
+	return 0;
+}
+
+void
+sluice_rxq_init_conf(struct sluice_rxq *rxq, const struct rte_eth_rxconf *conf)
+{
+	rxq->q.is_deferred = conf->rx_deferred_start;
+	rxq->free_thresh_asked = conf->rx_free_thresh != 0 ? conf->rx_free_thresh : DEFAULT_THRESH;
+}
+
+void
+sluice_txq_init_conf(struct sluice_txq *txq, const struct rte_eth_txconf *conf, uint16_t nb_desc)
+{
+	txq->q.is_deferred = conf->tx_deferred_start;
+	/* tx_free_thresh counts free descriptors, reclaim_at counts those that are not. */
+	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc ?
+			nb_desc - conf->tx_free_thresh :
+			DEFAULT_RECLAIM;
 }
 
 int
@@ -205,8 +224,11 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	/* No ring for nb_desc has more; see sluice_dev_ring_size(). */
 	size_t slots = rte_align32pow2(nb_desc);
 	struct sluice_rxq *rxq;
-	int ret = check_setup(port, "receive", id, SLUICE_VQ_RX(id), nb_desc);
+	int ret;
 
+	if (port->left[SLUICE_VQ_RX(id)] != NULL)
+		return sluice_rx_queue_renew(dev, id, nb_desc, conf, mp);
+	ret = check_setup(port, "receive", id, SLUICE_VQ_RX(id), nb_desc);
 	if (ret != 0)
 		return ret;
 	rxq = rte_zmalloc_socket("sluice rxq", sizeof(*rxq), RTE_CACHE_LINE_SIZE, socket);
@@ -214,11 +236,12 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		return no_memory(port, "receive", id);
 	rxq->nb_desc = nb_desc;
 	rxq->stage = &port->shared->stage;
-	rxq->q.is_deferred = conf->rx_deferred_start;
-	rxq->free_thresh_asked = conf->rx_free_thresh != 0 ? conf->rx_free_thresh : DEFAULT_THRESH;
+	sluice_rxq_init_conf(rxq, conf);
 	ret = init_queue(port, &rxq->q, id, SLUICE_VQ_RX(id), slots, socket);
 	if (ret == 0)
-		ret = init_rx_pool(port, rxq, mp);
+		ret = sluice_rxq_init_pool(port, rxq, mp);
+	if (ret == 0)
+		ret = sluice_show_rx_pool(port, id, mp);
 	if (ret == 0)
 		ret = sluice_check_frame(port, rxq, dev->data->mtu);
 	if (ret == 0) {
@@ -243,19 +266,18 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	/* No ring for nb_desc has more; see sluice_dev_ring_size(). */
 	size_t slots = rte_align32pow2(nb_desc);
 	struct sluice_txq *txq;
-	int ret = check_setup(port, "transmit", id, SLUICE_VQ_TX(id), nb_desc);
+	int ret;
 
+	if (port->left[SLUICE_VQ_TX(id)] != NULL)
+		return sluice_tx_queue_renew(dev, id, nb_desc, conf);
+	ret = check_setup(port, "transmit", id, SLUICE_VQ_TX(id), nb_desc);
 	if (ret != 0)
 		return ret;
 	txq = rte_zmalloc_socket("sluice txq", sizeof(*txq), RTE_CACHE_LINE_SIZE, socket);
 	if (txq == NULL)
 		return no_memory(port, "transmit", id);
 	txq->nb_desc = nb_desc;
-	txq->q.is_deferred = conf->tx_deferred_start;
-	/* tx_free_thresh counts free descriptors, reclaim_at counts those that are not. */
-	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc ?
-			nb_desc - conf->tx_free_thresh :
-			DEFAULT_RECLAIM;
+	sluice_txq_init_conf(txq, conf, nb_desc);
 	ret = init_queue(port, &txq->q, id, SLUICE_VQ_TX(id), slots, socket);
 	if (ret == 0) {
 		txq->extent = rte_zmalloc_socket("sluice extent", slots * sizeof(uint16_t),
@@ -296,36 +318,33 @@ is_left(const struct sluice_queue *q)
 	return true;
 }
 
-void
-sluice_rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
+static void
+free_rxq(struct sluice_rxq *rxq)
 {
-	struct sluice_rxq *rxq = dev->data->rx_queues[id];
-
-	if (rxq == NULL)
-		return;
-	dev->data->rx_queues[id] = NULL;
-	if (is_left(&rxq->q))
-		return;
 	rte_free(rxq->avail_shadow);
 	free_queue(&rxq->q);
 	rte_free(rxq);
 }
 
-void
-sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
+static void
+free_txq(struct sluice_txq *txq)
 {
-	struct sluice_txq *txq = dev->data->tx_queues[id];
-
-	if (txq == NULL)
-		return;
-	dev->data->tx_queues[id] = NULL;
-	if (is_left(&txq->q))
-		return;
 	rte_free(txq->extra_user);
 	rte_free(txq->extent);
 	rte_free(txq->avail_shadow);
 	free_queue(&txq->q);
 	rte_free(txq);
+}
+
+void
+sluice_queue_free(struct sluice_queue *q)
+{
+	if (is_left(q))
+		return;
+	if (sluice_queue_is_tx(q))
+		free_txq((struct sluice_txq *)q);
+	else
+		free_rxq((struct sluice_rxq *)q);
 }
 
 static int

@@ -33,10 +33,10 @@ find_pool(const struct sluice_port *port)
 
 	if (data->nb_rx_queues == 0 || data->nb_tx_queues == 0)
 		return NULL;
-	q = data->tx_queues[0];
+	q = sluice_queue_at(port, SLUICE_VQ_TX(0));
 	if (q->is_held || q->is_stranded)
 		return NULL;
-	mp = ((const struct sluice_rxq *)data->rx_queues[0])->pool;
+	mp = sluice_rxq_at(port, 0)->pool;
 	return mp->flags & single ? NULL : mp;
 }
 
@@ -52,7 +52,7 @@ send_rarp(struct sluice_port *port)
 
 	if (m == NULL)
 		return false;
-	txq = port->dev->data->tx_queues[0];
+	txq = sluice_txq_at(port, 0);
 	sluice_queue_pause(&txq->q);
 	if (sluice_queue_quiesce(&txq->q, sluice_clock_ms() + SLUICE_QUIESCE_MS) == 0)
 		was_sent = sluice_txq_send_aside(txq, m);

@@ -37,9 +37,8 @@ sluice_life_run_queue(struct sluice_port *port, struct sluice_queue *q)
 		sluice_queue_resume(q);
 }
 
-/* Receive queues that the device knows nothing of have none. */
-static bool
-has_ring(const struct sluice_port *port, const struct sluice_queue *q)
+bool
+sluice_life_has_ring(const struct sluice_port *port, const struct sluice_queue *q)
 {
 	return sluice_queue_is_tx(q) || q->id < sluice_dev_nb_rx(port);
 }
@@ -185,7 +184,7 @@ sluice_life_start_queue(struct sluice_port *port, struct sluice_queue *q)
 {
 	sluice_life_lock(port, SLUICE_LOCK_MS);
 	/* What a process left that died inside is not touched: only a fresh ring helps. */
-	if (q->is_held && has_ring(port, q) && port->life == SLUICE_LIVE &&
+	if (q->is_held && sluice_life_has_ring(port, q) && port->life == SLUICE_LIVE &&
 			q->fail == SLUICE_FAIL_NONE && !q->is_stranded) {
 		tell_again(port, q);
 		if (port->life == SLUICE_LIVE)

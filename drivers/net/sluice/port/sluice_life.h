@@ -82,6 +82,20 @@ void sluice_life_stop(struct sluice_port *port);
  */
 int sluice_life_hold_queue(struct sluice_port *port, struct sluice_queue *q);
 void sluice_life_start_queue(struct sluice_port *port, struct sluice_queue *q);
+/*
+ * One queue of a port that is started, which the application has stopped, is set up anew
+ * (sluice_renew.c). With port->lock held; they log what went wrong.
+ *
+ * begin: may it be, with another mempool or not? -ENOTSUP, -EBUSY: no; -EIO: its device lies. The
+ * device reaches the mempool from here on, and does not use the ring; what it has filled is lost,
+ * and counted. pool: rxq has what depends on the mempool, and its buffers take the places of those
+ * of old; on error nothing has changed, and the caller goes back to old. rxq and txq: all is as the
+ * next start needs it; descriptors that are more than the memory is laid out for are cut.
+ */
+int sluice_renew_begin(struct sluice_port *port, struct sluice_rxq *rxq, bool changes_pool);
+int sluice_renew_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *old);
+void sluice_renew_rxq(struct sluice_port *port, struct sluice_rxq *rxq, uint16_t nb_desc);
+int sluice_renew_txq(struct sluice_port *port, struct sluice_txq *txq, uint16_t nb_desc);
 /* dev_reset: as a stop, and a new connection to the device, which the control thread makes. */
 void sluice_life_reset(struct sluice_port *port);
 /*

@@ -158,7 +158,7 @@ sluice_frames_fit(const struct sluice_port *port, const struct sluice_device_inf
 	uint16_t i;
 
 	for (i = 0; i < data->nb_rx_queues; i++)
-		if (!frame_fits(port, data->rx_queues[i], data->mtu, features))
+		if (!frame_fits(port, sluice_rxq_at(port, i), data->mtu, features))
 			return false;
 	return data->mtu <= max_mtu_of(info);
 }
@@ -172,7 +172,7 @@ sluice_set_scatter(struct sluice_port *port)
 	data->scattered_rx = may_scatter_with(port, port->features);
 	data->lro = (data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	for (i = 0; i < data->nb_rx_queues; i++)
-		((struct sluice_rxq *)data->rx_queues[i])->may_scatter = data->scattered_rx;
+		sluice_rxq_at(port, i)->may_scatter = data->scattered_rx;
 }
 
 static int

@@ -117,9 +117,15 @@ struct sluice_port {
 	enum sluice_life life;      /* atomic: read by anybody */
 	bool was_shown;             /* of the device that is connected: it was told of rings */
 	struct dmap_coherent rings; /* of this connection; a slice for each virtqueue */
-	size_t slices[2 * SLUICE_PAIRS_MAX]; /* where they start */
-	uint16_t slices_mtu;                 /* that their bounce buffers are made for */
-	int idle_kick_fd; /* of virtqueues without a queue, as kick_fd of those that have one */
+	size_t slices[2 * SLUICE_PAIRS_MAX];     /* where they start */
+	uint16_t nb_slots[2 * SLUICE_PAIRS_MAX]; /* that they are laid out for */
+	/*
+	 * By virtqueue: queues that the application released while the port is started, as it does
+	 * before it sets them up anew. They stay what they were until then, or until a stop.
+	 */
+	struct sluice_queue *left[2 * SLUICE_PAIRS_MAX];
+	uint16_t slices_mtu; /* that their bounce buffers are made for */
+	int idle_kick_fd;    /* of virtqueues without a queue, as kick_fd of those that have one */
 	rte_spinlock_t info_lock;       /* of info and has_info; for copies only */
 	struct sluice_device_info info; /* of the device that is, or was last, connected */
 	bool has_info;
@@ -266,6 +272,29 @@ sluice_copies(const struct sluice_port *port)
 #define SLUICE_FOREACH_QUEUE(port, q, i) \
 	for (i = 0; i < sluice_dev_nb_queues(port); i++) \
 		if (sluice_dev_has_queue(port, i, &(q)))
+
+/* Has the application started the port? Whether there is a device is another question. */
+static inline bool
+sluice_port_is_started(const struct sluice_port *port)
+{
+	return port->life == SLUICE_WAITING || port->life == SLUICE_LIVE ||
+			port->life == SLUICE_FAILED;
+}
+
+/* That the port has at this virtqueue number, released or not; NULL: it is not set up. */
+struct sluice_queue *sluice_queue_at(const struct sluice_port *port, uint16_t vq);
+
+static inline struct sluice_rxq *
+sluice_rxq_at(const struct sluice_port *port, uint16_t id)
+{
+	return (struct sluice_rxq *)sluice_queue_at(port, SLUICE_VQ_RX(id));
+}
+
+static inline struct sluice_txq *
+sluice_txq_at(const struct sluice_port *port, uint16_t id)
+{
+	return (struct sluice_txq *)sluice_queue_at(port, SLUICE_VQ_TX(id));
+}
 
 /* Receive queues that the device knows. */
 uint16_t sluice_dev_nb_rx(const struct sluice_port *port);

@@ -54,13 +54,24 @@ sluice_dev_nb_queues(const struct sluice_port *port)
 }
 
 struct sluice_queue *
-sluice_dev_queue(const struct sluice_port *port, unsigned int i)
+sluice_queue_at(const struct sluice_port *port, uint16_t vq)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
+	void *const *at = SLUICE_VQ_IS_TX(vq) ? data->tx_queues : data->rx_queues;
+	struct sluice_queue *q = rte_atomic_load_explicit(&at[vq / 2], rte_memory_order_acquire);
 
-	if (i >= data->nb_rx_queues)
-		return data->tx_queues[i - data->nb_rx_queues];
-	return i < sluice_dev_nb_rx(port) ? data->rx_queues[i] : NULL;
+	/* ethdev takes it out of its table after it was put there. */
+	return q != NULL ? q : rte_atomic_load_explicit(&port->left[vq], rte_memory_order_acquire);
+}
+
+struct sluice_queue *
+sluice_dev_queue(const struct sluice_port *port, unsigned int i)
+{
+	uint16_t nb_rx = port->dev->data->nb_rx_queues;
+
+	if (i >= nb_rx)
+		return sluice_queue_at(port, SLUICE_VQ_TX(i - nb_rx));
+	return i < sluice_dev_nb_rx(port) ? sluice_queue_at(port, SLUICE_VQ_RX(i)) : NULL;
 }
 
 static bool
@@ -99,21 +110,14 @@ size_of(const struct sluice_port *port, const struct sluice_queue *q)
 	return sluice_dev_ring_size(port, q->vq, nb_desc);
 }
 
-/* Of a virtqueue's ring, with the features that were chosen. */
+/* Of a virtqueue's ring, with the features and the slots that were chosen. */
 static struct sluice_ring_layout
 layout_at(const struct sluice_port *port, uint16_t vq)
 {
-	const struct rte_eth_dev_data *data = port->dev->data;
-	bool is_tx = SLUICE_VQ_IS_TX(vq);
-	uint16_t size;
+	/* One without a queue has not what transmit queues have beside their ring. */
+	bool is_tx = SLUICE_VQ_IS_TX(vq) && !is_idle(port, vq);
 
-	if (is_idle(port, vq)) {
-		size = sluice_dev_ring_size(port, vq, IDLE_SIZE);
-		/* Without what transmit queues have beside their ring. */
-		return sluice_ring_layout(layout_of(port), size, false);
-	}
-	size = size_of(port, is_tx ? data->tx_queues[vq / 2] : data->rx_queues[vq / 2]);
-	return sluice_ring_layout(layout_of(port), size, is_tx);
+	return sluice_ring_layout(layout_of(port), port->nb_slots[vq], is_tx);
 }
 
 /*
@@ -139,14 +143,11 @@ cell_room(const struct sluice_port *port, const struct sluice_queue *q)
 static size_t
 cells_len(const struct sluice_port *port, uint16_t vq)
 {
-	const struct rte_eth_dev_data *data = port->dev->data;
-	const struct sluice_queue *q;
-
 	if (!sluice_copies(port) || is_idle(port, vq))
 		return 0;
-	q = SLUICE_VQ_IS_TX(vq) ? data->tx_queues[vq / 2] : data->rx_queues[vq / 2];
-	return RTE_ALIGN_CEIL(
-			sluice_cells_len(size_of(port, q), cell_room(port, q)), SLUICE_RING_PAGE);
+	return RTE_ALIGN_CEIL(sluice_cells_len(port->nb_slots[vq],
+					      cell_room(port, sluice_queue_at(port, vq))),
+			SLUICE_RING_PAGE);
 }
 
 /* A slice for each virtqueue, in their order; returns the bytes of all. */
@@ -159,6 +160,8 @@ place_slices(struct sluice_port *port)
 	port->slices_mtu = port->dev->data->mtu;
 	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++) {
 		port->slices[vq] = at;
+		port->nb_slots[vq] = is_idle(port, vq) ? sluice_dev_ring_size(port, vq, IDLE_SIZE) :
+							 size_of(port, sluice_queue_at(port, vq));
 		/* whole pages: those of one virtqueue are not those of another */
 		at += layout_at(port, vq).len + cells_len(port, vq);
 	}
@@ -255,6 +258,7 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 	struct sluice_queue_conf conf = {
 		.layout = layout_of(port),
 		.size = size_of(port, q),
+		.nb_slots = port->nb_slots[q->vq],
 		.run = sluice_path_run(is_tx ? port->tx_path->cfg : port->rx_path->cfg),
 		.has_event_idx = has(port, SLUICE_F_EVENT_IDX),
 		.is_in_order = has(port, SLUICE_F_IN_ORDER),
@@ -381,7 +385,7 @@ sluice_rings_start_one(struct sluice_port *port, const struct dmap_coherent *mem
 static int
 start_idle(struct sluice_port *port, uint16_t vq)
 {
-	uint16_t size = sluice_dev_ring_size(port, vq, IDLE_SIZE), shadow[IDLE_SIZE];
+	uint16_t size = port->nb_slots[vq], shadow[IDLE_SIZE];
 	struct sluice_ring_layout l = layout_at(port, vq);
 	struct sluice_vq_setup setup = {
 		.vq = vq, .size = size, .call_fd = -1, .kick_fd = port->idle_kick_fd

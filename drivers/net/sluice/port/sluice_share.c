@@ -340,7 +340,7 @@ bury(struct sluice_port *port, uint16_t who, int pid)
 	}
 	/* Those that the device knows nothing of: they only take, and what is taken is lost. */
 	for (i = sluice_dev_nb_rx(port); i < data->nb_rx_queues; i++) {
-		q = data->rx_queues[i];
+		q = sluice_queue_at(port, SLUICE_VQ_RX(i));
 		if (q == NULL || !is_visited(q, who))
 			continue;
 		sluice_rx_stage_bury((struct sluice_rxq *)q);

@@ -265,8 +265,8 @@ pass(struct sluice_port *port)
 
 	sluice_queue_fence();
 	for (i = 0; i < data->nb_rx_queues && ret == 0; i++)
-		if (data->rx_queues[i] != NULL)
-			ret = sluice_rx_stage_pass(data->rx_queues[i], deadline);
+		if (sluice_rxq_at(port, i) != NULL)
+			ret = sluice_rx_stage_pass(sluice_rxq_at(port, i), deadline);
 	if (ret != 0)
 		SLUICE_LOG(ERR, "port %u: a core stays in a burst of receive queue %u",
 				port->port_id, i - 1);
@@ -289,9 +289,9 @@ show(struct sluice_port *port)
 	sluice_rss_init(rss, settings->key);
 	memcpy(rss->reta, settings->reta, sizeof(rss->reta));
 	for (i = 0; i < data->nb_rx_queues; i++)
-		if (data->rx_queues[i] != NULL)
-			rte_atomic_store_explicit(&((struct sluice_rxq *)data->rx_queues[i])->rss,
-					rss, rte_memory_order_release);
+		if (sluice_rxq_at(port, i) != NULL)
+			rte_atomic_store_explicit(&sluice_rxq_at(port, i)->rss, rss,
+					rte_memory_order_release);
 }
 
 /* With steer->lock: others from now on, at once if the port runs. */
@@ -375,13 +375,13 @@ end_spread(struct sluice_port *port)
 	int ret;
 
 	for (i = 0; i < data->nb_rx_queues; i++)
-		if (data->rx_queues[i] != NULL)
-			set_hand(data->rx_queues[i], NULL);
+		if (sluice_rxq_at(port, i) != NULL)
+			set_hand(sluice_rxq_at(port, i), NULL);
 	ret = pass(port);
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < data->nb_rx_queues; i++) {
-		rxq = data->rx_queues[i];
+		rxq = sluice_rxq_at(port, i);
 		if (rxq == NULL || !rxq->is_spread)
 			continue;
 		rxq->q.stats.packets = rxq->delivered.packets;
@@ -412,7 +412,7 @@ begin_spread(struct sluice_port *port)
 	}
 	port->steer.spread = sluice_spread_init(mem, nb, nb_receiving);
 	for (i = 0; i < nb; i++) {
-		rxq = data->rx_queues[i];
+		rxq = sluice_rxq_at(port, i);
 		if (rxq == NULL)
 			continue;
 		rxq->delivered.packets = rxq->q.stats.packets;

@@ -144,9 +144,9 @@ sluice_watch_link_up(struct sluice_port *port)
 	uint16_t i;
 
 	for (i = 0; i < sluice_dev_nb_rx(port); i++)
-		ring_again(data->rx_queues[i]);
+		ring_again(sluice_queue_at(port, SLUICE_VQ_RX(i)));
 	for (i = 0; i < data->nb_tx_queues; i++)
-		ring_again(data->tx_queues[i]);
+		ring_again(sluice_queue_at(port, SLUICE_VQ_TX(i)));
 }
 
 void
@@ -161,14 +161,14 @@ sluice_watch(struct sluice_port *port)
 	snprintf(who, sizeof(who), "port %u", port->port_id);
 	dmap_check_nodes(port->domain, who, port->socket);
 	for (i = 0; i < sluice_dev_nb_rx(port); i++) {
-		q = data->rx_queues[i];
+		q = sluice_queue_at(port, SLUICE_VQ_RX(i));
 		if (has_nodes)
 			watch_core(port, &port->watch[q->vq], q, "receive");
 	}
 	for (i = 0; i < data->nb_tx_queues; i++) {
-		q = data->tx_queues[i];
+		q = sluice_queue_at(port, SLUICE_VQ_TX(i));
 		if (has_nodes)
 			watch_core(port, &port->watch[q->vq], q, "transmit");
-		watch_progress(port, &port->watch[q->vq], data->tx_queues[i]);
+		watch_progress(port, &port->watch[q->vq], sluice_txq_at(port, i));
 	}
 }

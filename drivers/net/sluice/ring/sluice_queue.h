@@ -138,6 +138,7 @@ struct sluice_queue {
 	 * has a fresh ring; what it holds stays with it, and is lost.
 	 */
 	bool is_stranded;
+	uint16_t nb_slots; /* that sw_ring, and the like, has room for */
 	/*
 	 * The secondary process whose core is inside, by the number that it has with the port; 0:
 	 * none. Atomic; see sluice_visit.h.

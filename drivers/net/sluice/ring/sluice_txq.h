@@ -94,6 +94,13 @@ struct sluice_txq {
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };
 
+/* How many slots of a ring of this size may not be free before it is looked for completions. */
+static inline uint16_t
+sluice_txq_reclaim_at(const struct sluice_txq *txq, uint16_t size)
+{
+	return RTE_MIN(txq->reclaim_asked, RTE_MAX(size / 2, 1));
+}
+
 /*
  * Least room of a transmit bounce buffer: headers that are written there are not split, and a page
  * saves little.

@@ -109,6 +109,11 @@ enum sluice_transport_flag {
 	SLUICE_TRANSPORT_HAS_CTRL_VQ = 1 << 3,
 	/* Memory can be the device's to read, and not to write. */
 	SLUICE_TRANSPORT_HAS_READ_ONLY = 1 << 4,
+	/*
+	 * A receive ring that is not enabled is not touched: what it offers may be changed in place
+	 * until it is enabled again.
+	 */
+	SLUICE_TRANSPORT_CAN_DISABLE = 1 << 5,
 };
 
 struct sluice_transport {
@@ -162,8 +167,8 @@ struct sluice_transport_ops {
 	/* DRIVER_OK (3.1.1); the first nb_vqs virtqueues run from here on. */
 	int (*commit)(struct sluice_transport *t, uint16_t nb_vqs);
 	/*
-	 * Between commit and vq_stop: may packets come in this virtqueue? NULL where there is no
-	 * word for that.
+	 * Between commit and vq_stop: may packets come in this virtqueue? If not, none comes any
+	 * more when this returned 0. NULL where there is no word for that.
 	 */
 	int (*vq_enable)(struct sluice_transport *t, uint16_t vq, bool is_enabled);
 	/* The device does not touch the virtqueue any more when this returned 0. */

@@ -297,9 +297,8 @@ vhost_user_commit(struct sluice_transport *t, uint16_t nb_vqs)
 }
 
 static int
-vhost_user_vq_enable(struct sluice_transport *t, uint16_t vq, bool is_enabled)
+set_enabled(struct vhost_user *vu, uint16_t vq, bool is_enabled)
 {
-	struct vhost_user *vu = sluice_vu_of(t);
 	struct batch b = { .nb = 0 };
 
 	if (vu->protocol != 0)
@@ -308,12 +307,25 @@ vhost_user_vq_enable(struct sluice_transport *t, uint16_t vq, bool is_enabled)
 }
 
 static int
+vhost_user_vq_enable(struct sluice_transport *t, uint16_t vq, bool is_enabled)
+{
+	struct vhost_user *vu = sluice_vu_of(t);
+	int ret = set_enabled(vu, vq, is_enabled);
+	uint64_t ignored;
+
+	/* Requests are served in their order, so any answer says that this one was. */
+	if (ret == 0 && !is_enabled && !sluice_vu_has(vu, SLUICE_VU_PROTOCOL_F_REPLY_ACK))
+		ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_FEATURES, &ignored);
+	return ret;
+}
+
+static int
 vhost_user_vq_stop(struct sluice_transport *t, uint16_t vq)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
 	struct sluice_vu_msg msg = { .request = SLUICE_VU_GET_VRING_BASE,
 		.size = sizeof(msg.vring) };
-	int ret = vhost_user_vq_enable(t, vq, false);
+	int ret = set_enabled(vu, vq, false);
 
 	if (ret != 0)
 		return ret;
@@ -409,7 +421,7 @@ vhost_user_destroy(struct sluice_transport *t)
 static const struct sluice_transport_ops vhost_user_ops = {
 	.name = "vhost-user",
 	.peer = "back end",
-	.flags = SLUICE_TRANSPORT_HAS_STATUS,
+	.flags = SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_CAN_DISABLE,
 	.connect = vhost_user_connect,
 	.disconnect = vhost_user_disconnect,
 	.is_connected = vhost_user_is_connected,
