@@ -9,6 +9,7 @@ import pytest
 
 from fake_backend import FEATURES, F_EVENT_IDX, bits
 from frames import compare, read_pcap
+from figures import run_app
 from l3fwd import PROGRAM, L3fwd, Sleeper, make, routed, seed_of
 from pair import Config, Pair, check_pool
 from testpmd import Deadline, wait_for
@@ -149,6 +150,18 @@ def test_no_wake_is_lost(folder, testpmds, packets, packed):
     print(seen)
     assert seen["wakes"] > 500, seen
     assert seen["lost"] == 0, seen
+
+
+@LAYOUTS
+def test_wakes_at_once(folder, packed):
+    """From the call that sends to a packet in the hands of a core that slept; and while nothing comes it sleeps on."""
+    path = os.path.join(folder, "v.sock")
+    found = run_app("wake_time", ["net_vhost0,iface=%s,client=1" % path,
+        "net_sluice0,path=%s,server=1,packed_vq=%d" % (path, packed)], [500])
+    print(found)
+    # The slowest say how busy the machine is with other things.
+    assert found["p50_us"] < 100, found
+    assert found["idle"] < 100, "%.2f %% of a core while nothing comes" % (found["idle"] / 100)
 
 
 def drained(fd):

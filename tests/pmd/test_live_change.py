@@ -6,12 +6,10 @@ thousands. Nothing is lost, nothing leaks.
 SLUICE_TEST_CHANGES=full: 10,000 toggles of promiscuous mode and 1,000 redirection tables, where it is otherwise a
 tenth of each."""
 import os
-import re
-import subprocess
 
 import pytest
 
-from testpmd import BUILD, PLUGIN, die_with_parent, environment
+from figures import run_app
 
 pytestmark = pytest.mark.sluice
 SHARE = 1 if os.environ.get("SLUICE_TEST_CHANGES") == "full" else 10
@@ -22,15 +20,9 @@ LAYOUTS = pytest.mark.parametrize("devargs", ["packed_vq=1", "packed_vq=0", "pac
 def change(folder, what, count, devargs="packed_vq=1"):
     """Its figures; what came back has come whole and in order, and all is as it was."""
     path = os.path.join(folder, "v.sock")
-    done = subprocess.run([os.path.join(BUILD, "tests", "live_change"), "--no-pci", "--iova-mode=va", "--in-memory",
-        "--no-telemetry", "--single-file-segments", "-m", "256", "-l", "0,1", "-d", os.path.basename(PLUGIN),
-        "--vdev=net_vhost0,iface=%s,queues=2,client=1" % path,
-        "--vdev=net_sluice0,path=%s,server=1,queues=2,%s" % (path, devargs), "--", what, str(count)],
-        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=die_with_parent, text=True,
-        timeout=120)
-    found = {name: int(value) for name, value in re.findall(r"\b(\w+)=(-?\d+)\b", done.stdout)}
+    found = run_app("live_change", ["net_vhost0,iface=%s,queues=2,client=1" % path,
+        "net_sluice0,path=%s,server=1,queues=2,%s" % (path, devargs)], [what, count])
     print({name: found[name] for name in found if name.endswith("_us")})
-    assert done.returncode == 0 and "missing" in found, done.stdout[-3000:]
     assert [found[name] for name in ("bad0", "bad1", "foreign0", "foreign1", "missing")] == [0] * 5, found
     assert found["fds"] == found["pieces"] == 0 and found["bytes"] < 16384, found
     return found
