@@ -50,6 +50,7 @@ reset(struct fake_ctrl *c)
 	c->nb_pairs = 1;
 	c->has_rss = false;
 	c->nb_announced = 0;
+	memset(c->coal, 0, sizeof(c->coal));
 	c->nb_begins = c->ft->nb_begins;
 }
 
@@ -177,6 +178,12 @@ execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 		need_len(len, 4, "queue pairs");
 		c->nb_pairs = word;
 		c->has_rss = false;
+		return SLUICE_CTRL_OK;
+	case SLUICE_CTRL_NOTF_COAL * 256 + SLUICE_CTRL_NOTF_COAL_TX_SET:
+	case SLUICE_CTRL_NOTF_COAL * 256 + SLUICE_CTRL_NOTF_COAL_RX_SET:
+		need(c, SLUICE_NET_F_NOTF_COAL, "coalescing");
+		need_len(len, 10, "coalescing");
+		c->coal[cmd[1]] = (struct fake_ctrl_coal){ read32(data), read32(data + 4) };
 		return SLUICE_CTRL_OK;
 	case SLUICE_CTRL_MQ * 256 + SLUICE_CTRL_MQ_RSS_CONFIG:
 		need(c, SLUICE_NET_F_RSS, "RSS");

@@ -26,6 +26,11 @@ struct fake_ctrl_pending {
 	int64_t due; /* when it is executed and answered */
 };
 
+/* How long it may put off its interrupts. */
+struct fake_ctrl_coal {
+	uint32_t packets, usecs;
+};
+
 struct fake_ctrl {
 	struct fake_transport *ft;
 	/* The script: of what is collected from here on. */
@@ -60,7 +65,8 @@ struct fake_ctrl {
 	uint32_t rss_types;
 	uint16_t rss_unclassified, nb_rss_entries, rss_table[FAKE_CTRL_RSS_MAX];
 	uint8_t rss_key_len, rss_key[UINT8_MAX];
-	uint32_t nb_announced; /* answers to its wish to be announced */
+	struct fake_ctrl_coal coal[2]; /* transmit, receive; by the number of the command */
+	uint32_t nb_announced;         /* answers to its wish to be announced */
 };
 
 /* An honest device behind the control queue of a transport. */

@@ -305,7 +305,7 @@ test_string_is_true(void **state)
 
 /* Only of PCI ports, and a choice only when it was made. */
 static void
-test_ro_rings(void **state)
+test_of_pci_ports(void **state)
 {
 	struct sluice_args a = { 0 };
 	bool is_ours;
@@ -318,6 +318,15 @@ test_ro_rings(void **state)
 	assert_true(a.has_ro_rings && !a.is_ro_rings);
 	assert_int_equal(sluice_args_parse_pci("sluice=1,ro_rings=1", &a, &is_ours), 0);
 	assert_true(a.has_ro_rings && a.is_ro_rings);
+	assert_int_equal(sluice_args_parse_pci("sluice=1,rx_coal_usecs=50,tx_coal_pkts=2147483647",
+					 &a, &is_ours),
+			0);
+	assert_int_equal(a.rx_coal.usecs, 50);
+	assert_int_equal(a.tx_coal.pkts, INT32_MAX);
+	assert_int_equal(a.rx_coal.pkts + a.tx_coal.usecs, 0);
+	assert_int_equal(sluice_args_parse_pci("sluice=1,rx_coal_pkts=2147483648", &a, &is_ours),
+			-EINVAL);
+	assert_int_equal(sluice_args_parse_pci("sluice=1,tx_coal_usecs=-1", &a, &is_ours), -EINVAL);
 	fake_log_begin();
 	assert_int_equal(sluice_args_parse_pci("sluice=1,ro_rings=2", &a, &is_ours), -EINVAL);
 	assert_non_null(strstr(fake_log_end(), "'ro_rings=2'; allowed: 0 or 1"));
@@ -408,7 +417,7 @@ main(void)
 	suite_add(test_kernel, NULL, "kernel");
 	suite_add(test_combinations, NULL, "combinations");
 	suite_add(test_string_is_true, NULL, "the list of keys is true");
-	suite_add(test_ro_rings, NULL, "ro_rings");
+	suite_add(test_of_pci_ports, NULL, "of_pci_ports");
 	suite_add(test_socket_access, NULL, "socket_mode and socket_group");
 	suite_add(test_claim, NULL, "whose device it is");
 	return suite_run("args");

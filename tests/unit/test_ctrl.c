@@ -14,6 +14,7 @@
 #include "env.h"
 #include "fake_clock.h"
 #include "fake_ctrl.h"
+#include "fake_log.h"
 #include "fake_port.h"
 
 #define NB_PAIRS 2
@@ -333,6 +334,45 @@ test_none(void **state)
 	fake_port_close(port);
 }
 
+/* What the arguments say is told at each start, and a device that cannot is no worse a device. */
+static void
+test_coalescing(void **state)
+{
+	const uint64_t bit = SLUICE_BIT(SLUICE_NET_F_NOTF_COAL);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		port = fake_port_open(&(struct fake_port_conf){ .is_pci = true, .has_ctrl = true });
+		fake_ctrl_init(&ctrl, &port->ft);
+		fake_clock_on_sleep = serve;
+		if (i != 0)
+			port->port->args.rx_coal = (struct sluice_coal_args){ 50, 32 };
+		if (i == 2)
+			ctrl.refused = SLUICE_CTRL_NOTF_COAL * 256 + SLUICE_CTRL_NOTF_COAL_RX_SET;
+		if (i == 3)
+			port->ft.info.features &= ~bit;
+		port->port->args.tx_coal.pkts = i == 1 ? 64 : 0;
+		assert_int_equal(sluice_life_probe(port->port), 0);
+		fake_log_begin();
+		assert_int_equal(sluice_life_start(port->port), 0);
+		assert_int_equal(
+				strstr(fake_log_end(),
+						"to interrupt for receive queues: it says") != NULL,
+				i == 2);
+		/* Who does not ask does not negotiate. */
+		assert_int_equal((port->ft.features & bit) != 0, i == 1 || i == 2);
+		assert_int_equal(ctrl.coal[SLUICE_CTRL_NOTF_COAL_RX_SET].usecs, i == 1 ? 50 : 0);
+		assert_int_equal(ctrl.coal[SLUICE_CTRL_NOTF_COAL_RX_SET].packets, i == 1 ? 32 : 0);
+		assert_int_equal(ctrl.coal[SLUICE_CTRL_NOTF_COAL_TX_SET].packets, i == 1 ? 64 : 0);
+		sluice_life_stop(port->port);
+		assert_int_equal(sluice_life_start(port->port), 0);
+		fake_ctrl_serve(&ctrl);
+		assert_int_equal(ctrl.coal[SLUICE_CTRL_NOTF_COAL_RX_SET].usecs, i == 1 ? 50 : 0);
+		close_live();
+	}
+}
+
 int
 main(void)
 {
@@ -343,5 +383,6 @@ main(void)
 	suite_add(test_batch, NULL, "batch");
 	suite_add(test_unasked, NULL, "unasked");
 	suite_add(test_none, NULL, "none");
+	suite_add(test_coalescing, NULL, "coalescing");
 	return suite_run("ctrl");
 }

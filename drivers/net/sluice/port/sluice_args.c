@@ -25,6 +25,7 @@
 #define QUEUES_PCI 16
 #define QUEUE_SIZE_MIN 4
 #define SPEED_MAX 0x7fffffff /* virtio 1.3, 5.1.4: more means unknown */
+#define COAL_MAX INT32_MAX
 
 /* Parse a decimal number in [min, max]. */
 static int
@@ -158,53 +159,30 @@ set_packed_vq(struct sluice_args *args, const char *value)
 }
 
 static int
-set_mrg_rxbuf(struct sluice_args *args, const char *value)
-{
-	return parse_flag(value, &args->has_mrg);
-}
-
-static int
 set_in_order(struct sluice_args *args, const char *value)
 {
 	args->has_in_order = true;
 	return parse_flag(value, &args->is_in_order);
 }
 
-static int
-set_vectorized(struct sluice_args *args, const char *value)
-{
-	return parse_flag(value, &args->is_vectorized);
-}
-
-static int
-set_csum(struct sluice_args *args, const char *value)
-{
-	return parse_flag(value, &args->has_csum);
-}
-
-static int
-set_complete_csum(struct sluice_args *args, const char *value)
-{
-	return parse_flag(value, &args->completes_csum);
-}
-
-static int
-set_tso(struct sluice_args *args, const char *value)
-{
-	return parse_flag(value, &args->has_tso);
-}
-
-static int
-set_lro(struct sluice_args *args, const char *value)
-{
-	return parse_flag(value, &args->has_lro);
-}
-
-static int
-set_speed(struct sluice_args *args, const char *value)
-{
-	return parse_number(value, 0, SPEED_MAX, &args->speed);
-}
+/* Those that only parse a value into a field. */
+#define SETTER(key, parse) \
+	static int set_##key(struct sluice_args *args, const char *value) \
+	{ \
+		return parse; \
+	}
+SETTER(mrg_rxbuf, parse_flag(value, &args->has_mrg))
+SETTER(vectorized, parse_flag(value, &args->is_vectorized))
+SETTER(csum, parse_flag(value, &args->has_csum))
+SETTER(complete_csum, parse_flag(value, &args->completes_csum))
+SETTER(tso, parse_flag(value, &args->has_tso))
+SETTER(lro, parse_flag(value, &args->has_lro))
+SETTER(speed, parse_number(value, 0, SPEED_MAX, &args->speed))
+SETTER(rx_coal_usecs, parse_number(value, 0, COAL_MAX, &args->rx_coal.usecs))
+SETTER(rx_coal_pkts, parse_number(value, 0, COAL_MAX, &args->rx_coal.pkts))
+SETTER(tx_coal_usecs, parse_number(value, 0, COAL_MAX, &args->tx_coal.usecs))
+SETTER(tx_coal_pkts, parse_number(value, 0, COAL_MAX, &args->tx_coal.pkts))
+#undef SETTER
 
 static int
 set_idle_reclaim(struct sluice_args *args, const char *value)
@@ -315,6 +293,10 @@ static const struct arg_key pci_keys[] = {
 			"or not at all" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
+	{ "rx_coal_usecs", set_rx_coal_usecs, "0 to 2147483647" },
+	{ "rx_coal_pkts", set_rx_coal_pkts, "0 to 2147483647" },
+	{ "tx_coal_usecs", set_tx_coal_usecs, "0 to 2147483647" },
+	{ "tx_coal_pkts", set_tx_coal_pkts, "0 to 2147483647" },
 	/* net_virtio leaves devices with vdpa=1 alone: for programs that ask it before us. */
 	{ "vdpa", set_claim, "0 or 1" },
 };

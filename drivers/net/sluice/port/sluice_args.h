@@ -42,6 +42,12 @@ enum sluice_isolation {
 /* As long as the name of an interface can be, with the end of the string. */
 #define SLUICE_IFACE_LEN 16
 
+/* Of one direction: how long, or for how many packets, a device may wait to interrupt. */
+struct sluice_coal_args {
+	uint32_t usecs;
+	uint32_t pkts;
+};
+
 struct sluice_args {
 	char path[108]; /* as long as a socket address can hold */
 	bool is_kernel; /* path is a device node, the kernel's */
@@ -77,6 +83,7 @@ struct sluice_args {
 	bool has_idle_reclaim; /* asked for, one way or the other */
 	enum sluice_isolation isolation;
 	enum sluice_rss_arg rss;
+	struct sluice_coal_args rx_coal, tx_coal;
 	bool has_ro_rings; /* asked for, one way or the other */
 	bool is_ro_rings;
 };
@@ -92,7 +99,14 @@ struct sluice_args {
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
 	"in_order=<0|1> vectorized=<0|1> csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> " \
 	"speed=<int> idle_reclaim=<0|1> isolation=<scoped|sealed|copy> ro_rings=<0|1> rss=<sw|off> " \
-	"vdpa=<0|1>"
+	"rx_coal_usecs=<int> rx_coal_pkts=<int> tx_coal_usecs=<int> tx_coal_pkts=<int> vdpa=<0|1>"
+
+/* Is the device to wait at all? */
+static inline bool
+sluice_coal_is_asked(const struct sluice_coal_args *c)
+{
+	return c->usecs != 0 || c->pkts != 0;
+}
 
 /*
  * Parse "key=value,key=value". Logs what is wrong with which key, and what is allowed.

@@ -63,8 +63,10 @@ start_device(struct sluice_port *port)
 		ret = sluice_ctrl_set_pairs(port, nb_vqs / 2);
 	if (ret == 0)
 		ret = sluice_life_tell_held(port);
-	if (ret == 0)
+	if (ret == 0) {
 		sluice_filter_apply(port);
+		sluice_coal_tell(port);
+	}
 	return ret;
 }
 

@@ -35,6 +35,7 @@ static const struct {
 	{ SLUICE_F_VERSION_1, "VERSION_1" },
 	{ SLUICE_F_RING_PACKED, "RING_PACKED" },
 	{ SLUICE_F_IN_ORDER, "IN_ORDER" },
+	{ SLUICE_NET_F_NOTF_COAL, "NOTF_COAL" },
 	{ SLUICE_NET_F_HOST_USO, "HOST_USO" },
 };
 
@@ -176,6 +177,10 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	/* Only then: with it a device drops tagged packets of all VLANs but those added. */
 	if (has_ctrl_vq && (rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
 		f |= SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN);
+	if (has_ctrl_vq &&
+			(sluice_coal_is_asked(&args->rx_coal) ||
+					sluice_coal_is_asked(&args->tx_coal)))
+		f |= SLUICE_BIT(SLUICE_NET_F_NOTF_COAL);
 	if (sluice_steer_is_by_device(port))
 		f |= SLUICE_BIT(SLUICE_NET_F_RSS);
 	return f;

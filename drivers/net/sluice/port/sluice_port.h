@@ -229,6 +229,9 @@ int sluice_check_lro_size(const struct sluice_port *port, const struct rte_eth_r
 /* Before a start: are all queues set up, and do frames fit? Logs why not. */
 int sluice_check_queues(struct sluice_port *port);
 
+/* How long the device may put off interrupts (sluice_coal.c). Logs what it does not do. */
+void sluice_coal_tell(struct sluice_port *port);
+
 /* What is read of the domain without it, now. Any thread. */
 void sluice_port_tell_sizes(struct sluice_port *port);
 

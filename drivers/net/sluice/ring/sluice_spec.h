@@ -169,6 +169,7 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_NET_F_CTRL_VLAN 19
 #define SLUICE_NET_F_GUEST_ANNOUNCE 21
 #define SLUICE_NET_F_CTRL_MAC_ADDR 23
+#define SLUICE_NET_F_NOTF_COAL 53
 #define SLUICE_NET_F_RSS 60
 #define SLUICE_NET_F_SPEED_DUPLEX 63
 #define SLUICE_F_ACCESS_PLATFORM 33
@@ -197,7 +198,8 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 	(SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_RSS) | \
 			SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
 			SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE) | \
-			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR))
+			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR) | \
+			SLUICE_BIT(SLUICE_NET_F_NOTF_COAL))
 
 /* Control commands (5.1.6.5). */
 #define SLUICE_CTRL_RX 0
@@ -214,6 +216,9 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_CTRL_MQ 4
 #define SLUICE_CTRL_MQ_VQ_PAIRS_SET 0
 #define SLUICE_CTRL_MQ_RSS_CONFIG 1
+#define SLUICE_CTRL_NOTF_COAL 6
+#define SLUICE_CTRL_NOTF_COAL_TX_SET 0
+#define SLUICE_CTRL_NOTF_COAL_RX_SET 1
 #define SLUICE_CTRL_OK 0
 #define SLUICE_CTRL_ERR 1
 
