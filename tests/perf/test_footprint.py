@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""The memory of a port with one pair of queues of 256 is at most half of what it was at 6234b24."""
+import os
+
+import pytest
+
+import footprint
+
+HEAPS_THEN, FILES_THEN = 30336, 188416
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="cache lines, and with them private data, are larger")
+def test_memory_of_a_port():
+    _, heaps, files = footprint.measure([footprint.PLUGIN], 1)[footprint.PLUGIN][0]
+    assert 0 < heaps and 0 < files and heaps + files <= (HEAPS_THEN + FILES_THEN) / 2, (heaps, files)
