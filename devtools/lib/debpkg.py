@@ -100,6 +100,11 @@ class PrivateApt:
         """What apt-cache says about it"""
         return output("apt-cache", "-c", self.conf, "depends", package)
 
+    def packages(self, packages):
+        """The names of these and of all that they need"""
+        plan = output("apt-get", "-q", "-y", "-c", self.conf, "-s", "--no-install-recommends", "install", *packages)
+        return re.findall(r"^Inst (\S+)", plan, re.M)
+
     def download(self, packages, target):
         """Just these packages, into a folder"""
         self.get("download", *packages, cwd=target)

@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 
+import vmvduse
 from debpkg import Trouble, need, output
 from vmfetch import CACHE, KERNEL, NEW_KERNEL, ROOT, newest, say, stable_kernel
 
@@ -26,12 +27,13 @@ INIT = os.path.join(ROOT, "devtools", "lib", "vm-init.sh")
 GUEST_SOURCES = os.path.join(ROOT, "tests", "vm", "guest")
 EDU_REGS = os.path.join(ROOT, "app", "dma-tour", "edu_regs.h")
 PLUGIN_FOLDER = "/usr/lib/sluice"
+VDUSE_FOLDER = "/usr/lib/vduse"
 PLUGIN = "librte_net_sluice.so"
 
 # With what they depend on; the guest loads them by modprobe.
 MODULES = ["vfio-pci", "vfio_iommu_type1", "uio_pci_generic", "virtio_pci", "virtio_console",
-    "virtio_iommu", "virtio_net", "tun", "tap", "veth", "bridge", "vhost_net", "nf_tables"]
-PROGRAMS = ["dpdk-testpmd", "dpdk-proc-info", "dpdk-pdump", "dpdk-dumpcap"]
+    "virtio_iommu", "virtio_net", "tun", "tap", "veth", "bridge", "vhost_net", "nf_tables", "vduse", "vhost_vdpa"]
+PROGRAMS = ["dpdk-testpmd", "dpdk-proc-info", "dpdk-pdump", "dpdk-dumpcap", "vdpa"]
 # Loaded by glibc itself when a thread is cancelled, so that no library names it.
 HIDDEN = [r"libgcc_s\.so\.1"]
 
@@ -194,7 +196,7 @@ def find_library(name):
 
 def base_files():
     testpmd = need("dpdk-testpmd", "dpdk-dev")
-    programs = [p for p in map(shutil.which, PROGRAMS) if p]
+    programs = [p for name in PROGRAMS for p in [shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")] if p]
     eal = find_library(r"librte_eal\.so\.\d+")
     plugins = glob.glob(os.path.dirname(os.path.realpath(eal)) + "/dpdk/pmds-*/*.so.*")
     if not plugins:
@@ -246,6 +248,18 @@ def make_base_archive(series):
     archive.close()
     os.rename(path + ".new", path)
     return vmlinux, path
+
+
+def vduse_archive():
+    """Path of an archive with the VDUSE server, for guests that are to have it"""
+    path = os.path.join(CACHE, "vduse.cpio")
+    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(vmvduse.TREE):
+        archive = Archive(path + ".new")
+        for file in sorted(glob.glob(vmvduse.TREE + "/*")):
+            archive.copy(file, os.path.join(VDUSE_FOLDER, os.path.basename(file)))
+        archive.close()
+        os.rename(path + ".new", path)
+    return path
 
 
 def compiled(name, source, headers, *options):

@@ -167,7 +167,8 @@ class Qmp:
 class Vm:
     def __init__(self, results, nics=(), iommu="intel", iommu_props=None, build=None, bind="vfio-pci",
             memory=2048, cpus=2, hugepages=400, append="", machine="", args=(), trace=(), add=(),
-            qemu="qemu-system-x86_64", kernel=vmfetch.KERNEL, qmp_path=None, terminals=1):
+            qemu="qemu-system-x86_64", kernel=vmfetch.KERNEL, qmp_path=None, terminals=1,
+            has_vduse=False):
         self.results = os.path.abspath(results)
         os.makedirs(self.results, exist_ok=True)
         self.nics = list(nics)
@@ -181,7 +182,7 @@ class Vm:
         program, self.environment = vmfetch.qemu(qemu)
         initrd = self.path("initrd")
         self.has_plugin = vmimage.overlay_archive(initrd + ".own", self.build, add)
-        self.join_archives(initrd, base, initrd + ".own")
+        self.join_archives(initrd, base, *([vmimage.vduse_archive()] if has_vduse else []), initrd + ".own")
         self.lines = {"agent": "virtserialport"}
         self.lines.update(("terminal%d" % n, "virtconsole") for n in range(terminals))
         self.ends = {name: socket.socketpair() for name in list(self.lines) + ["qmp"]}

@@ -259,6 +259,28 @@ test_kernel(void **state)
 	assert_non_null(strstr(logged, "server=1"));
 }
 
+/* So is a node of a vDPA device, wherever it is, by its name. */
+static void
+test_vdpa(void **state)
+{
+	static const char *const refused[] = { "server=1", "isolation=sealed", "iface=tap0" };
+	struct sluice_args a = must_parse("path=/dev/vhost-vdpa-0");
+	char params[128];
+	unsigned int i;
+
+	(void)state;
+	assert_true(a.is_vdpa && !a.is_kernel && !a.is_idle_reclaim && !a.has_ro_rings);
+	assert_true(must_parse("path=/run/nodes/vhost-vdpa-12").is_vdpa);
+	assert_false(must_parse("path=/dev/vhost-vdpa-0/x").is_vdpa);
+	assert_false(must_parse("path=/run/x-vhost-vdpa-0").is_vdpa);
+	for (i = 0; i < RTE_DIM(refused); i++) {
+		snprintf(params, sizeof(params), "path=/dev/vhost-vdpa-0,%s", refused[i]);
+		assert_int_equal(parse(params, &a), -EINVAL);
+		assert_non_null(strstr(logged, refused[i]));
+		assert_non_null(strstr(logged, "path=/dev/vhost-vdpa-0"));
+	}
+}
+
 static void
 test_combinations(void **state)
 {
@@ -282,7 +304,7 @@ test_string_is_true(void **state)
 	static const char *const keys[] = { "path", "iface", "queues", "queue_size", "mac",
 		"server", "socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order",
 		"vectorized", "csum", "complete_csum", "tso", "lro", "speed", "idle_reclaim",
-		"isolation", "rss" };
+		"isolation", "ro_rings", "rss" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 
@@ -311,7 +333,9 @@ test_of_pci_ports(void **state)
 	bool is_ours;
 
 	(void)state;
-	must_refuse("path=/x,ro_rings=1", "ro_rings", "'ro_rings=1'", "queues=<int>");
+	assert_int_equal(parse("path=/x,ro_rings=1", &a), -EINVAL);
+	assert_non_null(strstr(logged, "'ro_rings=1' is for path=/dev/vhost-vdpa-<number>"));
+	assert_true(must_parse("path=/dev/vhost-vdpa-0,ro_rings=1").is_ro_rings);
 	assert_int_equal(sluice_args_parse_pci("sluice=1", &a, &is_ours), 0);
 	assert_false(a.has_ro_rings);
 	assert_int_equal(sluice_args_parse_pci("sluice=1,ro_rings=0", &a, &is_ours), 0);
@@ -415,6 +439,7 @@ main(void)
 	suite_add(test_bad_words, NULL, "bad words");
 	suite_add(test_path, NULL, "path");
 	suite_add(test_kernel, NULL, "kernel");
+	suite_add(test_vdpa, NULL, "vDPA");
 	suite_add(test_combinations, NULL, "combinations");
 	suite_add(test_string_is_true, NULL, "the list of keys is true");
 	suite_add(test_of_pci_ports, NULL, "of_pci_ports");

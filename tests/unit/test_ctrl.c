@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "env.h"
 #include "fake_clock.h"
@@ -373,6 +374,36 @@ test_coalescing(void **state)
 	}
 }
 
+/* Where a device has no register for it, a descriptor says that there is a command. */
+static void
+test_descriptor(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = true, .has_ctrl = true };
+	uint16_t vq = SLUICE_VQ_CTRL(1);
+	uint64_t count;
+	int fd;
+
+	(void)state;
+	port = fake_port_open(&conf);
+	port->ft.ops.flags &= ~(SLUICE_TRANSPORT_HAS_REGISTERS | SLUICE_TRANSPORT_CAN_REVOKE);
+	fake_ctrl_init(&ctrl, &port->ft);
+	fake_clock_on_sleep = serve;
+	assert_int_equal(sluice_life_probe(port->port), 0);
+	assert_int_equal(sluice_life_start(port->port), 0);
+	fd = port->ft.vqs[vq].kick_fd;
+	assert_true(fd >= 0 && fd == port->port->ctrl.kick_fd);
+	/* Those of the start. */
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	expect_well(1, 10);
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(count, 1);
+	/* It is of this connection, as the rings are. */
+	fake_port_close(port);
+	fake_clock_on_sleep = NULL;
+	assert_int_equal(read(fd, &count, sizeof(count)), -1);
+	assert_int_equal(errno, EBADF);
+}
+
 int
 main(void)
 {
@@ -384,5 +415,6 @@ main(void)
 	suite_add(test_unasked, NULL, "unasked");
 	suite_add(test_none, NULL, "none");
 	suite_add(test_coalescing, NULL, "coalescing");
+	suite_add(test_descriptor, NULL, "descriptor");
 	return suite_run("ctrl");
 }

@@ -14,19 +14,19 @@
 #include "dmap_vfio.h"
 #include "env.h"
 
-#define PAGE DMAP_VFIO_PAGE
+#define PAGE DMAP_IOTLB_PAGE
 #define AT(page) (0x100000000UL + (page)*PAGE)
 #define KERNEL_MAX 4096
 
 static struct {
-	struct dmap_map m[KERNEL_MAX];
+	struct dmap_iotlb_entry m[KERNEL_MAX];
 	unsigned int nb;
 	unsigned int limit;
 	unsigned int nb_unmaps;
 } kernel;
 
 static int
-kernel_map(void *ctx, const struct dmap_map *m)
+kernel_map(void *ctx, const struct dmap_iotlb_entry *m)
 {
 	unsigned int i;
 
@@ -43,7 +43,7 @@ kernel_map(void *ctx, const struct dmap_map *m)
 }
 
 static int
-kernel_unmap(void *ctx, const struct dmap_map *m)
+kernel_unmap(void *ctx, const struct dmap_iotlb_entry *m)
 {
 	unsigned int i;
 
@@ -61,8 +61,8 @@ kernel_unmap(void *ctx, const struct dmap_map *m)
 	return 0;
 }
 
-static const struct dmap_map_ops ops = { .map = kernel_map, .unmap = kernel_unmap };
-static struct dmap_map_set set;
+static const struct dmap_iotlb_ops ops = { .map = kernel_map, .unmap = kernel_unmap };
+static struct dmap_iotlb set;
 
 static struct dmap_region
 region(unsigned int page, unsigned int nb, uint8_t flags)
@@ -101,16 +101,16 @@ begin(const char *what)
 	fake_context("%s", what);
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.limit = KERNEL_MAX;
-	dmap_map_set_free(&set);
+	dmap_iotlb_free(&set);
 }
 
 static int
 apply(const struct dmap_region *r, unsigned int nb)
 {
-	int ret = dmap_map_set_apply(&set, r, nb, &ops, NULL);
+	int ret = dmap_iotlb_apply(&set, r, nb, &ops, NULL);
 
 	fake_assert(set.nb == kernel.nb, "%u entries listed, the kernel has %u", set.nb, kernel.nb);
-	fake_assert(dmap_map_set_bytes(&set) == kernel_bytes(), "bytes differ");
+	fake_assert(dmap_iotlb_bytes(&set) == kernel_bytes(), "bytes differ");
 	return ret;
 }
 
@@ -192,8 +192,8 @@ test_steps(void **state)
 	begin("steps");
 	assert_int_equal(apply(&r, 1), 0);
 	for (i = 0; i < kernel.nb; i++)
-		assert_true(kernel.m[i].da / DMAP_VFIO_STEP ==
-				(kernel.m[i].da + kernel.m[i].len - 1) / DMAP_VFIO_STEP);
+		assert_true(kernel.m[i].da / DMAP_IOTLB_STEP ==
+				(kernel.m[i].da + kernel.m[i].len - 1) / DMAP_IOTLB_STEP);
 	assert_int_equal(kernel_bytes(), 2000 * PAGE);
 	fake_check();
 }
@@ -248,7 +248,7 @@ test_random(void **state)
 	}
 	assert_int_equal(apply(NULL, 0), 0);
 	assert_int_equal(kernel.nb, 0);
-	dmap_map_set_free(&set);
+	dmap_iotlb_free(&set);
 	fake_check();
 }
 

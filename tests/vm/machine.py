@@ -6,6 +6,7 @@ import re
 import shutil
 
 import vmfetch
+import vmvduse
 from debpkg import Trouble
 from guest import BUILD, IS_SLUICE, ROOT, GuestTestpmd
 from vmqemu import Nic, Vm, negotiated_features
@@ -29,6 +30,8 @@ class Machine:
         """What is not on this computer, or None: not everyone can reach Debian's backports."""
         if self.how.get("kernel") == vmfetch.NEW_KERNEL and not vmfetch.newest(vmfetch.NEW_KERNEL):
             return "no kernel %s from Debian's backports: run devtools/setup" % vmfetch.NEW_KERNEL
+        if self.how.get("has_vduse") and not os.path.isdir(vmvduse.TREE):
+            return "no VDUSE server of Debian's %s: run devtools/setup" % vmvduse.RELEASE
         try:
             vmfetch.qemu(self.how.get("qemu", "qemu-system-x86_64"))
         except Trouble as error:

@@ -439,6 +439,11 @@ struct dmap_publisher {
  */
 extern const struct dmap_backend dmap_memfd_backend;
 /**
+ * The same files, of which the device maps just the pages of 4 KiB that it is told of, with their
+ * rights (vDPA). The context of the back end is a struct dmap_publisher.
+ */
+extern const struct dmap_backend dmap_iotlb_backend;
+/**
  * Everything EAL holds, rings in memzones. The context of the back end is a struct dmap_publisher.
  */
 extern const struct dmap_backend dmap_none_backend;

@@ -20,6 +20,7 @@
 #include <rte_common.h>
 
 #include "dmap_impl.h"
+#include "dmap_iotlb.h"
 
 #define HUGE_PAGE_SIZE DMAP_HUGE_PAGE
 
@@ -167,4 +168,14 @@ const struct dmap_backend dmap_memfd_backend = {
 	.coherent_free = memfd_coherent_free,
 	.publish = dmap_publisher_publish,
 	.is_remote = true,
+};
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_iotlb_backend)
+const struct dmap_backend dmap_iotlb_backend = {
+	.name = "iotlb",
+	.coherent_alloc = memfd_coherent_alloc,
+	.coherent_free = memfd_coherent_free,
+	.publish = dmap_publisher_publish,
+	.is_remote = true,
+	.granule = DMAP_IOTLB_PAGE,
 };

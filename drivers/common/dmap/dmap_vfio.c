@@ -40,7 +40,7 @@ struct dmap_vfio {
 	struct vfio_iova_range *ranges; /* device addresses that the IOMMU takes */
 	unsigned int nb_ranges;
 	uint32_t avail; /* entries that the kernel would take when there were none; 0: not told */
-	struct dmap_map_set maps;
+	struct dmap_iotlb maps;
 };
 
 /* All that the kernel says of the container; to be freed. */
@@ -94,7 +94,7 @@ learn_limits(struct dmap_vfio *v)
 
 	if (info == NULL)
 		return -EIO;
-	if ((info->flags & VFIO_IOMMU_INFO_PGSIZES) && !(info->iova_pgsizes & DMAP_VFIO_PAGE)) {
+	if ((info->flags & VFIO_IOMMU_INFO_PGSIZES) && !(info->iova_pgsizes & DMAP_IOTLB_PAGE)) {
 		DMAP_LOG(ERR, "%s: the IOMMU has no pages of 4 KiB (sizes 0x%" PRIx64 ")", v->name,
 				(uint64_t)info->iova_pgsizes);
 		ret = -ENOTSUP;
@@ -268,7 +268,7 @@ dmap_vfio_find_bar(int device_fd, unsigned int bar, uint64_t *offset)
 }
 
 static int
-vfio_map(void *ctx, const struct dmap_map *m)
+vfio_map(void *ctx, const struct dmap_iotlb_entry *m)
 {
 	const struct dmap_vfio *v = ctx;
 	struct vfio_iommu_type1_dma_map map = {
@@ -298,12 +298,12 @@ vfio_map(void *ctx, const struct dmap_map *m)
 		return 0;
 	err = errno;
 	/* The entry that failed is listed. */
-	dmap_vfio_explain(v->name, m, err, v->maps.nb - 1, dmap_map_set_bytes(&v->maps) - m->len);
+	dmap_vfio_explain(v->name, m, err, v->maps.nb - 1, dmap_iotlb_bytes(&v->maps) - m->len);
 	return -err;
 }
 
 static int
-vfio_unmap(void *ctx, const struct dmap_map *m)
+vfio_unmap(void *ctx, const struct dmap_iotlb_entry *m)
 {
 	const struct dmap_vfio *v = ctx;
 	struct vfio_iommu_type1_dma_unmap unmap = {
@@ -321,7 +321,7 @@ vfio_unmap(void *ctx, const struct dmap_map *m)
 	return -err;
 }
 
-static const struct dmap_map_ops map_ops = {
+static const struct dmap_iotlb_ops map_ops = {
 	.map = vfio_map,
 	.unmap = vfio_unmap,
 };
@@ -331,7 +331,7 @@ vfio_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 {
 	struct dmap_vfio *v = ctx;
 
-	return dmap_map_set_apply(&v->maps, regions, nb, &map_ops, v);
+	return dmap_iotlb_apply(&v->maps, regions, nb, &map_ops, v);
 }
 
 static unsigned int
@@ -350,8 +350,8 @@ vfio_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct 
 	const struct rte_memzone *mz;
 
 	RTE_SET_USED(ctx);
-	len = RTE_ALIGN_CEIL(len, DMAP_VFIO_PAGE);
-	mz = dmap_eal_memzone(what, len, socket, 0, DMAP_VFIO_PAGE);
+	len = RTE_ALIGN_CEIL(len, DMAP_IOTLB_PAGE);
+	mz = dmap_eal_memzone(what, len, socket, 0, DMAP_IOTLB_PAGE);
 	if (mz == NULL)
 		return rte_errno != 0 ? -rte_errno : -ENOMEM;
 	memset(mz->addr, 0, len);
@@ -377,7 +377,7 @@ const struct dmap_backend dmap_vfio_backend = {
 	.coherent_free = vfio_coherent_free,
 	.publish = vfio_publish,
 	.nb_maps = vfio_nb_maps,
-	.granule = DMAP_VFIO_PAGE,
+	.granule = DMAP_IOTLB_PAGE,
 };
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_vfio_close)
@@ -387,11 +387,11 @@ dmap_vfio_close(struct dmap_vfio *v)
 	if (v == NULL)
 		return;
 	if (v->maps.nb != 0)
-		dmap_map_set_apply(&v->maps, NULL, 0, &map_ops, v);
+		dmap_iotlb_apply(&v->maps, NULL, 0, &map_ops, v);
 	/* Closes the group, if EAL did not, and forgets both. */
 	if (v->container >= 0 && rte_vfio_container_destroy(v->container) != 0)
 		DMAP_LOG(ERR, "%s: cannot destroy the VFIO container", v->name);
-	dmap_map_set_free(&v->maps);
+	dmap_iotlb_free(&v->maps);
 	free(v->ranges);
 	free(v);
 }

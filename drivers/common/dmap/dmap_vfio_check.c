@@ -176,7 +176,7 @@ dmap_vfio_check_group(const char *sysfs, const char *pci_addr, int *group_nb)
 }
 
 void
-dmap_vfio_explain(const char *name, const struct dmap_map *m, int err, unsigned int nb_maps,
+dmap_vfio_explain(const char *name, const struct dmap_iotlb_entry *m, int err, unsigned int nb_maps,
 		uint64_t bytes)
 {
 	struct rlimit lock = { 0 };

@@ -67,10 +67,11 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 static int
 create_memory(struct sluice_port *port, const char *name)
 {
-	const struct dmap_backend *backend = port->args.isolation == SLUICE_ISOLATION_NONE ?
-			&dmap_none_backend :
-			&dmap_memfd_backend;
+	const struct dmap_backend *backend = port->args.is_vdpa ? &dmap_iotlb_backend :
+								  &dmap_memfd_backend;
 
+	if (port->args.isolation == SLUICE_ISOLATION_NONE)
+		backend = &dmap_none_backend;
 	if (port->args.isolation == SLUICE_ISOLATION_NONE)
 		SLUICE_LOG(NOTICE,
 				"%s: isolation=none: the back end sees all memory of this process's EAL",
@@ -127,7 +128,10 @@ create_transport(struct sluice_port *port)
 		.iface = args->iface,
 		.nb_pairs = args->nb_pairs,
 		.has_mac = args->has_mac };
+	struct sluice_vhost_vdpa_conf vdpa = { .path = args->path };
 
+	if (args->is_vdpa)
+		return sluice_vhost_vdpa_create(&vdpa, &port->transport);
 	if (!args->is_kernel)
 		return sluice_vhost_user_create(&user, &port->transport);
 	memcpy(kernel.mac, args->mac, sizeof(kernel.mac));

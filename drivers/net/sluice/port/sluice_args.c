@@ -252,7 +252,8 @@ struct arg_key {
 };
 
 static const struct arg_key vdev_keys[] = {
-	{ "path", set_path, "path of a Unix socket, or /dev/vhost-net, 1 to 107 characters" },
+	{ "path", set_path,
+			"path of a Unix socket, /dev/vhost-net or /dev/vhost-vdpa-<number>, 1 to 107 characters" },
 	{ "iface", set_iface, "name of an interface, 1 to 15 characters without / : and blanks" },
 	{ "queues", set_queues, "1 to 127" },
 	{ "queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1" },
@@ -271,6 +272,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation, "scoped, sealed, copy or none" },
+	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
 };
 
@@ -394,8 +396,8 @@ sluice_args_parse(const char *params, struct sluice_args *out)
 		return ret;
 	if (args.path[0] == '\0') {
 		SLUICE_INIT_LOG(ERR,
-				"device argument 'path' is missing; allowed: path=<Unix socket, or "
-				"/dev/vhost-net>");
+				"device argument 'path' is missing; allowed: path=<Unix socket, "
+				"/dev/vhost-net or /dev/vhost-vdpa-N>");
 		return -EINVAL;
 	}
 	ret = sluice_args_check_path(&args);

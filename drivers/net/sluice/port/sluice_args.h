@@ -50,7 +50,8 @@ struct sluice_coal_args {
 
 struct sluice_args {
 	char path[108]; /* as long as a socket address can hold */
-	bool is_kernel; /* path is a device node, the kernel's */
+	bool is_kernel; /* path is a device node, that of vhost-net */
+	bool is_vdpa;   /* path is a device node, that of a vDPA device */
 	char iface[SLUICE_IFACE_LEN];
 	bool has_iface; /* asked for */
 	uint16_t nb_pairs;
@@ -93,7 +94,7 @@ struct sluice_args {
 	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
 	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> " \
-	"isolation=<scoped|sealed|copy|none> rss=<sw|off>"
+	"isolation=<scoped|sealed|copy|none> ro_rings=<0|1> rss=<sw|off>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \

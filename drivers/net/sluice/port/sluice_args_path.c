@@ -15,6 +15,8 @@
 #include "sluice_log.h"
 
 #define VHOST_NET "/dev/vhost-net"
+/* Of a node of vDPA, in whatever folder it is. */
+#define VHOST_VDPA "vhost-vdpa-"
 
 /*
  * As net_virtio_user tells who is at the other end: sockets are back ends', device nodes the
@@ -28,6 +30,17 @@ is_node(const char *path)
 	return stat(path, &st) == 0 ? S_ISCHR(st.st_mode) : strcmp(path, VHOST_NET) == 0;
 }
 
+static bool
+is_vdpa(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		return false;
+	return strncmp(name == NULL ? path : name + 1, VHOST_VDPA, strlen(VHOST_VDPA)) == 0;
+}
+
 /* What is only for the one kind of path, or the other. */
 static int
 check_kernel(const struct sluice_args *args)
@@ -39,18 +52,25 @@ check_kernel(const struct sluice_args *args)
 				args->iface, args->path);
 		return -EINVAL;
 	}
-	if (args->is_server && args->is_kernel) {
+	if (args->is_server && (args->is_kernel || args->is_vdpa)) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'server=1' is for sockets, and path=%s is none: leave it "
 				"away",
 				args->path);
 		return -EINVAL;
 	}
-	if (args->isolation == SLUICE_ISOLATION_SEALED && args->is_kernel) {
+	if (args->isolation == SLUICE_ISOLATION_SEALED && (args->is_kernel || args->is_vdpa)) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'isolation=sealed' is for back ends behind a socket, and "
-				"path=%s is the kernel, which reaches all memory: leave it away",
+				"path=%s is none: leave it away",
 				args->path);
+		return -EINVAL;
+	}
+	if (args->has_ro_rings && !args->is_vdpa) {
+		SLUICE_INIT_LOG(ERR,
+				"device argument 'ro_rings=%u' is for path=/dev/vhost-vdpa-<number>, and "
+				"path=%s is none: leave it away",
+				args->is_ro_rings, args->path);
 		return -EINVAL;
 	}
 	return 0;
@@ -80,7 +100,8 @@ sluice_args_check_path(struct sluice_args *args)
 {
 	int ret;
 
-	args->is_kernel = is_node(args->path);
+	args->is_vdpa = is_vdpa(args->path);
+	args->is_kernel = !args->is_vdpa && is_node(args->path);
 	ret = check_kernel(args);
 	if (ret == 0)
 		ret = check_socket_access(args);

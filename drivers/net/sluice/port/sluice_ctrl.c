@@ -104,6 +104,9 @@ sluice_ctrl_prepare(struct sluice_port *port)
 		return -EPROTO;
 	}
 	ret = make_memory(port);
+	if (ret == 0)
+		ret = sluice_rings_open_kick(
+				port, SLUICE_VQ_CTRL(port->info.nb_pairs_max), &c->kick_fd);
 	if (ret != 0)
 		return ret;
 	c->is_packed = (port->features & SLUICE_BIT(SLUICE_F_RING_PACKED)) != 0;
@@ -131,13 +134,13 @@ sluice_ctrl_start(struct sluice_port *port)
 	struct sluice_vq_setup vq = {
 		.vq = SLUICE_VQ_CTRL(port->info.nb_pairs_max),
 		.size = c->ring.size,
-		.kick_fd = -1,
+		.kick_fd = c->kick_fd,
 		.call_fd = -1,
 	};
 	int ret = sluice_rings_start_one(port, &c->mem, &c->ring, &vq);
 
 	if (ret == 0) {
-		c->ring.doorbell = sluice_dev_doorbell(port, vq.vq, c->is_packed, -1);
+		c->ring.doorbell = sluice_dev_doorbell(port, vq.vq, c->is_packed, c->kick_fd);
 		c->is_running = true;
 	}
 	return ret;
@@ -148,11 +151,15 @@ sluice_ctrl_stop(struct sluice_port *port)
 {
 	port->ctrl.is_running = false;
 	port->ctrl.ring.doorbell.dv_reg = NULL;
+	port->ctrl.ring.doorbell.fd = -1;
 }
 
 void
 sluice_ctrl_free(struct sluice_port *port)
 {
+	if (port->ctrl.kick_fd >= 0)
+		close(port->ctrl.kick_fd);
+	port->ctrl.kick_fd = -1;
 	dmap_free_coherent(port->domain, &port->ctrl.mem);
 }
 

@@ -30,6 +30,7 @@ struct sluice_ctrl {
 	struct dmap_coherent mem; /* ring; a page for each command; answers */
 	struct sluice_ring ring;
 	uint16_t avail_shadow[SLUICE_CTRL_RING_SIZE];
+	int kick_fd; /* of this connection; -1: the device has a register */
 	bool is_packed;
 	bool is_running;
 	uint16_t nb_places;

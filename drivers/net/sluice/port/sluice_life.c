@@ -275,7 +275,7 @@ tell_sizes(const struct sluice_port *port, struct sluice_device_info *info)
 {
 	const struct sluice_transport *t = port->transport;
 
-	if (!sluice_transport_can(t, SLUICE_TRANSPORT_HAS_REGISTERS))
+	if (t->ops->vq_size_max == NULL)
 		return;
 	info->size_max[0] = t->ops->vq_size_max(t, SLUICE_VQ_RX(0));
 	info->size_max[1] = t->ops->vq_size_max(t, SLUICE_VQ_TX(0));
@@ -304,6 +304,7 @@ void
 sluice_life_init(struct sluice_port *port)
 {
 	port->idle_kick_fd = -1;
+	port->ctrl.kick_fd = -1;
 	port->wake_fd = -1;
 	port->stuck_eof_fd = -1;
 	port->life = SLUICE_ABSENT;

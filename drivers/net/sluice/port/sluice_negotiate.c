@@ -272,7 +272,7 @@ log_news(const struct sluice_port *port, const struct sluice_device_info *info)
 				port->args.nb_pairs, peer, info->nb_pairs_max);
 	if (info->has_ats && !port->args.has_ro_rings)
 		SLUICE_LOG(NOTICE,
-				"%s: the %s translates addresses by itself (ATS), as a vhost back end does: "
+				"%s: the %s translates addresses by itself, as a vhost back end does: "
 				"no part of the rings is read-only (ro_rings=1 changes that)",
 				port->label, peer);
 }
@@ -318,16 +318,17 @@ sluice_dev_mtu_changed(struct sluice_port *port, uint16_t mtu)
 	rte_spinlock_unlock(&port->info_lock);
 }
 
-/* What is asked for by default, and no news where most kernels lack it. */
+/* What is asked for by default, and no news where most devices of the kernel lack it. */
 static uint64_t
 rarely_there(const struct sluice_port *port)
 {
 	const struct sluice_args *args = &port->args;
+	bool is_node = args->is_kernel || args->is_vdpa;
 	uint64_t f = 0;
 
-	if (args->is_kernel && !args->has_packed)
+	if (is_node && !args->has_packed)
 		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
-	if (args->is_kernel && !args->has_in_order)
+	if (is_node && !args->has_in_order)
 		f |= SLUICE_BIT(SLUICE_F_IN_ORDER);
 	return f;
 }

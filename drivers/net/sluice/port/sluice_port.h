@@ -325,6 +325,11 @@ sluice_dev_has_queue(const struct sluice_port *port, unsigned int i, struct slui
 int sluice_rings_make(struct sluice_port *port);
 void sluice_rings_drop(struct sluice_port *port);
 void sluice_rings_end(struct sluice_port *port);
+/*
+ * The descriptor by which the device is notified of a virtqueue in this connection, unless there is
+ * one or the device has a register for that. Logs what went wrong.
+ */
+int sluice_rings_open_kick(const struct sluice_port *port, uint16_t vq, int *fd);
 /* What the device only reads of the rings it may not write either. */
 int sluice_rings_restrict(struct sluice_port *port);
 /* Tell the device of all rings. */

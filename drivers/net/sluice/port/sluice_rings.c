@@ -168,11 +168,13 @@ place_slices(struct sluice_port *port)
 	return at;
 }
 
-static int
-open_kick(const struct sluice_port *port, uint16_t vq, int *fd)
+int
+sluice_rings_open_kick(const struct sluice_port *port, uint16_t vq, int *fd)
 {
 	int err;
 
+	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_REGISTERS))
+		return 0;
 	if (*fd < 0)
 		*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (*fd >= 0)
@@ -182,7 +184,6 @@ open_kick(const struct sluice_port *port, uint16_t vq, int *fd)
 	return -err;
 }
 
-/* How the device is notified: a register, or a descriptor of this connection. */
 static int
 open_kicks(struct sluice_port *port)
 {
@@ -191,14 +192,12 @@ open_kicks(struct sluice_port *port)
 	uint16_t vq;
 	int ret = 0;
 
-	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_REGISTERS))
-		return 0;
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	ret = ret == 0 ? open_kick(port, q->vq, &q->kick_fd) : ret;
+	ret = ret == 0 ? sluice_rings_open_kick(port, q->vq, &q->kick_fd) : ret;
 	/* Nobody writes to it, so one is enough for all. */
 	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++)
 		if (ret == 0 && is_idle(port, vq))
-			ret = open_kick(port, vq, &port->idle_kick_fd);
+			ret = sluice_rings_open_kick(port, vq, &port->idle_kick_fd);
 	return ret;
 }
 
@@ -330,6 +329,7 @@ sluice_rings_drop(struct sluice_port *port)
 	if (port->idle_kick_fd >= 0)
 		close(port->idle_kick_fd);
 	port->idle_kick_fd = -1;
+	sluice_ctrl_free(port);
 	dmap_free_coherent(port->domain, &port->rings);
 }
 

@@ -41,3 +41,36 @@ sluice_net_config_check(const char *who, const char *peer, const struct sluice_n
 	}
 	return 0;
 }
+
+int
+sluice_net_config_check_pairs(const char *who, uint32_t nb_vqs,
+		const struct sluice_net_config *config, struct sluice_device_info *info)
+{
+	uint32_t pairs = 1, needed;
+
+	if (info->features & SLUICE_BIT(SLUICE_NET_F_MQ))
+		pairs = config->max_virtqueue_pairs;
+	needed = 2 * pairs + ((info->features & SLUICE_BIT(SLUICE_NET_F_CTRL_VQ)) != 0);
+	if (pairs == 0 || pairs > SLUICE_NET_PAIRS_MAX || needed > nb_vqs) {
+		SLUICE_LOG(ERR, "%s: the device has %u virtqueues, which do not make %u queue pairs",
+				who, nb_vqs, pairs);
+		return -EPROTO;
+	}
+	info->nb_pairs_max = pairs;
+	return 0;
+}
+
+void
+sluice_net_config_check_rss(const char *who, uint8_t key, uint16_t table, uint32_t types,
+		struct sluice_device_info *info)
+{
+	if (key >= SLUICE_NET_RSS_KEY_MIN && table >= SLUICE_NET_RSS_TABLE_MIN) {
+		info->rss_types = types;
+		return;
+	}
+	SLUICE_LOG(NOTICE,
+			"%s: the device's RSS has keys of %u bytes and tables of %u entries, where at "
+			"least %u and %u must be: it is not used",
+			who, key, table, SLUICE_NET_RSS_KEY_MIN, SLUICE_NET_RSS_TABLE_MIN);
+	info->features &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+}

@@ -19,4 +19,15 @@
 int sluice_net_config_check(const char *who, const char *peer,
 		const struct sluice_net_config *config, struct sluice_device_info *info);
 
+/* Pairs that the device's nb_vqs virtqueues suffice for. -EPROTO: it says that there are more. */
+int sluice_net_config_check_pairs(const char *who, uint32_t nb_vqs,
+		const struct sluice_net_config *config, struct sluice_device_info *info);
+
+/*
+ * What never changes of the device's RSS: length of its longest key, of its table, what it can
+ * hash. A device that has less than it must is one without.
+ */
+void sluice_net_config_check_rss(const char *who, uint8_t key, uint16_t table, uint32_t types,
+		struct sluice_device_info *info);
+
 #endif /* NET_CONFIG_H */

@@ -117,46 +117,16 @@ read_config(const struct pci_device *dev, struct sluice_net_config *config)
 	return -EPROTO;
 }
 
-/* Pairs that the device's queues suffice for. */
-static int
-check_pairs(const struct pci_device *dev, const struct sluice_net_config *config,
-		struct sluice_device_info *info)
-{
-	uint16_t nb_vqs = pci_common_read16(dev, PCI_COMMON_NUM_QUEUES16);
-	uint32_t pairs = 1, needed;
-
-	if (has(info->features, SLUICE_NET_F_MQ))
-		pairs = config->max_virtqueue_pairs;
-	needed = 2 * pairs + has(info->features, SLUICE_NET_F_CTRL_VQ);
-	if (pairs == 0 || pairs > SLUICE_NET_PAIRS_MAX || needed > nb_vqs) {
-		SLUICE_LOG(ERR, "%s: the device has %u virtqueues, which do not make %u queue pairs",
-				dev->name, nb_vqs, pairs);
-		return -EPROTO;
-	}
-	info->nb_pairs_max = pairs;
-	return 0;
-}
-
-/* What never changes. A device that has less than it must is one without. */
 static void
 read_rss(const struct pci_device *dev, struct sluice_device_info *info)
 {
 	const struct pci_window *w = &dev->layout.device;
-	unsigned int key, table;
 
-	if (!has(info->features, SLUICE_NET_F_RSS))
-		return;
-	key = pci_read(dev, w, SLUICE_NET_CONFIG_RSS_KEY, 1);
-	table = pci_read(dev, w, SLUICE_NET_CONFIG_RSS_TABLE, 2);
-	if (key >= SLUICE_NET_RSS_KEY_MIN && table >= SLUICE_NET_RSS_TABLE_MIN) {
-		info->rss_types = pci_read(dev, w, SLUICE_NET_CONFIG_HASH_TYPES, 4);
-		return;
-	}
-	SLUICE_LOG(NOTICE,
-			"%s: the device's RSS has keys of %u bytes and tables of %u entries, where at "
-			"least %u and %u must be: it is not used",
-			dev->name, key, table, SLUICE_NET_RSS_KEY_MIN, SLUICE_NET_RSS_TABLE_MIN);
-	info->features &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+	if (has(info->features, SLUICE_NET_F_RSS))
+		sluice_net_config_check_rss(dev->name,
+				pci_read(dev, w, SLUICE_NET_CONFIG_RSS_KEY, 1),
+				pci_read(dev, w, SLUICE_NET_CONFIG_RSS_TABLE, 2),
+				pci_read(dev, w, SLUICE_NET_CONFIG_HASH_TYPES, 4), info);
 }
 
 int
@@ -166,7 +136,8 @@ sluice_pci_read_info(const struct pci_device *dev, struct sluice_device_info *in
 	int ret = read_config(dev, &config);
 
 	if (ret == 0)
-		ret = check_pairs(dev, &config, info);
+		ret = sluice_net_config_check_pairs(dev->name,
+				pci_common_read16(dev, PCI_COMMON_NUM_QUEUES16), &config, info);
 	read_rss(dev, info);
 	return ret == 0 ? sluice_net_config_check(dev->name, "device", &config, info) : ret;
 }

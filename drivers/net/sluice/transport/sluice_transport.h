@@ -38,7 +38,8 @@ struct sluice_device_info {
 	uint32_t rss_types; /* RSS: what it can hash (5.1.6.4.3.1) */
 	/* slots of receive and transmit rings; 0: no limit of the device's own */
 	uint16_t size_max[2];
-	bool has_ats; /* PCI: translates addresses by itself, and keeps what the IOMMU said */
+	/* Translates addresses by itself, and keeps what it was told: PCI's ATS, or VDUSE. */
+	bool has_ats;
 };
 
 /* What a device says of itself while it runs. */
@@ -193,11 +194,14 @@ struct sluice_transport_ops {
 	enum sluice_news (*polled)(
 			struct sluice_transport *t, const struct pollfd *pfds, unsigned int nb);
 	/*
-	 * With HAS_REGISTERS; otherwise NULL.
-	 * Slots that a virtqueue can have; 0: it does not exist.
+	 * Slots that a virtqueue can have; 0: it does not exist. NULL: the device has no limit of
+	 * its own.
 	 */
 	uint16_t (*vq_size_max)(const struct sluice_transport *t, uint32_t vq);
-	/* How to notify a virtqueue that was started. */
+	/*
+	 * With HAS_REGISTERS; otherwise NULL.
+	 * How to notify a virtqueue that was started.
+	 */
 	struct sluice_notify (*notify)(const struct sluice_transport *t, uint16_t vq);
 	/*
 	 * Where that of the first nb_vqs virtqueues is, which all were started. -errno: no other
@@ -283,6 +287,15 @@ struct sluice_vhost_kernel_conf {
 /* Make the front end of the kernel's vhost-net. It does nothing before connect. */
 int sluice_vhost_kernel_create(
 		const struct sluice_vhost_kernel_conf *conf, struct sluice_transport **out);
+
+struct sluice_vhost_vdpa_conf {
+	const char *path;                /* the device node */
+	const struct sluice_vk_sys *sys; /* NULL: Linux */
+};
+
+/* Make the front end of a vDPA device. It does nothing before connect. */
+int sluice_vhost_vdpa_create(
+		const struct sluice_vhost_vdpa_conf *conf, struct sluice_transport **out);
 
 /*
  * How the PCI transport touches a device: the only way, so that a device made of software can stand

@@ -47,12 +47,7 @@ vk_of(const struct sluice_transport *t)
 bool
 sluice_vk_is_told(struct vhost_kernel *vk, const char *step, int err)
 {
-	bool was_told = vk->base.is_retry && vk->told.step != NULL && vk->told.err == err &&
-			strcmp(vk->told.step, step) == 0;
-
-	vk->told.step = step;
-	vk->told.err = err;
-	return was_told;
+	return sluice_vhost_is_told(&vk->base, &vk->told, step, err);
 }
 
 int

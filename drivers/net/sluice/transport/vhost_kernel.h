@@ -14,6 +14,7 @@
 
 #include "sluice_transport.h"
 #include "vhost_kernel_tap.h"
+#include "vhost_ring.h"
 
 struct vhost_kernel {
 	struct sluice_transport base;
@@ -27,11 +28,7 @@ struct vhost_kernel {
 	uint64_t offered; /* by vhost-net */
 	bool is_connected;
 	int err_fd; /* written when the kernel cannot make sense of a ring */
-	/* What was said last, since a device last ran the rings. */
-	struct {
-		const char *step;
-		int err;
-	} told;
+	struct vhost_told told;
 	/* Of fds: taken for the time of a system call, by who changes them and by cut(). */
 	rte_spinlock_t lock;
 	int *fds;         /* of vhost-net, for each queue pair; -1: not open */

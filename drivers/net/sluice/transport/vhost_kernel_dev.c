@@ -185,32 +185,30 @@ sluice_vk_dev_set_memory(
 	return ret;
 }
 
+struct pair_of {
+	struct vhost_kernel *vk;
+	uint16_t pair;
+};
+
+static int
+request_of(void *ctx, unsigned long what, const char *name, void *arg)
+{
+	const struct pair_of *p = ctx;
+
+	return request(p->vk, p->pair, what, name, arg);
+}
+
 int
 sluice_vk_dev_set_ring(struct vhost_kernel *vk, const struct sluice_vq_setup *vq)
 {
-	uint16_t pair = vq->vq / 2, index = vq->vq % 2;
-	struct vhost_vring_state num = { .index = index, .num = vq->size };
-	/* A fresh packed ring: both positions 0, both wrap counters 1. */
-	struct vhost_vring_state base = { .index = index, .num = vq->is_packed ? 0x80008000 : 0 };
-	struct vhost_vring_addr addr = { .index = index,
-		.desc_user_addr = (uintptr_t)vq->dv_desc,
-		.avail_user_addr = (uintptr_t)vq->dv_driver,
-		.used_user_addr = (uintptr_t)vq->dv_device };
-	struct vhost_vring_file kick = { .index = index, .fd = vq->kick_fd };
-	/* A ring that is only polled has no descriptor to call us: -1. */
-	struct vhost_vring_file call = { .index = index, .fd = vq->call_fd };
-	struct vhost_vring_file err = { .index = index, .fd = vk->err_fd };
-	int ret = REQUEST(vk, pair, VHOST_SET_VRING_NUM, &num);
+	struct vhost_ring ring = { .index = vq->vq % 2,
+		.desc = (uintptr_t)vq->dv_desc,
+		.driver = (uintptr_t)vq->dv_driver,
+		.device = (uintptr_t)vq->dv_device,
+		.err_fd = vk->err_fd };
+	struct pair_of p = { vk, vq->vq / 2 };
 
-	if (ret == 0)
-		ret = REQUEST(vk, pair, VHOST_SET_VRING_BASE, &base);
-	if (ret == 0)
-		ret = REQUEST(vk, pair, VHOST_SET_VRING_ADDR, &addr);
-	if (ret == 0)
-		ret = REQUEST(vk, pair, VHOST_SET_VRING_KICK, &kick);
-	if (ret == 0)
-		ret = REQUEST(vk, pair, VHOST_SET_VRING_CALL, &call);
-	return ret == 0 ? REQUEST(vk, pair, VHOST_SET_VRING_ERR, &err) : ret;
+	return sluice_vhost_set_ring(&ring, vq, request_of, &p);
 }
 
 int

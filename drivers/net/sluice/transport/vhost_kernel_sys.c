@@ -9,10 +9,13 @@
 #include <linux/vhost.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -50,6 +53,39 @@ linux_ioctl(int fd, unsigned long request, void *arg)
 		ret = ioctl(fd, request, arg);
 	} while (ret < 0 && errno == EINTR);
 	return or_errno(ret);
+}
+
+static int
+linux_write(int fd, const void *msg, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = write(fd, msg, len);
+	} while (n < 0 && errno == EINTR);
+	return or_errno(n);
+}
+
+#define CHAR_NODES "/sys/dev/char"
+
+/* No sysfs says nothing, so that is another error. */
+static int
+linux_node_path(int fd, char *buf, size_t len)
+{
+	char link[64];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISCHR(st.st_mode) || access(CHAR_NODES, F_OK) < 0)
+		return -ENOTSUP;
+	snprintf(link, sizeof(link), CHAR_NODES "/%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	n = readlink(link, buf, len - 1);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
 }
 
 struct owning {
@@ -151,6 +187,8 @@ const struct sluice_vk_sys sluice_vk_linux = {
 	.open = linux_open,
 	.close = linux_close,
 	.ioctl = linux_ioctl,
+	.write = linux_write,
+	.node_path = linux_node_path,
 	.set_owner = linux_set_owner,
 	.read_file = linux_read_file,
 	.ready = linux_ready,

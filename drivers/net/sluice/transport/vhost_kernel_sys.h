@@ -3,8 +3,9 @@
  */
 
 /*
- * All that the vhost-kernel transport asks of the kernel, so that a test can stand in for it. Every
- * function returns 0 or more, or -errno; none waits for a device.
+ * All that the transports to devices of the kernel's vhost ask of it, so that a test can stand in
+ * for it. Every function returns 0 or more, or -errno; none waits for a device, but requests to one
+ * of vDPA.
  */
 
 #ifndef VHOST_KERNEL_SYS_H
@@ -18,6 +19,10 @@ struct sluice_vk_sys {
 	void (*close)(int fd);
 	/* arg: what the request takes, a pointer or a number. */
 	int (*ioctl)(int fd, unsigned long request, void *arg);
+	/* One message; returns its bytes. */
+	int (*write)(int fd, const void *msg, size_t len);
+	/* Where the device of an open node is in sysfs. -ENOENT: it is there no more. */
+	int (*node_path)(int fd, char *buf, size_t len);
 	/*
 	 * VHOST_SET_OWNER. From Linux 6.4 on the worker that it makes is a thread of this process,
 	 * and inherits where its maker may run: never on the core of a thread that polls.

@@ -3,9 +3,9 @@
  */
 
 /*
- * Which entries a container needs. TYPE1v2 unmaps entries exactly as they were mapped, so how a
- * region is cut decides what can go later without touching the rest: a page that two pools share is
- * an entry of its own.
+ * Which entries a device needs. They are unmapped exactly as they were mapped, so how a region is
+ * cut decides what can go later without touching the rest: a page that two pools share is an entry
+ * of its own.
  */
 
 #include <errno.h>
@@ -14,11 +14,11 @@
 
 #include <rte_common.h>
 
-#include "dmap_vfio.h"
+#include "dmap_iotlb.h"
 
 /* Index of the first entry that ends behind da. */
 static unsigned int
-first_behind(const struct dmap_map_set *set, uint64_t da)
+first_behind(const struct dmap_iotlb *set, uint64_t da)
 {
 	unsigned int lo = 0, hi = set->nb, mid;
 
@@ -33,10 +33,10 @@ first_behind(const struct dmap_map_set *set, uint64_t da)
 }
 
 static int
-insert(struct dmap_map_set *set, unsigned int at, const struct dmap_map *m)
+insert(struct dmap_iotlb *set, unsigned int at, const struct dmap_iotlb_entry *m)
 {
 	unsigned int room = set->room == 0 ? 16 : set->room * 2;
-	struct dmap_map *grown;
+	struct dmap_iotlb_entry *grown;
 
 	if (set->nb == set->room) {
 		grown = realloc(set->m, room * sizeof(*grown));
@@ -52,7 +52,7 @@ insert(struct dmap_map_set *set, unsigned int at, const struct dmap_map *m)
 }
 
 static void
-erase(struct dmap_map_set *set, unsigned int at)
+erase(struct dmap_iotlb *set, unsigned int at)
 {
 	set->nb--;
 	memmove(&set->m[at], &set->m[at + 1], (set->nb - at) * sizeof(set->m[0]));
@@ -60,7 +60,7 @@ erase(struct dmap_map_set *set, unsigned int at)
 
 /* The same memory at the same address with the same rights. */
 static bool
-agrees(const struct dmap_map *m, const struct dmap_region *r)
+agrees(const struct dmap_iotlb_entry *m, const struct dmap_region *r)
 {
 	return m->da - m->va == r->da.v - r->va &&
 			m->is_read_only == ((r->flags & DMAP_REGION_READ_ONLY) != 0);
@@ -70,8 +70,8 @@ agrees(const struct dmap_map *m, const struct dmap_region *r)
 static uint64_t
 cut(const struct dmap_region *r, uint64_t da, uint64_t limit)
 {
-	uint64_t end = RTE_ALIGN_FLOOR(da, DMAP_VFIO_STEP) + DMAP_VFIO_STEP;
-	uint64_t head = r->da.v + DMAP_VFIO_PAGE, tail = r->da.v + r->len - DMAP_VFIO_PAGE;
+	uint64_t end = RTE_ALIGN_FLOOR(da, DMAP_IOTLB_STEP) + DMAP_IOTLB_STEP;
+	uint64_t head = r->da.v + DMAP_IOTLB_PAGE, tail = r->da.v + r->len - DMAP_IOTLB_PAGE;
 
 	end = RTE_MIN(end, limit);
 	if ((r->flags & DMAP_REGION_HEAD_SHARED) && da < head)
@@ -83,11 +83,11 @@ cut(const struct dmap_region *r, uint64_t da, uint64_t limit)
 
 /* Map what of a region is not mapped yet; the new entries are also noted in fresh. */
 static int
-cover(struct dmap_map_set *set, const struct dmap_region *r, const struct dmap_map_ops *ops,
-		void *ctx, struct dmap_map_set *fresh)
+cover(struct dmap_iotlb *set, const struct dmap_region *r, const struct dmap_iotlb_ops *ops,
+		void *ctx, struct dmap_iotlb *fresh)
 {
 	uint64_t da = r->da.v, end = r->da.v + r->len, limit;
-	struct dmap_map m;
+	struct dmap_iotlb_entry m;
 	unsigned int at;
 	int ret;
 
@@ -100,7 +100,7 @@ cover(struct dmap_map_set *set, const struct dmap_region *r, const struct dmap_m
 			continue;
 		}
 		limit = at < set->nb ? RTE_MIN(end, set->m[at].da) : end;
-		m = (struct dmap_map){ .da = da, .va = r->va + (da - r->da.v) };
+		m = (struct dmap_iotlb_entry){ .da = da, .va = r->va + (da - r->da.v) };
 		m.len = cut(r, da, limit) - da;
 		m.is_read_only = (r->flags & DMAP_REGION_READ_ONLY) != 0;
 		ret = insert(set, at, &m);
@@ -121,7 +121,7 @@ cover(struct dmap_map_set *set, const struct dmap_region *r, const struct dmap_m
 }
 
 static bool
-is_used(const struct dmap_map *m, const struct dmap_region *regions, unsigned int nb)
+is_used(const struct dmap_iotlb_entry *m, const struct dmap_region *regions, unsigned int nb)
 {
 	unsigned int i;
 
@@ -133,8 +133,8 @@ is_used(const struct dmap_map *m, const struct dmap_region *regions, unsigned in
 }
 
 static int
-remove_unused(struct dmap_map_set *set, const struct dmap_region *regions, unsigned int nb,
-		const struct dmap_map_ops *ops, void *ctx)
+remove_unused(struct dmap_iotlb *set, const struct dmap_region *regions, unsigned int nb,
+		const struct dmap_iotlb_ops *ops, void *ctx)
 {
 	unsigned int i, kept = 0;
 	int ret = 0, err;
@@ -153,11 +153,12 @@ remove_unused(struct dmap_map_set *set, const struct dmap_region *regions, unsig
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_iotlb_apply)
 int
-dmap_map_set_apply(struct dmap_map_set *set, const struct dmap_region *regions, unsigned int nb,
-		const struct dmap_map_ops *ops, void *ctx)
+dmap_iotlb_apply(struct dmap_iotlb *set, const struct dmap_region *regions, unsigned int nb,
+		const struct dmap_iotlb_ops *ops, void *ctx)
 {
-	struct dmap_map_set fresh = { 0 };
+	struct dmap_iotlb fresh = { 0 };
 	unsigned int i;
 	int ret = 0;
 
@@ -167,12 +168,13 @@ dmap_map_set_apply(struct dmap_map_set *set, const struct dmap_region *regions, 
 	for (i = 0; i < fresh.nb && ret != 0; i++)
 		if (ops->unmap(ctx, &fresh.m[i]) == 0)
 			erase(set, first_behind(set, fresh.m[i].da));
-	dmap_map_set_free(&fresh);
+	dmap_iotlb_free(&fresh);
 	return ret != 0 ? ret : remove_unused(set, regions, nb, ops, ctx);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_iotlb_bytes)
 uint64_t
-dmap_map_set_bytes(const struct dmap_map_set *set)
+dmap_iotlb_bytes(const struct dmap_iotlb *set)
 {
 	uint64_t bytes = 0;
 	unsigned int i;
@@ -182,8 +184,9 @@ dmap_map_set_bytes(const struct dmap_map_set *set)
 	return bytes;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_iotlb_free)
 void
-dmap_map_set_free(struct dmap_map_set *set)
+dmap_iotlb_free(struct dmap_iotlb *set)
 {
 	free(set->m);
 	memset(set, 0, sizeof(*set));
