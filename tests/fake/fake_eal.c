@@ -124,9 +124,13 @@ add_pages(char *addr, size_t len, struct dmap_region_list *out)
 bool
 dmap_eal_owns(const void *addr, size_t len)
 {
-	RTE_SET_USED(addr);
+	bool is_known;
+
 	RTE_SET_USED(len);
-	return true; /* dmap_eal_pages() knows */
+	pthread_rwlock_rdlock(&memory_lock);
+	is_known = find(addr) != NULL;
+	pthread_rwlock_unlock(&memory_lock);
+	return is_known;
 }
 
 int
@@ -241,14 +245,26 @@ rte_mem_event_callback_unregister(const char *name, void *arg)
 	return 0;
 }
 
-void
-fake_event_pool_destroyed(struct rte_mempool *mp)
+static void
+send_mempool_event(enum rte_mempool_event event, struct rte_mempool *mp)
 {
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(mempool_callbacks); i++)
 		if (mempool_callbacks[i] != NULL)
-			mempool_callbacks[i](RTE_MEMPOOL_EVENT_DESTROY, mp, NULL);
+			mempool_callbacks[i](event, mp, NULL);
+}
+
+void
+fake_event_pool_destroyed(struct rte_mempool *mp)
+{
+	send_mempool_event(RTE_MEMPOOL_EVENT_DESTROY, mp);
+}
+
+void
+fake_event_pool_ready(struct rte_mempool *mp)
+{
+	send_mempool_event(RTE_MEMPOOL_EVENT_READY, mp);
 }
 
 static void

@@ -29,6 +29,7 @@ extern void (*fake_eal_before_walk)(struct rte_mempool *mp);
 
 /* What EAL and the mempool library say; for EAL's memory with its memory lock held. */
 void fake_event_pool_destroyed(struct rte_mempool *mp);
+void fake_event_pool_ready(struct rte_mempool *mp);
 void fake_event_memory_freed(void *addr, size_t len);
 void fake_event_memory_added(void *addr, size_t len);
 /* Have the next registration fail. */

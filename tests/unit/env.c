@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "sluice_check.h"
 #include "sluice_clock.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
@@ -197,6 +198,8 @@ start_queue(struct env *e)
 		start_split(&q->ring, c->start);
 		sluice_split_disable_interrupts(&q->ring);
 	}
+	if (c->is_checked)
+		assert_int_equal(sluice_check_begin(q, e->domain, e->rx, e->tx), 0);
 	start_device(e);
 	if (!c->is_tx)
 		e->rx->fill(&e->rxq);
@@ -210,6 +213,8 @@ setup_rx(struct env *e)
 
 	rte_mbuf_refcnt_set(&fresh, 1);
 	e->rx = sluice_rx_path_at(e->conf.row);
+	if (e->conf.is_checked)
+		e->rx = sluice_check_rx_path(e->rx);
 	if (!e->conf.is_pinned)
 		e->rxq.buf_off = sizeof(struct rte_mbuf);
 	e->rxq.rearm = *sluice_mbuf_rearm(&fresh);
@@ -228,6 +233,8 @@ static void
 setup_tx(struct env *e)
 {
 	e->tx = sluice_tx_path_at(e->conf.row);
+	if (e->conf.is_checked)
+		e->tx = sluice_check_tx_path(e->tx);
 	e->txq.avail_shadow = e->avail_shadow;
 	e->txq.extent = calloc(e->conf.size, sizeof(uint16_t));
 	e->txq.extra_user = calloc(sluice_ring_nb_extras(e->conf.size), sizeof(uint32_t));
@@ -256,6 +263,9 @@ env_open(const struct env_conf *conf)
 	e->pool = fake_pool_create(&pool);
 	fake_domain_init(&e->dom, conf->is_lying);
 	assert_int_equal(dmap_domain_create("unit", &fake_domain_backend, &e->dom, &e->domain), 0);
+	if (conf->is_checked)
+		assert_int_equal(sluice_check_open(0) + dmap_debug_start(e->domain, "unit"), 0);
+	e->q.vq = conf->is_tx ? SLUICE_VQ_TX(0) : SLUICE_VQ_RX(0);
 	e->q.layout = path_cfg(conf)->layout;
 	l = sluice_ring_layout(e->q.layout, conf->size, conf->is_tx);
 	if (env_is_copy(conf))
@@ -289,10 +299,7 @@ void
 env_drain(struct env *e)
 {
 	e->q.state = SLUICE_QUEUE_STOPPED;
-	if (e->conf.is_tx)
-		sluice_txq_drain(&e->txq, NULL);
-	else
-		sluice_rxq_drain(&e->rxq, NULL);
+	sluice_queue_drain(&e->q, NULL);
 	fake_pool_assert_full(e->pool);
 	fake_assert(e->q.stream.nb_lent == 0, "%u buffers count as lent", e->q.stream.nb_lent);
 	fake_assert(e->q.ring.nb_free == e->conf.size && e->q.ring.nb_holes == 0,
@@ -315,6 +322,7 @@ env_close(struct env *e)
 	sluice_queue_quiesce_init();
 	assert_int_equal(sluice_queue_quiesce(&e->q, sluice_clock_ms() + 1000), 0);
 	env_drain(e);
+	sluice_check_end(&e->q);
 	fake_dev_fini(&e->dev);
 	dmap_free_coherent(e->domain, &e->rings);
 	dmap_domain_destroy(e->domain);

@@ -45,6 +45,7 @@ struct env_conf {
 	bool has_ecn;
 	bool has_lro;
 	bool completes_csum;
+	bool is_checked;   /* dma_debug=1 */
 	uint64_t tx_flags; /* that packets may have; 0: all, if the row has offloads */
 	uint16_t size;
 	/* Split: where the indices start. Packed: slot, and bit 15: the wrap counters are 0. */

@@ -143,6 +143,8 @@ test_words(void **state)
 	assert_int_equal(must_parse("path=/x").rss, SLUICE_RSS_ARG_AUTO);
 	assert_int_equal(must_parse("path=/x,rss=sw").rss, SLUICE_RSS_ARG_SW);
 	assert_int_equal(must_parse("path=/x,rss=off").rss, SLUICE_RSS_ARG_OFF);
+	assert_false(must_parse("path=/x").has_dma_debug);
+	assert_true(must_parse("path=/x,dma_debug=1").has_dma_debug);
 }
 
 static void
@@ -167,6 +169,7 @@ test_bad_numbers(void **state)
 		{ "mrg_rxbuf", "0 or 1", { "2", "", "off" } },
 		{ "in_order", "0 or 1", { "2", "", "y" } },
 		{ "vectorized", "0 or 1", { "2", "", "n" } },
+		{ "dma_debug", "0 or 1", { "2", "", "all" } },
 	};
 	char params[128], shown[96];
 	unsigned int i, k;
@@ -304,7 +307,7 @@ test_string_is_true(void **state)
 	static const char *const keys[] = { "path", "iface", "queues", "queue_size", "mac",
 		"server", "socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order",
 		"vectorized", "csum", "complete_csum", "tso", "lro", "speed", "idle_reclaim",
-		"isolation", "ro_rings", "rss" };
+		"isolation", "ro_rings", "rss", "dma_debug" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 

@@ -217,11 +217,13 @@ test_bounce_copies_what_it_must(void **state)
 {
 	unsigned char *buf, *device;
 	struct dmap_map map;
+	struct rte_mbuf *m;
 	struct rig g;
 
 	(void)state;
 	rig_open(&g, NULL);
-	buf = (unsigned char *)g.pool->mem;
+	m = fake_mbuf(g.pool, 128, LEN);
+	buf = rte_pktmbuf_mtod(m, unsigned char *);
 	assert_int_equal(dmap_set_bounce(g.d, 1, 100, true), 0);
 	memset(buf, 1, LEN);
 	map = dmap_map_single(&g.s, buf, 100, DMAP_TO_DEVICE);
@@ -247,6 +249,7 @@ test_bounce_copies_what_it_must(void **state)
 	assert_int_equal(device[0], 3);
 	dmap_unmap(&g.s, &map);
 	assert_true(buf[0] == 3 && buf[49] == 3 && buf[50] == 4);
+	rte_pktmbuf_free(m);
 	rig_close(&g);
 }
 

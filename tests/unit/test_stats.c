@@ -187,7 +187,7 @@ test_order(void **state)
 {
 	static const char *const port_wide[] = { "device_failures", "device_connects",
 		"tx_lost_packets", "rx_lost_packets", "unacked_buffers", "stranded_buffers",
-		"announced_packets", "path_changes", "dma_maps", "dma_bytes" };
+		"announced_packets", "path_changes", "dma_maps", "dma_bytes", "dma_debug_reports" };
 	static struct rte_eth_xstat_name names[1024];
 	struct env *e = env_open_from(state, 0);
 	static struct desk d;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dmap_impl.h"
+#include "dmap_debug_impl.h"
 
 static bool
 is_shown(const struct dmap_owner *o)
@@ -195,8 +195,10 @@ dmap_domain_remove(struct dmap_domain *d, enum dmap_owner_kind kind, const void 
 	if (o != NULL)
 		TAILQ_REMOVE(&d->owners, o, next);
 	rte_spinlock_unlock(&d->table_lock);
-	if (o != NULL)
+	if (o != NULL) {
+		dmap_debug_hide(d, &o->pages, false);
 		shrink(d, o->is_shown || o->is_offered);
+	}
 	pthread_mutex_unlock(&d->change_lock);
 	dmap_owner_free(o);
 	dmap_request_retry(d);
@@ -229,12 +231,14 @@ void
 dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len)
 {
 	uintptr_t lo = (uintptr_t)addr, hi = lo + len;
+	struct dmap_region gone = { .va = lo, .len = len };
 	struct dmap_owner *o, *next;
 	bool is_known = false;
 
 	/* Most frees concern others. */
 	if (!holds(d, lo, hi))
 		return;
+	dmap_debug_hide(d, &(struct dmap_region_list){ .r = &gone, .nb = 1 }, false);
 	pthread_mutex_lock(&d->change_lock);
 	rte_spinlock_lock(&d->table_lock);
 	for (o = TAILQ_FIRST(&d->owners); o != NULL; o = next) {

@@ -14,7 +14,7 @@
 #include <rte_mempool.h>
 #include <rte_string_fns.h>
 
-#include "dmap_impl.h"
+#include "dmap_debug_impl.h"
 #include "dmap_stream.h"
 
 /* Pages are looked up so often at most while others free memory. */
@@ -118,6 +118,7 @@ dmap_domain_destroy(struct dmap_domain *d)
 	if (d == NULL)
 		return;
 	dmap_event_detach(d);
+	dmap_debug_end(d);
 	dmap_bounce_end(d);
 	/* Revoke first, and only then let go of the memory. */
 	if (d->regions.nb != 0 && !d->backend->is_remote &&

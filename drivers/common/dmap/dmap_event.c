@@ -13,7 +13,7 @@
 #include <rte_memory.h>
 #include <rte_mempool.h>
 
-#include "dmap_impl.h"
+#include "dmap_debug_impl.h"
 
 #define MEM_CALLBACK_NAME "sluice_dmap"
 
@@ -57,8 +57,21 @@ dmap_event_pool_gone(struct rte_mempool *mp)
 	dmap_event_hold_pools();
 	dmap_event_release_pools();
 	pthread_rwlock_rdlock(&domains_lock);
-	TAILQ_FOREACH(d, &domains, next)
+	TAILQ_FOREACH(d, &domains, next) {
+		dmap_debug_pool_gone(d, mp);
 		dmap_del_pool(d, mp);
+	}
+	pthread_rwlock_unlock(&domains_lock);
+}
+
+static void
+pool_is_ready(const struct rte_mempool *mp)
+{
+	struct dmap_domain *d;
+
+	pthread_rwlock_rdlock(&domains_lock);
+	TAILQ_FOREACH(d, &domains, next)
+		dmap_debug_pool_ready(d, mp);
 	pthread_rwlock_unlock(&domains_lock);
 }
 
@@ -68,6 +81,8 @@ on_mempool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg
 	RTE_SET_USED(arg);
 	if (event == RTE_MEMPOOL_EVENT_DESTROY)
 		dmap_event_pool_gone(mp);
+	else
+		pool_is_ready(mp);
 }
 
 static void

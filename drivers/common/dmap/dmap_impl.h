@@ -137,6 +137,7 @@ struct dmap_domain {
 	/* protected by request_lock */
 	struct dmap_request requests[DMAP_REQUESTS];
 	uint32_t serial;
+	struct dmap_debug *debug;   /* NULL: nothing is checked */
 	struct dmap_bounce *bounce; /* NULL: there are no bounce buffers */
 	char name[64];
 };

@@ -8,8 +8,7 @@
 
 #include <rte_atomic.h>
 
-#include "dmap_impl.h"
-#include "dmap_map.h"
+#include "dmap_debug_impl.h"
 
 /* Does one descriptor say so much? da: where it begins for the device. */
 static int
@@ -39,7 +38,7 @@ find_address(struct dmap_stream *s, const struct rte_mbuf *m, struct dmap_map *m
 }
 
 static struct dmap_map
-map_any(struct dmap_stream *s, const struct rte_mbuf *m, void *va, uint32_t len, enum dmap_dir dir)
+try_map(struct dmap_stream *s, const struct rte_mbuf *m, void *va, uint32_t len, enum dmap_dir dir)
 {
 	struct dmap_map map = { .va = va, .len = len, .dir = dir };
 
@@ -57,11 +56,23 @@ map_any(struct dmap_stream *s, const struct rte_mbuf *m, void *va, uint32_t len,
 	return map;
 }
 
+/* site: who calls, for reports. */
+static struct dmap_map
+map_any(struct dmap_stream *s, const struct rte_mbuf *m, void *va, uint32_t len, enum dmap_dir dir,
+		const void *site)
+{
+	struct dmap_map map = try_map(s, m, va, len, dir);
+
+	if (s->domain->debug != NULL)
+		dmap_debug_map(s->domain, m, &map, site);
+	return map;
+}
+
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_map_single)
 struct dmap_map
 dmap_map_single(struct dmap_stream *s, void *va, uint32_t len, enum dmap_dir dir)
 {
-	return map_any(s, NULL, va, len, dir);
+	return map_any(s, NULL, va, len, dir, __builtin_return_address(0));
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_map_mbuf)
@@ -69,7 +80,8 @@ struct dmap_map
 dmap_map_mbuf(struct dmap_stream *s, struct rte_mbuf *m, uint32_t off, uint32_t len,
 		enum dmap_dir dir)
 {
-	return map_any(s, m, rte_pktmbuf_mtod_offset(m, char *, off), len, dir);
+	return map_any(s, m, rte_pktmbuf_mtod_offset(m, char *, off), len, dir,
+			__builtin_return_address(0));
 }
 
 /* The most that the next descriptor may say of len bytes at va. */
@@ -107,7 +119,7 @@ dmap_map_sg(struct dmap_stream *s, struct rte_mbuf *m, enum dmap_dir dir, struct
 			ret = nb == nb_max ? -ENOSPC : 0;
 			if (ret != 0)
 				break;
-			maps[nb] = map_any(s, m, va, len, dir);
+			maps[nb] = map_any(s, m, va, len, dir, __builtin_return_address(0));
 			ret = dmap_mapping_error(&maps[nb]);
 			nb += ret == 0;
 		}
@@ -122,6 +134,8 @@ void
 dmap_unmap(struct dmap_stream *s, struct dmap_map *map)
 {
 	rte_io_rmb();
+	if (s->domain->debug != NULL)
+		dmap_debug_unmap(s->domain, map);
 	if (map->error != 0)
 		return;
 	if (map->bounce != 0) {
@@ -152,6 +166,8 @@ void
 dmap_sync_for_cpu(struct dmap_stream *s, const struct dmap_map *map, uint32_t off, uint32_t len)
 {
 	rte_io_rmb();
+	if (s->domain->debug != NULL)
+		dmap_debug_sync(s->domain, map, off, len, DMAP_FROM_DEVICE);
 	if (are_mapped(map, off, len))
 		dmap_bounce_copy_out(s->domain, map, off, len);
 }
@@ -160,6 +176,8 @@ RTE_EXPORT_INTERNAL_SYMBOL(dmap_sync_for_device)
 void
 dmap_sync_for_device(struct dmap_stream *s, const struct dmap_map *map, uint32_t off, uint32_t len)
 {
+	if (s->domain->debug != NULL)
+		dmap_debug_sync(s->domain, map, off, len, DMAP_TO_DEVICE);
 	if (are_mapped(map, off, len))
 		dmap_bounce_copy_in(s->domain, map, off, len);
 	rte_io_wmb();

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "sluice_check.h"
 #include "sluice_copy.h"
 #include "sluice_queue_ctl.h"
 #include "sluice_ring_packed.h"
@@ -136,6 +137,7 @@ sluice_queue_retract(struct sluice_queue *q)
 uint32_t
 sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out)
 {
+	sluice_check_forget(q);
 	return sluice_queue_is_tx(q) ? sluice_txq_drain((struct sluice_txq *)q, out) :
 				       sluice_rxq_drain((struct sluice_rxq *)q, out);
 }
@@ -163,6 +165,7 @@ sluice_queue_abandon(struct sluice_queue *q)
 	struct sluice_ring *r = &q->ring;
 	uint32_t nb = sluice_ring_nb_busy(r);
 
+	sluice_check_forget(q);
 	if (sluice_queue_is_tx(q))
 		abandon_txq((struct sluice_txq *)q);
 	else

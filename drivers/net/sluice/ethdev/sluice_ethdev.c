@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sluice_check.h"
 #include "sluice_ethdev.h"
 #include "sluice_rx_stage.h"
 #include "sluice_life.h"
@@ -338,7 +339,8 @@ set_bursts(struct sluice_port *port)
 
 	is_copied = is_copied &&
 			(sluice_rx_stage_is_burst(fp->rx_pkt_burst) ||
-					sluice_path_is_rx_burst(fp->rx_pkt_burst));
+					sluice_path_is_rx_burst(fp->rx_pkt_burst) ||
+					sluice_check_is_rx_burst(fp->rx_pkt_burst));
 	dev->rx_pkt_burst = burst != NULL ? burst : port->rx_path->burst;
 	dev->tx_pkt_burst = port->tx_path->burst;
 	dev->tx_pkt_prepare = sluice_tx_prepare;

@@ -14,6 +14,7 @@
 
 #include <rte_malloc.h>
 
+#include "sluice_check.h"
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 #include "sluice_log.h"
@@ -30,6 +31,7 @@
 static void
 free_queue(struct sluice_queue *q)
 {
+	sluice_check_end(q);
 	sluice_queue_take_returns(q);
 	if (q->kick_fd >= 0)
 		close(q->kick_fd);

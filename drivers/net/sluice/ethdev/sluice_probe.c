@@ -19,6 +19,7 @@
 #include <rte_mempool.h>
 #include <rte_memzone.h>
 
+#include "sluice_check.h"
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 #include "sluice_log.h"
@@ -55,6 +56,10 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 		ret = dmap_set_own_addresses(port->domain);
 	if (ret == 0 && port->args.isolation == SLUICE_ISOLATION_SEALED)
 		ret = dmap_set_sealed(port->domain, SLUICE_SEALED_REMEDY);
+	if (ret == 0 && port->args.has_dma_debug)
+		ret = sluice_check_open(port->port_id);
+	if (ret == 0 && port->args.has_dma_debug)
+		ret = dmap_debug_start(port->domain, port->label);
 	if (ret != 0) {
 		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
 		return ret;

@@ -289,6 +289,7 @@ write_sheet(struct sheet *s, const struct rte_eth_dev *dev)
 	/* Not counters but sizes. */
 	write_entry(s, shared->dma_maps, "dma_maps");
 	write_entry(s, shared->dma_bytes, "dma_bytes");
+	write_entry(s, shared->nb_dma_reports, "dma_debug_reports");
 	write_queues(s, dev->data, true);
 	write_queues(s, dev->data, false);
 }

@@ -17,6 +17,7 @@
 #include <rte_memory.h>
 #include <rte_telemetry.h>
 
+#include "dmap_debug.h"
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 #include "sluice_probe.h"
@@ -268,6 +269,22 @@ port_alone(const char *params, struct rte_tel_data *d)
 	return NULL;
 }
 
+/* What dma_debug=1 has found: all, and each kind that there was. */
+static void
+add_reports(struct rte_tel_data *d, const struct dmap_domain *domain)
+{
+	char name[48];
+	unsigned int i;
+
+	for (i = 0; i < DMAP_DEBUG_NB_CHECKS; i++) {
+		snprintf(name, sizeof(name), "dma_debug_%u", i + 1);
+		if (dmap_debug_nb(domain, i) != 0)
+			rte_tel_data_add_dict_uint(d, name, dmap_debug_nb(domain, i));
+	}
+	rte_tel_data_add_dict_uint(
+			d, "dma_debug_reports", dmap_debug_nb(domain, DMAP_DEBUG_NB_CHECKS));
+}
+
 static int
 on_dma_stats(const char *cmd, const char *params, struct rte_tel_data *d)
 {
@@ -281,6 +298,7 @@ on_dma_stats(const char *cmd, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_uint(d, "eal_bytes", rte_eal_get_physmem_size());
 	rte_tel_data_add_dict_uint(d, "maps", dmap_nb_maps(port->domain));
 	rte_tel_data_add_dict_uint(d, "regions", dmap_entries(port->domain, 0, NULL, 0));
+	add_reports(d, port->domain);
 	rte_tel_data_add_dict_uint(d, "removals",
 			rte_atomic_load_explicit(
 					dmap_generation(port->domain), rte_memory_order_acquire));

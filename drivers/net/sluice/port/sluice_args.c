@@ -178,6 +178,7 @@ SETTER(complete_csum, parse_flag(value, &args->completes_csum))
 SETTER(tso, parse_flag(value, &args->has_tso))
 SETTER(lro, parse_flag(value, &args->has_lro))
 SETTER(speed, parse_number(value, 0, SPEED_MAX, &args->speed))
+SETTER(dma_debug, parse_flag(value, &args->has_dma_debug))
 SETTER(rx_coal_usecs, parse_number(value, 0, COAL_MAX, &args->rx_coal.usecs))
 SETTER(rx_coal_pkts, parse_number(value, 0, COAL_MAX, &args->rx_coal.pkts))
 SETTER(tx_coal_usecs, parse_number(value, 0, COAL_MAX, &args->tx_coal.usecs))
@@ -274,6 +275,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "isolation", set_isolation, "scoped, sealed, copy or none" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
+	{ "dma_debug", set_dma_debug, "0 or 1" },
 };
 
 static const struct arg_key pci_keys[] = {
@@ -299,6 +301,7 @@ static const struct arg_key pci_keys[] = {
 	{ "rx_coal_pkts", set_rx_coal_pkts, "0 to 2147483647" },
 	{ "tx_coal_usecs", set_tx_coal_usecs, "0 to 2147483647" },
 	{ "tx_coal_pkts", set_tx_coal_pkts, "0 to 2147483647" },
+	{ "dma_debug", set_dma_debug, "0 or 1" },
 	/* net_virtio leaves devices with vdpa=1 alone: for programs that ask it before us. */
 	{ "vdpa", set_claim, "0 or 1" },
 };

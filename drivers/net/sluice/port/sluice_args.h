@@ -85,7 +85,8 @@ struct sluice_args {
 	enum sluice_isolation isolation;
 	enum sluice_rss_arg rss;
 	struct sluice_coal_args rx_coal, tx_coal;
-	bool has_ro_rings; /* asked for, one way or the other */
+	bool has_dma_debug; /* what the device has is checked */
+	bool has_ro_rings;  /* asked for, one way or the other */
 	bool is_ro_rings;
 };
 
@@ -94,13 +95,15 @@ struct sluice_args {
 	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
 	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> " \
-	"isolation=<scoped|sealed|copy|none> ro_rings=<0|1> rss=<sw|off>"
+	"isolation=<scoped|sealed|copy|none> ro_rings=<0|1> rss=<sw|off> " \
+	"dma_debug=<0|1>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
 	"in_order=<0|1> vectorized=<0|1> csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> " \
 	"speed=<int> idle_reclaim=<0|1> isolation=<scoped|sealed|copy> ro_rings=<0|1> rss=<sw|off> " \
-	"rx_coal_usecs=<int> rx_coal_pkts=<int> tx_coal_usecs=<int> tx_coal_pkts=<int> vdpa=<0|1>"
+	"rx_coal_usecs=<int> rx_coal_pkts=<int> tx_coal_usecs=<int> tx_coal_pkts=<int> " \
+	"dma_debug=<0|1> vdpa=<0|1>"
 
 /* Is the device to wait at all? */
 static inline bool

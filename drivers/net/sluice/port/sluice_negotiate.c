@@ -11,6 +11,7 @@
 
 #include <ethdev_driver.h>
 
+#include "sluice_check.h"
 #include "sluice_port.h"
 #include "sluice_log.h"
 
@@ -359,12 +360,16 @@ sluice_dev_choose(struct sluice_port *port)
 	rx_path = port->rx_path;
 	tx_path = port->tx_path;
 	port->rx_path = sluice_rx_path_select(port->features, sluice_copies(port), simd_bits);
+	if (port->args.has_dma_debug)
+		port->rx_path = sluice_check_rx_path(port->rx_path);
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!sluice_queue_is_tx(q))
 		rte_atomic_store_explicit(&((struct sluice_rxq *)q)->path, port->rx_path,
 				rte_memory_order_relaxed);
 	port->tx_path = sluice_tx_path_select(port->features, sluice_tx_offloads_of(port->dev) != 0,
 			sluice_copies(port), simd_bits);
+	if (port->args.has_dma_debug)
+		port->tx_path = sluice_check_tx_path(port->tx_path);
 	port->shared->nb_path_changes += rx_path != NULL &&
 			(rx_path != port->rx_path || tx_path != port->tx_path);
 	return 0;

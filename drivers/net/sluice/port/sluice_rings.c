@@ -15,6 +15,7 @@
 
 #include <ethdev_driver.h>
 
+#include "sluice_check.h"
 #include "sluice_port.h"
 #include "sluice_log.h"
 
@@ -250,6 +251,18 @@ tx_flags_of(const struct sluice_port *port)
 	return flags;
 }
 
+/* dma_debug=1. Without memory for it the queue runs all the same. */
+static void
+begin_check(struct sluice_port *port, struct sluice_queue *q, bool is_tx)
+{
+	int ret = sluice_check_begin(q, port->domain, is_tx ? NULL : port->rx_path,
+			is_tx ? port->tx_path : NULL);
+
+	if (ret != 0)
+		SLUICE_LOG(WARNING, "port %u: virtqueue %u is not checked (dma_debug=1): %s",
+				port->port_id, q->vq, strerror(-ret));
+}
+
 static void
 reset_queue(struct sluice_port *port, struct sluice_queue *q)
 {
@@ -284,6 +297,8 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 		sluice_txq_reset((struct sluice_txq *)q, &conf);
 	else
 		sluice_rxq_reset((struct sluice_rxq *)q, &conf);
+	if (port->args.has_dma_debug)
+		begin_check(port, q, is_tx);
 }
 
 static void

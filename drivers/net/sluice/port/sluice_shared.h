@@ -55,6 +55,7 @@ struct sluice_shared {
 	/* sizes */
 	uint64_t dma_maps;
 	uint64_t dma_bytes;
+	uint64_t nb_dma_reports; /* dma_debug=1; since the port was made */
 	struct dmap_shared dma;
 };
 

@@ -12,6 +12,7 @@
 
 #include <ethdev_driver.h>
 
+#include "dmap_debug.h"
 #include "sluice_life_impl.h"
 #include "sluice_log.h"
 
@@ -154,6 +155,7 @@ sluice_port_tell_sizes(struct sluice_port *port)
 {
 	port->shared->dma_maps = dmap_nb_maps(port->domain);
 	port->shared->dma_bytes = dmap_bytes(port->domain);
+	port->shared->nb_dma_reports = dmap_debug_nb(port->domain, DMAP_DEBUG_NB_CHECKS);
 }
 
 static void

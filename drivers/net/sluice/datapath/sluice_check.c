@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/* The burst functions of dma_debug=1; see sluice_check.h. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sluice_check.h"
+
+/* Rows in all tables, at most. */
+#define ROWS_MAX 128
+
+/* By virtqueue, of ports that asked for it. They stay for the next port of the same number. */
+static struct sluice_check *tables[RTE_MAX_ETHPORTS];
+
+int
+sluice_check_open(uint16_t port_id)
+{
+	if (tables[port_id] == NULL)
+		tables[port_id] = calloc(2 * (UINT8_MAX + 1), sizeof(struct sluice_check));
+	return tables[port_id] == NULL ? -ENOMEM : 0;
+}
+
+/* Of a queue of such a port. */
+static struct sluice_check *
+check_of(const struct sluice_queue *q)
+{
+	return &tables[q->port_id][q->vq];
+}
+
+/* Of any queue. */
+static bool
+is_checked(const struct sluice_queue *q)
+{
+	return tables[q->port_id] != NULL && check_of(q)->domain != NULL;
+}
+
+/* Inside of the queue, which may have failed in the burst. */
+static void
+look_after(struct sluice_check *c, struct sluice_queue *q, const void *site)
+{
+	if (sluice_queue_enter(q, q->run))
+		sluice_check_note(c, q, site);
+	else if (sluice_queue_enter(q, SLUICE_QUEUE_FAILED))
+		sluice_check_failed(c, q);
+	else
+		return;
+	sluice_queue_leave(q);
+}
+
+static uint16_t
+checked_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	struct sluice_rxq *rxq = queue;
+	struct sluice_check *c = check_of(&rxq->q);
+
+	if (!sluice_queue_enter(&rxq->q, rxq->q.run))
+		return 0;
+	sluice_check_catch_up(c, &rxq->q);
+	sluice_check_look(c, &rxq->q);
+	sluice_queue_leave(&rxq->q);
+	nb = c->rx->burst(queue, pkts, nb);
+	if (nb != 0 && sluice_queue_enter(&rxq->q, rxq->q.run)) {
+		sluice_check_received(c, rxq, pkts, nb);
+		sluice_queue_leave(&rxq->q);
+	}
+	look_after(c, &rxq->q, __builtin_return_address(0));
+	return nb;
+}
+
+static uint16_t
+checked_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	struct sluice_txq *txq = queue;
+	struct sluice_check *c = check_of(&txq->q);
+	const void *site = __builtin_return_address(0);
+
+	if (!sluice_queue_enter(&txq->q, txq->q.run))
+		return 0;
+	sluice_check_catch_up(c, &txq->q);
+	sluice_check_look(c, &txq->q);
+	sluice_queue_leave(&txq->q);
+	nb = c->tx->burst(queue, pkts, nb);
+	look_after(c, &txq->q, site);
+	return nb;
+}
+
+/* The control side, of a queue that does not run. */
+static void
+checked_fill(struct sluice_rxq *rxq)
+{
+	struct sluice_check *c = check_of(&rxq->q);
+
+	c->rx->fill(rxq);
+	sluice_check_note(c, &rxq->q, NULL);
+}
+
+/* By who is inside of the queue, or has paused it. */
+static uint32_t
+checked_cleanup(struct sluice_txq *txq, uint32_t nb_max)
+{
+	struct sluice_check *c = check_of(&txq->q);
+	uint32_t nb;
+
+	sluice_check_catch_up(c, &txq->q);
+	sluice_check_look(c, &txq->q);
+	nb = c->tx->cleanup(txq, nb_max);
+	sluice_check_note(c, &txq->q, NULL);
+	return nb;
+}
+
+/* Rows that were asked for; they stay, since a core may have one at any time. */
+static struct rx_row {
+	struct sluice_rx_path row;
+	const struct sluice_rx_path *real;
+	char name[64];
+} rx_rows[ROWS_MAX];
+static struct tx_row {
+	struct sluice_tx_path row;
+	const struct sluice_tx_path *real;
+	char name[64];
+} tx_rows[ROWS_MAX];
+static rte_spinlock_t rows_lock = RTE_SPINLOCK_INITIALIZER;
+
+const struct sluice_rx_path *
+sluice_check_rx_path(const struct sluice_rx_path *path)
+{
+	struct rx_row *r = rx_rows;
+
+	rte_spinlock_lock(&rows_lock);
+	while (r->real != NULL && r->real != path)
+		r++;
+	if (r->real == NULL) {
+		r->row = *path;
+		snprintf(r->name, sizeof(r->name), "%s, checked", path->name);
+		r->row.name = r->name;
+		r->row.burst = checked_rx_burst;
+		r->row.fill = checked_fill;
+		r->real = path;
+	}
+	rte_spinlock_unlock(&rows_lock);
+	return &r->row;
+}
+
+const struct sluice_tx_path *
+sluice_check_tx_path(const struct sluice_tx_path *path)
+{
+	struct tx_row *r = tx_rows;
+
+	rte_spinlock_lock(&rows_lock);
+	while (r->real != NULL && r->real != path)
+		r++;
+	if (r->real == NULL) {
+		r->row = *path;
+		snprintf(r->name, sizeof(r->name), "%s, checked", path->name);
+		r->row.name = r->name;
+		r->row.burst = checked_tx_burst;
+		r->row.cleanup = checked_cleanup;
+		r->real = path;
+	}
+	rte_spinlock_unlock(&rows_lock);
+	return &r->row;
+}
+
+bool
+sluice_check_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkts, uint16_t nb))
+{
+	return burst == checked_rx_burst;
+}
+
+/* Packets may take several buffers, so it does no harm if each is a little shorter. */
+static void
+fence_off(struct sluice_check *c, struct sluice_rxq *rxq)
+{
+	c->buf_len = rte_pktmbuf_data_room_size(rxq->pool);
+	if (c->rx->cfg.has_mrg)
+		rxq->post_len -= SLUICE_CHECK_ZONE;
+}
+
+/* Nobody looks at it any more. */
+static void
+clear(struct sluice_check *c)
+{
+	free(c->slots);
+	free(c->before);
+	c->slots = NULL;
+	c->before = NULL;
+	c->domain = NULL;
+}
+
+int
+sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d, const struct sluice_rx_path *rx,
+		const struct sluice_tx_path *tx)
+{
+	struct sluice_check *c = check_of(q);
+
+	sluice_check_end(q);
+	c->rx = rx == NULL ? NULL : ((const struct rx_row *)rx)->real;
+	c->tx = tx == NULL ? NULL : ((const struct tx_row *)tx)->real;
+	c->is_copy = rx != NULL ? rx->cfg.is_copy : tx->cfg.is_copy;
+	snprintf(c->place, sizeof(c->place), "%s queue %u", rx != NULL ? "rx" : "tx", q->id);
+	c->slots = calloc(q->ring.size, sizeof(c->slots[0]));
+	if (rx != NULL && !c->is_copy) {
+		fence_off(c, (struct sluice_rxq *)q);
+		c->before = malloc((size_t)q->ring.size * c->buf_len);
+	}
+	if (c->slots == NULL || (rx != NULL && !c->is_copy && c->before == NULL)) {
+		clear(c);
+		return -ENOMEM;
+	}
+	c->size = q->ring.size;
+	sluice_check_remember(c, q);
+	c->was_failure_told = false;
+	c->domain = d;
+	return 0;
+}
+
+void
+sluice_check_forget(struct sluice_queue *q)
+{
+	struct sluice_check *c;
+	uint16_t i;
+
+	if (!is_checked(q))
+		return;
+	c = check_of(q);
+	for (i = 0; i < c->size; i++)
+		sluice_check_take_back(c, i);
+	/* Those that a core has not noted yet are nobody's either. */
+	sluice_check_remember(c, q);
+	c->tail = c->head;
+	c->nb_free = c->size;
+}
+
+void
+sluice_check_end(struct sluice_queue *q)
+{
+	struct sluice_check *c;
+	uint16_t i;
+
+	if (!is_checked(q))
+		return;
+	c = check_of(q);
+	/* Who drains a queue says so before. */
+	for (i = 0; i < c->size; i++) {
+		if (c->slots[i].loan != 0)
+			dmap_debug_report(c->domain, DMAP_DEBUG_BUFFERS_LEFT,
+					dmap_debug_loan(c->slots[i].loan), "the end of %s",
+					c->place);
+		sluice_check_take_back(c, i);
+	}
+	clear(c);
+}

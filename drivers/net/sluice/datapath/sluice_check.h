@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * dma_debug=1: burst functions around the real ones, which look at the ring and its buffers before
+ * and after, and tell the checker of the DMA layer what the device has. The real ones are whatever
+ * the port would have, and do not know of it.
+ *
+ * Threads: as the functions that are looked at. What is remembered of a queue belongs to who is
+ * inside of it. Queues that a secondary process polls are not looked at.
+ */
+
+#ifndef SLUICE_CHECK_H
+#define SLUICE_CHECK_H
+
+#include "dmap_debug.h"
+#include "sluice_path.h"
+
+/* A port wants it; before its queues are. -ENOMEM. */
+int sluice_check_open(uint16_t port_id);
+
+/* The row that looks around a row. */
+const struct sluice_rx_path *sluice_check_rx_path(const struct sluice_rx_path *path);
+const struct sluice_tx_path *sluice_check_tx_path(const struct sluice_tx_path *path);
+bool sluice_check_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkts, uint16_t nb));
+
+/*
+ * The queue has a fresh ring, and will run with such a row, which is the one of its direction; the
+ * other is NULL. -ENOMEM. The control side.
+ */
+int sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d,
+		const struct sluice_rx_path *rx, const struct sluice_tx_path *tx);
+
+/* Its buffers are not the device's any more. Fine for a queue that nobody looks at. */
+void sluice_check_forget(struct sluice_queue *q);
+
+/* The queue ends. Likewise. */
+void sluice_check_end(struct sluice_queue *q);
+
+/* --- between sluice_check.c and sluice_check_ring.c --- */
+
+/* Behind the end of receive buffers, where packets may take several. */
+#define SLUICE_CHECK_ZONE 64
+
+struct sluice_check_slot {
+	uint32_t loan;  /* number of the first loan of the packet that starts here; 0: none does */
+	bool was_given; /* since the ring is fresh */
+	uint64_t desc[2]; /* as the driver wrote it */
+};
+
+struct sluice_check {
+	struct dmap_domain *domain;      /* NULL: nobody looks */
+	const struct sluice_rx_path *rx; /* the real ones */
+	const struct sluice_tx_path *tx;
+	char place[16];
+	bool is_copy; /* the device gets bounce buffers */
+	bool was_failure_told;
+	uint16_t size; /* of the ring; the rest as it was when it was looked at last */
+	uint16_t head, tail, nb_free;
+	uint32_t nb_given; /* transmit */
+	struct sluice_check_slot *slots;
+	char *before; /* of each receive buffer what was in it */
+	uint16_t buf_len;
+};
+
+void sluice_check_remember(struct sluice_check *c, const struct sluice_queue *q);
+/* The packet that starts at a slot. */
+void sluice_check_take_back(struct sluice_check *c, uint16_t slot);
+/* Is the ring as it was left? If not, somebody else was there: what it has is noted anew. */
+void sluice_check_catch_up(struct sluice_check *c, struct sluice_queue *q);
+/* Descriptors, and what the device only reads. */
+void sluice_check_look(struct sluice_check *c, const struct sluice_queue *q);
+/* Packets that were received. */
+void sluice_check_received(struct sluice_check *c, const struct sluice_rxq *rxq,
+		struct rte_mbuf **pkts, uint16_t nb);
+/* What the device has returned, and what it got. */
+void sluice_check_note(struct sluice_check *c, struct sluice_queue *q, const void *site);
+/* The device broke the rules. */
+void sluice_check_failed(struct sluice_check *c, const struct sluice_queue *q);
+
+#endif /* SLUICE_CHECK_H */

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The checker around burst functions (dma_debug=1), with each row of the tables: nothing is said of
+ * traffic as it should be, and each fault of a device or an application is found, and no other.
+ */
+
+#include <string.h>
+
+#include "dmap_debug.h"
+#include "env.h"
+#include "sluice_check.h"
+
+#define LEN 100
+
+static struct env *
+open_checked(void **state)
+{
+	struct env_conf *conf = *state;
+
+	conf->is_checked = true;
+	return env_open(conf);
+}
+
+/* This was said, more than once maybe, and nothing else. */
+static void
+expect_only(struct env *e, enum dmap_debug_check what)
+{
+	uint64_t nb = dmap_debug_nb(e->domain, what);
+
+	fake_assert(nb != 0, "no report: %s", dmap_debug_name(what));
+	fake_assert(dmap_debug_nb(e->domain, DMAP_DEBUG_NB_CHECKS) == nb, "other reports");
+}
+
+static void
+expect_silence(struct env *e)
+{
+	enum dmap_debug_check what;
+
+	for (what = 0; what < DMAP_DEBUG_NB_CHECKS; what++)
+		fake_assert(dmap_debug_nb(e->domain, what) == 0, "reported: %s",
+				dmap_debug_name(what));
+}
+
+/* One packet or several segments, of this pool; shared ones are held by the test, too. */
+static struct rte_mbuf *
+make_packet(struct env *e, unsigned int nth)
+{
+	struct rte_mbuf *m = fake_mbuf(e->pool, nth % 16 == 3 ? 4 : 128, 60 + nth % 900);
+
+	if (nth % 8 == 5)
+		rte_pktmbuf_chain(m, fake_mbuf(e->pool, nth % 64, 1 + nth % 70));
+	fake_mbuf_fill(m, nth);
+	return m;
+}
+
+/* More than once round the ring, with bursts of all sizes, stops between them. */
+static void
+test_sending_is_silent(void **state)
+{
+	const enum fake_order order = ((struct env_conf *)*state)->is_in_order ? FAKE_BATCHES :
+										 FAKE_SHUFFLED;
+	struct env *e = open_checked(state);
+	struct rte_mbuf *pkts[64];
+	unsigned int round, i, nb, n;
+
+	for (round = 0; round < 60; round++) {
+		nb = 1 + round % RTE_DIM(pkts);
+		for (i = 0; i < nb; i++)
+			pkts[i] = make_packet(e, round + i);
+		n = env_tx(e, pkts, nb);
+		rte_pktmbuf_free_bulk(pkts + n, nb - n);
+		fake_dev_poll(&e->dev);
+		fake_dev_complete(&e->dev, e->dev.nb_held / (1 + round % 3), order);
+		fake_dev_forget_sent(&e->dev);
+		if (round % 7 == 6)
+			e->tx->cleanup(&e->txq, round % 14 == 6 ? 0 : 5);
+		if (round == 40)
+			env_restart(e);
+	}
+	expect_silence(e);
+	env_close(e);
+}
+
+static void
+test_receiving_is_silent(void **state)
+{
+	const enum fake_order order = ((struct env_conf *)*state)->is_in_order ? FAKE_BATCHES :
+										 FAKE_SHUFFLED;
+	struct env *e = open_checked(state);
+	unsigned int round, i;
+
+	e->conf.order = order;
+	for (round = 0; round < 60; round++) {
+		for (i = 0; i <= round; i++)
+			env_deliver(e, 60 + 61 * i % (env_has_mrg(&e->conf) ? 5000 : 1900));
+		env_rx_and_free(e, 1 + round * 2);
+		if (round == 40) {
+			env_rx_and_free(e, ENV_BURST_MAX);
+			env_restart(e);
+		}
+	}
+	/* All of the ring at once. */
+	while (env_rx_and_free(e, ENV_BURST_MAX) != 0)
+		;
+	for (i = 0; env_deliver(e, LEN); i++)
+		;
+	env_rx_and_free(e, ENV_BURST_MAX);
+	env_rx_and_free(e, ENV_BURST_MAX);
+	expect_silence(e);
+	env_close(e);
+}
+
+/* A packet that the device has. */
+static struct rte_mbuf *
+send_one(struct env *e)
+{
+	struct rte_mbuf *m = fake_mbuf(e->pool, 128, LEN);
+
+	fake_mbuf_fill(m, 1);
+	assert_int_equal(env_tx(e, &m, 1), 1);
+	fake_dev_poll(&e->dev);
+	return m;
+}
+
+/* Another burst, and all comes back. */
+static void
+go_on(struct env *e)
+{
+	send_one(e);
+	fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+	e->tx->cleanup(&e->txq, 0);
+}
+
+static void
+test_written_while_sent(void **state)
+{
+	struct env *e = open_checked(state);
+	struct rte_mbuf *m = send_one(e);
+
+	rte_pktmbuf_mtod(m, char *)[LEN - 1] ^= 1;
+	go_on(e);
+	expect_only(e, DMAP_DEBUG_WRITTEN);
+	env_close(e);
+}
+
+/* Twice in one burst, without a reference for each. */
+static void
+test_sent_twice(void **state)
+{
+	struct env *e = open_checked(state);
+	struct rte_mbuf *m = fake_mbuf(e->pool, 128, LEN), *pkts[2] = { m, m };
+
+	rte_mbuf_refcnt_set(m, 2);
+	assert_int_equal(env_tx(e, pkts, 2), 2);
+	expect_silence(e);
+	go_on(e);
+	m = fake_mbuf(e->pool, 128, LEN);
+	pkts[0] = m;
+	pkts[1] = m;
+	assert_int_equal(env_tx(e, pkts, 2), 2);
+	expect_only(e, DMAP_DEBUG_TWICE);
+	/* The pool would get it twice, which is what was reported. */
+	e->q.sw_ring[sluice_ring_next(&e->q.ring, e->q.ring.head, e->conf.size - 1)] = fake_mbuf(
+			e->pool, 128, LEN);
+	env_close(e);
+}
+
+static bool
+is_scalar_and_lent(const struct env_conf *conf)
+{
+	const struct sluice_tx_path *p = sluice_tx_path_at(conf->row);
+
+	return p->simd_bits == 0 && env_is_lent(conf);
+}
+
+/* Where the device only reads. */
+static void
+test_descriptor_changed(void **state)
+{
+	struct env *e = open_checked(state);
+	const struct sluice_ring *r = &e->q.ring;
+	uint64_t *addr;
+
+	if (e->conf.is_tx)
+		send_one(e);
+	addr = e->q.layout == SLUICE_SPLIT ? &r->split.dv_desc[r->tail].addr :
+					     &r->packed.dv_desc[r->tail].addr;
+	*addr += 64;
+	if (e->conf.is_tx)
+		send_one(e);
+	else
+		env_rx_and_free(e, 1);
+	*addr -= 64;
+	expect_only(e, DMAP_DEBUG_RING_CHANGED);
+	env_close(e);
+}
+
+static void
+test_available_index_changed(void **state)
+{
+	struct env *e = open_checked(state);
+
+	e->q.ring.split.dv_avail->idx++;
+	env_rx_and_free(e, 1);
+	e->q.ring.split.dv_avail->idx--;
+	expect_only(e, DMAP_DEBUG_RING_CHANGED);
+	env_close(e);
+}
+
+/* One packet, and a byte of its buffer that is not the device's to write. */
+static void
+receive_with(struct env *e, int at, enum dmap_debug_check what)
+{
+	struct rte_mbuf *m = e->q.sw_ring[e->q.ring.tail];
+	char *byte = (char *)m->buf_addr + (at < 0 ? m->buf_len + at : at);
+
+	assert_true(env_deliver(e, LEN));
+	*byte ^= 1;
+	assert_int_equal(env_rx_and_free(e, 32), 1);
+	if (what == DMAP_DEBUG_NB_CHECKS)
+		expect_silence(e);
+	else
+		expect_only(e, what);
+}
+
+/* Bytes of the packet: the device may write them. */
+static void
+test_bytes_of_a_packet(void **state)
+{
+	struct env *e = open_checked(state);
+
+	receive_with(e, RTE_PKTMBUF_HEADROOM + SLUICE_NET_HDR_LEN + 3, DMAP_DEBUG_NB_CHECKS);
+	env_close(e);
+}
+
+static void
+test_behind_a_packet(void **state)
+{
+	struct env *e = open_checked(state);
+
+	receive_with(e, RTE_PKTMBUF_HEADROOM + SLUICE_NET_HDR_LEN + LEN + 3,
+			DMAP_DEBUG_BEYOND_USED);
+	env_close(e);
+}
+
+static void
+test_behind_a_buffer(void **state)
+{
+	struct env *e = open_checked(state);
+
+	receive_with(e, -1, DMAP_DEBUG_BEYOND_END);
+	env_close(e);
+}
+
+static void
+test_before_a_buffer(void **state)
+{
+	struct env *e = open_checked(state);
+
+	receive_with(e, 0, DMAP_DEBUG_HEADROOM);
+	env_close(e);
+}
+
+static void
+test_length_that_cannot_be(void **state)
+{
+	struct env *e = open_checked(state);
+
+	fake_dev_poll(&e->dev);
+	fake_dev_use(&e->dev, 0, env_post_len(e) + 1);
+	env_rx_and_free(e, 32);
+	assert_true(env_has_failed(e));
+	expect_only(e, DMAP_DEBUG_BAD_LENGTH);
+	env_close(e);
+}
+
+/* Of what the device never had; and of what it has given back. */
+static void
+test_completions_that_cannot_be(void **state)
+{
+	unsigned int is_double;
+	struct env *e;
+
+	for (is_double = 0; is_double < 2; is_double++) {
+		e = open_checked(state);
+		fake_dev_poll(&e->dev);
+		if (is_double) {
+			assert_true(env_deliver(e, LEN));
+			assert_int_equal(env_rx_and_free(e, 1), 1);
+		}
+		fake_dev_lie_used(&e->dev, is_double ? 0 : e->conf.size, LEN);
+		env_rx_and_free(e, 32);
+		assert_true(env_has_failed(e));
+		expect_only(e,
+				is_double ? DMAP_DEBUG_DOUBLE_COMPLETION :
+					    DMAP_DEBUG_BAD_COMPLETION);
+		env_close(e);
+	}
+}
+
+/* A queue that ends with buffers that nobody took back. */
+static void
+test_buffers_left(void **state)
+{
+	struct env *e = open_checked(state);
+
+	sluice_check_end(&e->q);
+	expect_only(e, DMAP_DEBUG_BUFFERS_LEFT);
+	env_close(e);
+}
+
+static bool
+is_lent_and_mergeable(const struct env_conf *conf)
+{
+	return env_is_lent(conf) && env_has_mrg(conf);
+}
+
+static bool
+is_lent_and_unordered(const struct env_conf *conf)
+{
+	return env_is_lent(conf) && env_is_unordered(conf);
+}
+
+int
+main(void)
+{
+	suite_add_tx(test_sending_is_silent, "sending is silent");
+	suite_add_rx(test_receiving_is_silent, "receiving is silent");
+	suite_add_tx_if(env_is_lent, test_written_while_sent, "written while sent");
+	suite_add_tx_if(is_scalar_and_lent, test_sent_twice, "sent twice");
+	suite_add_tx_if(env_is_lent, test_descriptor_changed, "descriptor changed, tx");
+	suite_add_rx(test_descriptor_changed, "descriptor changed, rx");
+	suite_add_rx_if(env_is_split, test_available_index_changed, "available index changed");
+	suite_add_rx_if(env_is_lent, test_bytes_of_a_packet, "bytes of a packet");
+	suite_add_rx_if(env_is_lent, test_behind_a_packet, "behind a packet");
+	suite_add_rx_if(is_lent_and_mergeable, test_behind_a_buffer, "behind a buffer");
+	suite_add_rx_if(env_is_lent, test_before_a_buffer, "before a buffer");
+	suite_add_rx(test_length_that_cannot_be, "length that cannot be");
+	suite_add_rx_if(is_lent_and_unordered, test_completions_that_cannot_be,
+			"completions that cannot be");
+	suite_add_rx_if(env_is_lent, test_buffers_left, "buffers left");
+	return suite_run("debug_queue");
+}
