@@ -65,11 +65,17 @@ fake_vdpa_go_on(void)
 }
 
 static void
+await_backend_locked(void)
+{
+	while (hang.is_on)
+		pthread_cond_wait(&hang.changed, &hang.lock);
+}
+
+static void
 ask_backend(void)
 {
 	pthread_mutex_lock(&hang.lock);
-	while (hang.is_on)
-		pthread_cond_wait(&hang.changed, &hang.lock);
+	await_backend_locked();
 	pthread_mutex_unlock(&hang.lock);
 }
 
@@ -115,12 +121,15 @@ fake_close(int fd)
 	fake_vdpa.nb_open--;
 	if (fd != NODE_FD)
 		return;
-	ask_backend();
+	/* Nobody need wait for this, and who looks at it later takes the lock before. */
+	pthread_mutex_lock(&hang.lock);
+	await_backend_locked();
 	forget();
 	fake_vdpa.is_open = fake_vdpa.has_owner = fake_vdpa.is_in_batch = false;
 	fake_vdpa.backend = 0;
 	fake_vdpa.nb_maps = 0;
 	fake_vdpa.config_fd = -1;
+	pthread_mutex_unlock(&hang.lock);
 }
 
 static int

@@ -74,6 +74,7 @@ extern struct fake_vdpa fake_vdpa;
 void fake_vdpa_reset(void);
 /* From here on status, batches and the last close wait for a back end that says nothing. */
 void fake_vdpa_hang(void);
+/* It answers. What a thread did that was left alone can be looked at after a further call. */
 void fake_vdpa_go_on(void);
 
 #endif /* FAKE_VDPA_H */

@@ -317,6 +317,7 @@ expect_eof(int eof_fd)
 	assert_true(eof_fd >= 0);
 	assert_int_equal(read(eof_fd, &byte, 1), 0);
 	close(eof_fd);
+	fake_vdpa_go_on();
 }
 
 /* A back end that does not answer: nobody waits longer than asked, and its end is known. */
