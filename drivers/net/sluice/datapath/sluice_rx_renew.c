@@ -94,7 +94,7 @@ swap(struct sluice_rxq *rxq, struct rte_mempool *old, struct rte_mbuf **fresh)
 		}
 	}
 	/* Before the device is told that it may use the ring again. */
-	rte_atomic_thread_fence(rte_memory_order_release);
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
 }
 
 int
