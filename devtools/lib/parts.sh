@@ -106,6 +106,27 @@ pytest_part()
 		SLUICE_BUILD=$build "$PYTHON" -m pytest -p no:cacheprovider --junitxml="$junit" "${@:-tests/pmd}"
 }
 
+# Tests that compare packets and measure no time, the longest files first. Two run at once where there are hugepages for
+# both: a test waits most of the time, for a testpmd that starts or ends.
+PMD_PAIRS="forward queues sizes devargs rx_csum sealed promises tx_offload rss pool lro ptypes vlan"
+
+pmd_pairs()
+{
+	local files nb=1
+	# shellcheck disable=SC2086 # words
+	files=$(printf 'tests/pmd/test_%s.py ' $PMD_PAIRS)
+	[ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages)" -lt 512 ] || nb=2
+	# shellcheck disable=SC2086 # words
+	pytest_part "$@" -n $nb --dist loadfile $files
+}
+
+# Those that look at times, or at all that runs on the machine.
+pmd_alone()
+{
+	# shellcheck disable=SC2046,SC2086 # words
+	pytest_part "$@" $(printf -- '--ignore=tests/pmd/test_%s.py ' $PMD_PAIRS) tests/pmd
+}
+
 # The same with a sanitized plug-in: the runtime must be the first library of a program that is not
 # sanitized itself. Leaks that such a program leaves at its end are not this driver's.
 sanitized_pytest_part()
@@ -129,6 +150,13 @@ tsan_part()
 		[ $rc != 0 ] || rc=1
 	done
 	return $rc
+}
+
+# What has no vectors is the same C as on this machine, where it was tested.
+neon_unit_tests()
+{
+	export SLUICE_UNIT_ROWS=NEON
+	unit_tests "$@"
 }
 
 tsan_unit_tests() { tsan_part unit_tests "$1" --suite threads; }

@@ -18,8 +18,8 @@
 #include "env.h"
 
 #define NB_TRACES 4
-#define NB_STEPS 200
-#define NB_SENT 3000
+#define NB_STEPS 80
+#define NB_SENT 1200
 
 static uint64_t run_seed;
 

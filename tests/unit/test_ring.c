@@ -15,18 +15,30 @@
 static const uint16_t split_sizes[] = { 4, 8, 16, 64, 256, 1024, 4096, 32768 };
 static const uint16_t packed_sizes[] = { 4, 5, 7, 8, 64, 256, 300, 1000, 4096, 32768 };
 
-/* Several laps of one packet at a time, then bursts that fill the ring. */
+/* Packets that go round one at a time, and how often a ring is filled then; a large one once. */
+static uint32_t
+nb_single(uint32_t size)
+{
+	return size > 1000 ? 100 : 3 * size + 7;
+}
+
+static uint32_t
+nb_fills(uint32_t size)
+{
+	return size > 1000 ? 1 : 3;
+}
+
 static void
 lap_rx(struct env *e)
 {
-	uint32_t size = e->conf.size, nb = size > 1000 ? size + 100 : 3 * size + 7, i, k, n;
+	uint32_t size = e->conf.size, nb = nb_single(size), i, k, n;
 	uint64_t seed;
 
 	for (i = 0; i < nb; i++) {
 		fake_assert(env_deliver(e, 14 + i % 60), "no buffer for packet %u", i);
 		env_expect(e, 14 + i % 60, i);
 	}
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < nb_fills(size); i++) {
 		seed = e->nb_packets;
 		for (n = 0; env_deliver(e, 60); n++)
 			;
@@ -41,7 +53,7 @@ lap_rx(struct env *e)
 static void
 lap_tx(struct env *e)
 {
-	uint32_t size = e->conf.size, nb = size > 1000 ? size + 100 : 3 * size + 7, i, k;
+	uint32_t size = e->conf.size, nb = nb_single(size), i, k;
 	struct rte_mbuf *m;
 
 	for (i = 0; i < nb; i++) {
@@ -53,7 +65,7 @@ lap_tx(struct env *e)
 		fake_dev_forget_sent(&e->dev);
 		fake_dev_complete(&e->dev, 1, FAKE_ONE_BY_ONE);
 	}
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < nb_fills(size); i++) {
 		e->tx->cleanup(&e->txq, 0);
 		for (k = 0;; k++) {
 			m = fake_mbuf(e->pool, 128, 60);

@@ -19,7 +19,7 @@
 #include "sluice_rss.h"
 
 #define ROOM 512
-#define NB_FLOWS 1000000
+#define NB_FLOWS 200000
 #define BURST 32
 #define SIMD_ANY RTE_VECT_SIMD_MAX
 #define ADDRS 1 /* of what is hashed */

@@ -152,7 +152,7 @@ run_mixture(struct env_conf *conf, uint16_t size, bool is_plain)
 			conf->has_indirect = indirect;
 			mix_open(&x, conf);
 			x.e->dev.window = size;
-			mix_run(&x, 300, is_plain);
+			mix_run(&x, 120, is_plain);
 			mix_close(&x);
 		}
 }
