@@ -3,6 +3,7 @@
 """devtools/into-dpdk, on a folder that looks like a DPDK source tree. Whether it builds there takes a real one."""
 import os
 import re
+import runpy
 import subprocess
 
 import pytest
@@ -76,6 +77,17 @@ def test_every_source_is_there(tree):
         there = [os.path.relpath(os.path.join(folder, name), path) for folder, _, names in os.walk(path)
             for name in names if name.endswith(".c")]
         assert sorted(named) == sorted(there)
+
+
+def test_complaints():
+    """What DPDK's checks say is counted by kinds; a kind that is not accepted is none of them."""
+    program = runpy.run_path(os.path.join(REPO, "devtools", "into-dpdk"))
+    complaints = program["complaints"]
+    text = "### a subject\n\nERROR:SPACING: x\nWARNING:LONG_LINE: x\nCHECK:CAMELCASE: x\n" \
+        "      them to the maintainer, see CHECKPATCH in MAINTAINERS.\nWarning in drivers/x.c:\nUsing compilers pragma is not allowed\n"
+    assert complaints(text) == ["SPACING", "LONG_LINE", "Using compilers pragma is not allowed"]
+    assert complaints("### a subject\n\nWarning in drivers/x.c:\nUsing rte_panic/rte_exit\n") == ["Using rte_panic/rte_exit"]
+    assert complaints("") == [] and "LONG_LINE" not in program["ACCEPTED"]
 
 
 @pytest.mark.parametrize("version", ["22.11.11", "26.11.0-rc1", "1.8.0"])

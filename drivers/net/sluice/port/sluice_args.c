@@ -254,7 +254,8 @@ struct arg_key {
 
 static const struct arg_key vdev_keys[] = {
 	{ "path", set_path,
-			"path of a Unix socket, /dev/vhost-net or /dev/vhost-vdpa-<number>, 1 to 107 characters" },
+			"path of a Unix socket, /dev/vhost-net or /dev/vhost-vdpa-<number>, "
+			"1 to 107 characters" },
 	{ "iface", set_iface, "name of an interface, 1 to 15 characters without / : and blanks" },
 	{ "queues", set_queues, "1 to 127" },
 	{ "queue_size", set_queue_size, "4 to 32768; a power of two unless packed_vq=1" },

@@ -11,6 +11,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,8 +231,7 @@ vdpa_describe(const struct sluice_transport *t, char *buf, size_t len)
 {
 	const struct vhost_vdpa *v = vdpa_of(t);
 
-	snprintf(buf, len, "vhost-vdpa%s 0x%llx", v->is_vduse ? " (VDUSE)" : "",
-			(unsigned long long)v->offered);
+	snprintf(buf, len, "vhost-vdpa%s 0x%" PRIx64, v->is_vduse ? " (VDUSE)" : "", v->offered);
 }
 
 static void

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdalign.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -36,7 +38,7 @@ struct vdpa_calls {
 	bool is_closed;
 	bool is_left; /* nobody waits for that, so the thread frees all */
 	/* only changed while nothing is under way */
-	char arg[VDPA_CALL_MAX] __rte_aligned(sizeof(uint64_t));
+	alignas(uint64_t) char arg[VDPA_CALL_MAX];
 };
 
 static void

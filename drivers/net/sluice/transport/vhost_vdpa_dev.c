@@ -301,8 +301,8 @@ check_features(struct vhost_vdpa *v)
 	if (!has(v->offered, SLUICE_F_VERSION_1)) {
 		if (!sluice_vdpa_is_told(v, "features", -ENOTSUP))
 			SLUICE_LOG(ERR,
-					"path=%s: the device has no VIRTIO_F_VERSION_1 (features 0x%" PRIx64
-					"): a modern device is needed",
+					"path=%s: the device has no VIRTIO_F_VERSION_1 "
+					"(features 0x%" PRIx64 "): a modern device is needed",
 					v->path, v->offered);
 		return -ENOTSUP;
 	}
