@@ -105,15 +105,15 @@ class Attacker:
         self.guest.vm.check("head -c %d /dev/zero | tr '\\0' '%s' | dd of=/proc/%d/mem bs=%d seek=%d "
             "conv=notrunc 2>/dev/null" % (SHOT, byte, self.pid, SHOT, address // SHOT))
 
-    def load(self, page):
+    def load(self, page, virtual=None):
         """Fills the engine with a pattern, by way of memory that the port has; and proves that its shots
-        arrive: a write into the neighbour page changes it."""
-        self.source, target = page, page + PAGE
-        self.poke(self.source, "A")
-        self.poke(target, "B")
-        assert self.peek(target) == b"B" * SHOT
+        arrive: a write into the neighbour page changes it. virtual: where the CPU has the page, if elsewhere."""
+        self.source, target, seen = page, page + PAGE, (virtual or page) + PAGE
+        self.poke(virtual or page, "A")
+        self.poke(seen, "B")
+        assert self.peek(seen) == b"B" * SHOT
         assert not self.shoot(("read", self.source), ("write", target))
-        assert self.peek(target) == b"A" * SHOT, "positive control: the attacker reaches mapped memory"
+        assert self.peek(seen) == b"A" * SHOT, "positive control: the attacker reaches mapped memory"
 
     def reaches(self, address):
         """Can it read and write there? Both or neither; and the memory says the same as the faults. It

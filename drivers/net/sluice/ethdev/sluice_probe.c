@@ -52,7 +52,8 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 {
 	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
 
-	if (ret == 0 && port->args.isolation == SLUICE_ISOLATION_SEALED)
+	/* Who hides memory hides where it is. */
+	if (ret == 0 && (port->args.isolation == SLUICE_ISOLATION_SEALED || sluice_copies(port)))
 		ret = dmap_set_own_addresses(port->domain);
 	if (ret == 0 && port->args.isolation == SLUICE_ISOLATION_SEALED)
 		ret = dmap_set_sealed(port->domain, SLUICE_SEALED_REMEDY);
