@@ -97,7 +97,7 @@ def test_sets_have_blocks_enough():
             assert blocks * restarts >= benchstats.MIN_BLOCKS, (which, mode)
 
 
-PORTS = [({"rx": "Sluice AVX2 packed_mrg", "tx": "Sluice AVX2 packed"}, 1 << 34 | 1 << 3), ({"rx": "", "tx": ""}, 1 << 35)]
+PORTS = [({"rx": "Sluice AVX2 packed", "tx": "Sluice AVX2 packed"}, 1 << 34 | 1 << 3), ({"rx": "", "tx": ""}, 1 << 35)]
 
 
 @pytest.mark.parametrize("idle,limits", [((0.5, 0.3), False), ((0.5, 0.1), True), ((0.0, 0.9), True)])
@@ -149,7 +149,7 @@ def test_summary_tells_what_differs():
     lines = benchset.lines_of("loopback", "net_vhost", [row], {"mpps": 1.0}, {})
     text = benchset.summary({"cpu": "x"}, lines, "quick", 1).splitlines()
     note, = [line for line in text if line.startswith("1: ")]
-    assert note == "1: A: tx Sluice AVX2 packed, rx Sluice AVX2 packed_mrg; B: tx not told, rx not told; " \
+    assert note == "1: A: tx Sluice AVX2 packed, rx Sluice AVX2 packed; B: tx not told, rx not told; " \
         "only A has mtu,ring_packed, only B in_order; A and B negotiated DIFFERENT features"
     assert all(line.endswith(" 1") for line in text if line.startswith("net_vhost"))
     assert benchloop.remark_of(1 << 3 | 1 << 35, 1 << 35) is None

@@ -39,13 +39,13 @@ env_is_split(const struct env_conf *conf)
 bool
 env_has_mrg(const struct env_conf *conf)
 {
-	return path_cfg(conf)->has_mrg;
+	return conf->has_mrg;
 }
 
 bool
 env_has_csum(const struct env_conf *conf)
 {
-	return path_cfg(conf)->has_csum;
+	return path_cfg(conf)->is_copy ? conf->has_csum : path_cfg(conf)->has_csum;
 }
 
 bool
@@ -79,10 +79,11 @@ env_name(const struct env_conf *conf)
 	const char *row = conf->is_tx ? sluice_tx_path_at(conf->row)->name :
 					sluice_rx_path_at(conf->row)->name;
 
-	snprintf(name, sizeof(name), "%s %s%s%s, size %u from 0x%x%s", conf->is_tx ? "tx" : "rx",
-			strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,
-			conf->is_in_order ? ", in order" : "",
-			conf->is_lying ? ", lying domain" : "", conf->size, conf->start,
+	snprintf(name, sizeof(name), "%s %s%s%s%s%s, size %u from 0x%x%s",
+			conf->is_tx ? "tx" : "rx", strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,
+			conf->is_in_order ? ", in order" : "", conf->has_mrg ? ", mergeable" : "",
+			conf->has_csum ? ", checksums" : "", conf->is_lying ? ", lying domain" : "",
+			conf->size, conf->start,
 			conf->order == FAKE_SHUFFLED                ? ", shuffled" :
 					conf->order == FAKE_BATCHES ? ", batches" :
 								      "");
@@ -170,7 +171,8 @@ start_queue(struct env *e)
 		.has_event_idx = c->has_event_idx,
 		.is_in_order = c->is_in_order,
 		.has_indirect = c->has_indirect,
-		.reads_headers = path_cfg(c)->has_csum,
+		.has_mrg = env_has_mrg(c),
+		.reads_headers = env_has_csum(c),
 		.tx_flags = c->tx_flags,
 		.has_ecn = c->has_ecn,
 		.has_lro = c->has_lro,

@@ -38,6 +38,8 @@ struct env_conf {
 	bool is_tx;
 	unsigned int row; /* in the table of paths */
 	bool is_in_order;
+	bool has_mrg;
+	bool has_csum; /* where the row leaves it open: of copies */
 	bool has_event_idx;
 	bool has_indirect;
 	bool is_lying; /* the DMA domain */
@@ -85,7 +87,7 @@ bool env_is_copy(const struct env_conf *conf);
 /* The device has the mbufs themselves, and what it is not done with is not free. */
 bool env_is_lent(const struct env_conf *conf);
 bool env_is_unordered(const struct env_conf *conf);
-/* "split_mrg, in order, lying, 256" */
+/* "split, in order, mergeable, lying, 256" */
 const char *env_name(const struct env_conf *conf);
 
 unsigned int env_nb_rows(bool is_tx);
@@ -134,7 +136,10 @@ void env_send_one(struct env *e, struct rte_mbuf *m, uint64_t seed);
 typedef void (*suite_fn)(void **state);
 void suite_add(suite_fn fn, const struct env_conf *conf, const char *fmt, ...)
 		__attribute__((format(printf, 3, 4)));
-/* One test for each row of the table of paths, in-order or not, lying or identity domain. */
+/*
+ * Tests for each row of the table of paths: in-order or not, mergeable buffers or not, as far as
+ * they meet in the code; lying domain, and the first of a row identity domain too.
+ */
 void suite_add_rx(suite_fn fn, const char *name);
 void suite_add_tx(suite_fn fn, const char *name);
 /* Only those that the filter takes. */

@@ -186,16 +186,17 @@ suite_add(suite_fn fn, const struct env_conf *conf, const char *fmt, ...)
 }
 
 static void
-add_row(suite_fn fn, const char *name, const struct env_conf *base, const char *row)
+add_row(suite_fn fn, const char *name, const struct env_conf *base, const char *row, bool has_both)
 {
 	struct env_conf conf = *base;
 	unsigned int lying;
 
-	/* Of one address space or the other: that of copies is the rings' alone. */
-	for (lying = env_is_copy(base); lying < 2; lying++) {
+	/* Of copies only the rings have addresses. */
+	for (lying = !has_both || env_is_copy(base); lying < 2; lying++) {
 		conf.is_lying = lying;
-		suite_add(fn, &conf, "%s: %s%s, %s domain", name,
+		suite_add(fn, &conf, "%s: %s%s%s%s, %s domain", name,
 				strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,
+				conf.has_mrg ? " mergeable" : "", conf.has_csum ? " checksums" : "",
 				conf.is_in_order && (!conf.is_tx || env_has_offloads(&conf)) ?
 						" in order" :
 						"",
@@ -251,14 +252,27 @@ is_wanted(const struct env_conf *conf, suite_filter filter)
 void
 suite_add_rx_if(suite_filter filter, suite_fn fn, const char *name)
 {
+	/*
+	 * Order is the ring's, and meets mergeable buffers where a batch has packets of several;
+	 * headers of copies are read behind both.
+	 */
+	static const struct {
+		bool has_mrg, is_in_order, has_csum;
+	} kinds[] = { { true, false, false }, { true, true, false }, { false, false, false },
+		{ true, true, true }, { false, false, true } };
 	struct env_conf conf = { .size = 256 };
-	unsigned int in_order;
+	bool has_both;
+	unsigned int k;
 
 	for (conf.row = 0; conf.row < env_nb_rows(false); conf.row++)
-		for (in_order = 0; in_order < 2; in_order++) {
-			conf.is_in_order = in_order;
-			if (is_wanted(&conf, filter))
-				add_row(fn, name, &conf, sluice_rx_path_at(conf.row)->name);
+		for (k = 0, has_both = true; k < RTE_DIM(kinds); k++) {
+			conf.has_mrg = kinds[k].has_mrg;
+			conf.is_in_order = kinds[k].is_in_order;
+			conf.has_csum = kinds[k].has_csum;
+			if ((conf.has_csum && !env_is_copy(&conf)) || !is_wanted(&conf, filter))
+				continue;
+			add_row(fn, name, &conf, sluice_rx_path_at(conf.row)->name, has_both);
+			has_both = false;
 		}
 }
 
@@ -270,11 +284,11 @@ suite_add_tx_if(suite_filter filter, suite_fn fn, const char *name)
 	for (conf.row = 0; conf.row < env_nb_rows(true); conf.row++) {
 		conf.is_in_order = sluice_tx_path_at(conf.row)->cfg.is_in_order;
 		if (is_wanted(&conf, filter))
-			add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name);
+			add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name, true);
 		/* With offloads a row is for both kinds of devices. */
 		conf.is_in_order = true;
 		if (env_has_offloads(&conf) && is_wanted(&conf, filter))
-			add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name);
+			add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name, true);
 	}
 }
 

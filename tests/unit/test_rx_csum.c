@@ -361,16 +361,16 @@ test_num_buffers(void **state)
 		fake_dev_poll(&e->dev);
 		for (i = 0; i < 8; i++) {
 			fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, 0),
-					i != 0                     ? 1 :
-							place == 0 ? 0 :
-								     0xffff);
+					place == 0             ? 0 :
+							i != 0 ? 1 :
+								 0xffff);
 			fake_dev_use(&e->dev, 0, 100);
 		}
 		assert_int_equal(env_rx(e, pkts, 32), place == 0 ? 8 : 0);
 		if (place == 0)
 			rte_pktmbuf_free_bulk(pkts, 8);
 	}
-	assert_int_equal(e->rxq.nb_zero_num_buffers, 1);
+	assert_int_equal(e->rxq.nb_zero_num_buffers, 8);
 	assert_int_equal(e->q.fail, SLUICE_FAIL_NUM_BUFFERS);
 	env_close(e);
 }

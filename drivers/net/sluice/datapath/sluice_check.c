@@ -177,8 +177,10 @@ static void
 fence_off(struct sluice_check *c, struct sluice_rxq *rxq)
 {
 	c->buf_len = rte_pktmbuf_data_room_size(rxq->pool);
-	if (c->rx->cfg.has_mrg)
-		rxq->post_len -= SLUICE_CHECK_ZONE;
+	if (rxq->num_buffers_mask == 0)
+		return;
+	rxq->post_len -= SLUICE_CHECK_ZONE;
+	sluice_rxq_expect(rxq);
 }
 
 /* Nobody looks at it any more. */

@@ -69,7 +69,7 @@ sluice_copy_short(char *to, const char *from, uint32_t len)
 	*(sluice_half *)(to + second) = last;
 }
 
-/* Of several net headers, each bit that is not as in one that says nothing. */
+/* Of several net headers each bit. */
 struct sluice_copy_said {
 	uint64_t first, last; /* bytes 0 to 7 and 4 to 11 */
 };
@@ -77,7 +77,6 @@ struct sluice_copy_said {
 static __rte_always_inline void
 sluice_copy_header(char *to, const char *from, struct sluice_copy_said *said)
 {
-	const uint64_t one_buffer = 1ULL << 8 * (offsetof(struct sluice_net_hdr, num_buffers) - 4);
 	uint64_t first, last;
 
 	memcpy(&first, from, sizeof(first));
@@ -85,25 +84,27 @@ sluice_copy_header(char *to, const char *from, struct sluice_copy_said *said)
 	memcpy(to, &first, sizeof(first));
 	memcpy(to + 4, &last, sizeof(last));
 	said->first |= first;
-	said->last |= last ^ one_buffer;
+	said->last |= last;
 }
 
-/* Does a packet have flags, segments, or another number of buffers than one? */
+/*
+ * Does a packet have flags, segments, or another number of buffers than one? A number of 0 means 1,
+ * and is not noticed beside others.
+ */
 static __rte_always_inline bool
-sluice_copy_is_said(const struct sluice_copy_said *said, bool has_mrg)
+sluice_copy_is_said(const struct sluice_copy_said *said, uint16_t num_buffers_mask)
 {
 	static_assert(offsetof(struct sluice_net_hdr, gso_type) == 1, "in the first 16 bits");
-	return (said->first & UINT16_MAX) != 0 || (has_mrg && said->last >> 48 != 0);
+	return (said->first & UINT16_MAX) != 0 || ((said->last >> 48 ^ 1) & num_buffers_mask) != 0;
 }
 
 /* One received buffer of len bytes, net header included; a length that cannot be is left alone. */
 static __rte_always_inline void
-sluice_copy_in(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf *m, uint32_t len,
-		const struct sluice_path_cfg cfg)
+sluice_copy_in(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf *m, uint32_t len)
 {
 	if (likely(len <= rxq->post_len))
-		sluice_copy_any((char *)m->buf_addr + sluice_rx_hdr_off(cfg.has_csum),
-				sluice_cell(&rxq->cells, slot), len);
+		sluice_copy_any((char *)m->buf_addr + rxq->hdr_off, sluice_cell(&rxq->cells, slot),
+				len);
 	/* What is looked at from here on is the copy. */
 	rte_compiler_barrier();
 }
@@ -117,14 +118,14 @@ sluice_copy_long_in(struct rte_mbuf *m, const char *dv_data, uint32_t data_off)
 
 /*
  * Packets of one buffer each from slot on: the data, and if they are read the net headers. nb is a
- * multiple of nb_block, a literal. True: a header that is read says something.
+ * multiple of nb_block, a literal as reads_headers. True: a header that is read says something.
  */
 static __rte_always_inline bool
 sluice_copy_in_some(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf **pkts,
-		uint32_t nb, const uint32_t nb_block, const struct sluice_path_cfg cfg)
+		uint32_t nb, const uint32_t nb_block, const bool reads_headers)
 {
 	const size_t stride = rxq->cells.stride, ahead = SLUICE_COPY_AHEAD * stride;
-	const uint32_t data_off = sluice_rx_hdr_off(cfg.has_csum) + SLUICE_NET_HDR_LEN;
+	const uint32_t data_off = sluice_rx_hdr_off(reads_headers) + SLUICE_NET_HDR_LEN;
 	const char *dv_data = sluice_cell(&rxq->cells, slot) + SLUICE_NET_HDR_LEN;
 	struct sluice_copy_said said = { 0 };
 	struct rte_mbuf **end = pkts + nb;
@@ -137,7 +138,7 @@ sluice_copy_in_some(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf
 
 			__builtin_prefetch(dv_data + ahead);
 			len = m->data_len;
-			if (cfg.has_csum)
+			if (reads_headers)
 				sluice_copy_header((char *)m->buf_addr + sluice_rx_hdr_off(true),
 						dv_data - SLUICE_NET_HDR_LEN, &said);
 			if (sluice_copy_is_short(len))
@@ -146,7 +147,7 @@ sluice_copy_in_some(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf
 				sluice_copy_long_in(m, dv_data, data_off);
 		}
 	rte_compiler_barrier();
-	return cfg.has_csum && sluice_copy_is_said(&said, cfg.has_mrg);
+	return reads_headers && sluice_copy_is_said(&said, rxq->num_buffers_mask);
 }
 
 /* Two packed descriptors. */

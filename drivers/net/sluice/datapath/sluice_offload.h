@@ -110,6 +110,23 @@ sluice_offload_copy(const struct rte_mbuf *m)
 	return hdr;
 }
 
+/*
+ * What the net header in front of m's data says: flags and gso_type, and above those num_buffers
+ * where it is not 1, as far as the mask's bits count. Of one that says much a copy is made then,
+ * and looked at.
+ */
+static __rte_always_inline uint32_t
+sluice_offload_said(const struct rte_mbuf *m, uint16_t num_buffers_mask)
+{
+	const uint16_t *dv_halves = rte_pktmbuf_mtod_offset(
+			m, const uint16_t *, -SLUICE_NET_HDR_LEN);
+	/* flags and gso_type; num_buffers. */
+	uint16_t said = __atomic_load_n(&dv_halves[0], __ATOMIC_RELAXED);
+	uint16_t nb = __atomic_load_n(&dv_halves[5], __ATOMIC_RELAXED);
+
+	return said | (uint32_t)((nb ^ 1) & num_buffers_mask) << 16;
+}
+
 /**
  * What a header (a private copy) says of a packet that is complete, into the packet's mbuf. Without
  * a flag the checksum stays unknown; flags that were not negotiated mean nothing (5.1.6.4.2).
@@ -121,8 +138,7 @@ sluice_offload_rx(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluic
 {
 	const uint8_t needs = SLUICE_NET_HDR_F_NEEDS_CSUM, valid = SLUICE_NET_HDR_F_DATA_VALID;
 
-	/* Most say nothing at all. */
-	if (likely((hdr->flags & (needs | valid)) == 0 && hdr->gso_type == SLUICE_NET_HDR_GSO_NONE))
+	if ((hdr->flags & (needs | valid)) == 0 && hdr->gso_type == SLUICE_NET_HDR_GSO_NONE)
 		return true;
 	if ((hdr->flags & needs) != 0 || unlikely(hdr->gso_type != SLUICE_NET_HDR_GSO_NONE))
 		return sluice_offload_more(rxq, m, hdr);

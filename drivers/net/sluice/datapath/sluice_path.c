@@ -103,13 +103,22 @@ has(uint64_t features, unsigned int bit)
 	return (features & SLUICE_BIT(bit)) != 0;
 }
 
+bool
+sluice_path_reads_headers(uint64_t features)
+{
+	return has(features, SLUICE_NET_F_GUEST_CSUM);
+}
+
 static enum sluice_layout
 layout_of(uint64_t features)
 {
 	return has(features, SLUICE_F_RING_PACKED) ? SLUICE_PACKED : SLUICE_SPLIT;
 }
 
-/* The scalar tables have all combinations, so the loops below find a row; the unit tests look. */
+/*
+ * A row serves who asks for less than it does, too. In a table those that do less come first, and
+ * the scalar tables have rows that do all, so the loops below find one; the unit tests look.
+ */
 
 const struct sluice_rx_path *
 sluice_rx_path_select(uint64_t features, bool is_copy, uint16_t simd_bits)
@@ -119,8 +128,7 @@ sluice_rx_path_select(uint64_t features, bool is_copy, uint16_t simd_bits)
 
 	for (i = 0; (p = sluice_rx_path_at(i)) != NULL; i++)
 		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
-				p->cfg.has_mrg == has(features, SLUICE_NET_F_MRG_RXBUF) &&
-				p->cfg.has_csum == has(features, SLUICE_NET_F_GUEST_CSUM) &&
+				p->cfg.has_csum >= sluice_path_reads_headers(features) &&
 				p->cfg.is_copy == is_copy)
 			break;
 	return p;

@@ -50,9 +50,13 @@ uint16_t sluice_path_cpu_bits(void);
 /* The same, and no wider than EAL allows (--force-max-simd-bitwidth). */
 uint16_t sluice_path_simd_bits(void);
 
+/* Do these features (bit mask) make devices say something in the headers of received packets? */
+bool sluice_path_reads_headers(uint64_t features);
+
 /*
- * The row for negotiated features (bit mask) and registers of at most simd_bits. There is always
- * one. is_copy: isolation=copy; has_offloads: the application switched some on.
+ * The row for negotiated features (bit mask) and registers of at most simd_bits: of those that do
+ * all that is asked the one that does least. There is always one. is_copy: isolation=copy;
+ * has_offloads: the application switched some on.
  */
 const struct sluice_rx_path *sluice_rx_path_select(
 		uint64_t features, bool is_copy, uint16_t simd_bits);

@@ -78,12 +78,15 @@ sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 {
 	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
 	sluice_rxq_place(rxq, conf->reads_headers);
+	rxq->num_buffers_mask = conf->has_mrg ? UINT16_MAX : 0;
 	rxq->completes_csum = conf->completes_csum;
 	reset_rx_cells(rxq, conf);
 	rxq->has_lro = conf->has_lro;
 	rxq->has_ecn = conf->has_ecn;
-	rxq->sample = 1;
+	rxq->sample = sluice_rxq_guesses(rxq) ? 0 : INT32_MAX;
 	rxq->must_read_header = false;
+	rxq->was_zero = false;
+	sluice_rxq_expect(rxq);
 	rxq->nb_unannounced = 0;
 	rxq->free_thresh = sluice_rxq_free_thresh(rxq, conf->size);
 }

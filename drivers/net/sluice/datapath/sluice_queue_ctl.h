@@ -22,7 +22,8 @@ struct sluice_queue_conf {
 	bool has_event_idx;
 	bool is_in_order;
 	bool has_indirect;
-	bool reads_headers;        /* receive: sluice_path_cfg.has_csum */
+	bool has_mrg;              /* receive: a packet may take several buffers */
+	bool reads_headers;        /* receive: they say something of checksums */
 	bool completes_csum;       /* receive: sums that are partial, of any header */
 	uint64_t tx_flags;         /* transmit: what packets may ask for, of SLUICE_TX_FLAGS */
 	bool has_ecn;              /* segments may have ECN bits, in this direction */
@@ -55,6 +56,9 @@ void sluice_queue_retract(struct sluice_queue *q);
  * headers or not.
  */
 void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
+
+/* Fill all free slots of a receive queue, before it runs. */
+void sluice_rxq_fill(struct sluice_rxq *rxq);
 
 /*
  * Of a queue that is STOPPED, and whose ring the device keeps but does not use.

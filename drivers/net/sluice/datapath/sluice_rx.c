@@ -57,8 +57,12 @@ put_back(struct sluice_rxq *rxq, struct rte_mbuf *m)
 	sluice_pool_put(rxq->pool, (void **)&m, 1);
 }
 
-void
-sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+/*
+ * A length that is no packet: the mbuf goes back to its pool; the queue fails unless it is just a
+ * runt.
+ */
+static void
+reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
 	put_back(rxq, m);
 	if (len < SLUICE_NET_HDR_LEN || len > rxq->post_len) {
@@ -96,35 +100,55 @@ begin_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint16_t nb)
 	return false;
 }
 
-bool
-sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+/*
+ * m (len bytes were used) is the first buffer of a packet, its header says of how many. False: not
+ * of one; more are to come, or the queue failed.
+ */
+static bool
+is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
 	const struct sluice_net_hdr *dv_hdr;
+	bool was_zero = rxq->was_zero;
 	uint16_t nb;
 
+	/* Counted where nothing can be found out, too. */
+	if (!sluice_rxq_guesses(rxq)) {
+		rxq->sample = INT32_MAX;
+		return true;
+	}
 	rxq->sample = SLUICE_RX_SAMPLE;
+	rxq->was_zero = false;
 	dv_hdr = rte_pktmbuf_mtod_offset(m, const struct sluice_net_hdr *, -SLUICE_NET_HDR_LEN);
 	/* Once: the device may change it while we look. */
 	nb = rte_atomic_load_explicit(&dv_hdr->num_buffers, rte_memory_order_relaxed);
 	if (nb == 1)
 		return true;
 	/*
-	 * What says nothing may be no header, but the second half of a packet, and with an even
-	 * distance the next one that is read would be a second half, too.
+	 * What says nothing may be no header, but the second half of a packet: then the next one is
+	 * a first half.
 	 */
-	if (nb == 0)
-		rxq->sample--;
-	else if (len != rxq->post_len)
-		rxq->must_read_header = true;
+	if (nb != 0) {
+		rxq->must_read_header |= len != rxq->post_len;
+	} else if (len != rxq->post_len && !was_zero) {
+		rxq->was_zero = true;
+		rxq->sample = 0;
+	}
 	return begin_packet(rxq, m, nb);
 }
 
 struct rte_mbuf *
-sluice_rx_begin_read(struct sluice_rxq *rxq, struct rte_mbuf *m)
+sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
-	if (!begin_packet(rxq, m, rxq->seg_hdr.num_buffers))
-		return NULL;
-	return sluice_rx_offload(rxq, m, &rxq->seg_hdr);
+	struct sluice_net_hdr hdr = sluice_offload_copy(m);
+
+	if (unlikely(((hdr.num_buffers ^ 1) & rxq->num_buffers_mask) != 0)) {
+		rxq->seg_hdr = hdr;
+		if (!begin_packet(rxq, m, hdr.num_buffers)) {
+			sluice_rxq_expect(rxq);
+			return NULL;
+		}
+	}
+	return sluice_rx_offload(rxq, m, &hdr);
 }
 
 void
@@ -153,10 +177,9 @@ sluice_rx_offload_some(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t 
 }
 
 uint16_t
-sluice_rx_look_at_copies(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, bool has_mrg,
-		uint64_t *bytes)
+sluice_rx_look_at_copies(
+		struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes)
 {
-	const struct sluice_path_cfg cfg = { .has_mrg = has_mrg, .has_csum = true };
 	uint16_t i, nb_left = 0;
 	struct rte_mbuf *m;
 
@@ -168,9 +191,9 @@ sluice_rx_look_at_copies(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_
 			continue;
 		}
 		if (unlikely(rxq->nb_segs_left != 0))
-			m = sluice_rx_packet(rxq, m, m->pkt_len + SLUICE_NET_HDR_LEN, cfg);
+			m = sluice_rx_look(rxq, m, m->pkt_len + SLUICE_NET_HDR_LEN);
 		else
-			m = sluice_rx_read_header(rxq, m, cfg);
+			m = sluice_rx_read_header(rxq, m);
 		if (unlikely(m == NULL))
 			continue;
 		*bytes += m->pkt_len;
@@ -179,8 +202,9 @@ sluice_rx_look_at_copies(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_
 	return nb - nb_left;
 }
 
-struct rte_mbuf *
-sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+/* One more buffer of a packet; the packet when it is complete. */
+static struct rte_mbuf *
+add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
 	struct rte_mbuf *first = rxq->seg_first;
 
@@ -211,6 +235,7 @@ sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	rxq->seg_first = NULL;
 	rxq->seg_last = NULL;
 	rxq->nb_multi++;
+	sluice_rxq_expect(rxq);
 	if (likely(rxq->may_scatter))
 		return first;
 	/* An application that did not ask for chains may take the first segment for the packet. */
@@ -218,6 +243,28 @@ sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	rxq->nb_scattered++;
 	rxq->q.stats.errors++;
 	return NULL;
+}
+
+struct rte_mbuf *
+sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	bool is_one;
+
+	if (rxq->nb_segs_left != 0) {
+		m = add_segment(rxq, m, len);
+		return rxq->reads_headers && m != NULL ? sluice_rx_offload(rxq, m, &rxq->seg_hdr) :
+							 m;
+	}
+	if (len - SLUICE_RX_MIN_LEN > rxq->post_len - SLUICE_RX_MIN_LEN) {
+		reject(rxq, m, len);
+		return NULL;
+	}
+	sluice_rx_fill_mbuf(rxq, m, len);
+	is_one = is_whole(rxq, m, len);
+	sluice_rxq_expect(rxq);
+	if (!is_one)
+		return NULL;
+	return rxq->reads_headers ? sluice_rx_read_header(rxq, m) : m;
 }
 
 uint16_t
@@ -299,10 +346,31 @@ sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers)
 	uint16_t hdr_off = sluice_rx_hdr_off(reads_headers);
 	struct rte_mbuf m;
 
+	rxq->reads_headers = reads_headers;
+	rxq->hdr_off = hdr_off;
 	*sluice_mbuf_rearm(&m) = rxq->rearm;
 	m.data_off = hdr_off + SLUICE_NET_HDR_LEN;
 	rxq->rearm = *sluice_mbuf_rearm(&m);
 	rxq->post_len = RTE_PKTMBUF_HEADROOM + rxq->room - hdr_off;
+}
+
+void
+sluice_rxq_fill(struct sluice_rxq *rxq)
+{
+	const bool is_split = rxq->q.layout == SLUICE_SPLIT;
+
+	if (sluice_cells_are_used(&rxq->cells) && is_split)
+		sluice_rx_refill(rxq, 1,
+				(struct sluice_path_cfg){
+						.layout = SLUICE_SPLIT, .is_copy = true });
+	else if (sluice_cells_are_used(&rxq->cells))
+		sluice_rx_refill(rxq, 1,
+				(struct sluice_path_cfg){
+						.layout = SLUICE_PACKED, .is_copy = true });
+	else if (is_split)
+		sluice_rx_refill(rxq, 1, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+	else
+		sluice_rx_refill(rxq, 1, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
 }
 
 uint32_t

@@ -9,10 +9,14 @@
  *
  * The header of a packet is not read by default, although buffers are mergeable: the device fills
  * all buffers of a packet but the last (virtio 1.3, 5.1.6.4), so a buffer that is not full holds a
- * whole packet. One header in SLUICE_RX_SAMPLE is read all the same; a device that breaks the rule
- * is found out, and from then on every header is read. Its packets until then are cut wrongly,
- * memory is never at risk. With checksum offload every header is read, because the device may have
- * written something there.
+ * whole packet. After SLUICE_RX_SAMPLE buffers one header is read all the same; a device that
+ * breaks the rule is found out, and from then on every header is read. Its packets until then are
+ * cut wrongly, memory is never at risk. With checksum offload every header is read, because the
+ * device may have written something there.
+ *
+ * Which buffers need such a look is data of the queue, a range of lengths that is empty while it is
+ * the next one whatever its length (nb_plain_lens): all buffers are compared with that, those of
+ * queues without mergeable buffers too.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -43,22 +47,15 @@ bool sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
 /* After the oldest slot became free: free the slots behind it that the device gave back before. */
 void sluice_rx_skip_holes(struct sluice_rxq *rxq);
 /*
- * m is the first buffer of a packet, seg_hdr its header, which does not say 1. The packet, or NULL:
- * more to come, failed.
+ * A buffer of which len bytes were used, and that is not known to be a packet by that
+ * (nb_plain_lens): one more of a packet; the first of one, as its header says; or none at all. The
+ * packet that is complete with it, or NULL: more to come, dropped, or the queue failed.
  */
-struct rte_mbuf *sluice_rx_begin_read(struct sluice_rxq *rxq, struct rte_mbuf *m);
+struct rte_mbuf *sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
 /*
- * m (len bytes were used) is the first buffer of a packet, its header says of how many. False: not
- * of one; more are to come, or the queue failed.
+ * The header of m, the first buffer of a packet, says something. The packet, or NULL: as above.
  */
-bool sluice_rx_is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
-/* One more buffer of a packet; the packet when it is complete. */
-struct rte_mbuf *sluice_rx_add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
-/*
- * A length that is no packet: the mbuf goes back to its pool; the queue fails unless it is just a
- * runt.
- */
-void sluice_rx_reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
+struct rte_mbuf *sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /* A packet with a header that cannot be, which was counted, is dropped. */
 void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /*
@@ -73,8 +70,8 @@ uint16_t sluice_rx_offload_some(
  * say what they are: complete packets close up, with their bytes. Returns how many fewer there are;
  * the others are dropped, the queue has failed, or they are part of a packet of several buffers.
  */
-uint16_t sluice_rx_look_at_copies(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb,
-		bool has_mrg, uint64_t *bytes);
+uint16_t sluice_rx_look_at_copies(
+		struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes);
 
 /* The mbuf of a completion. NULL: the queue failed. */
 static __rte_always_inline struct rte_mbuf *
@@ -161,19 +158,30 @@ static __rte_always_inline struct sluice_path_cfg
 sluice_rx_batch_cfg(const struct sluice_path_cfg cfg)
 {
 	return (struct sluice_path_cfg){ .layout = cfg.layout,
-		.has_mrg = cfg.has_mrg,
 		.has_csum = cfg.has_csum && !cfg.is_copy };
 }
 
-/* Are used entries in order, and is no packet of several buffers under way? */
+/* Are used entries in order, and need the next ones no look? */
 static __rte_always_inline bool
-sluice_rx_may_run(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
+sluice_rx_may_run(const struct sluice_rxq *rxq)
 {
-	if (rxq->q.ring.nb_holes != 0 || rxq->nb_batch != 0)
-		return false;
-	if (!cfg.has_mrg)
-		return true;
-	return rxq->nb_segs_left == 0 && (cfg.has_csum || !rxq->must_read_header);
+	return rxq->q.ring.nb_holes == 0 && rxq->nb_batch == 0 && rxq->nb_plain_lens != 0;
+}
+
+/* With headers; out of line, or those without would have fewer registers. */
+static __rte_noinline bool
+sluice_rx_copy_read(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf **pkts, uint32_t n)
+{
+	return sluice_copy_in_some(rxq, slot, pkts, n, SLUICE_VEC_RX_LEAST, true);
+}
+
+/* Packets that batches took. True: a header that is read says something. */
+static __rte_always_inline bool
+sluice_rx_copy_some(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf **pkts, uint32_t n)
+{
+	if (rxq->reads_headers)
+		return sluice_rx_copy_read(rxq, slot, pkts, n);
+	return sluice_copy_in_some(rxq, slot, pkts, n, SLUICE_VEC_RX_LEAST, false);
 }
 
 /* The oldest n used entries were taken, in order. */
@@ -199,21 +207,16 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 	const uint16_t most = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
 							   SLUICE_VEC_RX_PACKED;
 	const uint16_t least = SLUICE_VEC_RX_LEAST;
-	const bool must_guess = cfg.has_mrg && !cfg.has_csum;
 	const struct sluice_path_cfg batch_cfg = sluice_rx_batch_cfg(cfg);
-	/* A full buffer may be the first of several. */
-	uint32_t max_len = must_guess ? rxq->post_len - 1 : rxq->post_len;
 	struct sluice_ring *r = &rxq->q.ring;
 	const uint32_t slot = r->tail;
 	struct sluice_vec_rx_kit kit;
 	uint32_t n, nb, nb_bad = 0;
 
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - slot));
-	if (must_guess)
-		nb_max = RTE_MIN(nb_max, (uint16_t)(rxq->sample - 1));
-	if (nb_max < least || unlikely(!sluice_rx_may_run(rxq, cfg)))
+	if (nb_max < least || unlikely(!sluice_rx_may_run(rxq)))
 		return 0;
-	kit = sluice_vec_rx_kit(rxq, max_len, batch_cfg);
+	kit = sluice_vec_rx_kit(rxq, batch_cfg);
 	for (n = 0; n < nb_max; n += nb) {
 		nb = most;
 		if (n + most > nb_max ||
@@ -225,22 +228,20 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, u
 							batch_cfg))
 				break;
 		}
-		if (!batch_cfg.has_csum || sluice_vec_rx_said(&kit) == 0)
+		if (!batch_cfg.has_csum || kit.said == 0)
 			continue;
-		if (sluice_vec_rx_said(&kit) == SLUICE_NET_HDR_F_DATA_VALID)
+		if (kit.said == SLUICE_NET_HDR_F_DATA_VALID)
 			sluice_rx_mark_valid(&pkts[n - nb_bad], nb);
 		else
 			nb_bad += sluice_rx_offload_some(rxq, &pkts[n - nb_bad], nb, bytes);
 	}
 	if (unlikely(n == 0))
 		return 0;
-	if (cfg.is_copy && sluice_copy_in_some(rxq, slot, pkts, n, least, cfg))
-		nb_bad = sluice_rx_look_at_copies(rxq, pkts, n, cfg.has_mrg, bytes);
+	if (cfg.is_copy && sluice_rx_copy_some(rxq, slot, pkts, n))
+		nb_bad = sluice_rx_look_at_copies(rxq, pkts, n, bytes);
 	else
 		*bytes += sluice_vec_rx_bytes(&kit, n);
 	sluice_rx_skip(r, n, cfg);
-	if (must_guess)
-		rxq->sample -= n;
 	if (cfg.has_csum)
 		*nb_dropped = nb_bad;
 	return n;
@@ -269,6 +270,12 @@ sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_pat
 		wants_kick = sluice_split_wants_kick(r);
 	else
 		wants_kick = sluice_packed_wants_kick(r, rxq->nb_unannounced);
+	/* This comes rarely: here it is seen if a header is to be read again. */
+	if (!cfg.has_csum || cfg.is_copy) {
+		rxq->sample -= rxq->nb_unannounced;
+		if (unlikely(rxq->sample <= 0))
+			rxq->nb_plain_lens = 0;
+	}
 	rxq->nb_unannounced = 0;
 	if (wants_kick)
 		sluice_doorbell_ring(r);
@@ -308,15 +315,17 @@ sluice_rx_offload(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluic
 
 /* The first buffer of a packet, its header is read: the packet if it is the only one, else NULL. */
 static __rte_always_inline struct rte_mbuf *
-sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_path_cfg cfg)
+sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
-	struct sluice_net_hdr hdr = sluice_offload_copy(m);
+	uint32_t said = sluice_offload_said(m, rxq->num_buffers_mask);
 
-	if (cfg.has_mrg && unlikely(hdr.num_buffers != 1)) {
-		rxq->seg_hdr = hdr;
-		return sluice_rx_begin_read(rxq, m);
-	}
-	return sluice_rx_offload(rxq, m, &hdr);
+	/* Most say nothing at all. */
+	if (likely(said == 0))
+		return m;
+	if (unlikely(said != SLUICE_NET_HDR_F_DATA_VALID))
+		return sluice_rx_read_more(rxq, m);
+	m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	return m;
 }
 
 /*
@@ -327,23 +336,12 @@ static __rte_always_inline struct rte_mbuf *
 sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
 		const struct sluice_path_cfg cfg)
 {
-	if (cfg.has_mrg && unlikely(rxq->nb_segs_left != 0)) {
-		m = sluice_rx_add_segment(rxq, m, len);
-		return cfg.has_csum && m != NULL ? sluice_rx_offload(rxq, m, &rxq->seg_hdr) : m;
-	}
 	/* One comparison for both ends: too short wraps around. */
-	if (unlikely(len - SLUICE_RX_MIN_LEN > rxq->post_len - SLUICE_RX_MIN_LEN)) {
-		sluice_rx_reject(rxq, m, len);
-		return NULL;
-	}
+	if (unlikely(len - SLUICE_RX_MIN_LEN >= rxq->nb_plain_lens))
+		return sluice_rx_look(rxq, m, len);
 	sluice_rx_fill_mbuf(rxq, m, len);
-	if (cfg.has_csum)
-		return sluice_rx_read_header(rxq, m, cfg);
-	if (cfg.has_mrg &&
-			unlikely(len == rxq->post_len || rxq->must_read_header ||
-					--rxq->sample == 0) &&
-			!sluice_rx_is_whole(rxq, m, len))
-		return NULL;
+	if (cfg.has_csum && (!cfg.is_copy || rxq->reads_headers))
+		return sluice_rx_read_header(rxq, m);
 	return m;
 }
 
@@ -397,7 +395,7 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			break;
 		left--;
 		if (cfg.is_copy)
-			sluice_copy_in(rxq, id, m, len, cfg);
+			sluice_copy_in(rxq, id, m, len);
 		m = sluice_rx_packet(rxq, m, len, cfg);
 		if (unlikely(m == NULL)) {
 			if (rxq->q.fail != SLUICE_FAIL_NONE)

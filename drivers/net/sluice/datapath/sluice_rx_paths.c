@@ -8,27 +8,16 @@
  */
 
 #include "sluice_path.h"
+#include "sluice_queue_ctl.h"
 #include "sluice_rx.h"
 
 #define SLUICE_RX_PATHS(X) \
 	X(split, .layout = SLUICE_SPLIT) \
-	X(split_mrg, .layout = SLUICE_SPLIT, .has_mrg = true) \
 	X(packed, .layout = SLUICE_PACKED) \
-	X(packed_mrg, .layout = SLUICE_PACKED, .has_mrg = true) \
 	X(split_csum, .layout = SLUICE_SPLIT, .has_csum = true) \
-	X(split_mrg_csum, .layout = SLUICE_SPLIT, .has_mrg = true, .has_csum = true) \
 	X(packed_csum, .layout = SLUICE_PACKED, .has_csum = true) \
-	X(packed_mrg_csum, .layout = SLUICE_PACKED, .has_mrg = true, .has_csum = true) \
-	X(split_copy, .layout = SLUICE_SPLIT, .is_copy = true) \
-	X(split_mrg_copy, .layout = SLUICE_SPLIT, .has_mrg = true, .is_copy = true) \
-	X(packed_copy, .layout = SLUICE_PACKED, .is_copy = true) \
-	X(packed_mrg_copy, .layout = SLUICE_PACKED, .has_mrg = true, .is_copy = true) \
-	X(split_csum_copy, .layout = SLUICE_SPLIT, .has_csum = true, .is_copy = true) \
-	X(split_mrg_csum_copy, .layout = SLUICE_SPLIT, .has_mrg = true, .has_csum = true, \
-			.is_copy = true) \
-	X(packed_csum_copy, .layout = SLUICE_PACKED, .has_csum = true, .is_copy = true) \
-	X(packed_mrg_csum_copy, .layout = SLUICE_PACKED, .has_mrg = true, .has_csum = true, \
-			.is_copy = true)
+	X(split_copy, .layout = SLUICE_SPLIT, .has_csum = true, .is_copy = true) \
+	X(packed_copy, .layout = SLUICE_PACKED, .has_csum = true, .is_copy = true)
 
 #define DEFINE_PATH(name, ...) \
 	static __rte_noinline uint16_t sluice_rx_busy_##name( \
@@ -40,10 +29,6 @@
 	{ \
 		return sluice_rx_poll(rxq, pkts, nb, sluice_rx_busy_##name, \
 				(struct sluice_path_cfg){ __VA_ARGS__ }); \
-	} \
-	static void sluice_rx_fill_##name(struct sluice_rxq *rxq) \
-	{ \
-		sluice_rx_refill(rxq, 1, (struct sluice_path_cfg){ __VA_ARGS__ }); \
 	}
 SLUICE_RX_PATHS(DEFINE_PATH)
 
@@ -52,6 +37,6 @@ SLUICE_RX_PATHS(DEFINE_PATH)
 		.simd_bits = SLUICE_VEC_BITS, \
 		.cfg = { __VA_ARGS__ }, \
 		.burst = sluice_rx_burst_##path, \
-		.fill = sluice_rx_fill_##path },
+		.fill = sluice_rxq_fill },
 const struct sluice_rx_path SLUICE_ISA_NAME(sluice_rx_paths)[] = { SLUICE_RX_PATHS(DEFINE_ROW) };
 const unsigned int SLUICE_ISA_NAME(sluice_nb_rx_paths) = RTE_DIM(SLUICE_ISA_NAME(sluice_rx_paths));

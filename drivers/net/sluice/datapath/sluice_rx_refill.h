@@ -24,7 +24,7 @@
 
 /* Out of line, in sluice_rx.c. */
 
-/* The pool could not give nb mbufs: fewer, into sw_ring from slot on. */
+/* At most nb mbufs of the pool, into sw_ring from slot on; fewer: it has no more. */
 uint16_t sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb);
 /*
  * nb mbufs that were taken from the pool's cache and are no batches, into sw_ring from slot on:
@@ -80,7 +80,7 @@ sluice_rx_give_rest(struct sluice_rxq *rxq, uint32_t slot, uint16_t nb,
 {
 	struct sluice_ring *r = &rxq->q.ring;
 	struct rte_mbuf **sw = &rxq->q.sw_ring[slot];
-	const uint16_t hdr_off = sluice_rx_hdr_off(cfg.has_csum);
+	const uint16_t hdr_off = rxq->hdr_off;
 	struct dmap_addr da;
 	uint16_t i = 0;
 
@@ -127,6 +127,14 @@ sluice_rx_borrow(const struct sluice_rxq *rxq)
 	return (struct rte_mbuf *const *)objs;
 }
 
+/* nb mbufs of the pool, where no batch borrows them. False: it has not so many, or others do. */
+static __rte_always_inline bool
+sluice_rx_alloc(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
+{
+	return SLUICE_VEC_RX_GIVE == 0 &&
+			likely(sluice_pool_get(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb) == 0);
+}
+
 /*
  * Fill nb slots from head on, which do not wrap, but do not publish them. Fewer: the pool ran dry.
  */
@@ -136,7 +144,6 @@ sluice_rx_fill(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 	const bool may_borrow = SLUICE_VEC_RX_GIVE != 0 && nb == SLUICE_RX_REFILL;
 	struct rte_mbuf *const *mbufs = may_borrow ? sluice_rx_borrow(rxq) : NULL;
 	const uint16_t head = rxq->q.ring.head;
-	struct rte_mbuf **sw = &rxq->q.sw_ring[head];
 	uint16_t i = 0;
 
 	if (likely(mbufs != NULL)) {
@@ -144,7 +151,7 @@ sluice_rx_fill(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 		if (likely(i == SLUICE_RX_REFILL))
 			return i;
 		sluice_rx_keep(rxq, head + i, &mbufs[i], nb - i);
-	} else if (unlikely(sluice_pool_get(rxq->pool, (void **)sw, nb) != 0)) {
+	} else if (!sluice_rx_alloc(rxq, head, nb)) {
 		nb = sluice_rx_alloc_some(rxq, head, nb);
 	}
 	i += sluice_rx_give_rest(rxq, head + i, nb - i, cfg);
@@ -167,7 +174,7 @@ sluice_rx_fill_cells(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_pa
 		sluice_copy_give_run(rxq, head, SLUICE_RX_REFILL, cfg);
 		return SLUICE_RX_REFILL;
 	}
-	if (unlikely(sluice_pool_get(rxq->pool, (void **)sw, nb) != 0))
+	if (!sluice_rx_alloc(rxq, head, nb))
 		nb = sluice_rx_alloc_some(rxq, head, nb);
 	sluice_copy_give_run(rxq, head, nb, cfg);
 	return nb;

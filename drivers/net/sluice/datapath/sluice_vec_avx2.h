@@ -32,7 +32,8 @@ struct sluice_vec_rx_kit {
 	__m256i used;     /* packed: flags of a used descriptor in the odd 64-bit words */
 	__m256i ids;      /* of the next four used elements, or of the next two descriptors */
 	__m256i sum;
-	uint16_t said; /* by the headers of the last batch */
+	__m128i hdr_mask; /* what counts in a header */
+	uint16_t said;    /* by the headers of the last batch */
 };
 
 struct sluice_vec_give_kit {
@@ -89,7 +90,7 @@ sluice_avx2_ids(uint16_t id)
 }
 
 static __rte_always_inline struct sluice_vec_rx_kit
-sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct sluice_path_cfg cfg)
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	uint64_t used = r->used_wrap ? (uint64_t)SLUICE_PACKED_BITS << 48 : 0;
@@ -103,9 +104,10 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct s
 		.sw_ring = rxq->q.sw_ring,
 		.template = _mm256_broadcastsi128_si256(
 				_mm_loadu_si128((const __m128i *)&rxq->rearm)),
-		.most = _mm256_set1_epi32(max_len - SLUICE_RX_MIN_LEN),
+		.most = _mm256_set1_epi32(rxq->nb_plain_lens - 1),
 		.used = sluice_avx2_odd(used),
 		.sum = _mm256_setzero_si256(),
+		.hdr_mask = sluice_x86_header_mask(rxq),
 	};
 }
 
@@ -114,12 +116,6 @@ sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 {
 	RTE_SET_USED(nb);
 	return sluice_avx2_total(k->sum);
-}
-
-static __rte_always_inline uint16_t
-sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
-{
-	return k->said;
 }
 
 /* Two mbufs, one store each: the template, and packet_type to hash from one lane of fields. */
@@ -145,6 +141,7 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
 {
 	const struct sluice_split_used_elem *dv_elems = k->dv_used;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
+	__m128i any = _mm_setzero_si128();
 	__m256i elems, good, lens, even, odd;
 
 	elems = _mm256_loadu_si256((const __m256i *)&dv_elems[slot]);
@@ -153,18 +150,20 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
 			sluice_avx2_len_ok(elems, k->most), 0xaa);
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
 		return false;
-	if (cfg.has_csum && unlikely(!sluice_x86_read_headers(sw, nb, cfg, &k->said)))
-		return false;
+	if (cfg.has_csum)
+		any = sluice_x86_read_headers(sw, nb);
 	lens = _mm256_sub_epi64(
 			_mm256_srli_epi64(elems, 32), _mm256_set1_epi64x(SLUICE_NET_HDR_LEN));
-	k->sum = _mm256_add_epi64(k->sum, lens);
-	k->ids = _mm256_add_epi64(k->ids, _mm256_set1_epi64x(4));
 	/* packet_type 0 and pkt_len; data_len and zeros. */
 	even = _mm256_unpacklo_epi64(_mm256_slli_epi64(lens, 32), lens);
 	odd = _mm256_unpackhi_epi64(_mm256_slli_epi64(lens, 32), lens);
 	sluice_avx2_fill(sw[0], sw[2], k->template, even);
 	sluice_avx2_fill(sw[1], sw[3], k->template, odd);
 	_mm256_storeu_si256((__m256i *)pkts, _mm256_loadu_si256((const __m256i *)sw));
+	if (cfg.has_csum && unlikely(!sluice_x86_are_single(any, k->hdr_mask, &k->said)))
+		return false;
+	k->sum = _mm256_add_epi64(k->sum, lens);
+	k->ids = _mm256_add_epi64(k->ids, _mm256_set1_epi64x(4));
 	return true;
 }
 
@@ -194,6 +193,7 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	const __m256i twice = _mm256_setr_epi8(-1, -1, -1, -1, 8, 9, 10, 11, 8, 9, 10, 11, -1, -1,
 			-1, -1, -1, -1, -1, -1, 8, 9, 10, 11, 8, 9, 10, 11, -1, -1, -1, -1);
 	struct rte_mbuf **sw = &k->sw_ring[slot];
+	__m128i any = _mm_setzero_si128();
 	__m256i a, b, differs, good;
 
 	/*
@@ -213,16 +213,18 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 					b, _mm256_add_epi64(k->ids, sluice_avx2_ids(2)), k->most));
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
 		return false;
-	if (cfg.has_csum && unlikely(!sluice_x86_read_headers(sw, nb, cfg, &k->said)))
-		return false;
-	k->ids = _mm256_add_epi64(k->ids, sluice_avx2_ids(4));
+	if (cfg.has_csum)
+		any = sluice_x86_read_headers(sw, nb);
 	a = _mm256_sub_epi64(_mm256_and_si256(a, len_bits), hdr);
 	b = _mm256_sub_epi64(_mm256_and_si256(b, len_bits), hdr);
-	k->sum = _mm256_add_epi64(k->sum, _mm256_add_epi64(a, b));
 	/* The length becomes pkt_len (word 1) and data_len (word 2) of each lane. */
 	sluice_avx2_fill(sw[0], sw[1], k->template, _mm256_shuffle_epi8(a, twice));
 	sluice_avx2_fill(sw[2], sw[3], k->template, _mm256_shuffle_epi8(b, twice));
 	_mm256_storeu_si256((__m256i *)pkts, _mm256_loadu_si256((const __m256i *)sw));
+	if (cfg.has_csum && unlikely(!sluice_x86_are_single(any, k->hdr_mask, &k->said)))
+		return false;
+	k->ids = _mm256_add_epi64(k->ids, sluice_avx2_ids(4));
+	k->sum = _mm256_add_epi64(k->sum, _mm256_add_epi64(a, b));
 	return true;
 }
 
@@ -290,7 +292,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	const struct dmap_window *w = &rxq->q.stream.last;
-	int64_t off = rxq->buf_off + sluice_rx_hdr_off(cfg.has_csum);
+	int64_t off = rxq->buf_off + rxq->hdr_off;
 
 	return (struct sluice_vec_give_kit){
 		.dv_desc = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :

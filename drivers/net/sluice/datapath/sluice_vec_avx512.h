@@ -36,7 +36,8 @@ struct sluice_vec_rx_kit {
 	__m512i next;           /* how far the ids are from one whole batch to the next */
 	__m512i pick, pairs[4]; /* permutations, see below */
 	__m512i sum;
-	uint16_t said; /* by the headers of the last batch */
+	__m128i hdr_mask; /* what counts in a header */
+	uint16_t said;    /* by the headers of the last batch */
 };
 
 struct sluice_vec_give_kit {
@@ -161,7 +162,7 @@ sluice_avx512_template(const struct sluice_rxq *rxq, enum sluice_layout layout)
 }
 
 static __rte_always_inline struct sluice_vec_rx_kit
-sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct sluice_path_cfg cfg)
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_avx512_table *t = sluice_avx512_table(cfg.layout);
 	const struct sluice_ring *r = &rxq->q.ring;
@@ -176,7 +177,7 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct s
 		.least = _mm512_add_epi32(sluice_avx512_words(t->least),
 				_mm512_maskz_set1_epi32(ids, r->tail)),
 		.most = _mm512_maskz_set1_epi32(
-				SLUICE_AVX512_LENS(cfg.layout), (int)max_len - SLUICE_RX_MIN_LEN),
+				SLUICE_AVX512_LENS(cfg.layout), (int)rxq->nb_plain_lens - 1),
 		.used = _mm512_set1_epi64(r->used_wrap ? (int64_t)bits : 0),
 		.bits = sluice_avx512_keep(_mm512_maskz_set1_epi64(0xaa, (int64_t)bits)),
 		.next = sluice_avx512_keep(_mm512_maskz_set1_epi32(ids, 8)),
@@ -185,6 +186,7 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct s
 				sluice_avx512_words(t->pairs[2]),
 				sluice_avx512_words(t->pairs[3]) },
 		.sum = _mm512_setzero_si512(),
+		.hdr_mask = sluice_x86_header_mask(rxq),
 	};
 }
 
@@ -194,12 +196,6 @@ sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 	/* A run takes 2^15 packets at most, the slots of a ring, and each length has 16 bits. */
 	return (uint32_t)_mm512_reduce_add_epi32(k->sum) +
 			(uint64_t)nb * (SLUICE_RX_MIN_LEN - SLUICE_NET_HDR_LEN);
-}
-
-static __rte_always_inline uint16_t
-sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
-{
-	return k->said;
 }
 
 /*
@@ -230,21 +226,23 @@ sluice_avx512_take(struct sluice_vec_rx_kit *k, __m512i words, unsigned int nb, 
 	/* Of a half batch the first four lengths and ids. */
 	const __mmask16 mine = nb == 8 ? 0xffff : cfg.layout == SLUICE_SPLIT ? 0x00ff : 0x0f0f;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
+	__m128i any = _mm_setzero_si128();
 
 	/* One comparison for both ends of a length, and for an id. */
 	words = _mm512_maskz_sub_epi32(mine, words, k->least);
 	if (unlikely(_mm512_cmpgt_epu32_mask(words, k->most) != 0))
 		return false;
-	if (cfg.has_csum && unlikely(!sluice_x86_read_headers(sw, nb, cfg, &k->said)))
-		return false;
-	k->sum = _mm512_add_epi32(k->sum, words);
-	k->least = _mm512_add_epi32(k->least, nb == 8 ? k->next : _mm512_srli_epi32(k->next, 1));
-	words = _mm512_add_epi32(words, k->template);
-	sluice_avx512_fill(k, sw, nb, words);
+	if (cfg.has_csum)
+		any = sluice_x86_read_headers(sw, nb);
+	sluice_avx512_fill(k, sw, nb, _mm512_add_epi32(words, k->template));
 	if (nb == 8)
 		_mm512_storeu_si512(pkts, _mm512_loadu_si512(sw));
 	else
 		_mm256_storeu_si256((__m256i *)pkts, _mm256_loadu_si256((const __m256i *)sw));
+	if (cfg.has_csum && unlikely(!sluice_x86_are_single(any, k->hdr_mask, &k->said)))
+		return false;
+	k->sum = _mm512_add_epi32(k->sum, words);
+	k->least = _mm512_add_epi32(k->least, nb == 8 ? k->next : _mm512_srli_epi32(k->next, 1));
 	return true;
 }
 
@@ -332,7 +330,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	const struct dmap_window *w = &rxq->q.stream.last;
-	const int64_t off = rxq->buf_off + sluice_rx_hdr_off(cfg.has_csum);
+	const int64_t off = rxq->buf_off + rxq->hdr_off;
 	const bool is_split = cfg.layout == SLUICE_SPLIT;
 	/* No mbuf is that far if the window holds no buffer. */
 	const bool has_room = w->span >= rxq->post_len;

@@ -38,6 +38,7 @@ struct sluice_vec_rx_kit {
 	uint32x4_t ids;      /* of the next four */
 	uint64x2_t sum;
 	uint16_t used; /* packed: flags of a used descriptor */
+	uint16_t num_buffers_mask;
 	uint16_t said; /* by the headers of the last batch */
 };
 
@@ -88,7 +89,7 @@ sluice_neon_ids(uint16_t id)
 }
 
 static __rte_always_inline struct sluice_vec_rx_kit
-sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct sluice_path_cfg cfg)
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	const bool is_split = cfg.layout == SLUICE_SPLIT;
@@ -97,10 +98,11 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct s
 		.dv_used = is_split ? (void *)r->split.dv_used->ring : (void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
 		.template = vld1q_u64(&rxq->rearm),
-		.most = vdupq_n_u32(max_len - SLUICE_RX_MIN_LEN),
+		.most = vdupq_n_u32(rxq->nb_plain_lens - 1),
 		.ids = sluice_neon_ids(r->tail),
 		.sum = vdupq_n_u64(0),
 		.used = r->used_wrap ? SLUICE_PACKED_BITS : 0,
+		.num_buffers_mask = rxq->num_buffers_mask,
 	};
 }
 
@@ -111,22 +113,15 @@ sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 	return vaddvq_u64(k->sum);
 }
 
-static __rte_always_inline uint16_t
-sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
-{
-	return k->said;
-}
-
 /*
- * The headers of four received packets. False: with cfg.has_mrg, not all of them say one buffer.
- * said: flags and gso_types of all, ORed. Four bytes behind each header are loaded too; a packet is
- * longer.
+ * The headers of four received packets. False: not all of them say one buffer, as far as the mask's
+ * bits count. said: flags and gso_types of all, ORed. Four bytes behind each header are loaded too;
+ * a packet is longer.
  */
 static __rte_always_inline bool
-sluice_neon_read_headers(
-		struct rte_mbuf *const *sw, const struct sluice_path_cfg cfg, uint16_t *said)
+sluice_neon_read_headers(struct rte_mbuf *const *sw, uint16_t num_buffers_mask, uint16_t *said)
 {
-	const uint16x8_t want = { 0, 0, 0, 0, 0, cfg.has_mrg ? 1 : 0, 0, 0 };
+	const uint16x8_t want = { 0, 0, 0, 0, 0, 1, 0, 0 };
 	uint16x8_t any = vdupq_n_u16(0);
 	unsigned int i;
 
@@ -136,8 +131,8 @@ sluice_neon_read_headers(
 		any = vorrq_u16(any, veorq_u16(vreinterpretq_u16_u8(vld1q_u8(dv_hdr)), want));
 	}
 	*said = vgetq_lane_u16(any, offsetof(struct sluice_net_hdr, flags) / 2);
-	return !cfg.has_mrg ||
-			vgetq_lane_u16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) == 0;
+	return (vgetq_lane_u16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) &
+			       num_buffers_mask) == 0;
 }
 
 /* An mbuf in two stores: the template, and packet_type to hash with the nth length. */
@@ -169,7 +164,7 @@ sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
 
 	if (unlikely(vminvq_u32(good) == 0))
 		return false;
-	if (cfg.has_csum && unlikely(!sluice_neon_read_headers(sw, cfg, &k->said)))
+	if (cfg.has_csum && unlikely(!sluice_neon_read_headers(sw, k->num_buffers_mask, &k->said)))
 		return false;
 	lens = vsubq_u32(lens, vdupq_n_u32(SLUICE_NET_HDR_LEN));
 	k->sum = vpadalq_u32(k->sum, lens);
@@ -319,7 +314,7 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 		.sw_ring = rxq->q.sw_ring,
 		.window = sluice_neon_window(&rxq->q.stream.last),
 		.writer = sluice_neon_writer(&rxq->q.ring, slot, SLUICE_DESC_F_WRITE, cfg.layout),
-		.off = vdupq_n_u64(rxq->buf_off + sluice_rx_hdr_off(cfg.has_csum)),
+		.off = vdupq_n_u64(rxq->buf_off + rxq->hdr_off),
 		.len = vdupq_n_u64(rxq->post_len),
 	};
 }

@@ -34,6 +34,7 @@
 
 struct sluice_vec_rx_kit {
 	uint64_t sum;
+	/* By the headers of the last batch, flags and gso_types ORed; 0: there is nothing to do. */
 	uint16_t said;
 };
 
@@ -45,21 +46,20 @@ struct sluice_vec_tx_kit {
 	uint64_t sum;
 };
 
-/* For taking used buffers of at most max_len bytes. */
+/* For taking used buffers that need no look (sluice_rxq.nb_plain_lens, not 0). */
 static __rte_always_inline struct sluice_vec_rx_kit
-sluice_vec_rx_kit(const struct sluice_rxq *rxq, uint32_t max_len, const struct sluice_path_cfg cfg)
+sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
 {
 	RTE_SET_USED(cfg);
 	RTE_SET_USED(rxq);
-	RTE_SET_USED(max_len);
 	return (struct sluice_vec_rx_kit){ 0 };
 }
 
 /*
  * Take a batch of used entries for the slots from slot on: mbufs of one whole packet each, into
  * pkts. nb is a literal, what the layout's batch has or SLUICE_VEC_RX_LEAST. With cfg.has_csum the
- * headers are read, when the entries are known to be used: with cfg.has_mrg all of them must say
- * one buffer.
+ * headers are read, when the entries are known to be used: all of them must say one buffer, as far
+ * as num_buffers means something.
  */
 static __rte_always_inline bool
 sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
@@ -78,15 +78,6 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
 	return sluice_vec_rx_split(k, nb, slot, pkts, cfg);
-}
-
-/*
- * What the headers of the last batch say, its flags and gso_types ORed; 0: there is nothing to do.
- */
-static __rte_always_inline uint16_t
-sluice_vec_rx_said(const struct sluice_vec_rx_kit *k)
-{
-	return k->said;
 }
 
 /* Bytes of all packets that the kit has taken, nb. */

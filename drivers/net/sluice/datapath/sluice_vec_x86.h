@@ -19,16 +19,18 @@ sluice_x86_rearm(struct rte_mbuf *m)
 	return (__m256i *)((char *)m + offsetof(struct rte_mbuf, rearm_data));
 }
 
-/*
- * The headers of nb received packets. False: with cfg.has_mrg, not all of them say one buffer.
- * said: flags and gso_types of all, ORed. Four bytes behind each header are loaded too; a packet is
- * longer.
- */
-static __rte_always_inline bool
-sluice_x86_read_headers(struct rte_mbuf *const *sw, unsigned int nb,
-		const struct sluice_path_cfg cfg, uint16_t *said)
+/* The words of received headers that count: flags and gso_type, and num_buffers if it is used. */
+static __rte_always_inline __m128i
+sluice_x86_header_mask(const struct sluice_rxq *rxq)
 {
-	const __m128i want = _mm_setr_epi16(0, 0, 0, 0, 0, cfg.has_mrg ? 1 : 0, 0, 0);
+	return _mm_insert_epi16(_mm_setr_epi16(-1, 0, 0, 0, 0, 0, 0, 0), rxq->num_buffers_mask,
+			offsetof(struct sluice_net_hdr, num_buffers) / 2);
+}
+
+/* What the headers of nb received packets say, ORed. Four bytes behind each are loaded too. */
+static __rte_always_inline __m128i
+sluice_x86_read_headers(struct rte_mbuf *const *sw, unsigned int nb)
+{
 	__m128i any = _mm_setzero_si128();
 	unsigned int i;
 
@@ -36,12 +38,27 @@ sluice_x86_read_headers(struct rte_mbuf *const *sw, unsigned int nb,
 	for (i = 0; i < nb; i++) {
 		const void *dv_hdr = (char *)sw[i]->buf_addr + sluice_rx_hdr_off(true);
 
-		any = _mm_or_si128(any, _mm_xor_si128(_mm_loadu_si128(dv_hdr), want));
+		any = _mm_or_si128(any, _mm_loadu_si128(dv_hdr));
 	}
+	return any;
+}
+
+/*
+ * Is that of packets of one buffer each? One that says 0 beside some that say 1 is not noticed,
+ * which means the same. said: flags and gso_types.
+ */
+static __rte_always_inline bool
+sluice_x86_are_single(__m128i any, __m128i mask, uint16_t *said)
+{
+	const __m128i want = _mm_setr_epi16(0, 0, 0, 0, 0, 1, 0, 0);
+
+	any = _mm_xor_si128(any, want);
+	*said = 0;
+	if (likely(_mm_testz_si128(any, mask)))
+		return true;
+	any = _mm_and_si128(any, mask);
 	*said = _mm_extract_epi16(any, offsetof(struct sluice_net_hdr, flags) / 2);
-	return !cfg.has_mrg ||
-			_mm_extract_epi16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) ==
-			0;
+	return _mm_extract_epi16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) == 0;
 }
 
 /* As sluice_vec_clear_headers(). */

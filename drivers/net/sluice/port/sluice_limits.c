@@ -99,9 +99,7 @@ sluice_may_scatter(struct sluice_port *port)
 static uint32_t
 room_of(const struct sluice_rxq *rxq, uint64_t features)
 {
-	bool reads_headers = (features & SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)) != 0;
-
-	return reads_headers ? rxq->room - SLUICE_NET_HDR_LEN : rxq->room;
+	return sluice_path_reads_headers(features) ? rxq->room - SLUICE_NET_HDR_LEN : rxq->room;
 }
 
 /* What is spread over buffers needs no room in one. */

@@ -41,8 +41,8 @@
  */
 struct sluice_path_cfg {
 	enum sluice_layout layout;
-	bool has_mrg;     /* receive: a packet may take several buffers */
-	bool has_csum;    /* receive: headers are read, they say something of checksums */
+	/* receive: headers are read, they say something of checksums; of copies the queue knows */
+	bool has_csum;
 	bool is_in_order; /* transmit: the device promised order, completions come in batches */
 	bool is_few;      /* transmit: batches of one packet */
 	/*
@@ -80,9 +80,8 @@ enum sluice_queue_state {
 static __rte_always_inline uint32_t
 sluice_path_run(const struct sluice_path_cfg cfg)
 {
-	return SLUICE_QUEUE_RUNNING + (cfg.layout == SLUICE_PACKED ? 1 : 0) + cfg.has_mrg * 2 +
-			cfg.has_csum * 4 + cfg.is_in_order * 8 + cfg.has_offloads * 16 +
-			cfg.is_copy * 32;
+	return SLUICE_QUEUE_RUNNING + (cfg.layout == SLUICE_PACKED ? 1 : 0) + cfg.has_csum * 2 +
+			cfg.is_in_order * 4 + cfg.has_offloads * 8 + cfg.is_copy * 16;
 }
 
 /*

@@ -45,9 +45,15 @@ struct sluice_rxq {
 	struct rte_mbuf *seg_first;
 	struct rte_mbuf *seg_last;
 	uint16_t nb_segs_left;
-	uint16_t sample; /* counts down to the next header that is read although it need not be */
-	bool must_read_header; /* the device does not fill buffers as the specification demands */
 	uint16_t nb_batch; /* in-order: buffers that one used entry completed, still to be taken */
+	/*
+	 * So many lengths, from SLUICE_RX_MIN_LEN on, are of buffers that need no look of
+	 * sluice_rx_look(). 0: the next buffer does, whatever its length.
+	 */
+	uint32_t nb_plain_lens;
+	int32_t sample;        /* buffers until a header is read that need not be */
+	bool must_read_header; /* the device does not fill buffers as the specification demands */
+	bool was_zero; /* the last header that was read, and need not have been, said 0 buffers */
 	uint16_t nb_unannounced; /* buffers given since the device was asked if it wants a kick */
 	uint32_t batch_len;      /* in-order: length of the last of them */
 	uint64_t nb_alloc_failed;
@@ -80,7 +86,10 @@ struct sluice_rxq {
 	uint32_t room;     /* of a buffer, behind the headroom */
 	uint32_t buf_off;  /* from an mbuf of the pool to its buffer; 0: each has to be asked */
 	uint32_t post_len; /* bytes that the device may write: net header and data room */
-	uint16_t free_thresh; /* refill when this many slots are free */
+	uint16_t free_thresh;      /* refill when this many slots are free */
+	uint16_t num_buffers_mask; /* the bits of the header's field that mean something; or none */
+	uint16_t hdr_off;          /* sluice_rx_hdr_off() */
+	bool reads_headers;        /* of each packet; set with the ring, as the two above */
 	uint16_t free_thresh_asked;
 	uint16_t nb_desc;    /* asked for by the application */
 	bool may_scatter;    /* the application takes packets of several buffers; set at start */
@@ -102,6 +111,26 @@ static inline uint16_t
 sluice_rxq_free_thresh(const struct sluice_rxq *rxq, uint16_t size)
 {
 	return RTE_MIN(rxq->free_thresh_asked, RTE_MAX(size / 2, 1));
+}
+
+/* May a buffer be the first of several whose header is not read? */
+static inline bool
+sluice_rxq_guesses(const struct sluice_rxq *rxq)
+{
+	return rxq->num_buffers_mask != 0 && !rxq->reads_headers;
+}
+
+/* What comes next, a packet or one more buffer of it: see nb_plain_lens. */
+static inline void
+sluice_rxq_expect(struct sluice_rxq *rxq)
+{
+	/* One that is full may be the first of several. */
+	const bool counts_full = !sluice_rxq_guesses(rxq);
+
+	if (rxq->nb_segs_left != 0 || rxq->must_read_header || rxq->sample <= 0)
+		rxq->nb_plain_lens = 0;
+	else
+		rxq->nb_plain_lens = rxq->post_len - SLUICE_RX_MIN_LEN + counts_full;
 }
 
 #endif /* SLUICE_RXQ_H */
