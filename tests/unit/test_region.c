@@ -398,6 +398,71 @@ test_create_fails_cleanly(void **state)
 	fake_check();
 }
 
+#define NB_POOLS 6
+
+/* Exactly the pools that a domain was given are in it, and none that ended. */
+static void
+expect_pools(struct dmap_domain *d, struct fake_pool *const *pools, uint32_t given)
+{
+	struct dmap_window w;
+	unsigned int i;
+
+	for (i = 0; i < NB_POOLS; i++)
+		if (pools[i] != NULL)
+			fake_assert((dmap_lookup(d, pools[i]->mem, pools[i]->mem_len, &w) == 0) ==
+							((given >> i & 1) != 0),
+					"pool %u", i);
+	assert_int_equal(dmap_regions(d, NULL, 0) == 0, given == 0);
+}
+
+/* Made, shown to one device or two, hidden, freed while they are shown, a thousand times. */
+static void
+test_pools_come_and_go(void **state)
+{
+	const struct fake_pool_conf conf = { .name = "pool", .nb = 30 };
+	struct fake_pool *pools[NB_POOLS] = { NULL };
+	struct fake_domain dom[2];
+	uint32_t given[2] = { 0 };
+	struct dmap_domain *d[2];
+	uint64_t random = 7;
+	unsigned int step, i, k;
+
+	(void)state;
+	fake_errors_clear();
+	for (k = 0; k < 2; k++) {
+		fake_domain_init(&dom[k], false);
+		assert_int_equal(dmap_domain_create("unit", &fake_domain_backend, &dom[k], &d[k]),
+				0);
+	}
+	for (step = 0; step < 1000 + NB_POOLS; step++) {
+		i = step < 1000 ? fake_below(&random, NB_POOLS) : step - 1000;
+		k = fake_below(&random, 2);
+		if (pools[i] == NULL && step < 1000) {
+			pools[i] = fake_pool_create(&conf);
+		} else if (pools[i] != NULL && (step >= 1000 || fake_below(&random, 4) == 0)) {
+			fake_event_pool_destroyed(pools[i]->mp);
+			fake_pool_destroy(pools[i]);
+			pools[i] = NULL;
+			given[0] &= ~(1u << i);
+			given[1] &= ~(1u << i);
+		} else if (pools[i] != NULL && fake_below(&random, 2) == 0) {
+			dmap_del_pool(d[k], pools[i]->mp);
+			given[k] &= ~(1u << i);
+		} else if (pools[i] != NULL) {
+			assert_int_equal(dmap_add_pool(d[k], pools[i]->mp), 0);
+			given[k] |= 1u << i;
+		}
+		expect_pools(d[0], pools, given[0]);
+		expect_pools(d[1], pools, given[1]);
+	}
+	for (k = 0; k < 2; k++) {
+		assert_true(dom[k].nb == 0 && dom[k].nb_publishes > 100);
+		dmap_domain_destroy(d[k]);
+		fake_domain_fini(&dom[k]);
+	}
+	fake_check();
+}
+
 int
 main(void)
 {
@@ -411,5 +476,6 @@ main(void)
 	suite_add(test_range_grows, NULL, "range grows");
 	suite_add(test_all_of_eal, NULL, "all of EAL");
 	suite_add(test_create_fails_cleanly, NULL, "create fails cleanly");
+	suite_add(test_pools_come_and_go, NULL, "pools come and go");
 	return suite_run("region");
 }
