@@ -231,7 +231,10 @@ sluice_check_catch_up(struct sluice_check *c, struct sluice_queue *q)
 	sluice_check_remember(c, q);
 }
 
-/* Is it as the driver wrote it? Of a packed ring the device writes those that it has used. */
+/*
+ * Is it as the driver wrote it? Of a packed ring the device writes id and length of those that it
+ * has used, and then their flags, so while it does only the address says something.
+ */
 static bool
 is_as_written(const struct sluice_check *c, const struct sluice_queue *q, uint16_t slot)
 {
@@ -239,8 +242,8 @@ is_as_written(const struct sluice_check *c, const struct sluice_queue *q, uint16
 
 	memcpy(&now, desc_at(q, slot), sizeof(now));
 	memcpy(&then, c->slots[slot].desc, sizeof(then));
-	if (q->layout == SLUICE_PACKED && now.flags != then.flags)
-		return true;
+	if (q->layout == SLUICE_PACKED)
+		return now.flags != then.flags || now.addr == then.addr;
 	return memcmp(&now, &then, sizeof(now)) == 0;
 }
 
