@@ -197,10 +197,7 @@ add_row(suite_fn fn, const char *name, const struct env_conf *base, const char *
 		suite_add(fn, &conf, "%s: %s%s%s%s, %s domain", name,
 				strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,
 				conf.has_mrg ? " mergeable" : "", conf.has_csum ? " checksums" : "",
-				conf.is_in_order && (!conf.is_tx || env_has_offloads(&conf)) ?
-						" in order" :
-						"",
-				lying ? "lying" : "identity");
+				conf.is_in_order ? " in order" : "", lying ? "lying" : "identity");
 	}
 }
 
@@ -280,16 +277,15 @@ void
 suite_add_tx_if(suite_filter filter, suite_fn fn, const char *name)
 {
 	struct env_conf conf = { .is_tx = true, .size = 256, .has_indirect = true };
+	unsigned int in_order;
 
-	for (conf.row = 0; conf.row < env_nb_rows(true); conf.row++) {
-		conf.is_in_order = sluice_tx_path_at(conf.row)->cfg.is_in_order;
-		if (is_wanted(&conf, filter))
-			add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name, true);
-		/* With offloads a row is for both kinds of devices. */
-		conf.is_in_order = true;
-		if (env_has_offloads(&conf) && is_wanted(&conf, filter))
-			add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name, true);
-	}
+	for (conf.row = 0; conf.row < env_nb_rows(true); conf.row++)
+		for (in_order = 0; in_order < 2; in_order++) {
+			conf.is_in_order = in_order;
+			if (is_wanted(&conf, filter))
+				add_row(fn, name, &conf, sluice_tx_path_at(conf.row)->name,
+						in_order == 0);
+		}
 }
 
 void

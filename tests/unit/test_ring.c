@@ -397,7 +397,6 @@ test_path_selection(void **state)
 			assert_int_equal(tx->cfg.has_offloads, has_offloads);
 			assert_int_equal(rx->cfg.is_copy, is_copy);
 			assert_int_equal(tx->cfg.is_copy, is_copy);
-			assert_int_equal(tx->cfg.is_in_order, !has_offloads && (i & 4) != 0);
 			assert_true(rx->simd_bits <= simd[k] && tx->simd_bits <= simd[k]);
 		}
 }

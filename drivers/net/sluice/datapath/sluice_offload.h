@@ -121,8 +121,8 @@ sluice_offload_said(const struct rte_mbuf *m, uint16_t num_buffers_mask)
 	const uint16_t *dv_halves = rte_pktmbuf_mtod_offset(
 			m, const uint16_t *, -SLUICE_NET_HDR_LEN);
 	/* flags and gso_type; num_buffers. */
-	uint16_t said = __atomic_load_n(&dv_halves[0], __ATOMIC_RELAXED);
-	uint16_t nb = __atomic_load_n(&dv_halves[5], __ATOMIC_RELAXED);
+	uint16_t said = rte_atomic_load_explicit(&dv_halves[0], rte_memory_order_relaxed);
+	uint16_t nb = rte_atomic_load_explicit(&dv_halves[5], rte_memory_order_relaxed);
 
 	return said | (uint32_t)((nb ^ 1) & num_buffers_mask) << 16;
 }

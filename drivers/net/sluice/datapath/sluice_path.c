@@ -142,10 +142,7 @@ sluice_tx_path_select(uint64_t features, bool has_offloads, bool is_copy, uint16
 
 	for (i = 0; (p = sluice_tx_path_at(i)) != NULL; i++)
 		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
-				p->cfg.has_offloads == has_offloads && p->cfg.is_copy == is_copy &&
-				(has_offloads ||
-						p->cfg.is_in_order ==
-								has(features, SLUICE_F_IN_ORDER)))
+				p->cfg.has_offloads >= has_offloads && p->cfg.is_copy == is_copy)
 			break;
 	return p;
 }

@@ -17,3 +17,9 @@ sluice_pool_find_cache(struct rte_mempool *pool)
 	sluice_pool_lcore_at = &RTE_PER_LCORE(_lcore_id);
 	return rte_mempool_default_cache(pool, *sluice_pool_lcore_at);
 }
+
+void
+sluice_pool_put_more(struct rte_mempool *pool, void *const *objs, unsigned int nb)
+{
+	sluice_pool_put(pool, objs, nb);
+}

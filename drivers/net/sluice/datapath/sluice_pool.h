@@ -49,6 +49,9 @@ sluice_pool_put(struct rte_mempool *pool, void *const *objs, unsigned int nb)
 	rte_mempool_generic_put(pool, objs, nb, sluice_pool_cache(pool));
 }
 
+/* The same out of line, for what comes rarely. */
+void sluice_pool_put_more(struct rte_mempool *pool, void *const *objs, unsigned int nb);
+
 /* rte_mempool_get_bulk() */
 static __rte_always_inline int
 sluice_pool_get(struct rte_mempool *pool, void **objs, unsigned int nb)

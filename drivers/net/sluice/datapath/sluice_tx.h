@@ -88,7 +88,7 @@ sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb, bool is_copy)
 	cache = sluice_pool_cache(txq->pool);
 	rte_mempool_generic_put(txq->pool, (void **)&txq->q.sw_ring[r->tail], first, cache);
 	if (unlikely(first < nb))
-		rte_mempool_generic_put(txq->pool, (void **)txq->q.sw_ring, nb - first, cache);
+		sluice_pool_put_more(txq->pool, (void **)txq->q.sw_ring, nb - first);
 	sluice_ring_free_slots(r, nb);
 	dmap_take_back(&txq->q.stream, nb);
 }
@@ -103,13 +103,47 @@ sluice_tx_free_oldest(struct sluice_txq *txq, uint16_t nb, bool is_copy)
 		sluice_tx_complete_oldest(txq, nb);
 }
 
-static __rte_always_inline void
-sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order,
-		bool is_copy)
+/*
+ * Slots of the oldest packets that the next nb used entries name, in their order; *nb_oldest are so
+ * many of these. None is a hole.
+ */
+static __rte_always_inline uint16_t
+sluice_tx_take_named(struct sluice_txq *txq, uint16_t nb, bool has_chains, uint16_t *nb_oldest)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb, nb_oldest = 0, nb_slots = 0, expected = r->tail;
+	uint16_t n = 0, nb_slots = 0, expected = r->tail;
 	uint32_t id, sum;
+
+	/* Up to the end of the ring, if its entries lie beside the slots that they name. */
+	if (SLUICE_VEC_USED != 0 && likely(!has_chains) && (r->used_idx & r->mask) == expected) {
+		sum = RTE_MIN(nb, (uint16_t)(r->size - expected));
+		while ((uint32_t)n + SLUICE_VEC_USED <= sum &&
+				likely(sluice_vec_used_in_order(r, expected + n)))
+			n += SLUICE_VEC_USED;
+		nb_slots = n;
+		r->used_idx += n;
+		expected = sluice_ring_next(r, expected, n);
+	}
+	/* Fewer packets than slots may be on their way: behind the last one ids mean nothing. */
+	while (n < nb && nb_slots < sluice_ring_nb_busy(r)) {
+		id = r->split.dv_used->ring[r->used_idx & r->mask].id;
+		if (unlikely(id != expected))
+			break;
+		nb_slots += sluice_tx_slots_of(txq, expected);
+		expected = sluice_ring_next(r, r->tail, nb_slots);
+		r->used_idx++;
+		n++;
+	}
+	*nb_oldest = n;
+	return nb_slots;
+}
+
+static __rte_always_inline void
+sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_copy)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	uint16_t nb, nb_oldest = 0;
+	uint32_t nb_slots;
 
 	nb = sluice_split_nb_used(r, nb_max);
 	if (unlikely(nb > sluice_ring_nb_busy(r) - r->nb_holes)) {
@@ -121,41 +155,18 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains
 		/*
 		 * In-order: the index says it all, entries of a batch are not even written (2.7.9).
 		 */
-		if (is_in_order) {
-			sum = nb;
+		if (r->is_in_order) {
+			nb_slots = nb;
 			if (unlikely(has_chains))
-				sum = sluice_tx_sum_slots(txq, nb);
-			if (unlikely(sum > sluice_ring_nb_busy(r))) {
+				nb_slots = sluice_tx_sum_slots(txq, nb);
+			if (unlikely(nb_slots > sluice_ring_nb_busy(r))) {
 				sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
 				return;
 			}
-			nb_slots = sum;
 			nb_oldest = nb;
 			r->used_idx += nb;
-		}
-		/* Up to the end of the ring, if its entries lie beside the slots that they name. */
-		if (!is_in_order && SLUICE_VEC_USED != 0 && likely(!has_chains) &&
-				(r->used_idx & r->mask) == expected) {
-			sum = RTE_MIN(nb, (uint16_t)(r->size - expected));
-			while ((uint32_t)nb_oldest + SLUICE_VEC_USED <= sum &&
-					likely(sluice_vec_used_in_order(r, expected + nb_oldest)))
-				nb_oldest += SLUICE_VEC_USED;
-			nb_slots = nb_oldest;
-			r->used_idx += nb_oldest;
-			expected = sluice_ring_next(r, expected, nb_oldest);
-		}
-		/*
-		 * Fewer packets than slots may be on their way: behind the last one ids mean
-		 * nothing.
-		 */
-		while (nb_oldest < nb && nb_slots < sluice_ring_nb_busy(r)) {
-			id = r->split.dv_used->ring[r->used_idx & r->mask].id;
-			if (unlikely(id != expected))
-				break;
-			nb_slots += sluice_tx_slots_of(txq, expected);
-			expected = sluice_ring_next(r, r->tail, nb_slots);
-			r->used_idx++;
-			nb_oldest++;
+		} else {
+			nb_slots = sluice_tx_take_named(txq, nb, has_chains, &nb_oldest);
 		}
 		sluice_tx_free_oldest(txq, nb_slots, is_copy);
 	}
@@ -193,13 +204,15 @@ static __rte_always_inline uint16_t
 sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint32_t nb, nb_slots = 0, limit = RTE_MIN(sluice_ring_nb_busy(r), nb_max);
-	bool wrap = r->used_wrap;
+	/* Copies of what a load of the ring could have changed, for all that the compiler knows. */
+	const struct sluice_packed_desc *const dv_desc = r->packed.dv_desc;
+	const uint32_t size = r->size, limit = RTE_MIN(sluice_ring_nb_busy(r), nb_max);
+	uint16_t used_bits = sluice_packed_used_bits(r->used_wrap);
 	/* Slots are used in the order in which they were given: this is tail. */
-	uint32_t id, at = r->used_idx;
+	uint32_t id, at = r->used_idx, nb, nb_slots = 0;
 
-	while (nb_slots < limit && sluice_packed_slot_is_used(r, at, wrap)) {
-		id = sluice_packed_slot_id(r, at);
+	while (nb_slots < limit && sluice_packed_desc_is_used(&dv_desc[at], used_bits)) {
+		id = rte_atomic_load_explicit(&dv_desc[at].id, rte_memory_order_relaxed);
 		if (likely(id == at))
 			nb = unlikely(has_chains) ? sluice_tx_slots_of(txq, at) : 1;
 		else
@@ -211,41 +224,35 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, 
 		}
 		nb_slots += nb;
 		at += nb;
-		if (unlikely(at >= r->size)) {
-			at -= r->size;
-			wrap = !wrap;
+		if (unlikely(at >= size)) {
+			at -= size;
+			used_bits ^= SLUICE_PACKED_BITS;
 		}
 	}
 	r->used_idx = at;
-	r->used_wrap = wrap;
+	r->used_wrap = used_bits != 0;
 	return nb_slots;
 }
 
 static __rte_always_inline void
-sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_in_order,
-		bool is_copy)
+sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, bool is_copy)
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint32_t done = 0;
 
 	if (likely(r->nb_holes == 0)) {
-		done = sluice_tx_take_oldest(txq, nb_max, has_chains, is_in_order);
+		/* Each with a loop of its own, which has the registers for itself. */
+		done = r->is_in_order ? sluice_tx_take_oldest(txq, nb_max, has_chains, true) :
+					sluice_tx_take_oldest(txq, nb_max, has_chains, false);
 		sluice_tx_free_oldest(txq, done, is_copy);
 	}
 	/*
 	 * A device that promised order is done here: what became used since may stand for a batch,
 	 * which the search by single ids must not see.
 	 */
-	if (!is_in_order && done < nb_max && sluice_ring_nb_busy(r) != 0 &&
+	if (!r->is_in_order && done < nb_max && sluice_ring_nb_busy(r) != 0 &&
 			sluice_packed_is_used(r))
 		sluice_tx_complete_packed(txq, nb_max - done);
-}
-
-/* With offloads a path is for both kinds of devices. */
-static __rte_always_inline bool
-sluice_tx_is_in_order(const struct sluice_ring *r, const struct sluice_path_cfg cfg)
-{
-	return cfg.has_offloads ? r->is_in_order : cfg.is_in_order;
 }
 
 /*
@@ -256,12 +263,10 @@ static __rte_always_inline void
 sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, bool has_chains,
 		const struct sluice_path_cfg cfg)
 {
-	const bool is_in_order = sluice_tx_is_in_order(&txq->q.ring, cfg);
-
 	if (cfg.layout == SLUICE_SPLIT)
-		sluice_tx_reclaim_split(txq, nb_max, has_chains, is_in_order, cfg.is_copy);
+		sluice_tx_reclaim_split(txq, nb_max, has_chains, cfg.is_copy);
 	else
-		sluice_tx_reclaim_packed(txq, nb_max, has_chains, is_in_order, cfg.is_copy);
+		sluice_tx_reclaim_packed(txq, nb_max, has_chains, cfg.is_copy);
 	txq->is_short = false;
 }
 
@@ -416,7 +421,7 @@ sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 	return nb_tx;
 }
 
-/* Of the same path, but out of line, so that the loop of batches has the registers for itself. */
+/* Out of line, so that the loop of batches has the registers for itself. */
 struct sluice_tx_slow {
 	void (*reclaim)(struct sluice_txq *txq, uint16_t nb_max, bool has_chains);
 	uint16_t (*rest)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
@@ -470,7 +475,7 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);
 		sluice_tx_announce(txq, b.nb_slots, cfg);
-		if (cfg.layout == SLUICE_PACKED && sluice_tx_is_in_order(r, cfg) && !cfg.is_few)
+		if (cfg.layout == SLUICE_PACKED && !cfg.is_few && r->is_in_order)
 			sluice_tx_prefetch_used(r, b.nb_slots);
 	}
 	txq->q.stats.packets += nb_tx - nb_dropped;

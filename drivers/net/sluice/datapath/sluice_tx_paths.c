@@ -10,19 +10,18 @@
 #include "sluice_path.h"
 #include "sluice_tx.h"
 
+/* Name, what collects its completions, configuration; those that do less come first. */
 #define SLUICE_TX_PATHS(X) \
-	X(split, .layout = SLUICE_SPLIT) \
-	X(split_in_order, .layout = SLUICE_SPLIT, .is_in_order = true) \
-	X(packed, .layout = SLUICE_PACKED) \
-	X(packed_in_order, .layout = SLUICE_PACKED, .is_in_order = true) \
-	X(split_offloads, .layout = SLUICE_SPLIT, .has_offloads = true) \
-	X(packed_offloads, .layout = SLUICE_PACKED, .has_offloads = true) \
-	X(split_copy, .layout = SLUICE_SPLIT, .is_copy = true) \
-	X(split_in_order_copy, .layout = SLUICE_SPLIT, .is_in_order = true, .is_copy = true) \
-	X(packed_copy, .layout = SLUICE_PACKED, .is_copy = true) \
-	X(packed_in_order_copy, .layout = SLUICE_PACKED, .is_in_order = true, .is_copy = true) \
-	X(split_offloads_copy, .layout = SLUICE_SPLIT, .has_offloads = true, .is_copy = true) \
-	X(packed_offloads_copy, .layout = SLUICE_PACKED, .has_offloads = true, .is_copy = true)
+	X(split, split, .layout = SLUICE_SPLIT) \
+	X(packed, packed, .layout = SLUICE_PACKED) \
+	X(split_offloads, split, .layout = SLUICE_SPLIT, .has_offloads = true) \
+	X(packed_offloads, packed, .layout = SLUICE_PACKED, .has_offloads = true) \
+	X(split_copy, split_copy, .layout = SLUICE_SPLIT, .is_copy = true) \
+	X(packed_copy, packed_copy, .layout = SLUICE_PACKED, .is_copy = true) \
+	X(split_offloads_copy, split_copy, .layout = SLUICE_SPLIT, .has_offloads = true, \
+			.is_copy = true) \
+	X(packed_offloads_copy, packed_copy, .layout = SLUICE_PACKED, .has_offloads = true, \
+			.is_copy = true)
 
 /* A build without batches gives all packets as few ones. */
 #define CFG_MANY(...) \
@@ -31,12 +30,26 @@
 		.is_few = SLUICE_VEC_TX == 0, __VA_ARGS__ \
 	}
 
-#define DEFINE_PATH(name, ...) \
+#define DEFINE_COLLECT(name, ...) \
 	static __rte_noinline void sluice_tx_collect_##name( \
 			struct sluice_txq *txq, uint16_t nb_max, bool has_chains) \
 	{ \
 		sluice_tx_reclaim(txq, nb_max, has_chains, CFG_MANY(__VA_ARGS__)); \
 	} \
+	static uint32_t sluice_tx_cleanup_##name(struct sluice_txq *txq, uint32_t nb_max) \
+	{ \
+		uint16_t nb = nb_max == 0 || nb_max > UINT16_MAX ? UINT16_MAX : nb_max; \
+		uint16_t nb_before = sluice_tx_nb_packets(txq); \
+\
+		sluice_tx_collect_##name(txq, nb, sluice_tx_has_chains(txq)); \
+		return nb_before - sluice_tx_nb_packets(txq); \
+	}
+DEFINE_COLLECT(split, .layout = SLUICE_SPLIT)
+DEFINE_COLLECT(packed, .layout = SLUICE_PACKED)
+DEFINE_COLLECT(split_copy, .layout = SLUICE_SPLIT, .is_copy = true)
+DEFINE_COLLECT(packed_copy, .layout = SLUICE_PACKED, .is_copy = true)
+
+#define DEFINE_PATH(name, collect, ...) \
 	static __rte_noinline uint16_t sluice_tx_rest_##name(struct sluice_txq *txq, \
 			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
 	{ \
@@ -45,7 +58,7 @@
 	static __rte_always_inline uint16_t sluice_tx_any_##name(struct sluice_txq *txq, \
 			struct rte_mbuf **pkts, uint16_t nb, const struct sluice_path_cfg cfg) \
 	{ \
-		const struct sluice_tx_slow slow = { sluice_tx_collect_##name, \
+		const struct sluice_tx_slow slow = { sluice_tx_collect_##collect, \
 			sluice_tx_rest_##name }; \
 \
 		return sluice_tx_tmpl(txq, pkts, nb, slow, cfg); \
@@ -66,22 +79,14 @@
 		if (SLUICE_VEC_TX != 0 && nb < SLUICE_TX_FEW) \
 			return sluice_tx_few_##name(txq, pkts, nb); \
 		return sluice_tx_many_##name(txq, pkts, nb); \
-	} \
-	static uint32_t sluice_tx_cleanup_##name(struct sluice_txq *txq, uint32_t nb_max) \
-	{ \
-		uint16_t nb = nb_max == 0 || nb_max > UINT16_MAX ? UINT16_MAX : nb_max; \
-		uint16_t nb_before = sluice_tx_nb_packets(txq); \
-\
-		sluice_tx_collect_##name(txq, nb, sluice_tx_has_chains(txq)); \
-		return nb_before - sluice_tx_nb_packets(txq); \
 	}
 SLUICE_TX_PATHS(DEFINE_PATH)
 
-#define DEFINE_ROW(path, ...) \
+#define DEFINE_ROW(path, collect, ...) \
 	{ .name = "Sluice " SLUICE_VEC_NAME " " #path, \
 		.simd_bits = SLUICE_VEC_BITS, \
 		.cfg = { __VA_ARGS__ }, \
 		.burst = sluice_tx_burst_##path, \
-		.cleanup = sluice_tx_cleanup_##path },
+		.cleanup = sluice_tx_cleanup_##collect },
 const struct sluice_tx_path SLUICE_ISA_NAME(sluice_tx_paths)[] = { SLUICE_TX_PATHS(DEFINE_ROW) };
 const unsigned int SLUICE_ISA_NAME(sluice_nb_tx_paths) = RTE_DIM(SLUICE_ISA_NAME(sluice_tx_paths));

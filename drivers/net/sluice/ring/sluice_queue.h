@@ -43,14 +43,9 @@ struct sluice_path_cfg {
 	enum sluice_layout layout;
 	/* receive: headers are read, they say something of checksums; of copies the queue knows */
 	bool has_csum;
-	bool is_in_order; /* transmit: the device promised order, completions come in batches */
-	bool is_few;      /* transmit: batches of one packet */
-	/*
-	 * transmit: packets ask for checksums and the like; if the device promised order the queue
-	 * knows
-	 */
-	bool has_offloads;
-	bool is_copy; /* packets are copied into and out of bounce buffers (sluice_copy.h) */
+	bool is_few;       /* transmit: batches of one packet */
+	bool has_offloads; /* transmit: packets ask for checksums and the like */
+	bool is_copy;      /* packets are copied into and out of bounce buffers (sluice_copy.h) */
 };
 
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */
@@ -81,7 +76,7 @@ static __rte_always_inline uint32_t
 sluice_path_run(const struct sluice_path_cfg cfg)
 {
 	return SLUICE_QUEUE_RUNNING + (cfg.layout == SLUICE_PACKED ? 1 : 0) + cfg.has_csum * 2 +
-			cfg.is_in_order * 4 + cfg.has_offloads * 8 + cfg.is_copy * 16;
+			cfg.has_offloads * 4 + cfg.is_copy * 8;
 }
 
 /*

@@ -65,17 +65,29 @@ sluice_packed_publish(struct sluice_ring *r, uint16_t nb, uint16_t head_flags)
 		r->avail_flags ^= SLUICE_PACKED_BITS;
 }
 
-/* Is the descriptor in a slot used: both bits equal the wrap counter (2.8.1). */
+/* AVAIL and USED bits of a used descriptor: both equal the wrap counter (2.8.1). */
+static __rte_always_inline uint16_t
+sluice_packed_used_bits(bool wrap)
+{
+	return wrap ? SLUICE_PACKED_BITS : 0;
+}
+
 static __rte_always_inline bool
-sluice_packed_slot_is_used(const struct sluice_ring *r, uint16_t slot, bool wrap)
+sluice_packed_desc_is_used(const struct sluice_packed_desc *dv_desc, uint16_t used_bits)
 {
 	/*
 	 * Pairs with the device's release of the flags: id and length are read after them (2.8.6).
 	 */
-	uint16_t flags = rte_atomic_load_explicit(
-			&r->packed.dv_desc[slot].flags, rte_memory_order_acquire);
+	uint16_t flags = rte_atomic_load_explicit(&dv_desc->flags, rte_memory_order_acquire);
 
-	return (flags & SLUICE_PACKED_BITS) == (wrap ? SLUICE_PACKED_BITS : 0);
+	return (flags & SLUICE_PACKED_BITS) == used_bits;
+}
+
+/* Is the descriptor in a slot used? */
+static __rte_always_inline bool
+sluice_packed_slot_is_used(const struct sluice_ring *r, uint16_t slot, bool wrap)
+{
+	return sluice_packed_desc_is_used(&r->packed.dv_desc[slot], sluice_packed_used_bits(wrap));
 }
 
 /* The same for the used position. */
