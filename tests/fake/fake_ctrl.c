@@ -21,6 +21,8 @@ fake_ctrl_be_honest(struct fake_ctrl *c)
 	c->len = 1;
 	c->nb_extra = 0;
 	c->is_batch = false;
+	c->stats_type_off = 0;
+	c->stats_missing = 0;
 	c->refused = -1;
 	c->most = UINT32_MAX;
 }
@@ -138,6 +140,32 @@ set_rss(struct fake_ctrl *c, const uint8_t *data, uint32_t len)
 	return SLUICE_CTRL_OK;
 }
 
+static const uint64_t known_stats = SLUICE_BIT(SLUICE_STATS_RX_BASIC) |
+		SLUICE_BIT(SLUICE_STATS_TX_BASIC);
+
+/* Counters that say whose they are: 100 * virtqueue + 1, and so on. */
+static uint8_t
+get_stats(struct fake_ctrl *c, uint16_t vq, uint32_t types)
+{
+	uint8_t type = vq % 2 != 0 ? SLUICE_STATS_TX_BASIC : SLUICE_STATS_RX_BASIC;
+	uint64_t value;
+	unsigned int i;
+
+	need(c, SLUICE_NET_F_DEVICE_STATS, "statistics");
+	if (types != SLUICE_BIT(type))
+		fake_error("statistics 0x%x of virtqueue %u", types, vq);
+	memset(c->result, 0, sizeof(c->result));
+	c->result[0] = type + c->stats_type_off;
+	c->result[2] = vq;
+	c->result[6] = 48;
+	for (i = 0; i < 5; i++) {
+		value = 100 * vq + i + 1;
+		memcpy(&c->result[8 + 8 * i], &value, sizeof(value));
+	}
+	c->result_len = 48 - c->stats_missing;
+	return SLUICE_CTRL_OK;
+}
+
 static uint8_t
 execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 {
@@ -179,6 +207,15 @@ execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 		c->nb_pairs = word;
 		c->has_rss = false;
 		return SLUICE_CTRL_OK;
+	case SLUICE_CTRL_STATS * 256 + SLUICE_CTRL_STATS_QUERY:
+		need(c, SLUICE_NET_F_DEVICE_STATS, "statistics");
+		need_len(len, 2, "what statistics there are");
+		memcpy(c->result, &known_stats, sizeof(known_stats));
+		c->result_len = sizeof(known_stats);
+		return SLUICE_CTRL_OK;
+	case SLUICE_CTRL_STATS * 256 + SLUICE_CTRL_STATS_GET:
+		need_len(len, 18, "statistics");
+		return get_stats(c, word, data[8] | data[10] << 16);
 	case SLUICE_CTRL_NOTF_COAL * 256 + SLUICE_CTRL_NOTF_COAL_TX_SET:
 	case SLUICE_CTRL_NOTF_COAL * 256 + SLUICE_CTRL_NOTF_COAL_RX_SET:
 		need(c, SLUICE_NET_F_NOTF_COAL, "coalescing");
@@ -202,13 +239,13 @@ put_used(struct fake_ctrl *c, const struct sluice_vq_setup *vq, uint32_t id, uin
 
 	if (!vq->is_packed) {
 		used->ring[c->used % vq->size].id = id;
-		used->ring[c->used % vq->size].len = c->len;
+		used->ring[c->used % vq->size].len = c->len + c->result_len;
 		c->used += nb_done;
 		__atomic_store_n(&used->idx, c->used, __ATOMIC_RELEASE);
 		return;
 	}
 	desc[c->used].id = id;
-	desc[c->used].len = c->len;
+	desc[c->used].len = c->len + c->result_len;
 	__atomic_store_n(&desc[c->used].flags, c->used_wrap ? BITS : 0, __ATOMIC_RELEASE);
 	c->used += 2 * nb_done;
 	if (c->used >= vq->size) {
@@ -221,7 +258,7 @@ static void
 finish(struct fake_ctrl *c, const struct fake_ctrl_pending *p)
 {
 	const uint8_t *cmd = fake_domain_reach(&c->ft->dom, p->cmd_da, p->cmd_len);
-	uint8_t *ack = fake_domain_reach(&c->ft->dom, p->ack_da, 1);
+	uint8_t *ack = fake_domain_reach(&c->ft->dom, p->ack_da, 1 + p->room);
 	uint8_t answer;
 
 	if (cmd == NULL || ack == NULL || p->cmd_len < 2) {
@@ -232,7 +269,12 @@ finish(struct fake_ctrl *c, const struct fake_ctrl_pending *p)
 	c->last_len = p->cmd_len;
 	memset(c->last, 0, sizeof(c->last));
 	memcpy(c->last, cmd, RTE_MIN(p->cmd_len, sizeof(c->last)));
+	c->result_len = 0;
 	answer = execute(c, cmd, p->cmd_len);
+	if (c->result_len > p->room)
+		fake_error("room for %u bytes of %u", p->room, c->result_len);
+	else
+		memcpy(ack + 1, c->result, c->result_len);
 	*ack = c->ack != SLUICE_CTRL_OK ? c->ack : answer;
 }
 
@@ -240,8 +282,8 @@ static void
 pend(struct fake_ctrl *c, uint32_t id, uint64_t cmd_da, uint32_t cmd_len, uint64_t ack_da,
 		uint32_t ack_len)
 {
-	if (ack_len != 1)
-		fake_error("room for an answer of %u bytes", ack_len);
+	if (ack_len == 0)
+		fake_error("no room for an answer");
 	if (c->nb_pending == FAKE_CTRL_PENDING_MAX) {
 		fake_error("more commands at a time than the queue has room for");
 		return;
@@ -251,6 +293,7 @@ pend(struct fake_ctrl *c, uint32_t id, uint64_t cmd_da, uint32_t cmd_len, uint64
 		.cmd_da = cmd_da,
 		.cmd_len = cmd_len,
 		.ack_da = ack_da,
+		.room = ack_len - 1,
 		.due = sluice_clock_ms() + c->delay_ms,
 	};
 }

@@ -22,8 +22,8 @@
 struct fake_ctrl_pending {
 	uint32_t id;
 	uint64_t cmd_da, ack_da;
-	uint32_t cmd_len;
-	int64_t due; /* when it is executed and answered */
+	uint32_t cmd_len, room; /* of the command, and for a result behind the answer */
+	int64_t due;            /* when it is executed and answered */
 };
 
 /* How long it may put off its interrupts. */
@@ -40,9 +40,12 @@ struct fake_ctrl {
 	uint32_t id_off;   /* added to the right id */
 	uint32_t len;      /* written, as it says */
 	uint32_t nb_extra; /* more used entries, which repeat the answer */
-	bool is_batch;     /* in order: one answer for all commands that are due */
-	int refused;       /* class * 256 + command that it says it cannot do; -1: none */
-	uint32_t most;     /* addresses that its table has room for */
+	/* Of statistics: what is wrong with how an answer begins, and how much of it is missing. */
+	uint8_t stats_type_off;
+	uint32_t stats_missing;
+	bool is_batch; /* in order: one answer for all commands that are due */
+	int refused;   /* class * 256 + command that it says it cannot do; -1: none */
+	uint32_t most; /* addresses that its table has room for */
 	/* Its progress. */
 	uint32_t nb_begins; /* of the transport, when it last looked */
 	uint16_t avail, used;
@@ -53,6 +56,8 @@ struct fake_ctrl {
 	uint32_t nb_commands;
 	uint8_t last[8]; /* how the last one begins */
 	uint32_t last_len;
+	uint8_t result[64]; /* of the last one */
+	uint32_t result_len;
 	/* What it was told since its reset. */
 	bool is_promiscuous, is_all_multicast, has_mac;
 	uint8_t mac[6];

@@ -404,6 +404,57 @@ test_descriptor(void **state)
 	assert_int_equal(errno, EBADF);
 }
 
+/* A look of the control thread, as each second; how many commands the device got. */
+static uint32_t
+tick(void)
+{
+	uint32_t nb = ctrl.nb_commands;
+
+	fake_clock_add(1000);
+	fake_port_turn(port, SLUICE_NEWS_NONE);
+	return ctrl.nb_commands - nb;
+}
+
+/* Asked for when somebody wants to know; an answer that makes no sense ends that until a start. */
+static void
+test_device_stats(void **state)
+{
+	const struct sluice_shared *shared;
+	unsigned int i, n;
+
+	(void)state;
+	for (i = 0; i < 4 * NB_KINDS; i++) {
+		open_live(i % NB_KINDS);
+		shared = port->port->shared;
+		assert_int_equal(shared->has_device_stats, 1);
+		assert_int_equal(tick(), 0);
+		port->port->shared->wants_device_stats = 1;
+		if (i / NB_KINDS == 1)
+			ctrl.stats_type_off = 1;
+		else if (i / NB_KINDS == 2)
+			ctrl.stats_missing = 8;
+		else if (i / NB_KINDS == 3)
+			ctrl.refused = SLUICE_CTRL_STATS * 256 + SLUICE_CTRL_STATS_GET;
+		fake_log_begin();
+		assert_int_equal(tick(), i < NB_KINDS ? 3 : 2);
+		assert_int_equal(
+				strstr(fake_log_end(), "does not tell what it has counted") != NULL,
+				i >= NB_KINDS);
+		for (n = 0; n < SLUICE_DEVICE_COUNTERS; n++) {
+			assert_int_equal(shared->device_rx[n], i < NB_KINDS ? n + 1 : 0);
+			assert_int_equal(shared->device_tx[n], i < NB_KINDS ? 100 + n + 1 : 0);
+		}
+		fake_ctrl_be_honest(&ctrl);
+		port->port->shared->wants_device_stats = 1;
+		assert_int_equal(tick(), i < NB_KINDS ? 3 : 0);
+		sluice_life_stop(port->port);
+		assert_int_equal(sluice_life_start(port->port), 0);
+		port->port->shared->wants_device_stats = 1;
+		assert_int_equal(tick(), 3);
+		close_live();
+	}
+}
+
 int
 main(void)
 {
@@ -416,5 +467,6 @@ main(void)
 	suite_add(test_none, NULL, "none");
 	suite_add(test_coalescing, NULL, "coalescing");
 	suite_add(test_descriptor, NULL, "descriptor");
+	suite_add(test_device_stats, NULL, "device_stats");
 	return suite_run("ctrl");
 }

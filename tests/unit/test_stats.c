@@ -215,6 +215,33 @@ test_order(void **state)
 	env_close(e);
 }
 
+/* What the device has counted comes last, of devices that do so, and who reads it asks for more. */
+static void
+test_device_counters(void **state)
+{
+	static struct rte_eth_xstat_name names[1024];
+	struct env *e = env_open_from(state, 0);
+	static struct desk d;
+	int nb;
+
+	desk_init(&d, e->domain, NB_QUEUES);
+	nb = sluice_xstats_get_names(&d.dev, NULL, 0);
+	d.shared.has_device_stats = 1;
+	assert_int_equal(sluice_xstats_get_names(&d.dev, names, RTE_DIM(names)), nb + 10);
+	assert_string_equal(names[nb].name, "device_rx_notifications");
+	assert_string_equal(names[nb + 9].name, "device_tx_malformed_drops");
+	assert_int_equal(d.shared.wants_device_stats, 0);
+	d.shared.device_rx[3] = 7;
+	d.shared.device_tx[4] = 9;
+	assert_int_equal(xstat(&d, "device_rx_drops"), 7);
+	assert_int_equal(d.shared.wants_device_stats, 1);
+	sluice_stats_reset(&d.dev);
+	d.shared.device_tx[4] = 11;
+	assert_int_equal(xstat(&d, "device_rx_drops"), 0);
+	assert_int_equal(xstat(&d, "device_tx_malformed_drops"), 2);
+	env_close(e);
+}
+
 int
 main(void)
 {
@@ -224,5 +251,6 @@ main(void)
 	suite_add(test_reset_by_another_thread, &conf, "reset by another thread");
 	suite_add(test_reset_of_all, &conf, "reset of all");
 	suite_add(test_order, &conf, "order");
+	suite_add(test_device_counters, &conf, "device counters");
 	return suite_run("stats");
 }

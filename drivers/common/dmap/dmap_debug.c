@@ -299,13 +299,13 @@ dmap_debug_report(struct dmap_domain *d, enum dmap_debug_check what,
 	char detail[256], text[768];
 	va_list args;
 
-	if (__atomic_fetch_add(&d->debug->nb[what], 1, __ATOMIC_RELAXED) != 0)
+	if (rte_atomic_fetch_add_explicit(&d->debug->nb[what], 1, rte_memory_order_relaxed) != 0)
 		return;
 	va_start(args, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, args);
 	va_end(args);
 	describe_loan(loan, text, sizeof(text));
-	DMAP_LOG(ERR, "dma_debug: %s: %s%s (%s; lcore %d now). More of this kind are counted only\n",
+	DMAP_LOG(ERR, "dma_debug: %s: %s%s (%s; lcore %d now). More of this kind are counted only",
 			d->debug->who, names[what], text, detail, (int)rte_lcore_id());
 }
 
@@ -318,6 +318,6 @@ dmap_debug_nb(const struct dmap_domain *d, enum dmap_debug_check what)
 
 	for (i = 0; d->debug != NULL && i < DMAP_DEBUG_NB_CHECKS; i++)
 		if (what == DMAP_DEBUG_NB_CHECKS || i == what)
-			nb += __atomic_load_n(&d->debug->nb[i], __ATOMIC_RELAXED);
+			nb += rte_atomic_load_explicit(&d->debug->nb[i], rte_memory_order_relaxed);
 	return nb;
 }

@@ -277,7 +277,8 @@ sluice_check_look(struct sluice_check *c, const struct sluice_queue *q)
 			look_at_bytes(c, slot);
 	}
 	if (q->layout == SLUICE_SPLIT &&
-			__atomic_load_n(&r->split.dv_avail->idx, __ATOMIC_RELAXED) != r->avail_idx)
+			rte_atomic_load_explicit(&r->split.dv_avail->idx,
+					rte_memory_order_relaxed) != r->avail_idx)
 		dmap_debug_report(c->domain, DMAP_DEBUG_RING_CHANGED, NULL, "available index of %s",
 				c->place);
 }

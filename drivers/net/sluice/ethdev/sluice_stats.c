@@ -99,6 +99,21 @@ static const struct counter port_counters[] = {
 	PORT_COUNTER("path_changes", nb_path_changes),
 };
 
+/* Of ports whose device has DEVICE_STATS. */
+static const struct counter device_counters[] = {
+	PORT_COUNTER("device_rx_notifications", device_rx[0]),
+	PORT_COUNTER("device_rx_packets", device_rx[1]),
+	PORT_COUNTER("device_rx_bytes", device_rx[2]),
+	PORT_COUNTER("device_rx_drops", device_rx[3]),
+	PORT_COUNTER("device_rx_overrun_drops", device_rx[4]),
+	PORT_COUNTER("device_tx_notifications", device_tx[0]),
+	PORT_COUNTER("device_tx_packets", device_tx[1]),
+	PORT_COUNTER("device_tx_bytes", device_tx[2]),
+	PORT_COUNTER("device_tx_drops", device_tx[3]),
+	PORT_COUNTER("device_tx_malformed_drops", device_tx[4]),
+};
+static_assert(RTE_DIM(device_counters) == 2 * SLUICE_DEVICE_COUNTERS, "one for each");
+
 static_assert(RTE_DIM(rxq_counters) <= SLUICE_COUNTERS_MAX &&
 				RTE_DIM(txq_counters) <= SLUICE_COUNTERS_MAX &&
 				RTE_DIM(port_counters) <= SLUICE_COUNTERS_MAX,
@@ -222,6 +237,7 @@ sluice_stats_reset(struct rte_eth_dev *dev)
 			remember(txq, txq->reset_at, txq_counters, RTE_DIM(txq_counters));
 	}
 	remember(shared, shared->reset_at, port_counters, RTE_DIM(port_counters));
+	remember(shared, shared->device_reset_at, device_counters, RTE_DIM(device_counters));
 	return 0;
 }
 
@@ -292,6 +308,9 @@ write_sheet(struct sheet *s, const struct rte_eth_dev *dev)
 	write_entry(s, shared->nb_dma_reports, "dma_debug_reports");
 	write_queues(s, dev->data, true);
 	write_queues(s, dev->data, false);
+	for (i = 0; shared->has_device_stats && i < RTE_DIM(device_counters); i++)
+		write_entry(s, value_of(shared, &shared->device_reset_at[i], &device_counters[i]),
+				"%s", device_counters[i].name);
 }
 
 int
@@ -310,6 +329,8 @@ sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 {
 	struct sheet all = { 0 }, s = { .values = xstats };
 
+	rte_atomic_store_explicit(
+			&sluice_shared_of(dev)->wants_device_stats, 1, rte_memory_order_relaxed);
 	/* A secondary process has what the control thread of the primary one saw last. */
 	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
 		sluice_port_tell_sizes(sluice_port_of(dev));

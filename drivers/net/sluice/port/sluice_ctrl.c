@@ -29,6 +29,7 @@ static_assert(sizeof(struct command) == SLUICE_RING_PAGE, "a page");
 /* What it writes, in the page behind the commands. */
 struct __rte_cache_aligned answer {
 	uint8_t ack;
+	uint8_t result[SLUICE_CTRL_RESULT_MAX];
 };
 
 static struct sluice_ring_layout
@@ -163,9 +164,12 @@ sluice_ctrl_free(struct sluice_port *port)
 	dmap_free_coherent(port->domain, &port->ctrl.mem);
 }
 
-/* Two descriptors, the command of len bytes and the answer, and a notification. */
+/*
+ * Two descriptors, the command of len bytes and the answer, with room for a result, and a
+ * notification.
+ */
 static void
-give(struct sluice_ctrl *c, uint16_t place, size_t len)
+give(struct sluice_ctrl *c, uint16_t place, size_t len, size_t room)
 {
 	struct dmap_addr cmd = dmap_coherent_da(&c->mem, command_of(c, place));
 	struct dmap_addr ack = dmap_coherent_da(&c->mem, answer_of(c, place));
@@ -175,13 +179,14 @@ give(struct sluice_ctrl *c, uint16_t place, size_t len)
 
 	if (c->is_packed) {
 		sluice_packed_give(r, first, id, cmd, len, SLUICE_DESC_F_NEXT);
-		sluice_packed_give(r, second, id, ack, 1, SLUICE_DESC_F_WRITE);
+		sluice_packed_give(r, second, id, ack, 1 + room, SLUICE_DESC_F_WRITE);
 		sluice_packed_publish(r, 2, SLUICE_DESC_F_NEXT);
 		r->head = sluice_ring_next(r, first, 2);
 	} else {
 		sluice_split_desc_write(
 				&r->split.dv_desc[id], cmd, len, SLUICE_DESC_F_NEXT, id + 1);
-		sluice_split_desc_write(&r->split.dv_desc[id + 1], ack, 1, SLUICE_DESC_F_WRITE, 0);
+		sluice_split_desc_write(
+				&r->split.dv_desc[id + 1], ack, 1 + room, SLUICE_DESC_F_WRITE, 0);
 		sluice_split_make_available(r, 0, id);
 		sluice_split_publish(r, 1);
 	}
@@ -288,8 +293,9 @@ find_place(const struct sluice_ctrl *c)
 	return -EBUSY;
 }
 
+/* Returns how many bytes of a result there are. */
 static int
-await(struct sluice_port *port, uint16_t place)
+await(struct sluice_port *port, uint16_t place, size_t room)
 {
 	int64_t end = sluice_clock_ms() + SLUICE_CTRL_MS;
 	struct sluice_ctrl *c = &port->ctrl;
@@ -307,13 +313,14 @@ await(struct sluice_port *port, uint16_t place)
 	}
 	/* Once: the device may change it while we look. */
 	ack = rte_atomic_load_explicit(&answer_of(c, place)->ack, rte_memory_order_relaxed);
-	if (len != 1 || (ack != SLUICE_CTRL_OK && ack != SLUICE_CTRL_ERR))
+	if (len == 0 || len > 1 + room || (ack != SLUICE_CTRL_OK && ack != SLUICE_CTRL_ERR))
 		return -EPROTO;
-	return ack == SLUICE_CTRL_OK ? 0 : -EIO;
+	return ack == SLUICE_CTRL_OK ? (int)len - 1 : -EIO;
 }
 
 static int
-command(struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, size_t len)
+command(struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, size_t len,
+		void *result, size_t room)
 {
 	struct sluice_ctrl *c = &port->ctrl;
 	struct command *dv_cmd;
@@ -322,7 +329,7 @@ command(struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, 
 
 	if (!c->is_running)
 		return -ENOTSUP;
-	if (len > sizeof(dv_cmd->data))
+	if (len > sizeof(dv_cmd->data) || room > SLUICE_CTRL_RESULT_MAX)
 		return -EMSGSIZE;
 	/* Answers that came too late, or more often than they were asked for. */
 	take_all(c, c->nb_places, &late_len);
@@ -336,11 +343,24 @@ command(struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, 
 	if (len != 0)
 		memcpy(dv_cmd->data, data, len);
 	answer_of(c, place)->ack = NO_ANSWER;
-	give(c, place, len + offsetof(struct command, data));
-	ret = await(port, place);
+	give(c, place, len + offsetof(struct command, data), room);
+	ret = await(port, place, room);
 	/* A device that does not answer may be gone. */
 	if (ret == -ETIMEDOUT)
 		sluice_conn_wake(port);
+	/* Once, as the answer. */
+	if (ret > 0)
+		memcpy(result, answer_of(c, place)->result, ret);
+	return ret;
+}
+
+int
+sluice_ctrl_query(struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data,
+		size_t len, void *result, size_t room)
+{
+	int ret = command(port, class, cmd, data, len, result, room);
+
+	sluice_trace_command(port->port_id, class, cmd, RTE_MIN(ret, 0));
 	return ret;
 }
 
@@ -348,10 +368,7 @@ int
 sluice_ctrl_command(
 		struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, size_t len)
 {
-	int ret = command(port, class, cmd, data, len);
-
-	sluice_trace_command(port->port_id, class, cmd, ret);
-	return ret;
+	return sluice_ctrl_query(port, class, cmd, data, len, NULL, 0);
 }
 
 const char *

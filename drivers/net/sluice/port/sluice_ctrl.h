@@ -23,6 +23,8 @@ struct sluice_port;
 #define SLUICE_CTRL_RING_SIZE (2 * SLUICE_CTRL_PLACES)
 /* Bytes behind class and command: as many as the lists that ethdev has, and to spare. */
 #define SLUICE_CTRL_DATA_MAX 4094
+/* Bytes behind the answer to a question. */
+#define SLUICE_CTRL_RESULT_MAX 63
 /* A command waits so long for its answer. */
 #define SLUICE_CTRL_MS 1000
 
@@ -56,6 +58,9 @@ void sluice_ctrl_free(struct sluice_port *port);
  */
 int sluice_ctrl_command(
 		struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data, size_t len);
+/* The same with a question: up to room bytes of result; returns how many came. */
+int sluice_ctrl_query(struct sluice_port *port, uint8_t class, uint8_t cmd, const void *data,
+		size_t len, void *result, size_t room);
 /* What such an error means, for messages. */
 const char *sluice_ctrl_error(int ret);
 

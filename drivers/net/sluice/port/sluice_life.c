@@ -78,6 +78,7 @@ sluice_life_live(struct sluice_port *port)
 	int ret = port->is_stuck ? -EBUSY : sluice_dev_choose(port);
 
 	port->was_shown = false;
+	port->is_stats_mute = false;
 	if (ret == 0)
 		ret = sluice_rings_make(port);
 	if (ret == 0)

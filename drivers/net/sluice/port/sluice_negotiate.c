@@ -36,6 +36,7 @@ static const struct {
 	{ SLUICE_F_VERSION_1, "VERSION_1" },
 	{ SLUICE_F_RING_PACKED, "RING_PACKED" },
 	{ SLUICE_F_IN_ORDER, "IN_ORDER" },
+	{ SLUICE_NET_F_DEVICE_STATS, "DEVICE_STATS" },
 	{ SLUICE_NET_F_NOTF_COAL, "NOTF_COAL" },
 	{ SLUICE_NET_F_HOST_USO, "HOST_USO" },
 };
@@ -174,7 +175,8 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 		f |= SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ) |
 				SLUICE_BIT(SLUICE_NET_F_CTRL_RX) |
 				SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR) |
-				SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE);
+				SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE) |
+				SLUICE_BIT(SLUICE_NET_F_DEVICE_STATS);
 	/* Only then: with it a device drops tagged packets of all VLANs but those added. */
 	if (has_ctrl_vq && (rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
 		f |= SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN);
@@ -295,6 +297,8 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 	rte_spinlock_lock(&port->info_lock);
 	port->info = *info;
 	port->has_info = true;
+	if (has(sluice_dev_wanted_features(port) & info->features, SLUICE_NET_F_DEVICE_STATS))
+		port->shared->has_device_stats = 1;
 	rte_spinlock_unlock(&port->info_lock);
 	return 0;
 }

@@ -139,6 +139,7 @@ struct sluice_port {
 	bool is_link_up;       /* when the control thread looked last */
 	uint32_t is_held_down; /* atomic: the application wants the link down */
 	struct sluice_ctrl ctrl;
+	bool is_stats_mute; /* the device did not tell what it has counted; until the next start */
 	struct sluice_filter filter;
 	struct sluice_watch watch[2 * SLUICE_PAIRS_MAX]; /* by virtqueue */
 	enum sluice_fail failure; /* why it failed last; kept until the next start */
@@ -228,6 +229,9 @@ void sluice_set_scatter(struct sluice_port *port);
 int sluice_check_lro_size(const struct sluice_port *port, const struct rte_eth_rxmode *mode);
 /* Before a start: are all queues set up, and do frames fit? Logs why not. */
 int sluice_check_queues(struct sluice_port *port);
+
+/* What the device has counted, if somebody wants to know (sluice_device_stats.c). */
+void sluice_device_stats_look(struct sluice_port *port);
 
 /* How long the device may put off interrupts (sluice_coal.c). Logs what it does not do. */
 void sluice_coal_tell(struct sluice_port *port);

@@ -24,6 +24,8 @@
 #include "sluice_rss.h"
 #include "sluice_rx_stage.h"
 
+#define SLUICE_DEVICE_COUNTERS 5
+
 struct sluice_shared {
 	/* constant after probe */
 	struct sluice_build build; /* of the process that made this */
@@ -52,6 +54,14 @@ struct sluice_shared {
 	/* buffers of queues in which a process died: they are nobody's any more */
 	uint64_t nb_stranded;
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
+	/*
+	 * What the device has counted (sluice_device_stats.c): notifications, packets, bytes,
+	 * drops, and those of them for lack of buffers or since packets were malformed.
+	 */
+	uint64_t device_rx[SLUICE_DEVICE_COUNTERS], device_tx[SLUICE_DEVICE_COUNTERS];
+	uint64_t device_reset_at[2 * SLUICE_DEVICE_COUNTERS];
+	uint32_t has_device_stats;   /* a device of the port had them; for good */
+	uint32_t wants_device_stats; /* somebody has read them since they were asked for */
 	/* sizes */
 	uint64_t dma_maps;
 	uint64_t dma_bytes;

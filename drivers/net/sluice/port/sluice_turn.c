@@ -169,6 +169,7 @@ tick(struct sluice_port *port)
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	sluice_queue_unblock_kick(q);
 	sluice_watch(port);
+	sluice_device_stats_look(port);
 	sluice_port_tell_sizes(port);
 }
 

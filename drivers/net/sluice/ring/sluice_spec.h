@@ -169,6 +169,7 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_NET_F_CTRL_VLAN 19
 #define SLUICE_NET_F_GUEST_ANNOUNCE 21
 #define SLUICE_NET_F_CTRL_MAC_ADDR 23
+#define SLUICE_NET_F_DEVICE_STATS 50
 #define SLUICE_NET_F_NOTF_COAL 53
 #define SLUICE_NET_F_RSS 60
 #define SLUICE_NET_F_SPEED_DUPLEX 63
@@ -199,7 +200,8 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 			SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
 			SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE) | \
 			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR) | \
-			SLUICE_BIT(SLUICE_NET_F_NOTF_COAL))
+			SLUICE_BIT(SLUICE_NET_F_NOTF_COAL) | \
+			SLUICE_BIT(SLUICE_NET_F_DEVICE_STATS))
 
 /* Control commands (5.1.6.5). */
 #define SLUICE_CTRL_RX 0
@@ -219,8 +221,15 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_CTRL_NOTF_COAL 6
 #define SLUICE_CTRL_NOTF_COAL_TX_SET 0
 #define SLUICE_CTRL_NOTF_COAL_RX_SET 1
+#define SLUICE_CTRL_STATS 8
+#define SLUICE_CTRL_STATS_QUERY 0
+#define SLUICE_CTRL_STATS_GET 1
 #define SLUICE_CTRL_OK 0
 #define SLUICE_CTRL_ERR 1
+
+/* Types of device statistics, as bits and in answers (5.1.6.5.9). */
+#define SLUICE_STATS_RX_BASIC 0
+#define SLUICE_STATS_TX_BASIC 16
 
 /* Hash types (5.1.6.4.3.1). */
 #define SLUICE_HASH_IPV4 (1 << 0)
