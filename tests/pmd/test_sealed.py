@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from fake_backend import F_RING_PACKED, FEATURES, FakeBackend, bits
+from fake_backend import F_RING_PACKED, FEATURES, P_GPA_ADDRESSES, PROTOCOL_FEATURES, FakeBackend, bits
 from frames import SMALL
 from pair import Config, check_pool
 from processes import Program, run_tool
@@ -140,6 +140,20 @@ def test_no_address_is_on_the_socket(connect, packed, level):
         assert all(a >= 1 << 28 for areas in backend.vring_addr.values() for a in areas)
     else:
         assert len(found) > 6
+    front.quit()
+
+
+@pytest.mark.parametrize("level", ["sealed", "copy"])
+@pytest.mark.parametrize("more", [bits(P_GPA_ADDRESSES), 0], ids=["offered", "not-offered"])
+def test_rings_by_guest_address(connect, level, more):
+    """GPA_ADDRESSES is taken where it is offered, and rings and regions go by the addresses of descriptors, with it or not."""
+    backend, front = connect(1, level, traffic="echo", protocol_features=PROTOCOL_FEATURES | more)
+    assert backend.acked_protocol == PROTOCOL_FEATURES | more
+    assert [r.user for r in backend.regions] == [r.device for r in backend.regions]
+    assert all(sum(r.device <= a < r.device + r.size for r in backend.regions) == 1
+        for areas in backend.vring_addr.values() for a in areas)
+    front.cmds("start tx_first")
+    wait_for(lambda: backend.now.traffic is not None and backend.now.traffic.moved > 100, 10, "packets")
     front.quit()
 
 

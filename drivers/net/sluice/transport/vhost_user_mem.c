@@ -22,7 +22,9 @@
 
 /*
  * A back end compares user addresses with those that it is told for the rings, and does nothing
- * else with them, so a device address does as well: a virtual one need not leave the process.
+ * else with them, so a device address does as well: a virtual one need not leave the process. Who
+ * has GPA_ADDRESSES expects that, of regions and rings. It is the same without: there are back ends
+ * that mean something else by that bit.
  */
 static struct sluice_vu_region
 wire_region(const struct dmap_region *r)
