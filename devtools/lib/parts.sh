@@ -232,6 +232,12 @@ exchange()
 	SLUICE_BUILD=$1 SLUICE_TEST_FRONT=$2 SLUICE_TESTPMD=$3 "$PYTHON" "$SLUICE_ROOT/devtools/lib/demo.py" 3
 }
 
+# instructions BUILD: beside the reference, which is of the release that is tested in full.
+instructions()
+{
+	SLUICE_BUILD=$1 "$PYTHON" "$SLUICE_ROOT/tests/perf/instructions.py"
+}
+
 # run_part NAME SECONDS FUNCTION [ARGS...]
 # One line per part; the log only when it failed. The part runs in a shell of its own below a
 # deadline, so that nothing can hang and no process of it stays behind.
