@@ -106,9 +106,10 @@ pytest_part()
 		SLUICE_BUILD=$build "$PYTHON" -m pytest -p no:cacheprovider --junitxml="$junit" "${@:-tests/pmd}"
 }
 
-# Tests that compare packets and measure no time, the longest files first. Two run at once where there are hugepages for
+# Tests that measure no time, the longest files first. Two run at once where there are hugepages for
 # both: a test waits most of the time, for a testpmd that starts or ends.
-PMD_PAIRS="forward queues sizes devargs rx_csum sealed promises tx_offload rss pool lro ptypes vlan"
+PMD_PAIRS="forward applications packages hostile queues handshake sizes server devargs rx_csum sealed queries promises
+tx_offload new_memory rss cleanup pool lro memory map top ovs copy debug layers ptypes vlan"
 
 pmd_pairs()
 {

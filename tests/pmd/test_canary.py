@@ -188,7 +188,7 @@ def stopped(folder):
         front.do("poll", 0, -1)
         back.cmds("set fwd txonly", "start")
         wait_for(lambda: front.do("stats", 0)["ipackets"] > 1000, 5, "packets")
-        back.process.send_signal(signal.SIGSTOP)
+        back.suspend()
         front.do("idle", 0)
         return front, back, front.call("stop", 0)["us"]
     yield start

@@ -67,7 +67,7 @@ def test_hot_unplug_of_a_started_port(fake, testpmds):
 def test_signal_without_a_back_end_that_answers(new_pair, signum):
     """The process ends while the back end is stopped."""
     pair = new_pair(Config("signal"))
-    os.kill(pair.back.pid, signal.SIGSTOP)
+    pair.back.suspend()
     try:
         os.kill(pair.front.pid, signum)
         assert pair.front.wait_end(30) in (0, -signum)

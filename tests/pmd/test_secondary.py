@@ -221,7 +221,7 @@ def test_rings_in_memory_of_eal_stay_while_a_core_hangs(processes):
     pair = processes(two_queues(isolation="none", front_eal=["--single-file-segments"]))
     pair.second.forward()
     for _ in range(50):
-        pair.second.process.send_signal(signal.SIGSTOP)
+        pair.second.suspend()
         pair.front.cmds("port stop 0")
         if "core stays in a burst" in pair.front.log():
             break

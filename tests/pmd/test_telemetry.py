@@ -74,7 +74,8 @@ def test_bad_parameters(pair):
 def test_trace(pair, folder):
     pair.front.cmds("port stop 0", "port start 0")
     pair.wait_link()
-    rx_path = Telemetry(pair.front.prefix)("/sluice/port,0")["rx_burst"]
+    port = Telemetry(pair.front.prefix)("/sluice/port,0")
+    paths = [port["rx_burst"], port["tx_burst"]]
     pair.back.kill()
     wait_for(lambda: not pair.front.link_up(), 10, "the link without a back end")
     pair.front.cmds("port stop 0")
@@ -88,4 +89,5 @@ def test_trace(pair, folder):
     for channel in glob.glob(os.path.join(os.path.dirname(metadata), "channel*")):
         with open(channel, "rb") as file:
             events += file.read()
-    assert events.count(rx_path[:31].encode()) == 2, "not two starts with %s" % rx_path
+    for path in paths:
+        assert events.count(path[:31].encode() + b"\0") == 2 * paths.count(path), "not two starts with %s" % path

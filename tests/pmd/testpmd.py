@@ -165,6 +165,14 @@ class Testpmd:
         with self.changed:
             return bytes(self.text).decode(errors="replace").replace("\r", "")
 
+    def suspend(self):
+        """Stops the process until it gets SIGCONT: its threads stop one by one, and some answer a message before."""
+        def has_stopped():
+            stats = glob.glob("/proc/%d/task/*/stat" % self.pid)
+            return all(open(path, encoding="ascii").read().rpartition(")")[2].split()[0] == "T" for path in stats)
+        self.process.send_signal(signal.SIGSTOP)
+        wait_for(has_stopped, 5, "a process that stops")
+
     def trouble(self, kind, what):
         return kind("%s testpmd %s\n$ %s\n%s" % (self.name, what, self.command, self.log()[-6000:]))
 
