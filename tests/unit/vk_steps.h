@@ -20,7 +20,7 @@
 #include "env.h"
 #include "fake_log.h"
 #include "fake_vk.h"
-#include "sluice_transport.h"
+#include "node_steps.h"
 
 #define ALL UINT64_MAX
 
@@ -100,37 +100,10 @@ static inline int
 run(struct sluice_transport *t, uint16_t nb_vqs, uint64_t features)
 {
 	int ret = t->ops->begin(t, features & info.features, 1500);
-	struct sluice_vq_setup vq;
-	uint16_t i;
 
 	if (ret == 0)
 		ret = publish(t, 3);
-	for (i = 0; i < nb_vqs && ret == 0; i++) {
-		vq = setup_of(i);
-		ret = t->ops->vq_start(t, &vq);
-	}
-	return ret == 0 ? t->ops->commit(t, nb_vqs) : ret;
-}
-
-static inline int
-stop(struct sluice_transport *t, uint16_t nb_vqs)
-{
-	uint16_t i;
-	int ret = 0;
-
-	for (i = 0; i < nb_vqs && ret == 0; i++)
-		ret = t->ops->vq_stop(t, i);
-	return ret == 0 ? t->ops->reset(t) : ret;
-}
-
-static inline unsigned int
-nb_lines(const char *log)
-{
-	unsigned int nb = 0;
-
-	for (; *log != '\0'; log++)
-		nb += *log == '\n';
-	return nb;
+	return ret == 0 ? run_queues(t, nb_vqs, setup_of) : ret;
 }
 
 /* An interface is there before us: a tap or tun with these flags; 0: of another kind. */

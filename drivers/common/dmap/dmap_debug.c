@@ -212,7 +212,7 @@ dmap_debug_lent(struct dmap_domain *d, const struct dmap_debug_loan *loan)
 	if (is_first)
 		DMAP_LOG(WARNING,
 				"dma_debug: devices have more than %u buffers: what is more is not checked; use "
-				"smaller rings\n",
+				"smaller rings",
 				DMAP_DEBUG_ENTRIES - 1);
 	return number;
 }
