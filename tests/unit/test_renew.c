@@ -197,6 +197,39 @@ test_no_answer(void **state)
 	}
 }
 
+/* Lengths are those of the new pool's buffers from then on. */
+static void
+test_smaller_buffers(void **state)
+{
+	const struct fake_pool_conf small = { .name = "small", .nb = 500, .data_room = 1700 };
+	struct rte_mbuf *m;
+	struct world w;
+	uint32_t before;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		open_world(&w, IS_TOLD, i, 1);
+		fake_pool_destroy(w.other);
+		w.other = fake_pool_create(&small);
+		fake_port_device(w.f, SLUICE_VQ_RX(0), &w.dev);
+		receive(&w, w.f->pool);
+		look_away(&w.dev);
+		assert_int_equal(sluice_life_hold_queue(w.f->port, &w.rxq->q), 0);
+		before = w.rxq->post_len;
+		assert_int_equal(change_pool(&w), 0);
+		sluice_life_start_queue(w.f->port, &w.rxq->q);
+		receive(&w, w.other);
+		assert_true(w.rxq->post_len < before - 1);
+		/* One that the old pool's would have had, but not as a whole. */
+		fake_dev_lie_used(&w.dev, w.rxq->q.ring.tail, before - 1);
+		assert_int_equal(w.f->dev.rx_pkt_burst(&w.rxq->q, &m, 1), 0);
+		assert_int_equal(w.rxq->q.fail, SLUICE_FAIL_BAD_LEN);
+		fake_dev_fini(&w.dev);
+		close_world(&w);
+	}
+}
+
 /* A device that lies in the used ring is not believed here either. */
 static void
 test_lies(void **state)
@@ -335,6 +368,7 @@ main(void)
 	suite_add(test_another_pool, NULL, "another_pool");
 	suite_add(test_not_that_pool, NULL, "not_that_pool");
 	suite_add(test_no_answer, NULL, "no_answer");
+	suite_add(test_smaller_buffers, NULL, "smaller buffers");
 	suite_add(test_lies, NULL, "lies");
 	suite_add(test_kept, NULL, "kept");
 	suite_add(test_forgotten, NULL, "forgotten");

@@ -111,7 +111,7 @@ lend_buffer(struct sluice_check *c, const struct sluice_rxq *rxq, uint16_t slot,
 	if (c->is_copy || m == NULL)
 		return;
 	dmap_debug_set_mbuf(&loan, m);
-	loan.va = (const char *)m->buf_addr + sluice_rx_hdr_off(c->rx->cfg.has_csum);
+	loan.va = (const char *)m->buf_addr + rxq->hdr_off;
 	dmap_debug_check_buffer(c->domain, &loan);
 	dmap_debug_check_place(c->domain, &loan);
 	memcpy(c->before + (size_t)slot * c->buf_len, m->buf_addr, RTE_MIN(m->buf_len, c->buf_len));

@@ -48,10 +48,8 @@ sluice_rxq_drop_waiting(struct sluice_rxq *rxq)
 static bool
 find_place(struct sluice_rxq *rxq, uint32_t slot, const struct rte_mbuf *m, struct dmap_addr *da)
 {
-	uint32_t hdr_off = RTE_PKTMBUF_HEADROOM + rxq->room - rxq->post_len;
-
 	if (!sluice_cells_are_used(&rxq->cells))
-		return dmap_lend(&rxq->q.stream, m, (const char *)m->buf_addr + hdr_off,
+		return dmap_lend(&rxq->q.stream, m, (const char *)m->buf_addr + rxq->hdr_off,
 				rxq->post_len, da);
 	*da = sluice_cell_da(&rxq->cells, slot);
 	return true;

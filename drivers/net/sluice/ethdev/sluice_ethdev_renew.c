@@ -76,7 +76,6 @@ static int
 renew_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
 {
 	struct rte_mempool *old = rxq->pool;
-	uint32_t post_len = rxq->post_len;
 	int ret = sluice_show_rx_pool(port, rxq->q.id, mp);
 
 	if (ret == 0)
@@ -90,7 +89,7 @@ renew_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool 
 		ret = sluice_renew_pool(port, rxq, old);
 	if (ret != 0) {
 		sluice_rxq_init_pool(port, rxq, old);
-		rxq->post_len = post_len;
+		sluice_renew_pool(port, rxq, old);
 	}
 	return ret;
 }

@@ -88,6 +88,20 @@ sluice_renew_begin(struct sluice_port *port, struct sluice_rxq *rxq, bool change
 	return rxq->q.fail == SLUICE_FAIL_NONE ? 0 : -EIO;
 }
 
+/*
+ * Where buffers of the ring that is kept begin, and how long they are: by what was negotiated,
+ * which may be less than what the application asked for.
+ */
+static void
+place(const struct sluice_port *port, struct sluice_rxq *rxq)
+{
+	sluice_rxq_place(rxq, sluice_path_reads_headers(port->features));
+	if (sluice_copies(port))
+		rxq->post_len = RTE_MIN(
+				rxq->post_len, rxq->cells.room + (uint32_t)SLUICE_NET_HDR_LEN);
+	sluice_rxq_expect(rxq);
+}
+
 int
 sluice_renew_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *old)
 {
@@ -95,10 +109,7 @@ sluice_renew_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_m
 
 	if (!is_kept(port, &rxq->q))
 		return 0;
-	sluice_rxq_place(rxq, port->rx_path->cfg.has_csum);
-	if (sluice_copies(port))
-		rxq->post_len = RTE_MIN(
-				rxq->post_len, rxq->cells.room + (uint32_t)SLUICE_NET_HDR_LEN);
+	place(port, rxq);
 	if (old == rxq->pool)
 		return 0;
 	ret = sluice_rxq_change_pool(rxq, old);
