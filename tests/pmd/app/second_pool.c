@@ -32,7 +32,10 @@ make_pool(const char *name)
 	return pool;
 }
 
-/* With buffers in pages that hold nothing else: none of them is shown for the sake of another. */
+/*
+ * With buffers in pages that hold nothing else: none of them is shown for the sake of another. Where
+ * an ordinary pool lies in its pages depends on what the ports' threads allocate meanwhile.
+ */
 static struct rte_mempool *
 make_pool_apart(const char *name)
 {
@@ -118,7 +121,8 @@ int
 main(int argc, char **argv)
 {
 	struct rte_mempool *first, *known, *others, *fresh;
-	uint64_t end, begin, burst = 0, took;
+	uint64_t burst = 0, took;
+	int64_t end, begin;
 	uint16_t last, nb, is_taken = 0;
 	char line[8];
 	void *mem;
@@ -128,8 +132,8 @@ main(int argc, char **argv)
 		return 2;
 	last = rte_eth_dev_count_avail() - 1;
 	first = make_pool("first");
-	known = make_pool("known");
-	others = make_pool("others");
+	known = make_pool_apart("known");
+	others = make_pool_apart("others");
 	fresh = make_pool_apart("fresh");
 	start(0, first);
 	have_shown(0, known);
