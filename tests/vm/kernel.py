@@ -38,6 +38,24 @@ def close(testpmd):
     testpmd.quit(30)
 
 
+class SystemCalls:
+    """Those of testpmd's core that forwards, counted by the guest's kernel while the block runs: {name: how many}"""
+    event = "/sys/kernel/tracing/events/raw_syscalls/sys_enter"
+
+    def __init__(self, testpmd):
+        self.vm, self.counts = testpmd.vm, {}
+        tid = self.vm.check("grep -l rte-worker /proc/%d/task/*/comm | cut -d/ -f5" % testpmd.pid_in_guest()).strip()
+        self.trigger = "hist:keys=id.syscall if common_pid==" + tid
+
+    def __enter__(self):
+        self.vm.check("echo '%s' >%s/trigger" % (self.trigger, self.event))
+        return self.counts
+
+    def __exit__(self, *_):
+        text = self.vm.check("cat %s/hist; echo '!%s' >%s/trigger" % (self.event, self.trigger, self.event))
+        self.counts.update((name, int(n)) for name, n in re.findall(r"id: sys_(\w+) .* hitcount: +(\d+)", text))
+
+
 def up(vm, iface, *more):
     vm.check("\n".join(["ip link set dev %s up" % iface] + list(more)))
 

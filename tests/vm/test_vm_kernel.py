@@ -6,11 +6,9 @@ import time
 
 import pytest
 
-from kernel import MACHINE, NEW_MACHINE, PATH, close, echo, launch, load, shown, up
-from side import Side, send
+from kernel import MACHINE, PATH, close, echo, launch, load, shown, up
 from testpmd import wait_for
 
-MEGABYTES = 8
 # A burst that meets the reclaim of an idle queue takes nothing, for as long as an emulated machine may make that.
 FORWARD = ["set burst tx delay 1 retry 2000000", "set fwd io retry", "start"]
 pytestmark = pytest.mark.sluice
@@ -228,30 +226,3 @@ def test_queues(guest, queues):
     t.stop()
     assert t.xstats()["device_failures"] == 0
     close(t)
-
-
-def tcp_between_namespaces(guest):
-    """A forwarder between two taps: TCP both ways, bit by bit, and no packet lost or counted wrong."""
-    t = launch(guest, ["tap0", "tap1"])
-    t.cmds(*FORWARD)
-    sides = [Side(guest.vm, "tap0", "192.0.2.1"), Side(guest.vm, "tap1", "192.0.2.2")]
-    wait_for(lambda: t.link_up(0) and t.link_up(1), 10, "links")
-    out = sides[0].run("ping -c 5 -i 0.1 -w 30 " + sides[1].address)
-    assert "5 packets received, 0% packet loss" in out, out
-    begin = time.monotonic()
-    send(sides[0], sides[1], 5001, MEGABYTES)
-    send(sides[1], sides[0], 5002, MEGABYTES)
-    print("%d MB each way in %.1f s" % (MEGABYTES, time.monotonic() - begin))
-    t.stop()
-    assert t.xstats(0)["device_failures"] == t.xstats(1)["device_failures"] == 0
-    close(t)
-    for side in sides:
-        side.end()
-
-
-def test_new_kernel(boot):
-    """One in which vhost-net's workers are threads of the process."""
-    guest = load(boot(NEW_MACHINE))
-    test_echo(guest)
-    test_the_interface_is_deleted(guest)
-    tcp_between_namespaces(guest)

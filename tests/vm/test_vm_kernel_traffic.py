@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The Sluice authors
+"""What goes between two interfaces of a guest's kernel that a program of DPDK forwards, each in a network namespace of its
+own. The kernel cuts and joins UDP, too, and its vhost-net's workers are threads of the process."""
+import gzip
+import random
+import re
+import struct
+import time
+
+import pytest
+from scapy.all import IP, TCP as Tcp, Ether, IPv6, Raw
+
+from frames import l4_layers, packet
+from kernel import NEW_MACHINE, SystemCalls, close, launch, load, up, vdev
+from side import Side, send
+from test_vm_kernel import test_echo, test_the_interface_is_deleted  # noqa: F401 (here with this kernel)
+from test_vm_rx_csum import HEADER, NEEDS_CSUM, pseudo_sum
+from test_vm_tx_offload import spoiled
+from testpmd import wait_for
+
+DATA_VALID, GSO_TCPV4, GSO_TCPV6, TCP, MSS = 2, 1, 4, 6, 1448
+MEGABYTES = 8
+RETRY = "set burst tx delay 1 retry 2000000"
+# Segments of up to 64 KiB without checksums from the kernel, which the application asks the other port to complete and cut.
+OFFLOADS = ["--rx-offloads=0x1c", "--tx-offloads=0x802c", "--enable-lro"]
+WITH_OFFLOADS = ["port stop all"] + ["csum set %s hw %d" % (what, port) for what in ("tcp", "udp") for port in (0, 1)] + [
+    "tso set 1448 0", "tso set 1448 1", "port start all", "csum mac-swap off 0", "csum mac-swap off 1", "set fwd csum retry"]
+pytestmark = pytest.mark.sluice
+
+
+@pytest.fixture
+def guest(boot):
+    return load(boot(NEW_MACHINE))
+
+
+class Forwarder:
+    """A testpmd with tap0 and tap1, and what the kernel has behind them."""
+
+    def __init__(self, guest, offloads=False, ifaces=("tap0", "tap1"), **how):
+        self.testpmd = launch(guest, ifaces, OFFLOADS if offloads else [], **how)
+        self.testpmd.cmds("set record-burst-stats on", RETRY, *(WITH_OFFLOADS if offloads else ["set fwd io retry"]), "start")
+        self.sides = [Side(guest.vm, "tap0", "192.0.2.1"), Side(guest.vm, "tap1", "192.0.2.2")]
+        wait_for(lambda: self.testpmd.link_up(0) and self.testpmd.link_up(1), 10, "links")
+
+    def both_ways(self, streams):
+        here, there = self.sides
+        begin = time.monotonic()
+        send(here, there, 5001, MEGABYTES // streams, streams)
+        send(there, here, 5001, MEGABYTES // streams, streams)
+        print("%d MB each way in %.1f s" % (MEGABYTES, time.monotonic() - begin))
+
+    def end(self):
+        close(self.testpmd)
+        for side in self.sides:
+            side.end()
+
+
+@pytest.mark.parametrize("offloads", [False, True], ids=["plain", "offloads"])
+def test_tcp_between_namespaces(guest, offloads):
+    """One stream and eight, bit by bit. No packet is counted wrong, and the core that forwards asks the kernel for nothing
+    but to look at a ring, once for a burst at most."""
+    forwarder = Forwarder(guest, offloads)
+    t, sides = forwarder.testpmd, forwarder.sides
+    with SystemCalls(t) as calls:
+        out = sides[0].run("ping -c 5 -i 0.1 -w 30 " + sides[1].address)
+        assert "5 packets received, 0% packet loss" in out, out
+        for streams in (1, 8):
+            forwarder.both_ways(streams)
+    stats = [t.xstats(port) for port in (0, 1)]
+    before = len(t.log())
+    t.stop()
+    bursts = sum(map(int, re.findall(r"TX-bursts : (\d+)", t.log()[before:])))
+    for port in (0, 1):
+        assert not [name for name, n in stats[port].items() if "error" in name and n], stats[port]
+        assert stats[port]["device_failures"] == 0
+        assert stats[port]["rx_q0_packets"] == stats[1 - port]["tx_q0_packets"]
+        assert (stats[port]["rx_q0_lro_packets"] > 100) == offloads, stats[port]
+    kicks = [sum(port["%s_q0_kicks" % way] for port in stats) for way in ("tx", "rx")]
+    assert 0 < kicks[0] <= bursts and set(calls) == {"write"} and calls["write"] <= sum(kicks), (kicks, bursts, calls)
+    forwarder.end()
+
+
+def test_beside_net_virtio_user(guest):
+    """A port of each driver in one process"""
+    forwarder = Forwarder(guest, ifaces=["tap0"], eal=vdev(1, "tap1", driver="net_virtio_user"))
+    forwarder.both_ways(1)
+    forwarder.testpmd.stop()
+    forwarder.end()
+
+
+def through(vm, way, entry, made):
+    """[(header, frame)] that come out of tap1, of such that go in by an interface, one by one; way: see guest/tap_through.c"""
+    vm.put("/tmp/frames", gzip.compress(b"".join(
+        struct.pack("<I", HEADER.size + len(frame)) + header + frame for header, frame in made)))
+    status, out = vm.run("gzip -dc </tmp/frames | tap_through %s %s tap1" % (way, entry))
+    assert status == 0, out
+    got = []
+    while out:
+        end = 4 + struct.unpack_from("<I", out)[0]
+        got.append((HEADER.unpack_from(out, 4), out[4 + HEADER.size:end]))
+        out = out[end:]
+    return got
+
+
+def l4_of(frame):
+    """(where its header starts, where the checksum is in it, the addresses, the protocol)"""
+    start, addresses, proto = (34, frame[26:34], frame[23]) if frame[12] == 8 else (54, frame[22:54], frame[20])
+    return start, 16 if proto == TCP else 6, addresses, proto
+
+
+def partial(frame):
+    """The same frame with a checksum that is left open: what stands in its place is the sum of the pseudo header."""
+    start, offset, addresses, proto = l4_of(frame)
+    left = bytearray(frame)
+    struct.pack_into(">H", left, start + offset, pseudo_sum(addresses, proto, len(frame) - start))
+    return bytes(left)
+
+
+def needs(frame, flags=NEEDS_CSUM, gso=0, size=0):
+    """The header of one"""
+    start, offset, _, proto = l4_of(frame)
+    head = start + (20 if proto == TCP else 8)
+    return HEADER.pack(flags, gso, head if gso else 0, size, start, offset)
+
+
+def completed(header, frame):
+    """As it is on the wire: a checksum that is left open is filled in."""
+    flags, _, _, _, start, offset = header
+    if not flags & NEEDS_CSUM:
+        return frame
+    whole = bytearray(frame)
+    data = frame[start:] + b"\0" * (len(frame) - start & 1)
+    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+    while total > 0xffff:
+        total = (total & 0xffff) + (total >> 16)
+    struct.pack_into(">H", whole, start + offset, ~total & 0xffff or 0xffff)
+    return bytes(whole)
+
+
+# What the header that the kernel receives says of a checksum, the frame behind it, and what the port says of it then.
+HEADERS = {
+    "right": (lambda right: (HEADER.pack(0, 0, 0, 0, 0, 0), right), "GOOD"),
+    "wrong": (lambda right: (HEADER.pack(0, 0, 0, 0, 0, 0), spoiled(right)), "UNKNOWN"),
+    "left open": (lambda right: (needs(right), partial(right)), "NONE"),
+    "valid": (lambda right: (HEADER.pack(DATA_VALID, 0, 0, 0, 0, 0), right), "GOOD"),
+    "both": (lambda right: (needs(right, NEEDS_CSUM | DATA_VALID), partial(right)), "NONE")}
+
+
+@pytest.mark.parametrize("how", ["not asked for", "told", "completed"])
+def test_checksums(guest, how):
+    """UDP and TCP over IPv4 and IPv6, with checksums that are right, wrong and left open, by way of a bridge, whose GRO looks
+    at some, to a port that does not ask for them, tells of them, completes them; against scapy."""
+    vm = guest.vm
+    t = launch(guest, ["tap0", "tap1"], OFFLOADS if how == "told" else ["--rx-offloads=0xc"] if how == "completed" else [],
+        "complete_csum=1" if how == "completed" else "")
+    vm.check("modprobe bridge; tap_make in0 0; brctl addbr bridge0; brctl addif bridge0 in0; brctl addif bridge0 tap0\n"
+        "echo 0 >/proc/sys/net/ipv4/igmp_link_local_mcast_reports\n"
+        "for name in in0 bridge0 tap0 tap1; do ip link set dev $name up; done")
+    wait_for(lambda: t.link_up(0) and t.link_up(1), 10, "links")
+    right = [bytes(packet(number, l4_layers())) for number in range(8)]
+    made = [make(frame) for make, _ in HEADERS.values() for frame in right]
+    t.cmds(RETRY, *(WITH_OFFLOADS if how == "told" else ["set fwd io retry"]), "set verbose 1", "start")
+    got = through(vm, "receive", "in0", made)
+    t.stop()
+    assert len(got) == len(made)
+    told = re.findall(r"ol_flags: .*?RTE_MBUF_F_RX_L4_CKSUM_(\w+)", t.log())
+    for number, (header, frame) in enumerate(got):
+        name = list(HEADERS)[number // len(right)]
+        want = right[number % len(right)]
+        if name == "wrong" and how != "told":       # nobody repairs it
+            want = made[number][1]
+        assert completed(header, frame) == want, (name, number, header, frame.hex())
+        assert (header[0] == NEEDS_CSUM) == (how == "told"), (name, header)
+        flag = {"not asked for": "UNKNOWN", "told": HEADERS[name][1],
+            "completed": HEADERS[name][1].replace("NONE", "GOOD")}[how]
+        assert told[number] == flag, (name, number, told)
+    close(t)
+    vm.check("ip link del in0; ip link del bridge0")
+
+
+def test_sizes(guest):
+    """60 to 65,535 bytes, more than which this kernel cuts by itself: as frames up to the MTU, which the interface has from
+    the port, and above it as segments that were never cut."""
+    t = launch(guest, ["tap0", "tap1"], OFFLOADS + ["--max-pkt-len=9018"])
+    up(guest.vm, "tap0", "ip link set dev tap1 up")
+    assert guest.vm.check("cat /sys/class/net/tap0/mtu /sys/class/net/tap1/mtu").split() == ["9000", "9000"]
+    wait_for(lambda: t.link_up(0) and t.link_up(1), 10, "links")
+    t.cmds(RETRY, *WITH_OFFLOADS, "start")
+    made, right = [], []
+    for number, size in enumerate((60, 61, 1514, 1515, 9014, 4096, 16384, 65534, 65535)):
+        # The first five are one frame, and those behind are in segments.
+        has_segments = number >= 5
+        layers = IP(src="192.0.2.1", dst="192.0.2.2"), IPv6(src="2001:db8::1", dst="2001:db8::2")
+        for layer, gso in zip(layers, (GSO_TCPV4, GSO_TCPV6)) if size > 100 else [(layers[0], GSO_TCPV4)]:
+            head = Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb") / layer / Tcp(sport=number, dport=7)
+            payload = random.Random(number).randbytes(251) * (1 + size // 251)
+            right.append(bytes(head / Raw(payload[:size - len(head)])))
+            made.append((needs(right[-1], NEEDS_CSUM, *((gso, MSS) if has_segments else (0, 0))), partial(right[-1])))
+    got = through(guest.vm, "send", "tap0", made)
+    t.stop()
+    assert len(got) == len(made), (len(got), t.xstats(0), t.xstats(1))
+    for number, ((header, frame), want) in enumerate(zip(got, right)):
+        assert completed(header, frame) == want, (number, len(want), len(frame), header)
+        has_segments = len(want) - header[4] - 20 > MSS
+        assert (header[1] != 0, header[3]) == (has_segments, MSS if has_segments else 0), (number, len(want), header)
+    for port in (0, 1):
+        stats = t.xstats(port)
+        assert not [name for name, n in stats.items() if "error" in name and n], stats
+    close(t)
