@@ -123,6 +123,68 @@ def test_what_is_no_ip_stays(shared_pair):
     shared_pair.exchange("io", 400, SMALL)
 
 
+def rules_made(front, *rules):
+    for rule in rules:
+        assert "created" in front.cmd("flow create 0 ingress " + rule)
+
+
+@over(MANY[:1])
+def test_flow_rules(shared_pair):
+    """Each frame comes back by the queue to which a rule or the redirection table sends it, or not at all."""
+    front, back = shared_pair.front, shared_pair.back
+    sent = spread(shared_pair, 4, 183)
+    shared_pair.rewind(sent)
+    front.cmds("set fwd io retry", "start")
+    back.cmd("start")
+    try:
+        assert "validated" in front.cmd("flow validate 0 ingress pattern eth / end actions queue index 3 / end")
+        for _ in range(20):  # under traffic
+            rules_made(front, "pattern eth / ipv4 / end actions queue index 2 / end")
+            front.cmd("flow flush 0")
+    finally:
+        back.stop()
+        front.stop()
+    try:
+        rules_made(front, "pattern eth / ipv4 / udp dst is 53 / end actions queue index 1 / end",
+            "pattern eth / ipv6 dst is 2001:db8::1 / tcp / end actions drop / count / end",
+            "priority 1 pattern eth / ipv4 src spec 192.0.2.0 src mask 255.255.255.240 / end actions queue index 3 / end",
+            "priority 2 pattern eth type is 0x0806 / end actions drop / end")
+        listed = front.cmd("flow list 0")
+        assert re.search(r"^1\s+0\s+0\s+i--\s+ETH IPV6 TCP => DROP COUNT", listed, re.M), listed
+        want, dropped, counted = [[] for _ in range(4)], 0, 0
+        for frame in (frame for frames in sent for frame in frames):
+            kind, value = frame[12:14], hash_of(frame, **ADDRESSES)
+            if kind == b"\x86\xdd" and frame[20] == 6 or kind == b"\x08\x06":
+                dropped += 1
+                counted += kind == b"\x86\xdd"
+            elif kind == b"\x08\x00" and frame[23] == 17:
+                want[1].append(frame)
+            elif kind == b"\x08\x00" and frame[29] < 16:
+                want[3].append(frame)
+            else:
+                want[value % TABLE % 4].append(frame)
+        assert dropped > counted > 0
+        got = shared_pair.send(sent, dropped=dropped)
+        for queue in range(4):
+            assert sorted(got[queue]) == sorted(want[queue]), queue
+        stats = front.cmd("show port xstats 0")
+        assert sum(map(int, re.findall(r"rx_q\d_flow_dropped_packets: (\d+)", stats))) == dropped
+        assert "hits: %d" % counted in front.cmd("flow query 0 1 count")
+        assert "flow rules" in front.burst_mode("rxq")
+        front.cmds("flow destroy 0 rule 2", "flow flush 0")
+        assert "flow rules" not in front.burst_mode("rxq")
+    finally:
+        front.cmd("flow flush 0")
+    check(received(shared_pair, sent), sent, even(4), **shared_pair.config.what)
+
+
+@over([config("off", rss="off"), Config("one-queue")])
+def test_flow_rules_are_refused(shared_pair):
+    """With the reason, and what it would take."""
+    said = shared_pair.front.cmd("flow create 0 ingress pattern eth / end actions drop / end")
+    assert "RSS by software" in said and "rss=sw" in said, said
+
+
 @over([config("off", rss="off")])
 def test_off(shared_pair):
     """Accepted, and the back end chooses the queue."""

@@ -100,6 +100,7 @@ open_world(uint16_t nb, uint16_t nb_pairs, uint64_t types)
 		w->rx_queues[i] = &w->rxq[i];
 		w->rxq[i].q.id = i;
 		w->rxq[i].path = i < nb_pairs ? &scripted_path : NULL;
+		w->rxq[i].stage = &w->port->shared->stage;
 		rte_spinlock_init(&w->rxq[i].q.look_lock);
 	}
 	return sluice_steer_configure(w->port);
@@ -137,7 +138,7 @@ start(void)
 }
 
 /* A packet of a flow for queue `from` of the device; UDP. */
-static void
+static __rte_unused void
 arrive(uint16_t from, uint32_t flow, uint32_t seq)
 {
 	struct rte_mbuf *m = fake_mbuf(w->pool, RTE_PKTMBUF_HEADROOM, 60);
@@ -158,7 +159,7 @@ arrive(uint16_t from, uint32_t flow, uint32_t seq)
 	w->arriving[from][w->nb_arriving[from]++] = m;
 }
 
-static uint32_t
+static __rte_unused uint32_t
 word_at(const struct rte_mbuf *m, uint32_t at)
 {
 	uint32_t word;
@@ -168,7 +169,7 @@ word_at(const struct rte_mbuf *m, uint32_t at)
 }
 
 /* By DPDK, from the settings as they were given. */
-static uint16_t
+static __rte_unused uint16_t
 queue_of(uint32_t flow, const uint8_t *key, const uint16_t *reta)
 {
 	uint32_t words[3] = { 0x0a000000 + flow, 0xc0000201, (flow * 7 & 0xffff) << 16 | 53 };

@@ -46,6 +46,7 @@ enum sluice_rss_proto {
 };
 
 struct sluice_rss_kit;
+struct sluice_flows;
 
 /* What the application asked for. */
 struct sluice_rss_settings {
@@ -66,6 +67,7 @@ struct sluice_rss {
 	/* What word i of the input is multiplied by: bit 1 + t is bit 32 i + t of the key. */
 	uint64_t window[SLUICE_RSS_NB_WORDS + 1];
 	uint16_t reta[SLUICE_RSS_RETA_SIZE];
+	const struct sluice_flows *flows; /* asked before the table; NULL: there are none */
 };
 
 /* Ways to compute the same. */

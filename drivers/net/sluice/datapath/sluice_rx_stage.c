@@ -126,7 +126,10 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	if (likely(rss != NULL && nb_new != 0)) {
 		(own != NULL ? own->kit : rss->kit)->burst(rss, pkts + nb, nb_new);
 		if (stage.is_spread && hand != NULL)
-			nb_new = sluice_spread_give(rxq, hand, rss, pkts + nb, nb_new);
+			nb_new = stage.has_flows && rss->flows != NULL ?
+					sluice_spread_give_by_rules(
+							rxq, hand, rss, pkts + nb, nb_new) :
+					sluice_spread_give(rxq, hand, rss, pkts + nb, nb_new);
 	}
 	leave(rxq);
 	return nb + nb_new;
@@ -166,22 +169,38 @@ sluice_rx_stage_show(struct sluice_rx_stage *shown, const struct sluice_rx_stage
 	rte_atomic_store_explicit(&shown->has_ipv4, stage->has_ipv4, rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&shown->has_hash, stage->has_hash, rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&shown->is_spread, stage->is_spread, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&shown->has_flows, stage->has_flows, rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&shown->ptypes, stage->ptypes, rte_memory_order_relaxed);
+}
+
+/* What the queue says now, but for rules. */
+static __rte_always_inline struct sluice_rx_stage
+stage_now(const struct sluice_rxq *rxq)
+{
+	const struct sluice_rx_stage *now = rxq->stage;
+	struct sluice_rx_stage stage = { 0 };
+
+	stage.has_vlan = rte_atomic_load_explicit(&now->has_vlan, rte_memory_order_relaxed);
+	stage.has_ipv4 = rte_atomic_load_explicit(&now->has_ipv4, rte_memory_order_relaxed);
+	stage.has_hash = rte_atomic_load_explicit(&now->has_hash, rte_memory_order_relaxed);
+	stage.is_spread = rte_atomic_load_explicit(&now->is_spread, rte_memory_order_relaxed);
+	stage.ptypes = rte_atomic_load_explicit(&now->ptypes, rte_memory_order_relaxed);
+	return stage;
 }
 
 static uint16_t
 burst_ptypes(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
-	struct sluice_rxq *rxq = queue;
-	struct sluice_rx_stage stage;
+	return receive_and_do(queue, pkts, nb_pkts, stage_now(queue), NULL);
+}
 
-	stage.has_vlan = rte_atomic_load_explicit(&rxq->stage->has_vlan, rte_memory_order_relaxed);
-	stage.has_ipv4 = rte_atomic_load_explicit(&rxq->stage->has_ipv4, rte_memory_order_relaxed);
-	stage.has_hash = rte_atomic_load_explicit(&rxq->stage->has_hash, rte_memory_order_relaxed);
-	stage.is_spread = rte_atomic_load_explicit(
-			&rxq->stage->is_spread, rte_memory_order_relaxed);
-	stage.ptypes = rte_atomic_load_explicit(&rxq->stage->ptypes, rte_memory_order_relaxed);
-	return receive_and_do(rxq, pkts, nb_pkts, stage, NULL);
+static uint16_t
+burst_flows(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct sluice_rx_stage stage = stage_now(queue);
+
+	stage.has_flows = true;
+	return receive_and_do(queue, pkts, nb_pkts, stage, NULL);
 }
 
 sluice_rx_stage_fn
@@ -189,6 +208,8 @@ sluice_rx_stage_burst(const struct sluice_rx_stage *stage)
 {
 	unsigned int i;
 
+	if (stage->has_flows)
+		return burst_flows;
 	if (stage->ptypes != 0)
 		return burst_ptypes;
 	for (i = 0; i < RTE_DIM(rows); i++)
@@ -208,14 +229,21 @@ sluice_rx_stage_is_burst(sluice_rx_stage_fn burst)
 	for (i = 0; i < RTE_DIM(rows); i++)
 		if (rows[i].burst == burst)
 			return true;
-	return burst == burst_ptypes;
+	return burst == burst_ptypes || burst == burst_flows;
 }
 
 uint16_t
 sluice_rx_stage_visit(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_rx_own *own)
 {
-	return receive_and_do(rxq, pkts, nb_pkts, own->stage, own);
+	const struct sluice_rx_stage *now = rxq->stage;
+	struct sluice_rx_stage stage = own->stage;
+
+	/* The primary process may switch these at any time. */
+	stage.has_vlan = rte_atomic_load_explicit(&now->has_vlan, rte_memory_order_relaxed);
+	stage.has_flows = rte_atomic_load_explicit(&now->has_flows, rte_memory_order_relaxed);
+	stage.ptypes = rte_atomic_load_explicit(&now->ptypes, rte_memory_order_relaxed);
+	return receive_and_do(rxq, pkts, nb_pkts, stage, own);
 }
 
 uint32_t

@@ -4,6 +4,7 @@
 
 #include <rte_common.h>
 
+#include "sluice_flow.h"
 #include "sluice_spread.h"
 
 #define RING_FLAGS (RING_F_SP_ENQ | RING_F_SC_DEQ)
@@ -155,9 +156,10 @@ flush(struct sluice_rxq *rxq, struct sluice_spread_out *out)
 	out->nb = 0;
 }
 
-uint16_t
-sluice_spread_give(struct sluice_rxq *rxq, struct sluice_hand *hand, const struct sluice_rss *rss,
-		struct rte_mbuf **pkts, uint16_t nb)
+/* flows: a literal NULL where there are none. */
+static __rte_always_inline uint16_t
+give(struct sluice_rxq *rxq, struct sluice_hand *hand, const struct sluice_rss *rss,
+		const struct sluice_flows *flows, struct rte_mbuf **pkts, uint16_t nb)
 {
 	uint64_t touched = 0, bytes = 0;
 	uint16_t i, nb_own = 0;
@@ -166,9 +168,20 @@ sluice_spread_give(struct sluice_rxq *rxq, struct sluice_hand *hand, const struc
 	for (i = 0; i < nb; i++) {
 		struct rte_mbuf *m = pkts[i];
 		uint16_t to = rss->reta[m->hash.rss % SLUICE_RSS_RETA_SIZE];
-		struct sluice_spread_out *out = &hand->out[to];
+		uint16_t found = flows != NULL ? sluice_flow_queue(flows, m) : SLUICE_FLOW_NONE;
+		struct sluice_spread_out *out;
 
-		if (to == hand->id || (m->ol_flags & RTE_MBUF_F_RX_RSS_HASH) == 0) {
+		if (found == SLUICE_FLOW_DROP) {
+			count(&rxq->nb_flow_dropped, 1);
+			rte_pktmbuf_free(m);
+			continue;
+		}
+		if (found != SLUICE_FLOW_NONE)
+			to = found;
+		out = &hand->out[to];
+		if (to == hand->id ||
+				(found == SLUICE_FLOW_NONE &&
+						(m->ol_flags & RTE_MBUF_F_RX_RSS_HASH) == 0)) {
 			bytes += m->pkt_len;
 			pkts[nb_own++] = m;
 			continue;
@@ -183,4 +196,18 @@ sluice_spread_give(struct sluice_rxq *rxq, struct sluice_hand *hand, const struc
 	count(&rxq->delivered.packets, nb_own);
 	count(&rxq->delivered.bytes, bytes);
 	return nb_own;
+}
+
+uint16_t
+sluice_spread_give(struct sluice_rxq *rxq, struct sluice_hand *hand, const struct sluice_rss *rss,
+		struct rte_mbuf **pkts, uint16_t nb)
+{
+	return give(rxq, hand, rss, NULL, pkts, nb);
+}
+
+uint16_t
+sluice_spread_give_by_rules(struct sluice_rxq *rxq, struct sluice_hand *hand,
+		const struct sluice_rss *rss, struct rte_mbuf **pkts, uint16_t nb)
+{
+	return give(rxq, hand, rss, rss->flows, pkts, nb);
 }

@@ -81,5 +81,8 @@ uint16_t sluice_spread_take(struct sluice_rxq *rxq, struct sluice_hand *hand,
  */
 uint16_t sluice_spread_give(struct sluice_rxq *rxq, struct sluice_hand *hand,
 		const struct sluice_rss *rss, struct rte_mbuf **pkts, uint16_t nb);
+/* The same, but what a rule of rss->flows says comes first. */
+uint16_t sluice_spread_give_by_rules(struct sluice_rxq *rxq, struct sluice_hand *hand,
+		const struct sluice_rss *rss, struct rte_mbuf **pkts, uint16_t nb);
 
 #endif /* SLUICE_SPREAD_H */

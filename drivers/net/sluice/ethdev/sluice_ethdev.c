@@ -244,7 +244,7 @@ get_device_info(struct sluice_port *port, struct rte_eth_dev_info *info)
 	info->max_mtu = sluice_max_mtu(port);
 	info->rx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_RX(0));
 	info->tx_desc_lim.nb_max = sluice_desc_max(port, SLUICE_VQ_TX(0));
-	info->dev_capa = RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP;
+	info->dev_capa = RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP | RTE_ETH_DEV_CAPA_FLOW_RULE_KEEP;
 	/* Which takes a device that lets go of the buffers of a queue that is stopped. */
 	if (sluice_transport_can(port->transport, SLUICE_TRANSPORT_CAN_DISABLE) ||
 			(sluice_negotiable(port) & SLUICE_BIT(SLUICE_F_RING_RESET)) != 0)
@@ -311,6 +311,7 @@ stage_of(const struct rte_eth_dev *dev)
 		.has_ipv4 = (offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0,
 		.has_hash = sluice_steer_hashes(port),
 		.is_spread = sluice_steer_spreads(port),
+		.has_flows = port->steer.rules.has_any,
 		.ptypes = port->ptypes,
 	};
 }
@@ -396,13 +397,13 @@ sluice_describe_rx(const struct sluice_rx_own *own, struct rte_eth_burst_mode *m
 
 	if (own->path == NULL)
 		return -EINVAL;
-	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s%s%s", own->path->name,
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s%s%s%s", own->path->name,
 			stage->has_vlan ? ", VLAN tags" : "",
 			stage->has_ipv4 ? ", IPv4 checksums" : "",
 			stage->ptypes != 0 ? ", packet types" : "",
 			stage->has_hash ? ", RSS hash by " : "",
 			stage->has_hash ? (own->kit != NULL ? own->kit->name : "none") : "",
-			stage->is_spread ? ", spread" : "");
+			stage->is_spread ? ", spread" : "", stage->has_flows ? ", flow rules" : "");
 	return 0;
 }
 
@@ -480,6 +481,7 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.rss_hash_conf_get = sluice_rss_hash_conf_get,
 	.reta_update = sluice_reta_update,
 	.reta_query = sluice_reta_query,
+	.flow_ops_get = sluice_flow_ops_get,
 	.rx_burst_mode_get = rx_burst_mode_get,
 	.tx_burst_mode_get = tx_burst_mode_get,
 	.tx_done_cleanup = sluice_tx_done_cleanup,

@@ -145,6 +145,10 @@ void sluice_rss_info(
 /* That hashes; NULL: nothing does now. */
 const struct sluice_rss_kit *sluice_rss_kit(const struct sluice_port *port);
 
+/* Flow rules (sluice_ethdev_flow.c), for control calls of the primary process. */
+extern const struct rte_flow_ops sluice_flow_ops;
+int sluice_flow_ops_get(struct rte_eth_dev *dev, const struct rte_flow_ops **ops);
+
 /* Packet types (sluice_ethdev_ptype.c). */
 const uint32_t *sluice_supported_ptypes_get(struct rte_eth_dev *dev, size_t *nb);
 int sluice_ptypes_set(struct rte_eth_dev *dev, uint32_t families);

@@ -2,7 +2,10 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
-/* ethdev's RSS operations on the port's settings (sluice_steer.h). */
+/*
+ * ethdev's RSS operations on the port's settings (sluice_steer.h), and the way to those of flow
+ * rules.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -29,6 +32,14 @@ sluice_rss_kit(const struct sluice_port *port)
 	const struct sluice_steer *steer = &port->steer;
 
 	return steer->is_on ? steer->tables[steer->current].kit : NULL;
+}
+
+int
+sluice_flow_ops_get(struct rte_eth_dev *dev, const struct rte_flow_ops **ops)
+{
+	/* Without operations ethdev says -ENOSYS. */
+	*ops = sluice_check_process(sluice_port_of(dev)) == 0 ? &sluice_flow_ops : NULL;
+	return 0;
 }
 
 int

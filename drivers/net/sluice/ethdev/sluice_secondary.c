@@ -49,17 +49,10 @@ static uint16_t
 rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 {
 	struct sluice_visitor *v = enter(queue);
-	const struct sluice_rx_stage *now;
-	struct sluice_rx_own own;
 
 	if (v == NULL)
 		return 0;
-	now = &v->shared->stage;
-	own = v->rx;
-	/* The primary process may switch it at any time. */
-	own.stage.has_vlan = rte_atomic_load_explicit(&now->has_vlan, rte_memory_order_relaxed);
-	own.stage.ptypes = rte_atomic_load_explicit(&now->ptypes, rte_memory_order_relaxed);
-	nb = sluice_rx_stage_visit(queue, pkts, nb, &own);
+	nb = sluice_rx_stage_visit(queue, pkts, nb, &v->rx);
 	leave(v, queue);
 	return nb;
 }

@@ -61,6 +61,7 @@ static const struct counter rxq_counters[] = {
 	RXQ_COUNTER("kicks", q.ring.nb_kicks),
 	RXQ_COUNTER("suppressed_kicks", q.ring.nb_suppressed),
 	RXQ_COUNTER("dma_map_misses", q.stream.nb_misses),
+	RXQ_COUNTER("flow_dropped_packets", nb_flow_dropped),
 };
 
 static const struct counter spread_counters[] = {

@@ -89,12 +89,14 @@ void
 sluice_steer_init(struct sluice_port *port)
 {
 	pthread_mutex_init(&port->steer.lock, NULL);
+	sluice_rules_init(port);
 	memcpy(port->shared->rss.key, default_key, sizeof(default_key));
 }
 
 void
 sluice_steer_fini(struct sluice_port *port)
 {
+	sluice_rules_fini(port, port->steer.is_used);
 	/* A core that stays inside goes on some day. */
 	if (!port->steer.is_used)
 		rte_free(port->steer.tables);
@@ -237,6 +239,8 @@ sluice_steer_configure(struct sluice_port *port)
 	if (ret == 0) {
 		choose(port);
 		ret = check_queues(port, &nb_soft);
+		if (ret == 0)
+			ret = sluice_rules_check(port);
 	}
 	if (ret != 0) {
 		port->steer.is_by_device = was_by_device;
@@ -254,9 +258,8 @@ sluice_steer_configure(struct sluice_port *port)
 	return 0;
 }
 
-/* With steer->lock. All cores are out of what the tables say, or use the current one. */
-static int
-pass(struct sluice_port *port)
+int
+sluice_steer_pass(struct sluice_port *port)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
 	int64_t deadline = sluice_clock_ms() + PASS_MS;
@@ -273,9 +276,8 @@ pass(struct sluice_port *port)
 	return ret;
 }
 
-/* With steer->lock: the table that nobody uses gets the settings, and is shown. */
-static void
-show(struct sluice_port *port)
+void
+sluice_steer_show(struct sluice_port *port)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
 	const struct sluice_rss_settings *settings = &port->shared->rss;
@@ -288,6 +290,7 @@ show(struct sluice_port *port)
 	set_tuples(rss, settings->types);
 	sluice_rss_init(rss, settings->key);
 	memcpy(rss->reta, settings->reta, sizeof(rss->reta));
+	rss->flows = sluice_rules_show(port, steer->current);
 	for (i = 0; i < data->nb_rx_queues; i++)
 		if (sluice_rxq_at(port, i) != NULL)
 			rte_atomic_store_explicit(&sluice_rxq_at(port, i)->rss, rss,
@@ -299,14 +302,14 @@ static int
 change(struct sluice_port *port, const struct sluice_rss_settings *rss)
 {
 	struct sluice_steer *steer = &port->steer;
-	int ret = steer->is_on ? pass(port) : 0;
+	int ret = steer->is_on ? sluice_steer_pass(port) : 0;
 
 	if (ret == 0 && steer->is_by_device)
 		ret = sluice_steer_change_device(port, rss);
 	else if (ret == 0)
 		port->shared->rss = *rss;
 	if (ret == 0 && steer->is_on)
-		show(port);
+		sluice_steer_show(port);
 	return ret;
 }
 
@@ -377,7 +380,7 @@ end_spread(struct sluice_port *port)
 	for (i = 0; i < data->nb_rx_queues; i++)
 		if (sluice_rxq_at(port, i) != NULL)
 			set_hand(sluice_rxq_at(port, i), NULL);
-	ret = pass(port);
+	ret = sluice_steer_pass(port);
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < data->nb_rx_queues; i++) {
@@ -437,7 +440,7 @@ begin_hash(struct sluice_port *port)
 		return -ENOMEM;
 	}
 	steer->is_on = true;
-	show(port);
+	sluice_steer_show(port);
 	return 0;
 }
 
@@ -468,7 +471,7 @@ sluice_steer_stop(struct sluice_port *port)
 	if (steer->spread != NULL)
 		steer->is_used = end_spread(port) != 0;
 	else if (steer->is_on || steer->is_used)
-		steer->is_used = pass(port) != 0;
+		steer->is_used = sluice_steer_pass(port) != 0;
 	steer->is_on = false;
 	pthread_mutex_unlock(&steer->lock);
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "sluice_rss.h"
+#include "sluice_rules.h"
 
 struct sluice_port;
 struct sluice_spread;
@@ -39,6 +40,7 @@ struct sluice_steer {
 	bool is_used;          /* a core did not leave its burst when the port was stopped */
 	/* NULL: packets are not spread. */
 	struct sluice_spread *spread;
+	struct sluice_rules rules;
 };
 
 void sluice_steer_init(struct sluice_port *port);
@@ -70,6 +72,14 @@ int sluice_steer_configure(struct sluice_port *port);
 int sluice_steer_set_hash(
 		struct sluice_port *port, uint64_t types, const uint8_t *key, uint32_t key_len);
 int sluice_steer_set_reta(struct sluice_port *port, const uint16_t *reta);
+
+/*
+ * With steer.lock, for who changes what the tables say. pass: all cores use the current one from
+ * now on; -ETIMEDOUT, logged: one stays in a burst. show: then the other one gets what is set, and
+ * is the current one.
+ */
+int sluice_steer_pass(struct sluice_port *port);
+void sluice_steer_show(struct sluice_port *port);
 
 /*
  * Before the device runs: the cores hash and spread from now on, if that is asked for. -ENOMEM,

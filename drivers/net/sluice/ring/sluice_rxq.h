@@ -102,6 +102,7 @@ struct sluice_rxq {
 	uint16_t *avail_shadow;
 	struct rte_mempool *pool;
 	struct sluice_cells cells; /* one for each slot; set with the ring */
+	uint64_t nb_flow_dropped;  /* the polling core's: as a rule has it (sluice_flow.h) */
 	/* control side: what the counters said when they were reset (sluice_stats.c) */
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };
