@@ -33,8 +33,8 @@ make_pool(const char *name)
 }
 
 /*
- * With buffers in pages that hold nothing else: none of them is shown for the sake of another. Where
- * an ordinary pool lies in its pages depends on what the ports' threads allocate meanwhile.
+ * With buffers in pages that hold nothing else: none of them is shown for the sake of another.
+ * Where an ordinary pool lies in its pages depends on what the ports' threads allocate meanwhile.
  */
 static struct rte_mempool *
 make_pool_apart(const char *name)
