@@ -4,8 +4,8 @@
 
 /*
  * Instructions per packet of what software RSS adds, counted exactly by the trap flag: the hash and
- * the mbuf's fields, and the hand-over between queues; and of packet types. Of builds that are
- * optimized and not instrumented.
+ * the mbuf's fields, and the hand-over between queues; of packet types, and of flow rules. Of
+ * builds that are optimized and not instrumented.
  */
 
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include <rte_mbuf_ptype.h>
 
 #include "bench_trap.h"
+#include "sluice_flow.h"
 #include "sluice_ptype.h"
 #include "steer_world.h"
 
@@ -21,6 +22,8 @@
  * With 256-bit registers, and where only the multiplication has fewer bits. What is asked for is
  * gcc's; clang's code for the same takes a little more.
  */
+#define LOOK_MAX 200
+#define RULE_MAX 9
 #ifdef __clang__
 #define HASH_256_MAX 27
 #define HASH_128_MAX 31
@@ -180,6 +183,58 @@ test_hand_over(void **state)
 	}
 }
 
+static uint16_t
+look_for_rule(void *flows, struct rte_mbuf **pkts, uint16_t nb)
+{
+	uint16_t i, nb_found = 0;
+
+	for (i = 0; i < nb; i++)
+		nb_found += sluice_flow_queue(flows, pkts[i]) == 1;
+	return nb_found;
+}
+
+/* Of UDP over IPv4, which matches the last of some rules on addresses and ports. */
+static void
+test_flow_rules(void **state)
+{
+	static const unsigned int nbs[] = { 1, 8, SLUICE_FLOW_RULES_MAX };
+	static struct sluice_flows flows;
+	struct rte_mbuf *pkts[NB];
+	struct sluice_flow_rule *rule;
+	uint64_t cost;
+	unsigned int i, k;
+	int turn;
+
+	(void)state;
+	assert_int_equal(bench_trap_init(), 0);
+	assert_int_equal(open_world(2, 1, UDP), 0);
+	assert_int_equal(start(), 0);
+	for (i = 0; i < RTE_DIM(nbs); i++) {
+		memset(&flows, 0, sizeof(flows));
+		flows.nb = nbs[i];
+		for (k = 0; k < flows.nb; k++) {
+			rule = &flows.rules[k];
+			rule->nb_queues = 1;
+			rule->queues[0] = 1;
+			rule->mask.key.layers = SLUICE_FLOW_UDP;
+			rule->value.key.layers = SLUICE_FLOW_UDP;
+			rule->mask.key.ports[1] = UINT16_MAX;
+			rule->value.key.ports[1] = rte_cpu_to_be_16(53 + flows.nb - 1 - k);
+		}
+		for (turn = 0; turn < 2; turn++) {
+			get_packets(pkts);
+			cost = 0;
+			assert_int_equal(bench_meter_trap(look_for_rule, &flows, pkts, NB, &cost),
+					NB);
+			rte_pktmbuf_free_bulk(pkts, NB);
+		}
+		print_message("# flow rules, the last of %u: %.2f instructions per packet\n",
+				flows.nb, (double)cost / NB);
+		assert_true(cost <= (LOOK_MAX + flows.nb * RULE_MAX) * NB);
+	}
+	close_world();
+}
+
 int
 main(void)
 {
@@ -191,5 +246,6 @@ main(void)
 	suite_add(test_hash, NULL, "hash");
 	suite_add(test_hand_over, NULL, "hand-over");
 	suite_add(test_packet_types, NULL, "packet types");
+	suite_add(test_flow_rules, NULL, "flow rules");
 	return suite_run("rss_count");
 }

@@ -82,12 +82,17 @@ def test_the_device_spreads(boot, nic):
 
 
 def test_by_choice_software_does_it(boot):
-    """rss=sw, and types that the device has not"""
+    """rss=sw, and types that the device has not. Flow rules come along with it."""
     guest = boot(MACHINE)
+    udp = [frame for frame in flows(60) if frame[12:14] == b"\x08\x00" and frame[23] == 17]
     for args, devargs in ((["--rss-ip"], "rss=sw"), (["--rss-ip", "--enable-rx-cksum"], "")):
         testpmd = guest.testpmd(["packed"], ["--rxq=4", "--txq=4"] + args, devargs=devargs)
         assert ("VIRTIO_NET_F_RSS" in guest.features("packed")) == (not devargs)
         assert ("spread" in testpmd.burst_mode("rxq")) == bool(devargs)
+        said = testpmd.cmd("flow create 0 ingress pattern eth / ipv4 / udp / end actions queue index 2 / end")
+        assert ("created" if devargs else "rss=sw leaves RSS and rules to software") in said, said
+        if devargs:
+            assert {queue for _, _, queue in received(testpmd, guest.nics["packed"], udp)} == {2}
         guest.close(testpmd, "packed")
 
 

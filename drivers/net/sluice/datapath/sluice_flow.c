@@ -125,12 +125,18 @@ sluice_flow_look(union sluice_flow_bits *bits, const struct rte_mbuf *m)
 	return true;
 }
 
-static bool
+/* Protocols and ports are in one word, and most rules differ there. */
+#define MAIN_WORD (offsetof(struct sluice_flow_key, layers) / sizeof(uint64_t))
+static_assert(offsetof(struct sluice_flow_key, ports) / sizeof(uint64_t) == MAIN_WORD, "one word");
+
+static __rte_always_inline bool
 is_match(const struct sluice_flow_rule *rule, const union sluice_flow_bits *bits)
 {
 	uint64_t other = 0;
 	unsigned int i;
 
+	if ((bits->words[MAIN_WORD] & rule->mask.words[MAIN_WORD]) != rule->value.words[MAIN_WORD])
+		return false;
 	for (i = 0; i < RTE_DIM(bits->words); i++)
 		other |= (bits->words[i] & rule->mask.words[i]) ^ rule->value.words[i];
 	return other == 0;
