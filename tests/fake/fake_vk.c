@@ -318,16 +318,22 @@ tap_ioctl(struct fake_vk_tap *tap, unsigned long request, void *arg)
 static int
 control_ioctl(unsigned long request, struct ifreq *ifr)
 {
-	if (fake_vk.is_gone || fake_vk.is_elsewhere || strcmp(ifr->ifr_name, fake_vk.name) != 0)
+	bool is_ours = !fake_vk.is_gone && !fake_vk.is_elsewhere;
+	int *mtu = is_ours ? &fake_vk.mtu : &fake_vk.namesake_mtu;
+
+	if ((!is_ours && !fake_vk.has_namesake) || strcmp(ifr->ifr_name, fake_vk.name) != 0)
 		return -ENODEV;
-	if (request == SIOCGIFMTU)
-		ifr->ifr_mtu = fake_vk.mtu;
+	if (request == SIOCGIFHWADDR)
+		memcpy(ifr->ifr_hwaddr.sa_data, is_ours ? fake_vk.mac : (const uint8_t *)"another",
+				6);
+	else if (request == SIOCGIFMTU)
+		ifr->ifr_mtu = *mtu;
 	else if (request != SIOCSIFMTU)
 		return -ENOTTY;
 	else if (!fake_vk.is_capable)
 		return -EPERM;
 	else
-		fake_vk.mtu = ifr->ifr_mtu;
+		*mtu = ifr->ifr_mtu;
 	return 0;
 }
 

@@ -64,6 +64,8 @@ struct fake_vk {
 	unsigned int tun_flags;
 	bool is_in_use, is_foreign;
 	bool is_elsewhere; /* it went to another namespace */
+	bool has_namesake; /* and another interface has its name here */
+	int namesake_mtu;
 	bool is_up, is_gone;
 	uint8_t mac[6];
 	int mtu;

@@ -376,6 +376,37 @@ test_own(void **state)
 	close_port();
 }
 
+static struct rte_ether_addr told;
+static int told_ret;
+
+static int
+note_mac(struct sluice_transport *t, const uint8_t *mac)
+{
+	RTE_SET_USED(t);
+	memcpy(&told, mac, sizeof(told));
+	return told_ret;
+}
+
+/* A transport that knows how: at start, where the device has another one, and at each change. */
+static void
+test_transport_tells(void **state)
+{
+	(void)state;
+	open_port(false, SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR));
+	memset(&told, 0, sizeof(told));
+	told_ret = 0;
+	port->ft.ops.set_mac = note_mac;
+	start();
+	assert_memory_equal(&told, &own, sizeof(own));
+	assert_int_equal(sluice_filter_set_mac(talk(), 0, &other), 0);
+	assert_memory_equal(&told, &other, sizeof(other));
+	/* An address that is not taken is not the port's. */
+	told_ret = -EBUSY;
+	assert_int_equal(sluice_filter_set_mac(talk(), 0, &own), -EBUSY);
+	assert_memory_equal(&port->port->filter.added[0], &other, sizeof(other));
+	close_port();
+}
+
 int
 main(void)
 {
@@ -387,5 +418,6 @@ main(void)
 	suite_add(test_too_many_multicast, NULL, "too many multicast");
 	suite_add(test_without, NULL, "without");
 	suite_add(test_own, NULL, "own");
+	suite_add(test_transport_tells, NULL, "transport tells");
 	return suite_run("filter");
 }

@@ -264,12 +264,63 @@ test_mac_and_mtu(void **state)
 	assert_int_equal(fake_vk.mtu, 9000);
 	fake_vk.is_elsewhere = true;
 	assert_int_equal(t->ops->begin(t, info.features, 1500), 0);
+	/* The name is another one's now. */
+	fake_vk.is_capable = fake_vk.has_namesake = true;
+	fake_vk.namesake_mtu = 1400;
+	assert_int_equal(t->ops->begin(t, info.features, 1500), 0);
+	assert_int_equal(fake_vk.namesake_mtu, 1400);
 	destroy(t);
 	fake_vk_reset();
 	t = create(1, mac);
 	assert_int_equal(t->ops->connect(t, &info), 0);
 	assert_memory_equal(info.mac, mac, 6);
 	assert_memory_equal(fake_vk.mac, mac, 6);
+	destroy(t);
+}
+
+/* While the port has the interface; what it is told without one, it is told again. */
+static void
+test_mac_and_mtu_change(void **state)
+{
+	static const uint8_t mac[] = { 2, 0, 0, 0, 0, 1 }, other[] = { 2, 0, 0, 0, 0, 2 };
+	struct sluice_transport *t = create_one();
+	uint32_t nb_calls;
+
+	(void)state;
+	assert_int_equal(t->ops->set_mac(t, mac), 0);
+	assert_int_equal(t->ops->set_mtu(t, 9000), 0);
+	assert_int_equal(t->ops->connect(t, &info), 0);
+	assert_memory_equal(info.mac, fake_vk.mac, 6);
+	assert_int_equal(fake_vk.mtu, 1500);
+	assert_int_equal(run(t, 2, ALL), 0);
+	assert_int_equal(t->ops->set_mac(t, mac), 0);
+	assert_memory_equal(fake_vk.mac, mac, 6);
+	/* It is told only what is new. */
+	memcpy(fake_vk.mac, other, 6);
+	nb_calls = fake_vk.nb_calls;
+	assert_int_equal(t->ops->set_mac(t, mac), 0);
+	assert_int_equal(fake_vk.nb_calls, nb_calls);
+	assert_memory_equal(fake_vk.mac, other, 6);
+	assert_int_equal(t->ops->set_mtu(t, 9000), 0);
+	assert_int_equal(fake_vk.mtu, 9000);
+	/* What the kernel does not take can be tried again. */
+	fake_vk.fail_at = fake_vk.nb_calls;
+	fake_vk.fail_with = -EBUSY;
+	fake_log_begin();
+	assert_int_equal(t->ops->set_mac(t, fake_vk.mac), -EBUSY);
+	fake_assert(strstr(fake_log_end(), "iface=tap0: SIOCSIFHWADDR") != NULL, "nothing is said");
+	assert_int_equal(t->ops->set_mac(t, info.mac), 0);
+	assert_memory_equal(fake_vk.mac, info.mac, 6);
+	/* An interface that is made anew has an address of its own. */
+	fake_vk.is_gone = true;
+	assert_int_equal(t->ops->check(t), 0);
+	t->ops->disconnect(t);
+	assert_int_equal(t->ops->set_mac(t, other), 0);
+	fake_vk.is_gone = false;
+	fake_vk.name[0] = '\0';
+	assert_int_equal(t->ops->connect(t, &info), 0);
+	assert_int_equal(t->ops->set_mac(t, other), 0);
+	assert_memory_equal(fake_vk.mac, other, 6);
 	destroy(t);
 }
 
@@ -318,6 +369,7 @@ main(void)
 	suite_add(test_regions, NULL, "regions");
 	suite_add(test_queues, NULL, "queues");
 	suite_add(test_mac_and_mtu, NULL, "MAC and MTU");
+	suite_add(test_mac_and_mtu_change, NULL, "MAC and MTU change");
 	suite_add(test_cut_and_errors, NULL, "cut and errors");
 	return suite_run("vhost_kernel");
 }

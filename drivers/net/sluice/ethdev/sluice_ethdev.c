@@ -360,23 +360,6 @@ const struct sluice_port_events sluice_ethdev_events = {
 	.paths_chosen = set_bursts,
 };
 
-static int
-mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
-{
-	struct sluice_port *port = sluice_port_of(dev);
-	uint16_t i;
-	int ret = 0;
-
-	/*
-	 * The device is told at start (5.1.4.2); while it runs the MTU only bounds what fits our
-	 * buffers. What is above the device's own was refused by ethdev.
-	 */
-	for (i = 0; i < dev->data->nb_rx_queues && ret == 0; i++)
-		if (dev->data->rx_queues[i] != NULL)
-			ret = sluice_check_frame(port, dev->data->rx_queues[i], mtu);
-	return ret;
-}
-
 /* The statistics of queues are where ethdev has them by default, and nowhere else. */
 static int
 queue_stats_mapping_set(struct rte_eth_dev *dev, uint16_t queue, uint8_t index, uint8_t is_rx)
@@ -454,7 +437,7 @@ const struct eth_dev_ops sluice_eth_dev_ops = {
 	.fw_version_get = sluice_fw_version_get,
 	.get_reg = sluice_get_reg,
 	.get_monitor_addr = sluice_get_monitor_addr,
-	.mtu_set = mtu_set,
+	.mtu_set = sluice_mtu_set,
 	.promiscuous_enable = sluice_promiscuous_enable,
 	.promiscuous_disable = sluice_promiscuous_disable,
 	.allmulticast_enable = sluice_allmulticast_enable,

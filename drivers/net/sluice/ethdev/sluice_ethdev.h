@@ -46,6 +46,7 @@ int sluice_link_update(struct rte_eth_dev *dev, int wait_to_complete);
 /* The device behind the port (sluice_ethdev_device.c). */
 int sluice_set_link_up(struct rte_eth_dev *dev);
 int sluice_set_link_down(struct rte_eth_dev *dev);
+int sluice_mtu_set(struct rte_eth_dev *dev, uint16_t mtu);
 int sluice_is_removed(struct rte_eth_dev *dev);
 int sluice_fw_version_get(struct rte_eth_dev *dev, char *text, size_t len);
 int sluice_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs);

@@ -42,6 +42,30 @@ sluice_set_link_down(struct rte_eth_dev *dev)
 	return set_link(dev, sluice_link_down);
 }
 
+int
+sluice_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	struct sluice_port *port = sluice_port_of(dev);
+	const struct sluice_transport_ops *ops = port->transport->ops;
+	uint16_t i;
+	int ret = sluice_check_process(port);
+
+	/* What is above the device's own was refused by ethdev. */
+	for (i = 0; i < dev->data->nb_rx_queues && ret == 0; i++)
+		if (dev->data->rx_queues[i] != NULL)
+			ret = sluice_check_frame(port, dev->data->rx_queues[i], mtu);
+	/*
+	 * Most devices are told at start (5.1.4.2); while one runs the MTU only bounds what fits
+	 * our buffers.
+	 */
+	if (ret != 0 || ops->set_mtu == NULL)
+		return ret;
+	sluice_life_lock(port, SLUICE_LOCK_MS);
+	ret = ops->set_mtu(port->transport, mtu);
+	pthread_mutex_unlock(&port->lock);
+	return ret;
+}
+
 /* A back end that went away may come again; a device that does not answer on its bus does not. */
 int
 sluice_is_removed(struct rte_eth_dev *dev)

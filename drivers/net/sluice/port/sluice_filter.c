@@ -163,6 +163,8 @@ send_mac(struct sluice_port *port)
 {
 	const struct rte_ether_addr *mac = &port->filter.added[0];
 
+	if (port->transport->ops->set_mac != NULL)
+		return port->transport->ops->set_mac(port->transport, mac->addr_bytes);
 	if (!listens(port, SLUICE_NET_F_CTRL_MAC_ADDR))
 		return send_table(port);
 	return tell(port, SLUICE_CTRL_MAC, SLUICE_CTRL_MAC_ADDR_SET, mac->addr_bytes,

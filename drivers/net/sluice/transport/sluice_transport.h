@@ -186,6 +186,12 @@ struct sluice_transport_ops {
 	 */
 	int (*reset)(struct sluice_transport *t);
 	/*
+	 * The other side has the port's address, or MTU, for its own from now on. 0 when not
+	 * connected: the port tells it after connect, or by begin. NULL: nobody there is to know.
+	 */
+	int (*set_mac)(struct sluice_transport *t, const uint8_t *mac);
+	int (*set_mtu)(struct sluice_transport *t, uint16_t mtu);
+	/*
 	 * What the control thread should poll for, at most SLUICE_TRANSPORT_FDS; returns how many.
 	 * Without wants_peer nothing that tells of somebody to connect to.
 	 */

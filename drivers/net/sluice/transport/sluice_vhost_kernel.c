@@ -129,6 +129,8 @@ connect_tap(struct vhost_kernel *vk, struct sluice_device_info *info)
 		ret = sluice_vk_tap_set_mac(&vk->tap, vk->mac);
 	if (ret == 0)
 		ret = sluice_vk_tap_get_mac(&vk->tap, info->mac);
+	if (ret == 0)
+		memcpy(vk->mac, info->mac, sizeof(vk->mac));
 	/* Until a ring is behind them. */
 	for (i = 0; i < vk->nb_pairs && ret == 0; i++)
 		ret = sluice_vk_tap_use_queue(&vk->tap, i, false);
@@ -241,6 +243,29 @@ vk_reset(struct sluice_transport *t)
 	return ret == 0 ? sluice_vk_dev_set_memory(vk, NULL, 0) : ret;
 }
 
+static int
+vk_set_mac(struct sluice_transport *t, const uint8_t *mac)
+{
+	struct vhost_kernel *vk = vk_of(t);
+	int ret;
+
+	/* Only a change is one: the address may be somebody else's choice by now. */
+	if (!vk->is_connected || memcmp(vk->mac, mac, sizeof(vk->mac)) == 0)
+		return 0;
+	ret = sluice_vk_tap_set_mac(&vk->tap, mac);
+	if (ret == 0)
+		memcpy(vk->mac, mac, sizeof(vk->mac));
+	return ret;
+}
+
+static int
+vk_set_mtu(struct sluice_transport *t, uint16_t mtu)
+{
+	struct vhost_kernel *vk = vk_of(t);
+
+	return vk->is_connected ? sluice_vk_tap_set_mtu(&vk->tap, mtu) : 0;
+}
+
 static unsigned int
 vk_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
 {
@@ -319,6 +344,8 @@ static const struct sluice_transport_ops vhost_kernel_ops = {
 	.vq_enable = vk_vq_enable,
 	.vq_stop = vk_vq_stop,
 	.reset = vk_reset,
+	.set_mac = vk_set_mac,
+	.set_mtu = vk_set_mtu,
 	.poll_fds = vk_poll_fds,
 	.polled = vk_polled,
 	.state = vk_state,

@@ -21,8 +21,8 @@ struct vhost_kernel {
 	const struct sluice_vk_sys *sys;
 	char *path;
 	struct vk_tap tap;
-	bool has_mac; /* asked for */
-	uint8_t mac[6];
+	bool has_mac;   /* asked for */
+	uint8_t mac[6]; /* that is to be the interface's, or is */
 	uint16_t nb_pairs;
 	unsigned int regions_max;
 	uint64_t offered; /* by vhost-net */

@@ -297,13 +297,23 @@ int
 sluice_vk_tap_set_mtu(struct vk_tap *tap, uint16_t mtu)
 {
 	struct ifreq ifr = { .ifr_mtu = 0 };
-	int ret = control(tap, SIOCGIFMTU, &ifr);
+	uint8_t mac[6];
+	int ret = sluice_vk_tap_get_mac(tap, mac);
 
-	/* Another namespace's administrator has it now. */
-	if (ret == -ENODEV || (ret == 0 && ifr.ifr_mtu == mtu))
+	if (ret != 0)
+		return ret;
+	/* It may have been renamed a moment ago. */
+	set_flags(tap, 0, TUNGETIFF, 0, "", tap->name);
+	ret = control(tap, SIOCGIFHWADDR, &ifr);
+	/* In another namespace it is that one's to set; here another one may have the name. */
+	if (ret == -ENODEV || (ret == 0 && memcmp(ifr.ifr_hwaddr.sa_data, mac, sizeof(mac)) != 0))
 		return 0;
+	if (ret == 0)
+		ret = control(tap, SIOCGIFMTU, &ifr);
 	if (ret != 0)
 		return fail(tap, "SIOCGIFMTU", ret);
+	if (ifr.ifr_mtu == mtu)
+		return 0;
 	ifr.ifr_mtu = mtu;
 	ret = control(tap, SIOCSIFMTU, &ifr);
 	if (ret != -EPERM)
