@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """Ports whose other side is the guest's kernel: vhost-net and a tap interface."""
+import gzip
 import re
+import struct
 
 import vmfetch
 from guest import GuestTestpmd
 from machine import Machine
+from test_vm_rx_csum import HEADER
 
 PATH = "/dev/vhost-net"
-MACHINE = Machine("kernel", {}, iommu="none")
+MACHINE = Machine("kernel", {}, iommu="none", terminals=2)
 NEW_MACHINE = Machine("new-kernel", {}, iommu="none", kernel=vmfetch.NEW_KERNEL)
 
 
@@ -65,6 +68,21 @@ def echo(vm, iface, count=200, sizes=(60, 61, 128, 1000, 1514), seconds=30):
     status, out = vm.run("tap_frames %s %d %d %s" % (iface, count, seconds, " ".join(map(str, sizes))), seconds + 20)
     out = out.decode(errors="replace")
     assert status == 0 and "%d sent, %d came back, 0 were others" % (count, count) in out, out
+
+
+def through(vm, way, entry, out, made):
+    """[(header, frame)] that come out of an interface, of such that go in by another, or the same, one by one; way: see
+    guest/tap_through.c"""
+    vm.put("/tmp/frames", gzip.compress(b"".join(
+        struct.pack("<I", HEADER.size + len(frame)) + header + frame for header, frame in made)))
+    status, data = vm.run("gzip -dc </tmp/frames | tap_through %s %s %s" % (way, entry, out))
+    assert status == 0, data
+    got = []
+    while data:
+        end = 4 + struct.unpack_from("<I", data)[0]
+        got.append((HEADER.unpack_from(data, 4), data[4 + HEADER.size:end]))
+        data = data[end:]
+    return got
 
 
 def shown(testpmd):

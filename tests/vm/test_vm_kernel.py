@@ -2,11 +2,14 @@
 # Copyright(c) 2026 The Sluice authors
 """The guest's kernel as the peer: vhost-net and a tap interface, as made by the port, and as made before."""
 import re
+import struct
 import time
 
 import pytest
 
-from kernel import MACHINE, PATH, close, echo, launch, load, shown, up
+from guest import with_checksums
+from kernel import HEADER, MACHINE, PATH, close, echo, launch, load, shown, through, up
+from test_vm_secondary import QUEUES as SECONDARY_QUEUES, Second
 from testpmd import wait_for
 
 # A burst that meets the reclaim of an idle queue takes nothing, for as long as an emulated machine may make that.
@@ -119,13 +122,19 @@ def test_down_up_rename_and_mtu(guest):
     echo(vm, "renamed", 50, (60, 1014))
     assert t.xstats()["device_failures"] == 0
     t.stop()
-    # The port's MTU is the interface's from the next start on.
+    # The port's MTU is the interface's from the next start on, or when it is set, as its address is.
     t.cmds("port stop 0", "port start 0")
     assert vm.check("cat /sys/class/net/renamed/mtu").strip() == "1500"
     wait_for(t.link_up, 5, "link")
     t.cmd("start")
     echo(vm, "renamed", 50)
-    t.stop()
+    for mtu, mac in ((1200, "02:00:00:00:12:00"), (1500, "02:00:00:00:15:00")):
+        t.cmds("port config mtu 0 %d" % mtu, "mac_addr set 0 " + mac)
+        assert vm.check("cd /sys/class/net/renamed; cat mtu address").split() == [str(mtu), mac]
+        assert t.info()["MAC address"].lower() == mac
+        echo(vm, "renamed", 50, (60, mtu + 14))
+    t.cmds("stop", "port stop 0", "port start 0")
+    assert vm.check("cat /sys/class/net/renamed/address").strip() == mac
     close(t)
 
 
@@ -141,6 +150,10 @@ def test_another_namespace(guest):
     t.cmds(*FORWARD)
     out = vm.check("nsenter -t %s -n tap_frames tap0 100 30 60 1514" % pid, 50)
     assert "100 came back, 0 were others" in out, out
+    # Whoever has the name now is another one.
+    vm.check("tap_make tap0 0")
+    t.cmd("port config mtu 0 1400")
+    assert vm.check("cat /sys/class/net/tap0/mtu; ip link del tap0").strip() == "1500"
     vm.check("nsenter -t %s -n ip link set dev tap0 down" % pid)
     wait_for(lambda: not t.link_up(), 5, "link down")
     t.stop()
@@ -226,3 +239,33 @@ def test_queues(guest, queues):
     t.stop()
     assert t.xstats()["device_failures"] == 0
     close(t)
+
+
+def test_secondary_process(guest):
+    """Each process polls one of two queues, also when the port was started anew, and in place of one that was killed."""
+    vm = guest.vm
+    first = launch(guest, ["tap0"], SECONDARY_QUEUES + ["--proc-id=0"], "queues=2", own_files=True)
+    up(vm, "tap0")
+    for _ in range(2):
+        wait_for(first.link_up, 10, "link")
+        second = Second(vm)
+        guest.testpmds.append(second)
+        second.wait_rings()
+        first.cmds(*FORWARD)
+        second.cmds(*FORWARD)
+        first.cmds("stop", "port stop 0", "port start 0", "start")
+        wait_for(first.link_up, 10, "link")
+        second.wait_rings()
+        before = first.xstats()
+        frames = with_checksums(64, (60, 1514), 1)[1]
+        frames = [frame[:34] + struct.pack(">H", 1000 + number) + frame[36:] for number, frame in enumerate(frames)]
+        got = through(vm, "send", "tap0", "tap0", [(HEADER.pack(0, 0, 0, 0, 0, 0), frame) for frame in frames])
+        assert [frame for _, frame in got] == frames
+        stats = first.xstats()
+        for name in ("rx_q0_packets", "tx_q0_packets", "rx_q1_packets", "tx_q1_packets", "tx_q1_kicks"):
+            assert stats[name] > before[name], (name, stats)
+        second.stop()
+        second.kill()
+    first.stop()
+    close(first)
+    vm.check("rm -f /dev/hugepages/rtemap_*")

@@ -2,7 +2,6 @@
 # Copyright(c) 2026 The Sluice authors
 """What goes between two interfaces of a guest's kernel that a program of DPDK forwards, each in a network namespace of its
 own. The kernel cuts and joins UDP, too, and its vhost-net's workers are threads of the process."""
-import gzip
 import random
 import re
 import struct
@@ -12,10 +11,10 @@ import pytest
 from scapy.all import IP, TCP as Tcp, Ether, IPv6, Raw
 
 from frames import l4_layers, packet
-from kernel import NEW_MACHINE, SystemCalls, close, launch, load, up, vdev
+from kernel import HEADER, NEW_MACHINE, SystemCalls, close, launch, load, through, up, vdev
 from side import Side, send
 from test_vm_kernel import test_echo, test_the_interface_is_deleted  # noqa: F401 (here with this kernel)
-from test_vm_rx_csum import HEADER, NEEDS_CSUM, pseudo_sum
+from test_vm_rx_csum import NEEDS_CSUM, pseudo_sum
 from test_vm_tx_offload import spoiled
 from testpmd import wait_for
 
@@ -89,20 +88,6 @@ def test_beside_net_virtio_user(guest):
     forwarder.end()
 
 
-def through(vm, way, entry, made):
-    """[(header, frame)] that come out of tap1, of such that go in by an interface, one by one; way: see guest/tap_through.c"""
-    vm.put("/tmp/frames", gzip.compress(b"".join(
-        struct.pack("<I", HEADER.size + len(frame)) + header + frame for header, frame in made)))
-    status, out = vm.run("gzip -dc </tmp/frames | tap_through %s %s tap1" % (way, entry))
-    assert status == 0, out
-    got = []
-    while out:
-        end = 4 + struct.unpack_from("<I", out)[0]
-        got.append((HEADER.unpack_from(out, 4), out[4 + HEADER.size:end]))
-        out = out[end:]
-    return got
-
-
 def l4_of(frame):
     """(where its header starts, where the checksum is in it, the addresses, the protocol)"""
     start, addresses, proto = (34, frame[26:34], frame[23]) if frame[12] == 8 else (54, frame[22:54], frame[20])
@@ -161,7 +146,7 @@ def test_checksums(guest, how):
     right = [bytes(packet(number, l4_layers())) for number in range(8)]
     made = [make(frame) for make, _ in HEADERS.values() for frame in right]
     t.cmds(RETRY, *(WITH_OFFLOADS if how == "told" else ["set fwd io retry"]), "set verbose 1", "start")
-    got = through(vm, "receive", "in0", made)
+    got = through(vm, "receive", "in0", "tap1", made)
     t.stop()
     assert len(got) == len(made)
     told = re.findall(r"ol_flags: .*?RTE_MBUF_F_RX_L4_CKSUM_(\w+)", t.log())
@@ -197,7 +182,7 @@ def test_sizes(guest):
             payload = random.Random(number).randbytes(251) * (1 + size // 251)
             right.append(bytes(head / Raw(payload[:size - len(head)])))
             made.append((needs(right[-1], NEEDS_CSUM, *((gso, MSS) if has_segments else (0, 0))), partial(right[-1])))
-    got = through(guest.vm, "send", "tap0", made)
+    got = through(guest.vm, "send", "tap0", "tap1", made)
     t.stop()
     assert len(got) == len(made), (len(got), t.xstats(0), t.xstats(1))
     for number, ((header, frame), want) in enumerate(zip(got, right)):
