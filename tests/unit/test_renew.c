@@ -272,7 +272,7 @@ test_kept(void **state)
 	w.f->txq[0].reclaim_asked = 9;
 	assert_int_equal(sluice_life_hold_queue(w.f->port, &w.f->txq[0].q), 0);
 	assert_int_equal(sluice_renew_txq(w.f->port, &w.f->txq[0], SIZE / 2), 0);
-	assert_int_equal(w.f->txq[0].reclaim_at, 9);
+	assert_int_equal(w.f->txq[0].few_free, SIZE - 9);
 	assert_int_equal(w.f->txq[0].q.ring.size, SIZE);
 	sluice_life_start_queue(w.f->port, &w.rxq->q);
 	fake_port_device(w.f, SLUICE_VQ_RX(0), &w.dev);

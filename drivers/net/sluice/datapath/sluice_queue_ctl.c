@@ -112,9 +112,8 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	txq->tx_flags = conf->tx_flags;
 	txq->slow_flags = (SLUICE_TX_FLAGS | SLUICE_TX_HAS_OUTER) &
 			~(conf->tx_flags & SLUICE_TX_BATCH_FLAGS);
-	txq->reclaim_at = sluice_txq_reclaim_at(txq, conf->size);
+	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
-	txq->is_short = false;
 	txq->is_mostly_unfit = false;
 	txq->nb_extra = 0;
 	txq->nb_given = 0;

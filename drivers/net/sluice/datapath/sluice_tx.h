@@ -143,7 +143,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains
 {
 	struct sluice_ring *r = &txq->q.ring;
 	uint16_t nb, nb_oldest = 0;
-	uint32_t nb_slots;
+	uint32_t nb_slots = 0;
 
 	nb = sluice_split_nb_used(r, nb_max);
 	if (unlikely(nb > sluice_ring_nb_busy(r) - r->nb_holes)) {
@@ -151,25 +151,22 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains
 		return;
 	}
 	nb = RTE_MIN(nb, nb_max);
-	if (likely(r->nb_holes == 0)) {
-		/*
-		 * In-order: the index says it all, entries of a batch are not even written (2.7.9).
-		 */
-		if (r->is_in_order) {
-			nb_slots = nb;
-			if (unlikely(has_chains))
-				nb_slots = sluice_tx_sum_slots(txq, nb);
+	/* In-order: the index says it all, entries of a batch are not even written (2.7.9). */
+	if (r->is_in_order) {
+		nb_slots = nb;
+		if (unlikely(has_chains)) {
+			nb_slots = sluice_tx_sum_slots(txq, nb);
 			if (unlikely(nb_slots > sluice_ring_nb_busy(r))) {
 				sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
 				return;
 			}
-			nb_oldest = nb;
-			r->used_idx += nb;
-		} else {
-			nb_slots = sluice_tx_take_named(txq, nb, has_chains, &nb_oldest);
 		}
-		sluice_tx_free_oldest(txq, nb_slots, is_copy);
+		r->used_idx += nb;
+		nb_oldest = nb;
+	} else if (likely(r->nb_holes == 0)) {
+		nb_slots = sluice_tx_take_named(txq, nb, has_chains, &nb_oldest);
 	}
+	sluice_tx_free_oldest(txq, nb_slots, is_copy);
 	if (unlikely(nb_oldest != nb))
 		sluice_tx_complete_split(txq, nb - nb_oldest);
 }
@@ -240,12 +237,12 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool has_chain
 	struct sluice_ring *r = &txq->q.ring;
 	uint32_t done = 0;
 
-	if (likely(r->nb_holes == 0)) {
-		/* Each with a loop of its own, which has the registers for itself. */
-		done = r->is_in_order ? sluice_tx_take_oldest(txq, nb_max, has_chains, true) :
-					sluice_tx_take_oldest(txq, nb_max, has_chains, false);
-		sluice_tx_free_oldest(txq, done, is_copy);
-	}
+	/* Each with a loop of its own, which has the registers for itself. */
+	if (r->is_in_order)
+		done = sluice_tx_take_oldest(txq, nb_max, has_chains, true);
+	else if (likely(r->nb_holes == 0))
+		done = sluice_tx_take_oldest(txq, nb_max, has_chains, false);
+	sluice_tx_free_oldest(txq, done, is_copy);
 	/*
 	 * A device that promised order is done here: what became used since may stand for a batch,
 	 * which the search by single ids must not see.
@@ -267,7 +264,7 @@ sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, bool has_chains,
 		sluice_tx_reclaim_split(txq, nb_max, has_chains, cfg.is_copy);
 	else
 		sluice_tx_reclaim_packed(txq, nb_max, has_chains, cfg.is_copy);
-	txq->is_short = false;
+	txq->look_at = txq->few_free;
 }
 
 /*
@@ -293,10 +290,10 @@ sluice_tx_batch(const struct sluice_path_cfg cfg)
 
 /* Plain packets in batches, as long as nothing is odd. Gives at most nb_max; returns how many. */
 static __rte_always_inline uint16_t
-sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
+sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
 		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
-	const uint16_t nb = sluice_tx_batch(cfg);
+	const uint32_t nb = sluice_tx_batch(cfg);
 	struct sluice_ring *r = &txq->q.ring;
 	const uint32_t slot = b->slot;
 	struct sluice_one_tx_kit one;
@@ -306,18 +303,18 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 
 	if (cfg.is_copy)
 		return sluice_copy_out_run(txq, pkts, nb_max, b, cfg);
-	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - b->slot));
-	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
-	if (nb_max < nb)
-		return 0;
+	nb_max = RTE_MIN(nb_max, (uint32_t)r->size - b->slot);
+	nb_max = RTE_MIN(nb_max, (uint32_t)r->nb_free - b->nb_slots);
 	/*
 	 * The entries in the available ring must not wrap either; they may be elsewhere than the
 	 * slots.
 	 */
 	if (cfg.layout == SLUICE_SPLIT) {
 		avail_pos = (r->avail_idx + b->nb_bufs) & r->mask;
-		nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - avail_pos));
+		nb_max = RTE_MIN(nb_max, (uint32_t)r->size - avail_pos);
 	}
+	if (nb_max < nb)
+		return 0;
 	if (cfg.has_offloads && (txq->tx_flags & RTE_MBUF_F_TX_VLAN) != 0)
 		sluice_tx_insert_tags(pkts, nb_max);
 	if (cfg.is_few) {
@@ -327,9 +324,10 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
 		b->bytes += sluice_one_tx_bytes(&one);
 	} else {
 		kit = sluice_vec_tx_kit(txq, b->slot, avail_pos, cfg.layout);
-		while (n + nb <= nb_max &&
-				likely(sluice_vec_tx_give(&kit, slot + n, &pkts[n], cfg)))
-			n += nb;
+		/* By the start of the last batch, which costs no register more than n. */
+		for (nb_max -= nb; n <= nb_max; n += nb)
+			if (unlikely(!sluice_vec_tx_give(&kit, slot + n, &pkts[n], cfg)))
+				break;
 		b->bytes += sluice_vec_tx_bytes(&kit);
 	}
 	b->slot = sluice_ring_next(r, b->slot, n);
@@ -439,14 +437,17 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 
 	if (unlikely(!sluice_queue_enter(&txq->q, sluice_path_run(cfg))))
 		return 0;
-	if (sluice_ring_nb_busy(r) >= txq->reclaim_at || r->nb_free < nb_pkts || txq->is_short) {
+	if (r->nb_free <= txq->look_at || r->nb_free < nb_pkts) {
 		has_chains = sluice_tx_has_chains(txq);
 		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts, has_chains), has_chains);
-	}
-	/* A device that broke the rules gets nothing more; the packets stay with the caller. */
-	if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
-		sluice_queue_leave(&txq->q);
-		return 0;
+		/*
+		 * A device that broke the rules gets nothing more; the packets stay with the
+		 * caller.
+		 */
+		if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
+			sluice_queue_leave(&txq->q);
+			return 0;
+		}
 	}
 	sluice_queue_refresh(&txq->q);
 	b.slot = r->head;
@@ -468,9 +469,10 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			txq->is_mostly_unfit = 2 * b.nb_unfit >= b.nb_slots;
 			txq->nb_extra = b.nb_slots - b.nb_bufs;
 		}
-		txq->is_short = nb_tx < nb_pkts;
-		if (unlikely(nb_tx < nb_pkts))
+		if (unlikely(nb_tx < nb_pkts)) {
+			txq->look_at = UINT16_MAX;
 			*txq->left += nb_pkts - nb_tx;
+		}
 	}
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);

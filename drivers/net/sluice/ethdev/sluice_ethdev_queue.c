@@ -212,7 +212,7 @@ void
 sluice_txq_init_conf(struct sluice_txq *txq, const struct rte_eth_txconf *conf, uint16_t nb_desc)
 {
 	txq->q.is_deferred = conf->tx_deferred_start;
-	/* tx_free_thresh counts free descriptors, reclaim_at counts those that are not. */
+	/* tx_free_thresh counts free descriptors, reclaim_asked counts those that are not. */
 	txq->reclaim_asked = conf->tx_free_thresh != 0 && conf->tx_free_thresh < nb_desc ?
 			nb_desc - conf->tx_free_thresh :
 			DEFAULT_RECLAIM;
@@ -422,11 +422,13 @@ sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_inf
 {
 	const struct sluice_txq *txq = dev->data->tx_queues[id];
 	bool is_set_up = txq->q.ring.size != 0;
-	uint16_t reclaim_at = is_set_up ? txq->reclaim_at : txq->reclaim_asked;
 
 	info->nb_desc = is_set_up ? txq->q.ring.size : txq->nb_desc;
 	info->conf.tx_deferred_start = txq->q.is_deferred;
-	info->conf.tx_free_thresh = info->nb_desc > reclaim_at ? info->nb_desc - reclaim_at : 0;
+	if (is_set_up)
+		info->conf.tx_free_thresh = txq->few_free;
+	else if (txq->nb_desc > txq->reclaim_asked)
+		info->conf.tx_free_thresh = txq->nb_desc - txq->reclaim_asked;
 	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
 }
 

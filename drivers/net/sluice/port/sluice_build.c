@@ -96,7 +96,7 @@ sluice_build_get(struct sluice_build *b)
 		sizeof(struct sluice_rxq),
 		offsetof(struct sluice_rxq, pool),
 		sizeof(struct sluice_txq),
-		offsetof(struct sluice_txq, reclaim_at),
+		offsetof(struct sluice_txq, few_free),
 		sizeof(struct dmap_stream),
 		sizeof(struct sluice_rss),
 		sizeof(struct sluice_hand),

@@ -143,7 +143,7 @@ sluice_renew_txq(struct sluice_port *port, struct sluice_txq *txq, uint16_t nb_d
 		return ret;
 	txq->nb_desc = cut(port, &txq->q, nb_desc);
 	if (is_kept(port, &txq->q))
-		txq->reclaim_at = sluice_txq_reclaim_at(txq, txq->q.ring.size);
+		sluice_txq_set_few_free(txq, txq->q.ring.size);
 	else if (port->life == SLUICE_LIVE && txq->q.is_forgotten)
 		sluice_rings_forget(port, &txq->q);
 	return 0;

@@ -53,12 +53,16 @@ struct sluice_txq {
 	struct sluice_tx_freed freed[2]; /* empty outside of a reclaim; two pools may alternate */
 	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
 	uint16_t nb_odd;                 /* slots given to packets that are not plain */
-	bool is_short; /* the last burst did not find enough slots: look for completions first */
 	/*
 	 * Most slots of the last burst could not go through a vector batch: the next burst tries
 	 * none.
 	 */
 	bool is_mostly_unfit;
+	/*
+	 * It is looked for completions when no more slots than this are free: few_free, or any
+	 * number if the last burst did not find enough.
+	 */
+	uint16_t look_at;
 	/* slots minus packets, of the last burst with packets of several slots */
 	uint16_t nb_extra;
 	uint32_t nb_given;    /* slots given, free-running */
@@ -80,7 +84,7 @@ struct sluice_txq {
 	uint16_t nb_desc; /* asked for by the application */
 	uint16_t *avail_shadow;
 	uint16_t reclaim_asked;
-	uint16_t reclaim_at; /* look for completions when this many slots are not free */
+	uint16_t few_free; /* what tx_free_thresh becomes with a ring of this size */
 	bool has_indirect;
 	bool has_ecn;                     /* the device segments packets with ECN bits */
 	uint16_t nb_segs_max;             /* of a packet */
@@ -94,11 +98,12 @@ struct sluice_txq {
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };
 
-/* How many slots of a ring of this size may not be free before it is looked for completions. */
-static inline uint16_t
-sluice_txq_reclaim_at(const struct sluice_txq *txq, uint16_t size)
+/* When a ring of this size is looked at for completions. */
+static inline void
+sluice_txq_set_few_free(struct sluice_txq *txq, uint16_t size)
 {
-	return RTE_MIN(txq->reclaim_asked, RTE_MAX(size / 2, 1));
+	txq->few_free = size - RTE_MIN(txq->reclaim_asked, RTE_MAX(size / 2, 1));
+	txq->look_at = txq->few_free;
 }
 
 /*
