@@ -147,6 +147,50 @@ test_another_pool(void **state)
 	}
 }
 
+static bool
+is_seen(const struct world *w, struct fake_pool *pool)
+{
+	struct rte_mbuf *m = fake_mbuf(pool, 0, 60);
+	struct dmap_window window;
+	bool is_seen = dmap_lookup(w->f->port->domain, m->buf_addr, 1, &window) == 0;
+
+	rte_pktmbuf_free(m);
+	return is_seen;
+}
+
+static void
+restart(const struct world *w)
+{
+	assert_int_equal(sluice_life_start(w->f->port), 0);
+	fake_port_await(w->f, SLUICE_LIVE, 20);
+}
+
+/* The device reaches a pool until no receive queue has it, and the port starts again. */
+static void
+test_old_pool(void **state)
+{
+	struct world w;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		open_world(&w, IS_TOLD, i, 500);
+		assert_int_equal(sluice_life_hold_queue(w.f->port, &w.rxq->q), 0);
+		assert_int_equal(change_pool(&w), 0);
+		sluice_life_stop(w.f->port);
+		restart(&w);
+		assert_true(is_seen(&w, w.f->pool));
+		assert_true(is_seen(&w, w.other));
+		sluice_life_stop(w.f->port);
+		set_pool(&w.f->rxq[1], w.other);
+		assert_true(is_seen(&w, w.f->pool));
+		restart(&w);
+		assert_false(is_seen(&w, w.f->pool));
+		assert_true(is_seen(&w, w.other));
+		close_world(&w);
+	}
+}
+
 /* A pool that has too few, or that the device does not take: the ring is as it was. */
 static void
 test_not_that_pool(void **state)
@@ -366,6 +410,7 @@ int
 main(void)
 {
 	suite_add(test_another_pool, NULL, "another_pool");
+	suite_add(test_old_pool, NULL, "old pool");
 	suite_add(test_not_that_pool, NULL, "not_that_pool");
 	suite_add(test_no_answer, NULL, "no_answer");
 	suite_add(test_smaller_buffers, NULL, "smaller buffers");

@@ -78,6 +78,37 @@ test_first_seen(void **state)
 	rig_close(&g);
 }
 
+/* Pools that were added and are not kept go; those that came with packets stay. */
+static void
+test_kept(void **state)
+{
+	const struct rte_mempool *kept;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, 3);
+	kept = g.pools[1]->mp;
+	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
+	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
+	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(lend(&g, 2), -EAGAIN);
+	assert_int_equal(dmap_serve(g.d), 0);
+	dmap_revoke(g.d);
+	dmap_keep_pools(g.d, &kept, 1);
+	assert_int_equal(dmap_publish(g.d), 0);
+	assert_false(device_sees(&g, g.pools[0]->mem));
+	assert_true(device_sees(&g, g.pools[1]->mem));
+	assert_true(device_sees(&g, g.pools[2]->mem));
+	/* Packets of it are as any others. */
+	assert_int_equal(lend(&g, 0), -EAGAIN);
+	assert_int_equal(dmap_serve(g.d), 0);
+	assert_int_equal(lend(&g, 0), 0);
+	dmap_keep_pools(g.d, NULL, 0);
+	assert_false(may_use(&g, g.pools[1]->mem));
+	assert_int_equal(lend(&g, 0), 0);
+	rig_close(&g);
+}
+
 /* What leaves is out of use at once; the device hears of it later. */
 static void
 test_removal(void **state)
@@ -351,6 +382,7 @@ main(void)
 {
 	suite_add(test_no_device, NULL, "no device");
 	suite_add(test_first_seen, NULL, "first seen");
+	suite_add(test_kept, NULL, "kept");
 	suite_add(test_removal, NULL, "removal");
 	suite_add(test_entries, NULL, "entries");
 	suite_add(test_refusal, NULL, "refusal");

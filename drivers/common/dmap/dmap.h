@@ -18,7 +18,7 @@
  *                    a while by dmap_sync_for_cpu() and dmap_sync_for_device() (dmap_map.h). Burst
  *                    functions say dmap_lend() and dmap_take_back() (dmap_stream.h).
  *   mempool          the application's; the domain only shows its pages, from dmap_add_pool() until
- *                    the pool is freed, dmap_del_pool() or dmap_domain_destroy().
+ *                    it is freed, dmap_del_pool(), dmap_keep_pools() or dmap_domain_destroy().
  *
  * Threads: all functions of this header may be called from any thread, but not from a polling core,
  * which has dmap_stream.h. Only dmap_publish() and dmap_serve() wait for a device: the thread that
@@ -203,10 +203,7 @@ void dmap_coherent_note(struct dmap_domain *d, const struct dmap_coherent *c, co
 __rte_internal
 void dmap_free_coherent(struct dmap_domain *d, struct dmap_coherent *c);
 
-/**
- * The same for the device. But a core may still write there, so the memory stays nobody else's for
- * good. *c is cleared.
- */
+/** The same. But a core may still write there, so the memory stays nobody else's for good. */
 __rte_internal
 void dmap_coherent_abandon(struct dmap_domain *d, struct dmap_coherent *c);
 
@@ -223,6 +220,10 @@ int dmap_add_pool(struct dmap_domain *d, struct rte_mempool *mp);
 /** Hide the pool's pages again, unless another owner needs them. Unknown pools are fine. */
 __rte_internal
 void dmap_del_pool(struct dmap_domain *d, const struct rte_mempool *mp);
+/** The same for all that were added and are none of these; what came with packets stays. */
+__rte_internal
+void dmap_keep_pools(
+		struct dmap_domain *d, const struct rte_mempool *const pools[], unsigned int nb);
 
 /*
  * Packet memory that holds nothing else: a memfd of the driver's own for each pool, sealed against

@@ -266,6 +266,35 @@ dmap_del_pool(struct dmap_domain *d, const struct rte_mempool *mp)
 		dmap_domain_remove(d, DMAP_OWNER_POOL, mp);
 }
 
+/* A pool that was added, and is none of these. */
+static const void *
+find_other_pool(struct dmap_domain *d, const struct rte_mempool *const *pools, unsigned int nb)
+{
+	const struct dmap_owner *o;
+	const void *found = NULL;
+	unsigned int i;
+
+	rte_spinlock_lock(&d->table_lock);
+	TAILQ_FOREACH(o, &d->owners, next) {
+		for (i = 0; i < nb && o->key != pools[i]; i++)
+			;
+		if (i == nb && o->kind == DMAP_OWNER_POOL && !o->is_lazy)
+			found = o->key;
+	}
+	rte_spinlock_unlock(&d->table_lock);
+	return found;
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_keep_pools)
+void
+dmap_keep_pools(struct dmap_domain *d, const struct rte_mempool *const *pools, unsigned int nb)
+{
+	const void *mp;
+
+	while ((mp = find_other_pool(d, pools, nb)) != NULL)
+		dmap_domain_remove(d, DMAP_OWNER_POOL, mp);
+}
+
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_add_range)
 int
 dmap_add_range(struct dmap_domain *d, const void *addr, size_t len)

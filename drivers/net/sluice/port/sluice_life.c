@@ -342,6 +342,21 @@ sluice_life_probe(struct sluice_port *port)
 	return ret;
 }
 
+/*
+ * The device reaches pools that receive queues had before no more. Of those nothing is under way:
+ * the port is stopped. What is sent from one is as any other that is first seen on transmit.
+ */
+static void
+leave_old_pools(struct sluice_port *port)
+{
+	const struct rte_mempool *pools[RTE_MAX(SLUICE_PAIRS_MAX, SLUICE_SPREAD_QUEUES_MAX)];
+	unsigned int nb = port->dev->data->nb_rx_queues, i;
+
+	for (i = 0; i < nb; i++)
+		pools[i] = sluice_rxq_at(port, i)->pool;
+	dmap_keep_pools(port->domain, pools, nb);
+}
+
 static int
 start_locked(struct sluice_port *port)
 {
@@ -352,6 +367,7 @@ start_locked(struct sluice_port *port)
 
 	if (ret != 0)
 		return ret;
+	leave_old_pools(port);
 	port->told_missing = 0;
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	q->is_held = q->is_deferred;
