@@ -36,11 +36,14 @@ def send(source, sink, port, megabytes, streams=1):
     """A file by TCP, in as many streams at once, on ports from port on; what comes out of each is the file, bit by bit."""
     vm = source.vm
     ports = "$(seq %d %d)" % (port, port + streams - 1)
-    vm.check("dd if=/dev/urandom of=/tmp/sent bs=1M count=%d 2>/dev/null" % megabytes)
+
+    def listening():
+        sockets = sink.run("cat /proc/net/tcp /proc/net/tcp6")
+        return all(":%04X " % (port + n) in sockets for n in range(streams))
     # nc ends with its input: this one has no end.
-    vm.check("rm -f /tmp/idle /tmp/same-*; mkfifo /tmp/idle")
+    vm.check("dd if=/dev/urandom of=/tmp/sent bs=1M count=%d 2>/dev/null\n"
+        "rm -f /tmp/idle /tmp/same-*; mkfifo /tmp/idle" % megabytes)
     sink.run("for n in %s; do (nc -l -p $n <>/tmp/idle | cmp - /tmp/sent && >/tmp/same-$n) >/dev/null 2>&1 & done" % ports)
-    wait_for(lambda: all(":%04X " % (port + n) in sink.run("cat /proc/net/tcp /proc/net/tcp6") for n in range(streams)),
-        10, "a listening nc")
+    wait_for(listening, 10, "a listening nc")
     source.run("for n in %s; do nc %s $n </tmp/sent & done; wait" % (ports, sink.address), 120)
     wait_for(lambda: int(vm.check("ls /tmp | grep -c same- || true")) == streams, 10, "%d streams without an error" % streams)
