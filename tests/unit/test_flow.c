@@ -9,104 +9,55 @@
 #include "flow_world.h"
 
 #define ALL_LAYERS 0x3f
+#define IP_LAYERS (SLUICE_FLOW_IPV4 | SLUICE_FLOW_IPV6)
 
-/* Ethernet headers, and what is behind: a tag, IPv4, IPv6, a fragment, options. */
-static const struct sample {
+/* Frames of LEN bytes: what is in them, and where it is; all else is 0. */
+#define LEN 100
+static struct sample {
 	const char *name;
 	uint8_t layers;
-	uint8_t nb; /* bytes that the layers need */
-	uint8_t at_type;
-	uint8_t bytes[100];
+	uint8_t nb_l3; /* bytes with the header of IP; 0: there is none */
+	uint8_t nb;    /* bytes with all that the layers need */
+	const char *text;
+	uint8_t bytes[LEN];
 } samples[] = {
-	{ "no IP", 0, 14, 12, { [12] = 0x08, 0x06 } },
-	{ "UDP", SLUICE_FLOW_IPV4 | SLUICE_FLOW_UDP, 42, 12,
-			{ [12] = 0x08,
-					0x00,
-					0x45,
-					[23] = 17,
-					[26] = 10,
-					0,
-					0,
-					1,
-					10,
-					0,
-					0,
-					2,
-					1,
-					2,
-					3,
-					4 } },
-	{ "TCP behind options", SLUICE_FLOW_IPV4 | SLUICE_FLOW_TCP, 14 + 60 + 20, 12,
-			{ [12] = 0x08,
-					0x00,
-					0x4f,
-					[23] = 6,
-					[26] = 10,
-					0,
-					0,
-					1,
-					10,
-					0,
-					0,
-					2,
-					[74] = 1,
-					2,
-					3,
-					4 } },
-	{ "a tag", SLUICE_FLOW_VLAN | SLUICE_FLOW_IPV4 | SLUICE_FLOW_UDP, 46, 12,
-			{ [12] = 0x81,
-					0x00,
-					0x10,
-					0x05,
-					0x08,
-					0x00,
-					0x45,
-					[27] = 17,
-					[30] = 10,
-					0,
-					0,
-					1,
-					10,
-					0,
-					0,
-					2,
-					1,
-					2,
-					3,
-					4 } },
-	{ "two tags", SLUICE_FLOW_VLAN, 18, 12,
-			{ [12] = 0x88,
-					0xa8,
-					0x10,
-					0x05,
-					0x81,
-					0x00,
-					0x10,
-					0x06,
-					0x08,
-					0x00,
-					0x45 } },
-	{ "SCTP over IPv6", SLUICE_FLOW_IPV6 | SLUICE_FLOW_SCTP, 66, 12,
-			{ [12] = 0x86,
-					0xdd,
-					0x60,
-					[20] = 132,
-					[22] = 0x20,
-					[38] = 0x20,
-					[54] = 1,
-					2,
-					3,
-					4 } },
-	{ "an extension header", SLUICE_FLOW_IPV6, 54, 12,
-			{ [12] = 0x86, 0xdd, 0x60, [20] = 0, [54] = 17 } },
-	{ "the first fragment", SLUICE_FLOW_IPV4, 34, 12,
-			{ [12] = 0x08, 0x00, 0x45, [20] = 0x20, [23] = 17 } },
-	{ "a later fragment", SLUICE_FLOW_IPV4, 34, 12,
-			{ [12] = 0x08, 0x00, 0x45, [21] = 0x40, [23] = 17 } },
-	{ "no version 4", 0, 14, 12, { [12] = 0x08, 0x00, 0x65, [23] = 17 } },
-	{ "no header length", 0, 14, 12, { [12] = 0x08, 0x00, 0x44, [23] = 17 } },
-	{ "no version 6", 0, 14, 12, { [12] = 0x86, 0xdd, 0x45, [20] = 17 } },
+	{ "no IP", 0, 0, 14, "@12 0806", { 0 } },
+	{ "UDP", SLUICE_FLOW_IPV4 | SLUICE_FLOW_UDP, 34, 42,
+			"@12 0800 45 @23 11 @26 0a000001 0a000002 01020304", { 0 } },
+	{ "TCP behind options", SLUICE_FLOW_IPV4 | SLUICE_FLOW_TCP, 74, 94,
+			"@12 0800 4f @23 06 @26 0a000001 0a000002 @74 01020304", { 0 } },
+	{ "a tag", SLUICE_FLOW_VLAN | SLUICE_FLOW_IPV4 | SLUICE_FLOW_UDP, 38, 46,
+			"@12 8100 1005 0800 45 @27 11 @30 0a000001 0a000002 01020304", { 0 } },
+	{ "two tags", SLUICE_FLOW_VLAN, 0, 18, "@12 88a8 1005 8100 1006 0800 45", { 0 } },
+	{ "SCTP over IPv6", SLUICE_FLOW_IPV6 | SLUICE_FLOW_SCTP, 54, 66,
+			"@12 86dd 60 @20 84 @22 20 @38 20 @54 01020304", { 0 } },
+	{ "an extension header", SLUICE_FLOW_IPV6, 54, 54, "@12 86dd 60 @20 00 @54 11", { 0 } },
+	{ "the first fragment", SLUICE_FLOW_IPV4, 34, 34, "@12 0800 45 @20 20 @23 11", { 0 } },
+	{ "a later fragment", SLUICE_FLOW_IPV4, 34, 34, "@12 0800 45 @21 40 @23 11", { 0 } },
+	{ "no version 4", 0, 0, 14, "@12 0800 65 @23 11", { 0 } },
+	{ "no header length", 0, 0, 14, "@12 0800 44 @23 11", { 0 } },
+	{ "no version 6", 0, 0, 14, "@12 86dd 45 @20 11", { 0 } },
 };
+
+static void
+write_samples(void)
+{
+	const char *text;
+	unsigned int i, at, byte;
+
+	for (i = 0; i < RTE_DIM(samples); i++)
+		for (text = samples[i].text, at = 0; *text != '\0';) {
+			if (*text == ' ') {
+				text++;
+			} else if (*text == '@') {
+				at = strtoul(text + 1, (char **)(uintptr_t)&text, 10);
+			} else {
+				assert_int_equal(sscanf(text, "%2x", &byte), 1);
+				samples[i].bytes[at++] = byte;
+				text += 2;
+			}
+		}
+}
 
 /* Headers are there if all of them are, in whatever segments. */
 static void
@@ -120,7 +71,7 @@ test_headers(void **state)
 	(void)state;
 	assert_int_equal(open_world(NB_QUEUES, 1, UDP), 0);
 	for (s = samples; s < samples + RTE_DIM(samples); s++)
-		for (len = 1; len <= sizeof(s->bytes); len++) {
+		for (len = 1; len <= LEN; len++) {
 			fake_context("%s, %u bytes", s->name, len);
 			m = packet(s->bytes, len, len);
 			fake_assert(sluice_flow_look(&bits, m) == (len >= 14), "no Ethernet");
@@ -130,10 +81,11 @@ test_headers(void **state)
 			fake_assert((bits.key.layers & ~s->layers) == 0, "0x%x", bits.key.layers);
 			fake_assert((bits.key.layers == s->layers) == (len >= s->nb), "0x%x",
 					bits.key.layers);
-			if (s->layers > SLUICE_FLOW_IPV6 && len >= s->nb &&
-					(s->layers &
-							~(SLUICE_FLOW_VLAN | SLUICE_FLOW_IPV4 |
-									SLUICE_FLOW_IPV6)) != 0)
+			fake_assert((bits.key.layers & IP_LAYERS) ==
+							(len >= s->nb_l3 ? s->layers & IP_LAYERS :
+									   0),
+					"0x%x", bits.key.layers);
+			if (bits.key.layers >= SLUICE_FLOW_TCP)
 				assert_memory_equal(bits.key.ports, "\1\2\3\4", 4);
 			if (bits.key.layers & SLUICE_FLOW_VLAN)
 				assert_int_equal(bits.key.vlan.vlan_tci, RTE_BE16(0x1005));
@@ -212,14 +164,14 @@ check_pattern(const char *name, const struct rte_flow_item *pattern, uint32_t ma
 	for (i = 0; i < RTE_DIM(samples); i++) {
 		fake_context("%s: %s", name, samples[i].name);
 		if ((match >> i & 1) != 0)
-			fake_assert(where(samples[i].bytes, 100) == 2, "another queue");
+			fake_assert(where(samples[i].bytes, LEN) == 2, "another queue");
 	}
 	assert_int_equal(sluice_flow_ops.destroy(&w->dev, flow, &error), 0);
 	flow = make(pattern, ACTIONS(ACTION(DROP, NULL)));
 	for (i = 0; i < RTE_DIM(samples); i++) {
 		is_match = (match >> i & 1) != 0;
 		fake_context("%s: %s", name, samples[i].name);
-		fake_assert((where(samples[i].bytes, 100) == NB_QUEUES) == is_match, "match: %d",
+		fake_assert((where(samples[i].bytes, LEN) == NB_QUEUES) == is_match, "match: %d",
 				is_match);
 	}
 	assert_int_equal(sluice_flow_ops.destroy(&w->dev, flow, &error), 0);
@@ -286,6 +238,7 @@ test_patterns(void **state)
 int
 main(void)
 {
+	write_samples();
 	suite_add(test_headers, NULL, "headers");
 	suite_add(test_stripped, NULL, "a tag that was taken off");
 	suite_add(test_random, NULL, "random bytes");

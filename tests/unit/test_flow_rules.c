@@ -100,6 +100,41 @@ test_actions(void **state)
 	close_world();
 }
 
+/* A core of a secondary process, which has functions of its own. */
+static uint16_t
+visit(void *rxq, struct rte_mbuf **pkts, uint16_t nb)
+{
+	const struct sluice_rx_own own = { .stage = { .has_hash = true, .is_spread = true },
+		.path = &scripted_path,
+		.kit = sluice_rss_kit_at(0, 0) };
+
+	return sluice_rx_stage_visit(rxq, pkts, nb, &own);
+}
+
+/* Its bursts go by the rules of the primary process, as they come and go. */
+static void
+test_visitor(void **state)
+{
+	struct rte_flow_action_queue last = { .index = NB_QUEUES - 1 };
+	struct rte_flow *flow;
+
+	(void)state;
+	open_started();
+	w->burst = visit;
+	assert_int_equal(where(other_packet, 60), 0);
+	flow = make(PATTERN(ITEM(ETH)), ACTIONS(ACTION(QUEUE, &last)));
+	w->burst = visit;
+	assert_int_equal(where(other_packet, 60), NB_QUEUES - 1);
+	assert_int_equal(sluice_flow_ops.destroy(&w->dev, flow, &error), 0);
+	make(PATTERN(ITEM(ETH)), ACTIONS(ACTION(DROP, NULL)));
+	w->burst = visit;
+	assert_int_equal(where(other_packet, 60), NB_QUEUES);
+	assert_int_equal(sluice_flow_ops.flush(&w->dev, &error), 0);
+	w->burst = visit;
+	assert_int_equal(where(other_packet, 60), 0);
+	close_world();
+}
+
 /* Rules of a port that stops, starts, is configured anew. */
 static void
 test_life(void **state)
@@ -337,6 +372,7 @@ int
 main(void)
 {
 	suite_add(test_actions, NULL, "actions");
+	suite_add(test_visitor, NULL, "in secondary processes");
 	suite_add(test_life, NULL, "stop, start, configure");
 	suite_add(test_limits, NULL, "limits");
 	suite_add(test_refused, NULL, "refused");
