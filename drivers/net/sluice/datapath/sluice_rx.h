@@ -201,33 +201,35 @@ sluice_rx_skip(struct sluice_ring *r, uint16_t n, const struct sluice_path_cfg c
  * dropped.
  */
 static __rte_always_inline uint16_t
-sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_max, uint16_t *nb_dropped,
+sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb_max, uint16_t *nb_dropped,
 		uint64_t *bytes, const struct sluice_path_cfg cfg)
 {
-	const uint16_t most = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
+	const uint32_t most = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
 							   SLUICE_VEC_RX_PACKED;
-	const uint16_t least = SLUICE_VEC_RX_LEAST;
+	const uint32_t least = SLUICE_VEC_RX_LEAST;
 	const struct sluice_path_cfg batch_cfg = sluice_rx_batch_cfg(cfg);
 	struct sluice_ring *r = &rxq->q.ring;
 	const uint32_t slot = r->tail;
 	struct sluice_vec_rx_kit kit;
 	uint32_t n, nb, nb_bad = 0;
+	int32_t last;
 
-	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - slot));
+	nb_max = RTE_MIN(nb_max, r->size - slot);
 	if (nb_max < least || unlikely(!sluice_rx_may_run(rxq)))
 		return 0;
 	kit = sluice_vec_rx_kit(rxq, batch_cfg);
-	for (n = 0; n < nb_max; n += nb) {
-		nb = most;
-		if (n + most > nb_max ||
-				!sluice_rx_batch(&kit, most, slot + n, &pkts[n - nb_bad],
-						batch_cfg)) {
+	/* By the start of the last batch, which costs no register more than n. */
+	last = (int32_t)nb_max - (int32_t)most;
+	for (n = 0;; n += nb) {
+		if (likely((int32_t)n <= last) &&
+				sluice_rx_batch(&kit, most, slot + n, &pkts[n - nb_bad], batch_cfg))
+			nb = most;
+		else if (most != least && n + least <= nb_max &&
+				sluice_rx_batch(&kit, least, slot + n, &pkts[n - nb_bad],
+						batch_cfg))
 			nb = least;
-			if (nb == most || n + nb > nb_max ||
-					!sluice_rx_batch(&kit, nb, slot + n, &pkts[n - nb_bad],
-							batch_cfg))
-				break;
-		}
+		else
+			break;
 		if (!batch_cfg.has_csum || kit.said == 0)
 			continue;
 		if (kit.said == SLUICE_NET_HDR_F_DATA_VALID)
