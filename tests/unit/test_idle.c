@@ -14,6 +14,8 @@
 
 #define BACK_MS 100 /* after the last packet all are back */
 
+static enum sluice_isolation isolation;
+
 static struct fake_port *
 open_live(unsigned int i, bool is_asked, unsigned int pool_flags, struct fake_dev *dev)
 {
@@ -21,6 +23,7 @@ open_live(unsigned int i, bool is_asked, unsigned int pool_flags, struct fake_de
 	struct fake_port *f = fake_port_open(&conf);
 
 	f->port->args.is_idle_reclaim = is_asked;
+	f->port->args.isolation = isolation;
 	fake_port_live(f);
 	fake_port_device(f, SLUICE_VQ_TX(0), dev);
 	return f;
@@ -140,6 +143,29 @@ test_one_core_pool(void **state)
 	}
 }
 
+/* Buffers whose data were copied are back already. */
+static void
+test_copy(void **state)
+{
+	struct fake_dev dev;
+	struct fake_port *f;
+	unsigned int i;
+
+	(void)state;
+	isolation = SLUICE_ISOLATION_COPY;
+	for (i = 0; i < 2; i++) {
+		f = open_live(i, true, RTE_MEMPOOL_F_SP_PUT, &dev);
+		assert_true(sluice_cells_are_used(&f->txq[0].cells));
+		assert_true(fake_port_send(f));
+		complete(&dev, 1);
+		pass(f, 3 * BACK_MS);
+		assert_false(f->port->was_idle_told);
+		assert_true(sluice_queue_is_running(&f->txq[0].q));
+		close_port(f, &dev);
+	}
+	isolation = SLUICE_ISOLATION_SCOPED;
+}
+
 /* A lie that the pass meets fails the port, as one that a burst meets. */
 static void
 test_lie(void **state)
@@ -173,6 +199,7 @@ main(void)
 	suite_add(test_back_in_time, NULL, "back_in_time");
 	suite_add(test_not_idle, NULL, "not_idle");
 	suite_add(test_one_core_pool, NULL, "one_core_pool");
+	suite_add(test_copy, NULL, "copy");
 	suite_add(test_lie, NULL, "lie");
 	return suite_run("idle");
 }
