@@ -90,7 +90,8 @@ static void
 check_returned(const struct fake_pool *p, const struct rte_mbuf *m)
 {
 	bool is_whole = p->conf.is_pinned ?
-			(m->ol_flags & RTE_MBUF_F_INDIRECT) == 0 :
+			(m->ol_flags & RTE_MBUF_F_INDIRECT) == 0 &&
+					rte_mbuf_ext_refcnt_read(m->shinfo) == 1 :
 			(m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0;
 
 	if (m->pool != p->mp)

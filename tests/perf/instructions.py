@@ -34,6 +34,9 @@ CONFIGS = [(1, 1, 1, 0), (1, 0, 0, 0), (0, 1, 1, 0), (0, 0, 0, 0), (0, 0, 1, 0),
 CASES = {"%s %s%s%s%s%s" % (isa, "packed" if packed else "split", " in_order" if in_order else "",
     " mrg" if mrg else "", " csum" if csum else "", copy): (isa, packed, in_order, mrg, csum)
     for copy in ("", " copy") for isa in bench.WIDTHS for packed, in_order, mrg, csum in CONFIGS}
+# Mbufs whose buffers are pinned external ones (isolation=sealed).
+CASES.update(("%s %s in_order mrg sealed" % (isa, layout), (isa, int(layout == "packed"), 1, 1, 0))
+    for isa in bench.WIDTHS for layout in ("packed", "split"))
 # What full batches of plain packets do not meet, on the default path of x86-64: further options of sluice-bench.
 ODD = {
     "AVX2 packed in_order mrg, burst 1": ["--burst", "1"],
@@ -112,6 +115,10 @@ def cannot_count():
     return bench.cannot_emulate() if COUNTER is by_plugin else ""
 
 
+def isolation(case):
+    return next((level for level in ("copy", "sealed") if level in case.split(",")[0].split()), "scoped")
+
+
 def measure(case, folder, counter=COUNTER):
     """{"tx": count, "rx": count, "tx_path": ..., "rx_path": ...} of one case."""
     isa, packed, in_order, mrg, csum = CASES[case]
@@ -119,7 +126,7 @@ def measure(case, folder, counter=COUNTER):
     document, found = counter(os.path.join(folder, re.sub(r"\W+", "_", case) + ".json"),
         "--b", "net_ring", "--simd", str(bench.WIDTHS[isa]), *(["--rx-csum"] if csum else []),
         "--a-args", "packed_vq=%d,in_order=%d,mrg_rxbuf=%d,isolation=%s" % (packed, in_order, mrg,
-            "copy" if " copy" in case else "scoped"), *ODD.get(case, []))
+            isolation(case)), *ODD.get(case, []))
     row = document["rows"][0]
     assert row["complete"], row
     side = row["a"]

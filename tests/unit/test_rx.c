@@ -263,9 +263,9 @@ test_pool_cache(void **state)
  * can.
  */
 static void
-test_pool_out_of_reach(void **state)
+try_out_of_reach(struct env_conf *conf)
 {
-	struct env *e = env_open_from(state, 0);
+	struct env *e = env_open(conf);
 
 	dmap_del_pool(e->domain, e->pool->mp);
 	env_drain(e);
@@ -283,6 +283,16 @@ test_pool_out_of_reach(void **state)
 	assert_true(env_deliver(e, 60));
 	env_expect(e, 60, 0);
 	env_close(e);
+}
+
+static void
+test_pool_out_of_reach(void **state)
+{
+	struct env_conf *conf = *state;
+
+	try_out_of_reach(conf);
+	conf->is_pinned = true;
+	try_out_of_reach(conf);
 }
 
 static void

@@ -374,14 +374,14 @@ test_mostly_unfit(void **state)
 
 		nb = sizes[i % RTE_DIM(sizes)];
 		send_mostly(e, nb, nb, is_shared, seed);
-		assert_true(e->txq.is_mostly_unfit);
+		assert_int_equal(e->txq.start, SLUICE_TX_UNFIT);
 		if (i % 3 == 0)
 			send_mostly(e, 32, 32, is_shared, seed);
 		/* Eight of 32 take 16 of 40 slots. */
 		send_mostly(e, 32, 8, is_shared, seed);
-		assert_false(e->txq.is_mostly_unfit);
+		assert_int_equal(e->txq.start, SLUICE_TX_BATCHES);
 		send_mostly(e, nb, 0, is_shared, seed);
-		assert_false(e->txq.is_mostly_unfit);
+		assert_int_equal(e->txq.start, SLUICE_TX_BATCHES);
 	}
 	env_close(e);
 }

@@ -45,7 +45,8 @@ const struct ask tx_asks[] = {
 };
 
 const char *const tx_shape_names[NB_SHAPES] = { "plain", "of another pool", "of segments",
-	"of segments of two pools", "shared", "a clone", "without headroom", "in external memory" };
+	"of segments of two pools", "shared", "a clone", "without headroom", "in external memory",
+	"in pinned external memory" };
 
 const struct ask *
 tx_ask_of(const char *name)
@@ -193,6 +194,8 @@ make_buffers(struct tx_model *x, unsigned int nth, enum shape shape, uint32_t le
 	switch (shape) {
 	case OTHER_POOL:
 		return fake_mbuf(x->other, 128, len);
+	case PINNED:
+		return fake_mbuf(x->pinned, 128, len);
 	case CRAMPED:
 		return fake_mbuf(x->e->pool, nth % 16, len);
 	case SEGMENTS:
@@ -293,11 +296,16 @@ tx_model_open(struct tx_model *x, struct env_conf *conf)
 		.name = "clones", .nb = 200, .data_room = 128
 	};
 
+	static const struct fake_pool_conf pinned = {
+		.name = "pinned", .nb = 2000, .is_pinned = true
+	};
+
 	memset(x, 0, sizeof(*x));
 	conf->nb_mbufs = 3000;
 	x->e = env_open(conf);
 	x->other = fake_pool_create(&other);
 	x->clones = fake_pool_create(&clones);
+	x->pinned = fake_pool_create(&pinned);
 	x->ext = aligned_alloc(FAKE_PAGE, TX_MODEL_MAX * FRAME_MAX);
 	fake_eal_add(x->ext, TX_MODEL_MAX * FRAME_MAX);
 	fake_event_memory_added(x->ext, TX_MODEL_MAX * FRAME_MAX);
@@ -308,11 +316,13 @@ tx_model_close(struct tx_model *x)
 {
 	fake_pool_assert_full(x->clones);
 	fake_pool_assert_full(x->other);
+	fake_pool_assert_full(x->pinned);
 	fake_eal_remove(x->ext);
 	fake_event_memory_freed(x->ext, TX_MODEL_MAX * FRAME_MAX);
 	env_close(x->e);
 	fake_pool_destroy(x->clones);
 	fake_pool_destroy(x->other);
+	fake_pool_destroy(x->pinned);
 	free(x->ext);
 	fake_check();
 }

@@ -47,6 +47,7 @@ enum shape {
 	CLONE,
 	CRAMPED,
 	EXTERNAL,
+	PINNED,
 	NB_SHAPES
 };
 
@@ -61,7 +62,7 @@ struct frame {
 
 struct tx_model {
 	struct env *e;
-	struct fake_pool *other, *clones;
+	struct fake_pool *other, *clones, *pinned;
 	char *ext;
 	struct rte_mbuf_ext_shared_info infos[TX_MODEL_MAX];
 	struct rte_mbuf *held[TX_MODEL_MAX]; /* by the test, too */

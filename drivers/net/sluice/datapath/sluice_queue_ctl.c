@@ -114,7 +114,8 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 			~(conf->tx_flags & SLUICE_TX_BATCH_FLAGS);
 	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
-	txq->is_mostly_unfit = false;
+	txq->start = SLUICE_TX_BATCHES;
+	txq->is_pinned = false;
 	txq->nb_extra = 0;
 	txq->nb_given = 0;
 	txq->chain_end = 0;

@@ -290,49 +290,6 @@ sluice_rx_keep(struct sluice_rxq *rxq, uint16_t slot, struct rte_mbuf *const *mb
 	memcpy(&rxq->q.sw_ring[slot], mbufs, nb * sizeof(*mbufs));
 }
 
-/* Copies of what a store could have changed, for all that the compiler knows. */
-static __rte_always_inline uint16_t
-give_pinned(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb, uint16_t hdr_off,
-		enum sluice_layout layout)
-{
-	const struct sluice_ring *r = &rxq->q.ring;
-	struct rte_mbuf **const sw = &rxq->q.sw_ring[slot];
-	struct sluice_split_desc *const dv_split = &r->split.dv_desc[slot];
-	struct sluice_packed_desc *const dv_packed = &r->packed.dv_desc[slot];
-	const uint32_t len = rxq->post_len;
-	const uint16_t head = r->head;
-	const uint16_t flags = SLUICE_DESC_F_WRITE |
-			(layout == SLUICE_PACKED ? sluice_packed_avail_bits(r, slot) : 0);
-	const struct dmap_window w = rxq->q.stream.last;
-	uint16_t i;
-
-	for (i = 0; i < nb; i++) {
-		const char *va = (const char *)sw[i]->buf_addr + hdr_off;
-		struct dmap_addr da = { (uintptr_t)va + w.delta };
-
-		if (unlikely(!dmap_window_holds(&w, va, len)))
-			break;
-		if (layout == SLUICE_SPLIT)
-			sluice_split_desc_write(&dv_split[i], da, len, flags, 0);
-		else
-			sluice_packed_desc_write(
-					&dv_packed[i], slot + i, da, len, flags, slot + i == head);
-	}
-	return i;
-}
-
-uint16_t
-sluice_rx_give_pinned_split(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb, uint16_t hdr_off)
-{
-	return give_pinned(rxq, slot, nb, hdr_off, SLUICE_SPLIT);
-}
-
-uint16_t
-sluice_rx_give_pinned_packed(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb, uint16_t hdr_off)
-{
-	return give_pinned(rxq, slot, nb, hdr_off, SLUICE_PACKED);
-}
-
 void
 sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 {

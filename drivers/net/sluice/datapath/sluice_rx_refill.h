@@ -32,31 +32,22 @@ uint16_t sluice_rx_alloc_some(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb
  */
 void sluice_rx_keep(
 		struct sluice_rxq *rxq, uint16_t slot, struct rte_mbuf *const *mbufs, uint16_t nb);
-/*
- * Give the nb mbufs in sw_ring from slot on to the device, whose buffers are pinned external ones,
- * each with an address of its own; the device writes at hdr_off. Returns how many: as long as the
- * window of the last hit has them.
- */
-uint16_t sluice_rx_give_pinned_split(
-		struct sluice_rxq *rxq, uint16_t slot, uint16_t nb, uint16_t hdr_off);
-uint16_t sluice_rx_give_pinned_packed(
-		struct sluice_rxq *rxq, uint16_t slot, uint16_t nb, uint16_t hdr_off);
 /* The device cannot reach the mbufs in nb slots from slot on: back to the pool. */
 void sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb);
 
 /*
- * Give nb mbufs to the device in slots from slot on, which do not wrap, in batches as long as it
- * can be said without a look at them that it reaches their buffers. Returns how many.
+ * Give nb mbufs to the device in slots from slot on, which do not wrap, in batches as long as the
+ * window of the last hit has their buffers. Returns how many.
  */
 static __rte_always_inline uint16_t
-sluice_rx_give_run(struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf *const *mbufs,
+sluice_rx_give_run(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf *const *mbufs,
 		uint16_t nb, const struct sluice_path_cfg cfg)
 {
 	const uint16_t most = SLUICE_VEC_RX_GIVE;
 	struct sluice_vec_give_kit kit;
 	uint32_t i;
 
-	if (most == 0 || nb < most || unlikely(rxq->buf_off == 0))
+	if (most == 0 || nb < most)
 		return 0;
 	kit = sluice_vec_give_kit(rxq, slot, cfg);
 	/*
@@ -85,12 +76,7 @@ sluice_rx_give_rest(struct sluice_rxq *rxq, uint32_t slot, uint16_t nb,
 	uint16_t i = 0;
 
 	for (;;) {
-		if (SLUICE_VEC_RX_GIVE == 0 || likely(rxq->buf_off != 0))
-			i += sluice_rx_give_run(rxq, slot + i, &sw[i], nb - i, cfg);
-		else if (cfg.layout == SLUICE_SPLIT)
-			i += sluice_rx_give_pinned_split(rxq, slot + i, nb - i, hdr_off);
-		else
-			i += sluice_rx_give_pinned_packed(rxq, slot + i, nb - i, hdr_off);
+		i += sluice_rx_give_run(rxq, slot + i, &sw[i], nb - i, cfg);
 		if (i == nb)
 			return i;
 		char *va = (char *)sw[i]->buf_addr + hdr_off;
@@ -185,7 +171,7 @@ sluice_rx_fill_cells(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_pa
  * has.
  */
 static __rte_always_inline void
-sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_path_cfg cfg)
+sluice_rx_refill_by(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 	uint16_t nb, n;
@@ -210,6 +196,34 @@ sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_pa
 		if (unlikely(thresh > SLUICE_RX_REFILL))
 			thresh = 1;
 	}
+}
+
+/* The same where batches have to read the mbufs. Out of line: others need not make room for it. */
+static __rte_noinline void
+sluice_rx_refill_pinned_split(struct sluice_rxq *rxq, uint16_t thresh)
+{
+	sluice_rx_refill_by(rxq, thresh,
+			(struct sluice_path_cfg){ .layout = SLUICE_SPLIT, .is_pinned = true });
+}
+
+static __rte_noinline void
+sluice_rx_refill_pinned_packed(struct sluice_rxq *rxq, uint16_t thresh)
+{
+	sluice_rx_refill_by(rxq, thresh,
+			(struct sluice_path_cfg){ .layout = SLUICE_PACKED, .is_pinned = true });
+}
+
+static __rte_always_inline void
+sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_path_cfg cfg)
+{
+	if (SLUICE_VEC_RX_GIVE == 0 || cfg.is_copy || likely(rxq->buf_off != 0)) {
+		sluice_rx_refill_by(rxq, thresh, cfg);
+		return;
+	}
+	if (cfg.layout == SLUICE_SPLIT)
+		sluice_rx_refill_pinned_split(rxq, thresh);
+	else
+		sluice_rx_refill_pinned_packed(rxq, thresh);
 }
 
 #endif /* SLUICE_RX_REFILL_H */

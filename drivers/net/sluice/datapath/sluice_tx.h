@@ -10,9 +10,10 @@
  * of its own, from the pool that the other plain packets came from. This is seen when the packet is
  * given, so when it is done its mbuf goes back to the pool in a block with its neighbours, without
  * being read again. A packet of several such segments is plain too, and takes one slot for each.
- * Everything else is "odd" and is freed one by one. The net header goes into the headroom right
- * before the data; packets that have no room for it, or whose buffer is shared, take the way of
- * sluice_tx_odd.c.
+ * Everything else is "odd" and is freed one by one. A pinned external buffer is a packet's own if
+ * its count says so; batches of such have functions of their own, into which a burst turns off. The
+ * net header goes into the headroom right before the data; packets that have no room for it, or
+ * whose buffer is shared, take the way of sluice_tx_odd.c.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -303,6 +304,9 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
 
 	if (cfg.is_copy)
 		return sluice_copy_out_run(txq, pkts, nb_max, b, cfg);
+	/* It may be another one since the burst began, with other external buffers. */
+	if (cfg.is_pinned && unlikely(!txq->is_pinned))
+		return 0;
 	nb_max = RTE_MIN(nb_max, (uint32_t)r->size - b->slot);
 	nb_max = RTE_MIN(nb_max, (uint32_t)r->nb_free - b->nb_slots);
 	/*
@@ -419,54 +423,35 @@ sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 	return nb_tx;
 }
 
-/* Out of line, so that the loop of batches has the registers for itself. */
-struct sluice_tx_slow {
-	void (*reclaim)(struct sluice_txq *txq, uint16_t nb_max, bool has_chains);
-	uint16_t (*rest)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-			struct sluice_tx_burst *b);
-};
-
+/* The second half of a burst: gives the packets, publishes them, and leaves the queue. */
 static __rte_always_inline uint16_t
-sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_tx_slow slow, const struct sluice_path_cfg cfg)
 {
+	const bool turns_off = !cfg.is_copy && (SLUICE_VEC_TX == 0 || !cfg.is_few);
 	struct sluice_ring *r = &txq->q.ring;
-	struct sluice_tx_burst copy, b = { 0 };
-	uint16_t nb_tx, nb_dropped = 0;
-	bool has_chains;
+	struct sluice_tx_burst copy, b = { .slot = r->head };
+	uint16_t nb_tx = 0, nb_dropped = 0;
 
-	if (unlikely(!sluice_queue_enter(&txq->q, sluice_path_run(cfg))))
-		return 0;
-	if (r->nb_free <= txq->look_at || r->nb_free < nb_pkts) {
-		has_chains = sluice_tx_has_chains(txq);
-		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts, has_chains), has_chains);
-		/*
-		 * A device that broke the rules gets nothing more; the packets stay with the
-		 * caller.
-		 */
-		if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
-			sluice_queue_leave(&txq->q);
-			return 0;
-		}
-	}
-	sluice_queue_refresh(&txq->q);
-	b.slot = r->head;
-	nb_tx = 0;
-	if (likely(!txq->is_mostly_unfit))
+	if (cfg.is_pinned || likely(txq->start == SLUICE_TX_BATCHES))
 		nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
+	else if (turns_off && txq->start == SLUICE_TX_PINNED)
+		return slow.pinned(txq, pkts, nb_pkts);
 	if (unlikely(nb_tx < nb_pkts)) {
 		/* A copy, so that b itself can stay in registers. */
 		copy = b;
 		/* The counter before; then by how much it grew. */
 		nb_dropped = txq->q.stats.errors;
-		if (cfg.is_few || txq->is_mostly_unfit)
+		if (cfg.is_few || txq->start == SLUICE_TX_UNFIT)
 			nb_tx += sluice_tx_give_odd(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg);
 		else
 			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
 		b = copy;
 		nb_dropped = txq->q.stats.errors - nb_dropped;
 		if (b.nb_slots != 0) {
-			txq->is_mostly_unfit = 2 * b.nb_unfit >= b.nb_slots;
+			txq->start = txq->is_pinned ? SLUICE_TX_PINNED : SLUICE_TX_BATCHES;
+			if (2 * b.nb_unfit >= b.nb_slots)
+				txq->start = SLUICE_TX_UNFIT;
 			txq->nb_extra = b.nb_slots - b.nb_bufs;
 		}
 		if (unlikely(nb_tx < nb_pkts)) {
@@ -484,6 +469,31 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	txq->q.stats.bytes += b.bytes;
 	sluice_queue_leave(&txq->q);
 	return nb_tx;
+}
+
+static __rte_always_inline uint16_t
+sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_tx_slow slow, const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	bool has_chains;
+
+	if (unlikely(!sluice_queue_enter(&txq->q, sluice_path_run(cfg))))
+		return 0;
+	if (r->nb_free <= txq->look_at || r->nb_free < nb_pkts) {
+		has_chains = sluice_tx_has_chains(txq);
+		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts, has_chains), has_chains);
+		/*
+		 * A device that broke the rules gets nothing more; the packets stay with the
+		 * caller.
+		 */
+		if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
+			sluice_queue_leave(&txq->q);
+			return 0;
+		}
+	}
+	sluice_queue_refresh(&txq->q);
+	return sluice_tx_give_tmpl(txq, pkts, nb_pkts, slow, cfg);
 }
 
 #endif /* SLUICE_TX_H */

@@ -25,6 +25,15 @@ struct sluice_tx_burst {
 	uint64_t bytes; /* of packets given in batches */
 };
 
+/* Out of line, so that the loop of batches has the registers for itself. */
+struct sluice_tx_slow {
+	void (*reclaim)(struct sluice_txq *txq, uint16_t nb_max, bool has_chains);
+	uint16_t (*rest)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+			struct sluice_tx_burst *b);
+	/* sluice_tx_give_tmpl() for pinned external buffers */
+	uint16_t (*pinned)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts);
+};
+
 /*
  * Out of line, in sluice_tx_odd.c: nb packets of any kind, given or dropped one by one. Returns how
  * many; fewer: there is no room, or the next one has to wait until the device sees its memory.

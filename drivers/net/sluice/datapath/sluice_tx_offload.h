@@ -68,13 +68,14 @@ sluice_tx_asks(const struct rte_mbuf *m)
 #define SLUICE_TX_BATCH_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM)
 
 /*
- * What keeps a packet out of batches, whatever it asks for: its buffer is not its own. Without
- * offloads also that it asks for anything.
+ * What keeps a packet out of batches, whatever it asks for: its buffer is not its own, as an
+ * external one, but for pools that pin them. Without offloads also that it asks for anything.
  */
 static __rte_always_inline uint64_t
 sluice_tx_odd_flags(const struct sluice_path_cfg cfg)
 {
-	return RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL | (cfg.has_offloads ? 0 : SLUICE_TX_FLAGS);
+	return RTE_MBUF_F_INDIRECT | (cfg.is_pinned ? 0 : RTE_MBUF_F_EXTERNAL) |
+			(cfg.has_offloads ? 0 : SLUICE_TX_FLAGS);
 }
 
 /* There are outer headers, before l2_len counts. */

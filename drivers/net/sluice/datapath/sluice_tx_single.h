@@ -32,8 +32,11 @@ sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t 
 {
 	uint16_t nb_busy = sluice_ring_nb_busy(&txq->q.ring) + nb_slots;
 
-	if (pool != txq->pool && nb_busy == txq->nb_odd && txq->q.ring.nb_holes == 0)
+	if (pool != txq->pool && nb_busy == txq->nb_odd && txq->q.ring.nb_holes == 0) {
 		txq->pool = pool;
+		txq->is_pinned = (rte_pktmbuf_priv_flags(pool) &
+						 RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0;
+	}
 	return pool == txq->pool;
 }
 
@@ -242,8 +245,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		return 0;
 	if (b->nb_slots == 0 && (s.extent[b->slot] & SLUICE_TX_MORE) != 0)
 		b->head_flags = SLUICE_DESC_F_NEXT;
-	/* No batch takes external buffers, whosever they are. */
-	b->nb_unfit += are_external ? s.slot - b->slot : s.nb_odd;
+	b->nb_unfit += s.nb_odd;
 	b->nb_slots += s.slot - b->slot;
 	b->nb_bufs += n;
 	b->slot = s.slot == txq->q.ring.size ? 0 : s.slot;

@@ -39,9 +39,9 @@ struct sluice_vec_rx_kit {
 struct sluice_vec_give_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	/* mbufs whose buffers are in the window: the first, and how far the last one is */
-	__m256i lo, room;
-	__m256i delta;    /* from an mbuf to the device's address of its buffer */
+	/* mbufs, or if pinned buf_addrs, whose buffers are in the window: the first, and how far */
+	__m256i lo, room; /* the last one is; */
+	__m256i delta;    /* and from one to the device's address of its buffer */
 	__m256i lens;     /* of each buffer */
 	__m256i flags;    /* in odd words; packed: with the ids of the next two */
 	__m256i head_fix; /* packed: for the first batch of a burst */
@@ -312,13 +312,14 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 		const struct sluice_path_cfg cfg)
 {
 	__m256i mbufs = _mm256_loadu_si256((const __m256i *)from);
-	__m256i off = _mm256_sub_epi64(mbufs, k->lo);
-	__m256i da = _mm256_add_epi64(mbufs, k->delta);
+	__m256i at = cfg.is_pinned ? sluice_x86_buf_addrs(from) : mbufs;
+	__m256i off = _mm256_sub_epi64(at, k->lo);
+	__m256i da = _mm256_add_epi64(at, k->delta);
 	__m256i a, b;
 
 	/* A sign is set if an mbuf lies before the first one, or behind the last one. */
 	off = _mm256_or_si256(off, _mm256_sub_epi64(k->room, off));
-	if (unlikely(_mm256_movemask_pd(_mm256_castsi256_pd(off)) != 0))
+	if (unlikely(!_mm256_testz_pd(_mm256_castsi256_pd(off), _mm256_castsi256_pd(off))))
 		return false;
 	_mm256_storeu_si256((__m256i *)&k->sw_ring[slot], mbufs);
 	/* Words 0, -, 1, - and 2, -, 3, -. */
@@ -423,6 +424,8 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	sluice_avx2_load(&l, 2, pkts[2]);
 	sluice_avx2_load(&l, 3, pkts[3]);
 	if (unlikely(!sluice_avx2_plain(&l, k->pool, cfg)))
+		return false;
+	if (cfg.is_pinned && unlikely(!sluice_vec_hold_alone(pkts)))
 		return false;
 	a = sluice_avx2_tx_va(&l, 0, &len_a);
 	b = sluice_avx2_tx_va(&l, 2, &len_b);

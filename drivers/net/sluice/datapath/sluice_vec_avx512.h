@@ -43,9 +43,9 @@ struct sluice_vec_rx_kit {
 struct sluice_vec_give_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	/* mbufs whose buffers are in the window: the first, and how far the last one is */
-	__m512i lo, room;
-	__m512i delta;    /* from an mbuf to the device's address of its buffer */
+	/* mbufs, or if pinned buf_addrs, whose buffers are in the window: the first, and how far */
+	__m512i lo, room; /* the last one is; */
+	__m512i delta;    /* and from one to the device's address of its buffer */
 	__m512i lens;     /* the second words of eight descriptors, in their order */
 	__m512i spread;   /* a permutation, see below */
 	__m512i head_fix; /* packed: for the first batch of a burst */
@@ -364,10 +364,13 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 	/* Descriptors of both layouts have the same size. */
 	struct sluice_split_desc *dv_desc = (struct sluice_split_desc *)k->dv_desc + slot;
 	__m512i mbufs = _mm512_loadu_si512(from);
-	__m512i off = _mm512_sub_epi64(mbufs, k->lo);
-	__m512i da = _mm512_add_epi64(mbufs, k->delta);
-	__m512i first;
+	__m512i off, da, first, at = mbufs;
 
+	if (cfg.is_pinned)
+		at = _mm512_inserti64x4(_mm512_castsi256_si512(sluice_x86_buf_addrs(from)),
+				sluice_x86_buf_addrs(from + 4), 1);
+	off = _mm512_sub_epi64(at, k->lo);
+	da = _mm512_add_epi64(at, k->delta);
 	if (unlikely(_mm512_cmpgt_epu64_mask(off, k->room) != 0))
 		return false;
 	_mm512_storeu_si512(&k->sw_ring[slot], _mm512_permutexvar_epi64(k->spread, mbufs));
@@ -435,21 +438,13 @@ sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d,
 			_mm512_test_epi64_mask(all, offset) != 0;
 }
 
-/* The 12 bytes at four addresses (even words) are zero afterwards. */
-static __rte_always_inline void
-sluice_avx512_clear_headers(uint64_t *said, __m512i va)
-{
-	sluice_x86_clear_headers(said,
-			_mm512_castsi512_si256(_mm512_permutexvar_epi64(
-					_mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6), va)));
-}
-
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
 	/* buf_addr, the word with data_len, and the word with data_off, of two mbufs each */
 	const __m512i pick = _mm512_setr_epi64(0, 5, 8, 13, 2, 2, 10, 10);
+	const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6);
 	const __m512i low16 = _mm512_set1_epi64(UINT16_MAX);
 	const __m512i hdr = _mm512_set1_epi64(SLUICE_NET_HDR_LEN);
 	__m512i a, b, c, d, ab, cd, va, off, lens;
@@ -459,6 +454,8 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	c = _mm512_load_si512(pkts[2]);
 	d = _mm512_load_si512(pkts[3]);
 	if (unlikely(!sluice_avx512_plain(k->want, a, b, c, d, cfg)))
+		return false;
+	if (cfg.is_pinned && unlikely(!sluice_vec_hold_alone(pkts)))
 		return false;
 	ab = _mm512_permutex2var_epi64(a, pick, b);
 	cd = _mm512_permutex2var_epi64(c, pick, d);
@@ -473,7 +470,8 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 		return false;
 	k->sum = _mm512_add_epi64(k->sum, lens);
 	if (!cfg.has_offloads)
-		sluice_avx512_clear_headers(&k->said, va);
+		sluice_x86_clear_headers(&k->said,
+				_mm512_castsi512_si256(_mm512_permutexvar_epi64(even, va)));
 	va = _mm512_or_si512(_mm512_add_epi64(va, k->delta), off);
 	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, cfg.layout);
 	if (cfg.layout == SLUICE_SPLIT)

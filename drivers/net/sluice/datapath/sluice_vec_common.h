@@ -81,6 +81,22 @@ sluice_vec_make_available(const struct sluice_vec_avail *a, uint32_t slot)
 }
 
 /*
+ * Are the pinned external buffers of four packets nobody else's? Who holds one is counted with the
+ * buffer. Plain loads, which the compiler may join with what is done to them.
+ */
+static __rte_always_inline bool
+sluice_vec_hold_alone(struct rte_mbuf *const *m)
+{
+	uint16_t nb[4];
+	unsigned int i;
+
+#pragma GCC unroll 4
+	for (i = 0; i < 4; i++)
+		memcpy(&nb[i], &m[i]->shinfo->refcnt, sizeof(nb[i]));
+	return (nb[0] | nb[1] | nb[2] | nb[3]) == 1;
+}
+
+/*
  * The 12 bytes at four addresses are zero afterwards. Nearly always they are before, but for
  * packets that another device has given: their lines lie in its core's cache. Once a batch of a run
  * was such, said is not 0, the others are not read: a line that is only written comes at once, one

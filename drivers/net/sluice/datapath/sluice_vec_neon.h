@@ -63,7 +63,7 @@ struct sluice_vec_give_kit {
 	struct rte_mbuf **sw_ring;
 	struct sluice_neon_window window;
 	struct sluice_neon_writer writer;
-	uint64x2_t off; /* from an mbuf to what the device gets of its buffer */
+	uint64x2_t off; /* from an mbuf, or if pinned buf_addr, to what the device gets */
 	uint64x2_t len; /* of each buffer */
 };
 
@@ -319,6 +319,14 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 	};
 }
 
+/* buf_addr of two mbufs. */
+static __rte_always_inline uint64x2_t
+sluice_neon_buf_addrs(struct rte_mbuf *const *m)
+{
+	return vcombine_u64(vcreate_u64((uintptr_t)m[0]->buf_addr),
+			vcreate_u64((uintptr_t)m[1]->buf_addr));
+}
+
 static __rte_always_inline bool
 sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
 		const struct sluice_path_cfg cfg)
@@ -327,8 +335,8 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 		vld1q_u64((const uint64_t *)&from[2]) };
 	struct sluice_neon_words lens = { k->len, k->len }, va;
 
-	va.a = vaddq_u64(mbufs.a, k->off);
-	va.b = vaddq_u64(mbufs.b, k->off);
+	va.a = vaddq_u64(cfg.is_pinned ? sluice_neon_buf_addrs(&from[0]) : mbufs.a, k->off);
+	va.b = vaddq_u64(cfg.is_pinned ? sluice_neon_buf_addrs(&from[2]) : mbufs.b, k->off);
 	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
 		return false;
 	vst1q_u64((uint64_t *)&k->sw_ring[slot], mbufs.a);
@@ -392,14 +400,6 @@ sluice_neon_data_lens(struct rte_mbuf *const *m)
 	return vcombine_u64(vcreate_u64(m[0]->data_len), vcreate_u64(m[1]->data_len));
 }
 
-/* buf_addr of two mbufs. */
-static __rte_always_inline uint64x2_t
-sluice_neon_buf_addrs(struct rte_mbuf *const *m)
-{
-	return vcombine_u64(vcreate_u64((uintptr_t)m[0]->buf_addr),
-			vcreate_u64((uintptr_t)m[1]->buf_addr));
-}
-
 /* Addresses of the headers of two mbufs with these states. */
 static __rte_always_inline uint64x2_t
 sluice_neon_tx_va(struct rte_mbuf *const *m, const uint64x2_t *state)
@@ -421,6 +421,8 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	uint64x2_t data;
 
 	if (unlikely(!sluice_neon_plain(state, pkts, k->pool, cfg)))
+		return false;
+	if (cfg.is_pinned && unlikely(!sluice_vec_hold_alone(pkts)))
 		return false;
 	lens.a = sluice_neon_data_lens(&pkts[0]);
 	lens.b = sluice_neon_data_lens(&pkts[2]);

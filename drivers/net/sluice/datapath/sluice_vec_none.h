@@ -100,8 +100,8 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 
 /*
  * Put a batch of mbufs into sw_ring from slot on, in some order, and write their descriptors,
- * headers where sluice_rx_hdr_off() says. The mbufs are not read: where the buffer of one lies is
- * known from its pool (rte_mbuf_buf_addr()). False: not all in the window.
+ * headers where sluice_rx_hdr_off() says. The mbufs are not read, where the buffer of one lies is
+ * known from its pool (rte_mbuf_buf_addr()); unless cfg.is_pinned. False: not all in the window.
  */
 static __rte_always_inline bool
 sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
@@ -131,7 +131,7 @@ sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 
 /*
  * Give a batch of plain packets at slot, their headers cleared, or with cfg.has_offloads written
- * (sluice_tx_write_header()).
+ * (sluice_tx_write_header()). With cfg.is_pinned the pool's buffers are pinned external ones.
  */
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,

@@ -35,12 +35,21 @@ struct sluice_one_tx_kit {
 	uint64_t slow_flags;
 };
 
+/* The flag that packets with pinned buffers may have lies between others. */
+static __rte_always_inline bool
+sluice_tx_is_odd(const struct rte_mbuf *m, const struct sluice_path_cfg cfg)
+{
+	const uint64_t flags = sluice_tx_odd_flags(cfg);
+
+	return cfg.is_pinned ? (sluice_tx_upper_flags(m) & (flags >> 32)) != 0 :
+			       sluice_tx_may_have(m, flags);
+}
+
 static __rte_always_inline bool
 sluice_tx_has_header_room(struct rte_mbuf *m, const struct sluice_path_cfg cfg)
 {
 	/* Atomic, or the compiler joins it with nb_segs. */
-	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 &&
-			!sluice_tx_may_have(m, sluice_tx_odd_flags(cfg)) &&
+	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && !sluice_tx_is_odd(m, cfg) &&
 			m->data_off >= SLUICE_NET_HDR_LEN;
 }
 
@@ -89,6 +98,8 @@ sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
 	char *data;
 
 	if (unlikely(!sluice_tx_has_header_room(m, cfg) || m->pool != k->pool))
+		return false;
+	if (cfg.is_pinned && unlikely(rte_mbuf_ext_refcnt_read(m->shinfo) != 1))
 		return false;
 	data = rte_pktmbuf_mtod(m, char *);
 	len = m->data_len;

@@ -61,6 +61,17 @@ sluice_x86_are_single(__m128i any, __m128i mask, uint16_t *said)
 	return _mm_extract_epi16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) == 0;
 }
 
+/*
+ * buf_addr of four mbufs, each loaded by itself: a gather takes two instructions less for each, and
+ * more cycles.
+ */
+static __rte_always_inline __m256i
+sluice_x86_buf_addrs(struct rte_mbuf *const *m)
+{
+	return _mm256_setr_epi64x((int64_t)m[0]->buf_addr, (int64_t)m[1]->buf_addr,
+			(int64_t)m[2]->buf_addr, (int64_t)m[3]->buf_addr);
+}
+
 /* As sluice_vec_clear_headers(). */
 static __rte_always_inline void
 sluice_x86_clear_headers(uint64_t *said, __m256i at)

@@ -46,6 +46,11 @@ struct sluice_path_cfg {
 	bool is_few;       /* transmit: batches of one packet */
 	bool has_offloads; /* transmit: packets ask for checksums and the like */
 	bool is_copy;      /* packets are copied into and out of bounce buffers (sluice_copy.h) */
+	/*
+	 * Batches of mbufs with pinned external buffers: receive, batches read where these lie. In
+	 * no row of the tables: the pool decides.
+	 */
+	bool is_pinned;
 };
 
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */

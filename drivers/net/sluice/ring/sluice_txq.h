@@ -47,17 +47,21 @@ enum sluice_tx_fault {
 	SLUICE_TX_FINE,
 };
 
+/* How a burst begins. */
+enum sluice_tx_start {
+	SLUICE_TX_BATCHES, /* with batches of plain packets, */
+	SLUICE_TX_PINNED,  /* or of such with pinned external buffers; the pool has them */
+	SLUICE_TX_UNFIT,   /* with none: most slots of the last burst could not go through one */
+};
+
 struct sluice_txq {
 	struct sluice_queue q;
 	/* owned by the polling core */
 	struct sluice_tx_freed freed[2]; /* empty outside of a reclaim; two pools may alternate */
 	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
 	uint16_t nb_odd;                 /* slots given to packets that are not plain */
-	/*
-	 * Most slots of the last burst could not go through a vector batch: the next burst tries
-	 * none.
-	 */
-	bool is_mostly_unfit;
+	uint8_t start;                   /* enum sluice_tx_start, of the next burst */
+	bool is_pinned;                  /* the buffers of pool are pinned external ones */
 	/*
 	 * It is looked for completions when no more slots than this are free: few_free, or any
 	 * number if the last burst did not find enough.
