@@ -79,6 +79,30 @@ def test_tcp_between_namespaces(guest, offloads):
     forwarder.end()
 
 
+def test_changes_under_traffic(guest):
+    """One stream, bit by bit, while its interfaces are down, renamed, given another MTU and address, and while its ports stop
+    and start."""
+    forwarder = Forwarder(guest, offloads=True)
+    vm, t, (here, there) = guest.vm, forwarder.testpmd, forwarder.sides
+    vm.check("dd if=/dev/urandom of=/tmp/sent bs=1M count=24 2>/dev/null; rm -f /tmp/idle /tmp/same; mkfifo /tmp/idle")
+    there.run("(nc -l -p 5001 <>/tmp/idle | cmp - /tmp/sent && >/tmp/same) >/dev/null 2>&1 &")
+    wait_for(lambda: ":1389 " in there.run("cat /proc/net/tcp /proc/net/tcp6"), 10, "a listening nc")
+    here.run("nc %s 5001 </tmp/sent >/dev/null 2>&1 &" % there.address)
+    for change in (
+            lambda: here.run("ip link set tap0 mtu 1000"),
+            lambda: t.cmds("port config mtu 0 1400", "mac_addr set 0 02:00:00:00:00:77"),
+            lambda: there.run("ip link set tap1 down; ip link set tap1 up"),
+            lambda: here.run("ip link set tap0 down; ip link set tap0 name other0; ip link set other0 up"),
+            lambda: t.cmds("stop", "port stop all", "port start all", "start")):
+        before = there.packets()["rx"]
+        change()
+        wait_for(lambda: there.packets()["rx"] > before + 20 or vm.run("[ -e /tmp/same ]")[0] == 0, 30, "packets")
+    wait_for(lambda: vm.run("[ -e /tmp/same ]")[0] == 0, 60, "the end of the file")
+    assert t.xstats(0)["device_failures"] == t.xstats(1)["device_failures"] == 0
+    t.stop()
+    forwarder.end()
+
+
 def test_beside_net_virtio_user(guest):
     """A port of each driver in one process"""
     forwarder = Forwarder(guest, ifaces=["tap0"], eal=vdev(1, "tap1", driver="net_virtio_user"))
