@@ -195,6 +195,40 @@ test_regions(void **state)
 	destroy(t);
 }
 
+/* Pages that follow each other are few regions, whatever their order, and not one byte more. */
+static void
+test_regions_merge(void **state)
+{
+	static struct dmap_region r[401];
+	struct sluice_transport *t = create_one();
+	const struct fake_vk_dev *dev = &fake_vk.devs[0];
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(t->ops->connect(t, &info), 0);
+	for (i = 0; i < 400; i++) {
+		unsigned int page = i * 7 % 400;
+
+		/* Of one page the kernel has another address than that behind the page before. */
+		r[i] = (struct dmap_region){ .va = 0x200000 * (page + 1),
+			.len = 0x200000,
+			.da.v = 0x40000000 + 0x200000ULL * (page + (page >= 100)) };
+	}
+	r[400] = (struct dmap_region){ .va = 0x200000 * 402, .len = 0x1000, .da.v = 0x1000 };
+	assert_int_equal(t->ops->publish(t, r, 401), 0);
+	assert_int_equal(dev->nb_regions, 3);
+	for (i = 0; i < 3; i++) {
+		static const uint64_t pages[] = { 1, 101, 402 };
+		static const uint64_t to[] = { 0x40000000, 0x40000000 + 0x200000ULL * 101, 0x1000 };
+		static const uint64_t len[] = { 0x200000 * 100, 0x200000 * 300, 0x1000 };
+
+		assert_int_equal(dev->regions[i].userspace_addr, 0x200000 * pages[i]);
+		assert_int_equal(dev->regions[i].guest_phys_addr, to[i]);
+		assert_int_equal(dev->regions[i].memory_size, len[i]);
+	}
+	destroy(t);
+}
+
 static void
 test_queues(void **state)
 {
@@ -367,6 +401,7 @@ main(void)
 	suite_add(test_features, NULL, "features");
 	suite_add(test_interface_goes, NULL, "interface goes");
 	suite_add(test_regions, NULL, "regions");
+	suite_add(test_regions_merge, NULL, "regions merge");
 	suite_add(test_queues, NULL, "queues");
 	suite_add(test_mac_and_mtu, NULL, "MAC and MTU");
 	suite_add(test_mac_and_mtu_change, NULL, "MAC and MTU change");

@@ -156,6 +156,36 @@ refuse(const struct vhost_kernel *vk, unsigned int nb)
 	return -ENOSPC;
 }
 
+static int
+by_address(const void *a, const void *b)
+{
+	const struct vhost_memory_region *x = a, *y = b;
+
+	return x->userspace_addr < y->userspace_addr ? -1 : 1;
+}
+
+/*
+ * Pages that follow each other for us and for vhost are one region: it needs no files, and takes
+ * few regions. Returns how many are left.
+ */
+static unsigned int
+merge(struct vhost_memory_region *r, unsigned int nb)
+{
+	unsigned int i, last = 0;
+
+	if (nb == 0)
+		return 0;
+	qsort(r, nb, sizeof(*r), by_address);
+	for (i = 1; i < nb; i++)
+		if (r[last].userspace_addr + r[last].memory_size == r[i].userspace_addr &&
+				r[last].guest_phys_addr + r[last].memory_size ==
+						r[i].guest_phys_addr)
+			r[last].memory_size += r[i].memory_size;
+		else
+			r[++last] = r[i];
+	return last + 1;
+}
+
 int
 sluice_vk_dev_set_memory(
 		struct vhost_kernel *vk, const struct dmap_region *regions, unsigned int nb)
@@ -165,22 +195,22 @@ sluice_vk_dev_set_memory(
 	unsigned int i;
 	int ret = 0;
 
-	if (nb > vk->regions_max)
-		return refuse(vk, nb);
 	table = calloc(1, sizeof(*table) + nb * sizeof(table->regions[0]));
 	if (table == NULL)
 		return -ENOMEM;
-	table->nregions = nb;
 	for (i = 0; i < nb; i++) {
 		table->regions[i].guest_phys_addr = regions[i].da.v;
 		table->regions[i].memory_size = regions[i].len;
 		table->regions[i].userspace_addr = regions[i].va;
 		bytes += regions[i].len;
 	}
+	table->nregions = merge(table->regions, nb);
+	if (table->nregions > vk->regions_max)
+		ret = refuse(vk, table->nregions);
 	for (i = 0; i < vk->nb_pairs && ret == 0; i++)
 		ret = REQUEST(vk, i, VHOST_SET_MEM_TABLE, table);
 	SLUICE_LOG(DEBUG, "path=%s: VHOST_SET_MEM_TABLE: %u regions, %" PRIu64 " bytes", vk->path,
-			nb, bytes);
+			table->nregions, bytes);
 	free(table);
 	return ret;
 }
