@@ -140,6 +140,30 @@ set_rss(struct fake_ctrl *c, const uint8_t *data, uint32_t len)
 	return SLUICE_CTRL_OK;
 }
 
+/* As 5.1.6.5.6.4 lays it out; the table of RSS, if there was one, is off. */
+static uint8_t
+set_hash(struct fake_ctrl *c, const uint8_t *data, uint32_t len)
+{
+	uint32_t i;
+
+	if (len < 13) {
+		fake_error("hashes: %u bytes", len);
+		return SLUICE_CTRL_ERR;
+	}
+	need_len(len, 13 + data[12], "hashes");
+	for (i = 4; i < 12; i++)
+		if (data[i] != 0)
+			fake_error("hashes: byte %u is 0x%x", i, data[i]);
+	c->rss_types = read32(data);
+	if ((c->rss_types & ~c->ft->info.rss_types) != 0)
+		fake_error("hash types 0x%x that the device has not", c->rss_types);
+	c->rss_key_len = data[12];
+	memcpy(c->rss_key, data + 13, c->rss_key_len);
+	c->has_rss = false;
+	c->has_hash = true;
+	return SLUICE_CTRL_OK;
+}
+
 static const uint64_t known_stats = SLUICE_BIT(SLUICE_STATS_RX_BASIC) |
 		SLUICE_BIT(SLUICE_STATS_TX_BASIC);
 
@@ -206,6 +230,7 @@ execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 		need_len(len, 4, "queue pairs");
 		c->nb_pairs = word;
 		c->has_rss = false;
+		c->has_hash = false;
 		return SLUICE_CTRL_OK;
 	case SLUICE_CTRL_STATS * 256 + SLUICE_CTRL_STATS_QUERY:
 		need(c, SLUICE_NET_F_DEVICE_STATS, "statistics");
@@ -225,6 +250,9 @@ execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 	case SLUICE_CTRL_MQ * 256 + SLUICE_CTRL_MQ_RSS_CONFIG:
 		need(c, SLUICE_NET_F_RSS, "RSS");
 		return set_rss(c, data, len - 2);
+	case SLUICE_CTRL_MQ * 256 + SLUICE_CTRL_MQ_HASH_CONFIG:
+		need(c, SLUICE_NET_F_HASH_REPORT, "hashes");
+		return set_hash(c, data, len - 2);
 	default:
 		/* Of a test that wants to know whether it comes through. */
 		return SLUICE_CTRL_OK;

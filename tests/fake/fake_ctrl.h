@@ -67,6 +67,7 @@ struct fake_ctrl {
 	uint16_t nb_pairs;
 	/* By the last command of RSS. */
 	bool has_rss;
+	bool has_hash; /* of HASH_CONFIG, with these types and this key */
 	uint32_t rss_types;
 	uint16_t rss_unclassified, nb_rss_entries, rss_table[FAKE_CTRL_RSS_MAX];
 	uint8_t rss_key_len, rss_key[UINT8_MAX];

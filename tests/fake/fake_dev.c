@@ -203,8 +203,8 @@ check_header(const struct fake_dev *dev, const struct fake_buf *b, const struct 
 static void
 collect(struct fake_dev *dev, const struct fake_buf *b)
 {
-	uint32_t len = fake_dev_room(b), at = 0;
-	struct sluice_net_hdr hdr = { 0 };
+	uint32_t len = fake_dev_room(b), at = 0, hdr_len = fake_dev_hdr_len(dev);
+	struct sluice_net_hdr_hash hdr = { 0 };
 	uint8_t *bytes = malloc(len + 1);
 	uint16_t i;
 
@@ -214,17 +214,20 @@ collect(struct fake_dev *dev, const struct fake_buf *b)
 		if (va != NULL)
 			memcpy(bytes + at, va, b->parts[i].len);
 	}
-	memcpy(&hdr, bytes, len < sizeof(hdr) ? len : sizeof(hdr));
-	if (len < sizeof(hdr))
+	memcpy(&hdr, bytes, len < hdr_len ? len : hdr_len);
+	if (len < hdr_len)
 		fake_error("slot %u: a packet of %u bytes has no net header", b->slot, len);
-	len = len < sizeof(hdr) ? 0 : len - sizeof(hdr);
-	check_header(dev, b, &hdr, len);
-	memmove(bytes, bytes + sizeof(hdr), len);
+	len = len < hdr_len ? 0 : len - hdr_len;
+	check_header(dev, b, &hdr.hdr, len);
+	if ((hdr.hash_value | hdr.hash_report | hdr.padding) != 0)
+		fake_error("slot %u: a packet to be sent with a hash", b->slot);
+	memmove(bytes, bytes + hdr_len, len);
 	if (dev->nb_sent == dev->room_sent) {
 		dev->room_sent = dev->room_sent == 0 ? 64 : dev->room_sent * 2;
 		dev->sent = realloc(dev->sent, dev->room_sent * sizeof(*dev->sent));
 	}
-	dev->sent[dev->nb_sent++] = (struct fake_packet){ .hdr = hdr, .data = bytes, .len = len };
+	dev->sent[dev->nb_sent++] =
+			(struct fake_packet){ .hdr = hdr.hdr, .data = bytes, .len = len };
 }
 
 uint32_t

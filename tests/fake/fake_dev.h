@@ -28,6 +28,7 @@ struct fake_dev_conf {
 	bool has_event_idx;
 	bool has_indirect;
 	bool has_mrg;
+	bool has_hash;     /* HASH_REPORT: headers are longer */
 	bool has_offloads; /* CSUM, HOST_TSO4, HOST_TSO6, HOST_ECN and HOST_USO were negotiated */
 	/* Device addresses of the three parts (2.7, 2.8). */
 	uint64_t desc, driver, device;
@@ -101,6 +102,7 @@ struct fake_dev {
 	uint32_t nb_sent, room_sent;
 	uint64_t random;
 	struct sluice_net_hdr offload; /* what headers of received packets say; num_buffers aside */
+	struct sluice_net_hdr_hash hash; /* the same of their hashes, behind hdr */
 	/*
 	 * As DPDK's vhost library up to 22.11.0 does on packed rings: num_buffers of a packet of
 	 * one buffer is not 1.
@@ -147,6 +149,8 @@ void fake_dev_write(struct fake_dev *dev, struct fake_buf *b, uint32_t at, const
 /* A header with this num_buffers into a held receive buffer. */
 void fake_dev_write_header(struct fake_dev *dev, struct fake_buf *b, uint16_t num_buffers);
 uint32_t fake_dev_room(const struct fake_buf *b);
+/* Of a packet's header. */
+uint32_t fake_dev_hdr_len(const struct fake_dev *dev);
 
 /* What the device wants to be told of. */
 void fake_dev_want_no_kick(struct fake_dev *dev, bool no_kick);

@@ -72,10 +72,17 @@ fake_dev_write(struct fake_dev *dev, struct fake_buf *b, uint32_t at, const void
 void
 fake_dev_write_header(struct fake_dev *dev, struct fake_buf *b, uint16_t num_buffers)
 {
-	struct sluice_net_hdr hdr = dev->offload;
+	struct sluice_net_hdr_hash all = dev->hash;
 
-	hdr.num_buffers = num_buffers;
-	fake_dev_write(dev, b, 0, &hdr, sizeof(hdr));
+	all.hdr = dev->offload;
+	all.hdr.num_buffers = num_buffers;
+	fake_dev_write(dev, b, 0, &all, fake_dev_hdr_len(dev));
+}
+
+uint32_t
+fake_dev_hdr_len(const struct fake_dev *dev)
+{
+	return dev->conf.has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
 }
 
 /* Buffers that a packet of len bytes, header included, needs; 0: there are not enough. */
@@ -98,7 +105,7 @@ nb_needed(struct fake_dev *dev, uint32_t len)
 bool
 fake_dev_deliver(struct fake_dev *dev, const uint8_t *data, uint32_t len, enum fake_order order)
 {
-	uint32_t nb = nb_needed(dev, SLUICE_NET_HDR_LEN + len), left = len, i, n, at;
+	uint32_t nb = nb_needed(dev, fake_dev_hdr_len(dev) + len), left = len, i, n, at;
 	uint32_t at_once = order == FAKE_BATCHES ? nb : 0;
 
 	if (nb == 0)
@@ -112,7 +119,7 @@ fake_dev_deliver(struct fake_dev *dev, const uint8_t *data, uint32_t len, enum f
 		if (i == 0) {
 			fake_dev_write_header(
 					dev, b, nb == 1 && dev->leaves_num_buffers_0 ? 0 : nb);
-			at = SLUICE_NET_HDR_LEN;
+			at = fake_dev_hdr_len(dev);
 		}
 		n = fake_dev_room(b) - at;
 		n = n < left ? n : left;

@@ -79,11 +79,14 @@ env_name(const struct env_conf *conf)
 	const char *row = conf->is_tx ? sluice_tx_path_at(conf->row)->name :
 					sluice_rx_path_at(conf->row)->name;
 
-	snprintf(name, sizeof(name), "%s %s%s%s%s%s, size %u from 0x%x%s",
+	snprintf(name, sizeof(name), "%s %s%s%s%s%s%s, size %u from 0x%x%s",
 			conf->is_tx ? "tx" : "rx", strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,
 			conf->is_in_order ? ", in order" : "", conf->has_mrg ? ", mergeable" : "",
-			conf->has_csum ? ", checksums" : "", conf->is_lying ? ", lying domain" : "",
-			conf->size, conf->start,
+			conf->has_csum ? ", checksums" : "",
+			conf->has_hash_only            ? ", hashes only" :
+					conf->has_hash ? ", hashes" :
+							 "",
+			conf->is_lying ? ", lying domain" : "", conf->size, conf->start,
 			conf->order == FAKE_SHUFFLED                ? ", shuffled" :
 					conf->order == FAKE_BATCHES ? ", batches" :
 								      "");
@@ -139,6 +142,7 @@ start_device(struct env *e)
 		.has_indirect = e->conf.has_indirect,
 		.has_mrg = env_has_mrg(&e->conf),
 		.has_offloads = env_has_offloads(&e->conf),
+		.has_hash = e->conf.has_hash,
 		.desc = e->rings.da.v + l.desc,
 		.driver = e->rings.da.v + l.driver,
 		.device = e->rings.da.v + l.device,
@@ -172,7 +176,9 @@ start_queue(struct env *e)
 		.is_in_order = c->is_in_order,
 		.has_indirect = c->has_indirect,
 		.has_mrg = env_has_mrg(c),
-		.reads_headers = env_has_csum(c),
+		.reads_headers = env_has_csum(c) || c->has_hash,
+		.has_csum = env_has_csum(c) && !c->has_hash_only,
+		.has_hash = c->has_hash,
 		.tx_flags = c->tx_flags,
 		.has_ecn = c->has_ecn,
 		.has_lro = c->has_lro,

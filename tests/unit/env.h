@@ -46,6 +46,8 @@ struct env_conf {
 	bool is_pinned;
 	bool has_ecn;
 	bool has_lro;
+	bool has_hash;      /* HASH_REPORT: of rows that read headers, or have offloads */
+	bool has_hash_only; /* and GUEST_CSUM was not negotiated */
 	bool completes_csum;
 	bool is_checked;   /* dma_debug=1 */
 	uint64_t tx_flags; /* that packets may have; 0: all, if the row has offloads */

@@ -199,6 +199,15 @@ orders_of(const struct env_conf *conf)
 	return conf->is_in_order ? ordered : any;
 }
 
+/* A header that is read takes its place from the data. */
+static uint16_t
+header_in_room(const struct env_conf *conf)
+{
+	if (!env_has_csum(conf))
+		return 0;
+	return conf->has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
+}
+
 /*
  * Packets that need one buffer go through all rows; those that need several through rows that have
  * them.
@@ -217,16 +226,16 @@ test_rx_traces(void **state)
 				conf->has_event_idx = trace & 1;
 				conf->start = env_is_packed(conf) ? trace * 31 | (trace & 1) << 15 :
 								    65500;
-				/* A header that is read takes its place from the data. */
 				conf->data_room = RTE_PKTMBUF_HEADROOM + (large ? 500 : 2048) +
-						(env_has_csum(conf) ? SLUICE_NET_HDR_LEN : 0);
+						header_in_room(conf);
 				e = env_open(conf);
+				e->dev.hash.hash_report = 1;
 				fake_context("%s: trace %u of SLUICE_SEED=%" PRIu64, env_name(conf),
 						trace, run_seed);
 				compare(&first_sums[large][trace],
 						trace_rx(e, trace,
 								large ? 9000 :
-									env_post_len(e) - 12));
+									env_post_len(e) - e->rxq.hdr_len));
 				env_close(e);
 			}
 }
@@ -259,6 +268,26 @@ test_tx_traces(void **state)
 		}
 }
 
+static void
+test_rx_traces_hash(void **state)
+{
+	((struct env_conf *)*state)->has_hash = true;
+	test_rx_traces(state);
+}
+
+static void
+test_tx_traces_hash(void **state)
+{
+	((struct env_conf *)*state)->has_hash = true;
+	test_tx_traces(state);
+}
+
+static bool
+may_have_hash(const struct env_conf *conf)
+{
+	return !env_is_copy(conf) && (conf->is_tx ? env_has_offloads(conf) : env_has_csum(conf));
+}
+
 int
 main(void)
 {
@@ -268,5 +297,7 @@ main(void)
 	fprintf(stderr, "# SLUICE_SEED=%" PRIu64 "\n", run_seed);
 	suite_add_rx(test_rx_traces, "rx traces");
 	suite_add_tx(test_tx_traces, "tx traces");
+	suite_add_rx_if(may_have_hash, test_rx_traces_hash, "rx traces, hashes");
+	suite_add_tx_if(may_have_hash, test_tx_traces_hash, "tx traces, hashes");
 	return suite_run("diff");
 }

@@ -69,9 +69,9 @@ test_start(void **state)
 	fake_check();
 }
 
-/* RSS (5.1.4.1): a device that has less than it must has none. */
+/* RSS and hashes (5.1.4.1): a device that has less than it must has none. */
 static void
-test_rss_limits(void **state)
+check_rss_limits(bool has_rss, bool has_hash)
 {
 	static const struct {
 		uint8_t key;
@@ -81,18 +81,21 @@ test_rss_limits(void **state)
 		{ 40, 129, true }, { 39, 128, false }, { 40, 127, false }, { 0, 128, false },
 		{ 40, 0, false }, { 0, 0, false } };
 	const uint64_t rss = SLUICE_BIT(SLUICE_NET_F_RSS);
+	const uint64_t hash = SLUICE_BIT(SLUICE_NET_F_HASH_REPORT);
 	struct sluice_transport *t;
 	unsigned int i;
 
-	(void)state;
 	for (i = 0; i < RTE_DIM(cases) + 2; i++) {
-		bool is_good = i < RTE_DIM(cases) && cases[i].is_good;
+		bool is_good = has_rss && i < RTE_DIM(cases) && cases[i].is_good;
+		/* It has no table. */
+		bool is_good_hash = has_hash && i < RTE_DIM(cases) && cases[i].key >= 40;
 		uint8_t key = i < RTE_DIM(cases) ? cases[i].key : 40;
 		uint16_t table = i < RTE_DIM(cases) ? cases[i].table : 128;
 
 		fake_context("%u: key %u, table %u", i, key, table);
 		fake_pci_init(&dev);
-		dev.features |= rss;
+		dev.features &= ~(rss | hash);
+		dev.features |= (has_rss ? rss : 0) | (has_hash ? hash : 0);
 		dev.net[SLUICE_NET_CONFIG_RSS_KEY] = key;
 		dev.net[SLUICE_NET_CONFIG_RSS_TABLE] = table;
 		dev.net[SLUICE_NET_CONFIG_RSS_TABLE + 1] = table >> 8;
@@ -108,10 +111,22 @@ test_rss_limits(void **state)
 		assert_int_equal(t->ops->connect(t, &info), 0);
 		fake_assert(((info.features & rss) != 0) == is_good, "features 0x%lx",
 				(unsigned long)info.features);
-		fake_assert(info.rss_types == (is_good ? 0x1bf : 0), "types 0x%x", info.rss_types);
+		fake_assert(((info.features & hash) != 0) == is_good_hash, "features 0x%lx",
+				(unsigned long)info.features);
+		fake_assert(info.rss_types == (is_good || is_good_hash ? 0x1bf : 0), "types 0x%x",
+				info.rss_types);
 		t->ops->destroy(t);
 		fake_check();
 	}
+}
+
+static void
+test_rss_limits(void **state)
+{
+	(void)state;
+	check_rss_limits(true, false);
+	check_rss_limits(false, true);
+	check_rss_limits(true, true);
 }
 
 /* One queue is forgotten, slowly, and set up anew with another size; the others stay. */

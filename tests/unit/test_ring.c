@@ -193,23 +193,25 @@ test_layout(void **state)
 				{ s.desc, s.desc + 16 * size, false },
 				{ s.driver, s.driver + 6 + 2 * size, false },
 				{ s.device, s.device + 6 + 8 * size, true },
+				{ s.zero, s.zero + 20, false },
 				{ s.extra, s.extra + 320 * sluice_ring_nb_extras(size), false },
 			};
 			const struct part packed[] = {
 				{ p.desc, p.desc + 16 * size, true },
 				{ p.driver, p.driver + 4, false },
 				{ p.device, p.device + 4, true },
+				{ p.zero, p.zero + 20, false },
 				{ p.extra, p.extra + 320 * sluice_ring_nb_extras(size), false },
 			};
 
 			assert_int_equal(s.desc % 16, 0);
 			assert_int_equal(s.driver % 2, 0);
 			assert_int_equal(s.device % 4, 0);
-			check_parts(&s, split, tx ? 4 : 3);
+			check_parts(&s, split, tx ? 5 : 3);
 			assert_int_equal(p.desc % 16, 0);
 			assert_int_equal(p.driver % 4, 0);
 			assert_int_equal(p.device % 4, 0);
-			check_parts(&p, packed, tx ? 4 : 3);
+			check_parts(&p, packed, tx ? 5 : 3);
 		}
 	for (tx = 0; tx < 2; tx++) {
 		check_pages(SLUICE_SPLIT, 256, tx, tx ? 8 : 3);

@@ -4,8 +4,8 @@
 
 /*
  * Instructions per packet of what software RSS adds, counted exactly by the trap flag: the hash and
- * the mbuf's fields, and the hand-over between queues; of packet types, and of flow rules. Of
- * builds that are optimized and not instrumented.
+ * the mbuf's fields, and the hand-over between queues; of packet types, flow rules, and of hashes
+ * that a device has written, beside checksums. Of builds that are optimized and not instrumented.
  */
 
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "steer_world.h"
 
 #define NB 32
+#define DEVICE_HASH_MAX 6
 /*
  * With 256-bit registers, and where only the multiplication has fewer bits. What is asked for is
  * gcc's; clang's code for the same takes a little more.
@@ -148,6 +149,54 @@ test_packet_types(void **state)
 	close_world();
 }
 
+/* A burst whose headers all say that a checksum is right, and have a hash if there is room. */
+static double
+count_burst(struct env_conf *conf, bool has_hash)
+{
+	const uint64_t want = RTE_MBUF_F_RX_L4_CKSUM_GOOD | (has_hash ? RTE_MBUF_F_RX_RSS_HASH : 0);
+	struct rte_mbuf *pkts[NB];
+	uint64_t cost = 0;
+	struct env *e;
+	int turn, i;
+
+	conf->has_hash = has_hash;
+	e = env_open(conf);
+	e->dev.offload.flags = SLUICE_NET_HDR_F_DATA_VALID;
+	e->dev.hash.hash_report = 2;
+	for (turn = 0; turn < 3; turn++) {
+		for (i = 0; i < NB; i++)
+			assert_true(env_deliver(e, 60));
+		cost = 0;
+		assert_int_equal(bench_meter_trap(e->rx->burst, &e->rxq, pkts, NB, &cost), NB);
+		for (i = 0; i < NB; i++)
+			assert_true(pkts[i]->ol_flags == want);
+		rte_pktmbuf_free_bulk(pkts, NB);
+	}
+	env_close(e);
+	return (double)cost / NB;
+}
+
+static void
+test_device_hash(void **state)
+{
+	struct env_conf conf = { .size = 256, .has_mrg = true };
+	double without, with;
+
+	(void)state;
+	assert_int_equal(bench_trap_init(), 0);
+	for (conf.row = 0; conf.row < env_nb_rows(false); conf.row++) {
+		if (!env_can_run(&conf) || !env_has_csum(&conf) || env_is_copy(&conf))
+			continue;
+		without = count_burst(&conf, false);
+		with = count_burst(&conf, true);
+		print_message("# %s: %.2f instructions per packet, with hashes of the device %.2f\n",
+				sluice_rx_path_at(conf.row)->name, without, with);
+		/* One by one each gets a look, and this takes as long as it takes. */
+		if (sluice_rx_path_at(conf.row)->simd_bits != 0)
+			fake_assert(with <= without + DEVICE_HASH_MAX, "%.2f more", with - without);
+	}
+}
+
 /* Burst of 32, all queues have some. */
 static void
 test_hand_over(void **state)
@@ -247,5 +296,6 @@ main(void)
 	suite_add(test_hand_over, NULL, "hand-over");
 	suite_add(test_packet_types, NULL, "packet types");
 	suite_add(test_flow_rules, NULL, "flow rules");
+	suite_add(test_device_hash, NULL, "hashes of the device");
 	return suite_run("rss_count");
 }

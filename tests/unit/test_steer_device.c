@@ -18,6 +18,7 @@
 #include "sluice_spread.h"
 
 #define RSS_CONFIG (SLUICE_CTRL_MQ * 256 + SLUICE_CTRL_MQ_RSS_CONFIG)
+#define HASH_CONFIG (SLUICE_CTRL_MQ * 256 + SLUICE_CTRL_MQ_HASH_CONFIG)
 #define ALL_BITS 0x1ff
 #define UDP RTE_ETH_RSS_NONFRAG_IPV4_UDP
 #define IPV4 (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER)
@@ -198,6 +199,119 @@ test_who_asks(void **state)
 	close_port();
 }
 
+static bool
+is_hash_by_device(uint64_t types)
+{
+	bool is = false;
+
+	assert_int_equal(configure(types), 0);
+	is = sluice_steer_is_hash_by_device(port->port);
+	assert_int_equal((sluice_dev_wanted_features(port->port) &
+					 SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0,
+			is);
+	/* One of them, if it is asked for at all. */
+	if (is)
+		assert_false(sluice_steer_hashes(port->port));
+	return is;
+}
+
+/* Hashes for the mbuf: of the device, where it can and software has not to spread. */
+static void
+test_who_hashes(void **state)
+{
+	uint64_t *offloads;
+
+	(void)state;
+	open_port(false, ALL_BITS);
+	offloads = &port->data.dev_conf.rxmode.offloads;
+	assert_false(is_hash_by_device(UDP));
+	assert_false(sluice_steer_hashes(port->port));
+	*offloads = RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	assert_true(is_hash_by_device(UDP) && sluice_steer_is_by_device(port->port));
+	assert_false(is_hash_by_device(0));
+	assert_false(is_hash_by_device(UDP | RTE_ETH_RSS_NONFRAG_IPV4_SCTP));
+	assert_true(sluice_steer_hashes(port->port));
+	port->port->args.rss = SLUICE_RSS_ARG_SW;
+	assert_false(is_hash_by_device(UDP));
+	port->port->args.rss = SLUICE_RSS_ARG_OFF;
+	assert_false(is_hash_by_device(UDP));
+	assert_true(sluice_steer_hashes(port->port));
+	port->port->args.rss = SLUICE_RSS_ARG_AUTO;
+	/* Bounce buffers. */
+	port->port->args.isolation = SLUICE_ISOLATION_COPY;
+	assert_false(is_hash_by_device(UDP));
+	assert_true(sluice_steer_is_by_device(port->port));
+	port->port->args.isolation = SLUICE_ISOLATION_SCOPED;
+	/* A device that hashes, and spreads as it likes. */
+	port->port->info.features &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+	assert_false(is_hash_by_device(UDP));
+	assert_true(sluice_steer_spreads(port->port));
+	port->data.dev_conf.intr_conf.rxq = 1;
+	assert_true(is_hash_by_device(UDP));
+	port->data.dev_conf.intr_conf.rxq = 0;
+	port->data.nb_rx_queues = 1;
+	assert_true(is_hash_by_device(UDP));
+	assert_false(sluice_steer_is_by_device(port->port));
+	/* What is refused leaves all as it was. */
+	assert_int_equal(configure(RTE_ETH_RSS_L2_PAYLOAD), -EINVAL);
+	assert_true(sluice_steer_is_hash_by_device(port->port));
+	port->data.nb_rx_queues = 2;
+	/* One that has only the other. */
+	port->port->info.features |= SLUICE_BIT(SLUICE_NET_F_RSS);
+	port->port->info.features &= ~SLUICE_BIT(SLUICE_NET_F_HASH_REPORT);
+	assert_false(is_hash_by_device(UDP));
+	assert_true(sluice_steer_is_by_device(port->port));
+	close_port();
+}
+
+static void
+expect_hashes(uint32_t bits, const uint8_t *key)
+{
+	assert_true(ctrl.has_hash && !ctrl.has_rss);
+	assert_int_equal(ctrl.rss_types, bits);
+	assert_int_equal(ctrl.rss_key_len, SLUICE_RSS_KEY_LEN);
+	assert_memory_equal(ctrl.rss_key, key, SLUICE_RSS_KEY_LEN);
+}
+
+/* Of two pairs one is in use without being asked for: it is told of both, in that order. */
+static void
+test_hashes(void **state)
+{
+	struct sluice_rss_settings *rss;
+	uint8_t key[SLUICE_RSS_KEY_LEN];
+	unsigned int k, i;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		open_port(k, ALL_BITS);
+		port->port->info.features &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+		port->ft.info.features &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+		rss = &port->port->shared->rss;
+		port->data.dev_conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_RSS_HASH;
+		port->data.dev_conf.intr_conf.rxq = 1;
+		assert_int_equal(configure(UDP), 0);
+		assert_int_equal(start(), 0);
+		assert_true(ctrl.ft->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT));
+		assert_true(port->rxq[0].has_hash && port->rxq[0].hdr_len == 20 &&
+				port->txq[0].hdr_len == 20);
+		assert_int_equal(ctrl.nb_pairs, 2);
+		expect_hashes(1 << 2, rss->key);
+		for (i = 0; i < sizeof(key); i++)
+			key[i] = 3 * i + 1;
+		assert_int_equal(sluice_steer_set_hash(port->port, IPV4, key, sizeof(key)), 0);
+		expect_hashes(1, key);
+		/* The table is nobody's. */
+		ctrl.refused = HASH_CONFIG;
+		fake_log_begin();
+		assert_int_equal(sluice_steer_set_hash(port->port, UDP, NULL, 0), -EIO);
+		assert_non_null(strstr(fake_log_end(), "rss=sw"));
+		assert_int_equal(rss->types, IPV4);
+		ctrl.refused = -1;
+		stop();
+		close_port();
+	}
+}
+
 static void
 test_changes(void **state)
 {
@@ -339,6 +453,8 @@ main(void)
 {
 	suite_add(test_types, NULL, "types");
 	suite_add(test_who_asks, NULL, "who asks");
+	suite_add(test_who_hashes, NULL, "who hashes");
+	suite_add(test_hashes, NULL, "hashes");
 	suite_add(test_changes, NULL, "changes");
 	suite_add(test_refused, NULL, "refused");
 	suite_add(test_start_fails, NULL, "start fails");

@@ -134,9 +134,32 @@ test_ring_full(void **state)
 	fill_ring(*state, 64);
 }
 
+/* Headers have room for a hash, which a packet that is sent has not. */
+static bool
+may_have_hash(const struct env_conf *conf)
+{
+	return env_has_offloads(conf) && !env_is_copy(conf);
+}
+
+static void
+test_mixture_hash(void **state)
+{
+	((struct env_conf *)*state)->has_hash = true;
+	test_mixture(state);
+}
+
+static void
+test_ring_full_hash(void **state)
+{
+	((struct env_conf *)*state)->has_hash = true;
+	test_ring_full(state);
+}
+
 int
 main(void)
 {
+	suite_add_tx_if(may_have_hash, test_mixture_hash, "mixture, hashes");
+	suite_add_tx_if(may_have_hash, test_ring_full_hash, "ring full, hashes");
 	suite_add_tx_if(env_has_offloads, test_content, "content");
 	suite_add_tx_if(env_has_offloads, test_mixture, "mixture");
 	suite_add_tx_if(env_has_offloads, test_ring_full, "ring full");

@@ -235,6 +235,9 @@ tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum sh
 	if (has_l4(a) && !is_prepared)
 		put_pseudo_header(before, a, !is_gso(a));
 	m = make_buffers(x, nth, shape, before->len);
+	/* Where the header goes others have left something. */
+	memset(rte_pktmbuf_mtod(m, char *) - RTE_MIN(m->data_off, SLUICE_NET_HDR_HASH_LEN), 0xa5,
+			RTE_MIN(m->data_off, SLUICE_NET_HDR_HASH_LEN));
 	fill(m, before);
 	m->ol_flags |= a->flags;
 	if (a->flags != VLAN)

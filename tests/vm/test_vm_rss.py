@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """RSS by the device: QEMU's, which hashes in its software, takes each flow to the queue that the table gives it. The
-hash in the mbuf is the driver's, so both are compared with the definition."""
+hash in the mbuf is the driver's, or the device's where it writes one; both are compared with the definition."""
 import os
 import re
 import time
@@ -17,7 +17,8 @@ from toeplitz import KEY, TABLE, check, even, flows, hash_of, set_table, tuple_o
 from vmqemu import Nic
 
 MQ = "mq=on,vectors=10,rss=on"
-MACHINE = Machine("rss", {"split": Nic(MQ, Tap(4)), "packed": Nic(MQ + ",packed=on", Tap(4))}, cpus=4)
+MACHINE = Machine("rss", {"split": Nic(MQ, Tap(4)), "packed": Nic(MQ + ",packed=on", Tap(4)),
+    "hash": Nic(MQ + ",hash=on", Tap(4)), "hash packed": Nic(MQ + ",hash=on,packed=on", Tap(4))}, cpus=4)
 OTHER_KEY = bytes((7 * i + 1) & 0xff for i in range(40))
 ADDRESSES = {"ports": (), "addresses": True}
 pytestmark = pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
@@ -55,6 +56,17 @@ def exact(testpmd, nic, table, key, **what):
     check(received(testpmd, nic, [frame for frames in sent for frame in frames]), sent, table, key, **what)
 
 
+def comes_back(testpmd, nic):
+    """Frames of many lengths are forwarded by it, as they were, whatever was in front of them."""
+    peer = Peer(nic)
+    peer.drain()
+    sent = flows(60)
+    testpmd.cmds("set fwd io", "start")
+    got = peer.echo(sent)
+    testpmd.stop()
+    assert sorted(got) == sorted(sent)
+
+
 @pytest.mark.parametrize("nic", ["split", "packed"])
 def test_the_device_spreads(boot, nic):
     guest = boot(MACHINE)
@@ -77,6 +89,25 @@ def test_the_device_spreads(boot, nic):
     testpmd.cmd("port config all rss sctp")
     assert "ipv4-udp" in testpmd.cmd("show port 0 rss-hash")
     exact(testpmd, guest.nics[nic], turned, OTHER_KEY, ports=(17,), addresses=False)
+    assert testpmd.xstats()["device_failures"] == 0
+    guest.close(testpmd, nic)
+
+
+@pytest.mark.parametrize("nic", ["hash", "hash packed"])
+def test_the_device_hashes(boot, nic):
+    """The hash of the device is in the mbuf, beside checksums that are partial, and what is sent arrives: headers are
+    longer in both directions."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=4", "--rss-ip", "--rx-offloads=0x8000c"])  # RSS_HASH, UDP and TCP
+    negotiated(guest, nic)
+    assert {"VIRTIO_NET_F_RSS", "VIRTIO_NET_F_HASH_REPORT"} <= guest.features(nic)
+    assert "hash by the device" in testpmd.burst_mode("rxq"), testpmd.burst_mode("rxq")
+    exact(testpmd, guest.nics[nic], even(4), KEY, **ADDRESSES)
+    turned = [3 - i % 3 for i in range(TABLE)]
+    set_table(testpmd, turned)
+    testpmd.cmds("port config 0 rss-hash-key ipv4 " + OTHER_KEY.hex(), "port config all rss udp")
+    exact(testpmd, guest.nics[nic], turned, OTHER_KEY, ports=(17,), addresses=False)
+    comes_back(testpmd, guest.nics[nic])
     assert testpmd.xstats()["device_failures"] == 0
     guest.close(testpmd, nic)
 

@@ -239,7 +239,7 @@ sluice_copy_out(const struct sluice_txq *txq, const struct rte_mbuf *m, char *dv
 	else if (!sluice_copy_long_out(txq, m, dv_data))
 		return false;
 	/* Where nobody asks for anything they stay zero. */
-	return !cfg.has_offloads || sluice_tx_write_header_at(m, dv_data);
+	return !cfg.has_offloads || sluice_tx_write_header_at(m, dv_data, SLUICE_NET_HDR_LEN);
 }
 
 /*

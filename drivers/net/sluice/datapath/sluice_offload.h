@@ -39,6 +39,14 @@ bool sluice_offload_more(
 		struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluice_net_hdr *hdr);
 
 /*
+ * The hashes that the device has written for nb packets (5.1.6.4.5), and that it knows a checksum
+ * to be right, where that means something. mbuf.hash is set in any case; with a flag, and not 0, if
+ * the type of the hash is known. Fresh mbufs of a queue with has_hash, of one buffer or the first
+ * one of several.
+ */
+void sluice_offload_hashes(const struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb);
+
+/*
  * Where the header behind Ethernet and up to two VLAN tags begins, and its type. Reads below end;
  * 0: too short for IPv4.
  */
@@ -92,13 +100,13 @@ sluice_offload_ipv4(struct rte_mbuf *m)
 }
 
 /**
- * A private copy of the net header in front of m's data: the device may change it while we look.
+ * A private copy of a received net header: the device may change it while we look. Without the
+ * hash, if it has one.
  */
 static __rte_always_inline struct sluice_net_hdr
-sluice_offload_copy(const struct rte_mbuf *m)
+sluice_offload_copy(const void *dv_hdr)
 {
-	const uint32_t *dv_words = rte_pktmbuf_mtod_offset(
-			m, const uint32_t *, -SLUICE_NET_HDR_LEN);
+	const uint32_t *dv_words = dv_hdr;
 	struct sluice_net_hdr hdr;
 	uint32_t words[3];
 
@@ -111,15 +119,14 @@ sluice_offload_copy(const struct rte_mbuf *m)
 }
 
 /*
- * What the net header in front of m's data says: flags and gso_type, and above those num_buffers
- * where it is not 1, as far as the mask's bits count. Of one that says much a copy is made then,
- * and looked at.
+ * What the net header of this length in front of m's data says: flags and gso_type, and above
+ * those num_buffers where it is not 1, as far as the mask's bits count. Of one that says much a
+ * copy is made then, and looked at.
  */
 static __rte_always_inline uint32_t
-sluice_offload_said(const struct rte_mbuf *m, uint16_t num_buffers_mask)
+sluice_offload_said(const struct rte_mbuf *m, int hdr_len, uint16_t num_buffers_mask)
 {
-	const uint16_t *dv_halves = rte_pktmbuf_mtod_offset(
-			m, const uint16_t *, -SLUICE_NET_HDR_LEN);
+	const uint16_t *dv_halves = rte_pktmbuf_mtod_offset(m, const uint16_t *, -hdr_len);
 	/* flags and gso_type; num_buffers. */
 	uint16_t said = rte_atomic_load_explicit(&dv_halves[0], rte_memory_order_relaxed);
 	uint16_t nb = rte_atomic_load_explicit(&dv_halves[5], rte_memory_order_relaxed);

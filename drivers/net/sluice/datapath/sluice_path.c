@@ -106,7 +106,14 @@ has(uint64_t features, unsigned int bit)
 bool
 sluice_path_reads_headers(uint64_t features)
 {
-	return has(features, SLUICE_NET_F_GUEST_CSUM);
+	return has(features, SLUICE_NET_F_GUEST_CSUM) || has(features, SLUICE_NET_F_HASH_REPORT);
+}
+
+uint16_t
+sluice_path_hdr_len(uint64_t features)
+{
+	return has(features, SLUICE_NET_F_HASH_REPORT) ? SLUICE_NET_HDR_HASH_LEN :
+							 SLUICE_NET_HDR_LEN;
 }
 
 static enum sluice_layout
@@ -137,12 +144,14 @@ sluice_rx_path_select(uint64_t features, bool is_copy, uint16_t simd_bits)
 const struct sluice_tx_path *
 sluice_tx_path_select(uint64_t features, bool has_offloads, bool is_copy, uint16_t simd_bits)
 {
+	/* Only these rows write headers of another length. */
+	const bool needs = has_offloads || has(features, SLUICE_NET_F_HASH_REPORT);
 	const struct sluice_tx_path *p;
 	unsigned int i;
 
 	for (i = 0; (p = sluice_tx_path_at(i)) != NULL; i++)
 		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
-				p->cfg.has_offloads >= has_offloads && p->cfg.is_copy == is_copy)
+				p->cfg.has_offloads >= needs && p->cfg.is_copy == is_copy)
 			break;
 	return p;
 }

@@ -52,6 +52,8 @@ uint16_t sluice_path_simd_bits(void);
 
 /* Do these features (bit mask) make devices say something in the headers of received packets? */
 bool sluice_path_reads_headers(uint64_t features);
+/* How long a packet's header is with these features, in bytes and both directions (5.1.6). */
+uint16_t sluice_path_hdr_len(uint64_t features);
 
 /*
  * The row for negotiated features (bit mask) and registers of at most simd_bits: of those that do

@@ -73,12 +73,26 @@ reset_tx_cells(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 		sluice_split_give(&txq->q.ring, i, sluice_cell_da(&txq->cells, i), 0, 0);
 }
 
+/* Which parts of a header mean something. Those with a hash are read for DATA_VALID, too. */
+static void
+set_masks(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
+{
+	const uint16_t valid = SLUICE_NET_HDR_F_DATA_VALID;
+
+	rxq->flags_mask = conf->has_csum ? SLUICE_NET_HDR_F_NEEDS_CSUM | valid : 0;
+	memset(rxq->hdr_mask, 0, sizeof(rxq->hdr_mask));
+	if (conf->has_csum)
+		rxq->hdr_mask[0] = conf->has_hash ? UINT16_MAX & ~valid : UINT16_MAX;
+	rxq->hdr_mask[offsetof(struct sluice_net_hdr, num_buffers) / 2] = rxq->num_buffers_mask;
+}
+
 void
 sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 {
 	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
-	sluice_rxq_place(rxq, conf->reads_headers);
+	sluice_rxq_place(rxq, conf->reads_headers, conf->has_hash);
 	rxq->num_buffers_mask = conf->has_mrg ? UINT16_MAX : 0;
+	set_masks(rxq, conf);
 	rxq->completes_csum = conf->completes_csum;
 	reset_rx_cells(rxq, conf);
 	rxq->has_lro = conf->has_lro;
@@ -97,8 +111,9 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	struct sluice_ring_layout l = reset_queue(&txq->q, conf, true, txq->avail_shadow);
 	unsigned int i;
 
-	txq->dv_extra = (struct sluice_tx_extra *)((char *)conf->va + l.extra);
+	txq->dv_extra = (union sluice_tx_extra *)((char *)conf->va + l.extra);
 	txq->extra_da.v = conf->da.v + l.extra;
+	txq->zero_da.v = conf->da.v + l.zero;
 	txq->extra_mask = sluice_ring_nb_extras(conf->size) - 1;
 	txq->extra_next = 0;
 	/* Longer ago than a ring has slots. */
@@ -107,6 +122,8 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	reset_tx_cells(txq, conf);
 	txq->has_indirect = conf->has_indirect;
 	txq->has_ecn = conf->has_ecn;
+	txq->hdr_len = conf->has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
+	txq->has_hash = conf->has_hash;
 	/* With its header a packet may not be longer than the queue (2.7.5.3.1, 2.8.19). */
 	txq->nb_segs_max = RTE_MIN(SLUICE_TX_SEGS_MAX, conf->size - 1);
 	txq->tx_flags = conf->tx_flags;
@@ -114,7 +131,7 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 			~(conf->tx_flags & SLUICE_TX_BATCH_FLAGS);
 	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
-	txq->start = SLUICE_TX_BATCHES;
+	txq->start = conf->has_hash ? SLUICE_TX_UNFIT : SLUICE_TX_BATCHES;
 	txq->is_pinned = false;
 	txq->nb_extra = 0;
 	txq->nb_given = 0;
@@ -134,7 +151,7 @@ sluice_queue_retract(struct sluice_queue *q)
 	/* Tables that indirect descriptors lead to. */
 	if (sluice_queue_is_tx(q))
 		memset(((const struct sluice_txq *)q)->dv_extra, 0,
-				sluice_ring_nb_extras(r->size) * sizeof(struct sluice_tx_extra));
+				sluice_ring_nb_extras(r->size) * sizeof(union sluice_tx_extra));
 }
 
 uint32_t

@@ -23,7 +23,9 @@ struct sluice_queue_conf {
 	bool is_in_order;
 	bool has_indirect;
 	bool has_mrg;              /* receive: a packet may take several buffers */
-	bool reads_headers;        /* receive: they say something of checksums */
+	bool reads_headers;        /* receive: they say something */
+	bool has_csum;             /* receive: of checksums and segments */
+	bool has_hash;             /* there is room for a hash in them; receive: they are read */
 	bool completes_csum;       /* receive: sums that are partial, of any header */
 	uint64_t tx_flags;         /* transmit: what packets may ask for, of SLUICE_TX_FLAGS */
 	bool has_ecn;              /* segments may have ECN bits, in this direction */
@@ -53,9 +55,9 @@ void sluice_queue_retract(struct sluice_queue *q);
 
 /*
  * Where header and data of received packets go; before the queue is filled for a path that reads
- * headers or not.
+ * headers or not. has_hash: headers have a hash, and so are read.
  */
-void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers);
+void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash);
 
 /* Fill all free slots of a receive queue, before it runs. */
 void sluice_rxq_fill(struct sluice_rxq *rxq);

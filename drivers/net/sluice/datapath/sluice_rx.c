@@ -65,7 +65,7 @@ static void
 reject(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
 	put_back(rxq, m);
-	if (len < SLUICE_NET_HDR_LEN || len > rxq->post_len) {
+	if (len < rxq->hdr_len || len > rxq->post_len) {
 		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_LEN);
 		return;
 	}
@@ -136,10 +136,25 @@ is_whole(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	return begin_packet(rxq, m, nb);
 }
 
+/* A private copy of a fresh mbuf's header, with what means something. */
+static struct sluice_net_hdr
+copy_header(const struct sluice_rxq *rxq, const struct rte_mbuf *m)
+{
+	struct sluice_net_hdr hdr = sluice_offload_copy(
+			(const char *)m->buf_addr + sluice_rx_hdr_off(true));
+
+	/* Without GUEST_CSUM the header is read for its hash only. */
+	if (unlikely(rxq->flags_mask == 0)) {
+		hdr.flags = 0;
+		hdr.gso_type = SLUICE_NET_HDR_GSO_NONE;
+	}
+	return hdr;
+}
+
 struct rte_mbuf *
 sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
-	struct sluice_net_hdr hdr = sluice_offload_copy(m);
+	struct sluice_net_hdr hdr = copy_header(rxq, m);
 
 	if (unlikely(((hdr.num_buffers ^ 1) & rxq->num_buffers_mask) != 0)) {
 		rxq->seg_hdr = hdr;
@@ -164,7 +179,7 @@ sluice_rx_offload_some(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t 
 	uint16_t i, nb_left = 0;
 
 	for (i = 0; i < nb; i++) {
-		struct sluice_net_hdr hdr = sluice_offload_copy(pkts[i]);
+		struct sluice_net_hdr hdr = copy_header(rxq, pkts[i]);
 		uint32_t len = pkts[i]->pkt_len;
 		struct rte_mbuf *m = sluice_rx_offload(rxq, pkts[i], &hdr);
 
@@ -223,9 +238,7 @@ add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	 * (5.1.6.4).
 	 */
 	sluice_rx_fill_mbuf(rxq, m, len);
-	m->data_off -= SLUICE_NET_HDR_LEN;
-	m->data_len = len;
-	m->pkt_len = len;
+	m->data_off -= rxq->hdr_len;
 	rxq->seg_last->next = m;
 	rxq->seg_last = m;
 	first->nb_segs++;
@@ -245,6 +258,18 @@ add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	return NULL;
 }
 
+/* As sluice_rx_read_header(), of one with a hash. */
+static struct rte_mbuf *
+read_hash(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	uint32_t said = sluice_offload_said(m, rxq->hdr_len, rxq->num_buffers_mask);
+
+	sluice_offload_hashes(rxq, &m, 1);
+	if (likely((said & ((uint32_t)UINT16_MAX << 16 | rxq->hdr_mask[0])) == 0))
+		return m;
+	return sluice_rx_read_more(rxq, m);
+}
+
 struct rte_mbuf *
 sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
@@ -255,11 +280,13 @@ sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 		return rxq->reads_headers && m != NULL ? sluice_rx_offload(rxq, m, &rxq->seg_hdr) :
 							 m;
 	}
-	if (len - SLUICE_RX_MIN_LEN > rxq->post_len - SLUICE_RX_MIN_LEN) {
+	if (len - rxq->min_len > rxq->post_len - rxq->min_len) {
 		reject(rxq, m, len);
 		return NULL;
 	}
-	sluice_rx_fill_mbuf(rxq, m, len);
+	sluice_rx_fill_mbuf(rxq, m, len - rxq->hdr_len);
+	if (rxq->has_hash)
+		return read_hash(rxq, m);
 	is_one = is_whole(rxq, m, len);
 	sluice_rxq_expect(rxq);
 	if (!is_one)
@@ -298,15 +325,18 @@ sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 }
 
 void
-sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers)
+sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash)
 {
 	uint16_t hdr_off = sluice_rx_hdr_off(reads_headers);
 	struct rte_mbuf m;
 
 	rxq->reads_headers = reads_headers;
+	rxq->has_hash = has_hash;
 	rxq->hdr_off = hdr_off;
+	rxq->hdr_len = has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
+	rxq->min_len = rxq->hdr_len + RTE_ETHER_HDR_LEN;
 	*sluice_mbuf_rearm(&m) = rxq->rearm;
-	m.data_off = hdr_off + SLUICE_NET_HDR_LEN;
+	m.data_off = hdr_off + rxq->hdr_len;
 	rxq->rearm = *sluice_mbuf_rearm(&m);
 	rxq->post_len = RTE_PKTMBUF_HEADROOM + rxq->room - hdr_off;
 }

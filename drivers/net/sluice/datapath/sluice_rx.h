@@ -18,6 +18,9 @@
  * the next one whatever its length (nb_plain_lens): all buffers are compared with that, those of
  * queues without mergeable buffers too.
  *
+ * Where the device writes hashes (HASH_REPORT) the header is longer. Batches take those of a run at
+ * once, when it is over (sluice_offload_hashes()); any other buffer gets a look.
+ *
  * Never here: locks, logs, config space, unbounded work.
  */
 
@@ -115,15 +118,18 @@ sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
 	return true;
 }
 
-/* Make m a packet of one buffer. Two stores re-arm it; the rest was right in the pool. */
+/*
+ * Make m a packet of one buffer with len bytes of data. Two stores re-arm it; the rest was right in
+ * the pool.
+ */
 static __rte_always_inline void
 sluice_rx_fill_mbuf(const struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
 	*sluice_mbuf_rearm(m) = rxq->rearm;
 	m->ol_flags = rxq->ol_flags;
 	m->packet_type = 0;
-	m->pkt_len = len - SLUICE_NET_HDR_LEN;
-	m->data_len = len - SLUICE_NET_HDR_LEN;
+	m->pkt_len = len;
+	m->data_len = len;
 	m->vlan_tci = 0;
 }
 
@@ -165,7 +171,7 @@ sluice_rx_batch_cfg(const struct sluice_path_cfg cfg)
 static __rte_always_inline bool
 sluice_rx_may_run(const struct sluice_rxq *rxq)
 {
-	return rxq->q.ring.nb_holes == 0 && rxq->nb_batch == 0 && rxq->nb_plain_lens != 0;
+	return rxq->q.ring.nb_holes == 0 && rxq->nb_batch == 0 && rxq->nb_batch_lens != 0;
 }
 
 /* With headers; out of line, or those without would have fewer registers. */
@@ -239,6 +245,8 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb_max, u
 	}
 	if (unlikely(n == 0))
 		return 0;
+	if (batch_cfg.has_csum && rxq->has_hash)
+		sluice_offload_hashes(rxq, pkts, n - nb_bad);
 	if (cfg.is_copy && sluice_rx_copy_some(rxq, slot, pkts, n))
 		nb_bad = sluice_rx_look_at_copies(rxq, pkts, n, bytes);
 	else
@@ -275,8 +283,10 @@ sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_pat
 	/* This comes rarely: here it is seen if a header is to be read again. */
 	if (!cfg.has_csum || cfg.is_copy) {
 		rxq->sample -= rxq->nb_unannounced;
-		if (unlikely(rxq->sample <= 0))
+		if (unlikely(rxq->sample <= 0)) {
 			rxq->nb_plain_lens = 0;
+			rxq->nb_batch_lens = 0;
+		}
 	}
 	rxq->nb_unannounced = 0;
 	if (wants_kick)
@@ -319,7 +329,7 @@ sluice_rx_offload(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluic
 static __rte_always_inline struct rte_mbuf *
 sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
-	uint32_t said = sluice_offload_said(m, rxq->num_buffers_mask);
+	uint32_t said = sluice_offload_said(m, SLUICE_NET_HDR_LEN, rxq->num_buffers_mask);
 
 	/* Most say nothing at all. */
 	if (likely(said == 0))
@@ -341,7 +351,7 @@ sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
 	/* One comparison for both ends: too short wraps around. */
 	if (unlikely(len - SLUICE_RX_MIN_LEN >= rxq->nb_plain_lens))
 		return sluice_rx_look(rxq, m, len);
-	sluice_rx_fill_mbuf(rxq, m, len);
+	sluice_rx_fill_mbuf(rxq, m, len - SLUICE_NET_HDR_LEN);
 	if (cfg.has_csum && (!cfg.is_copy || rxq->reads_headers))
 		return sluice_rx_read_header(rxq, m);
 	return m;

@@ -322,7 +322,7 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
 	if (cfg.has_offloads && (txq->tx_flags & RTE_MBUF_F_TX_VLAN) != 0)
 		sluice_tx_insert_tags(pkts, nb_max);
 	if (cfg.is_few) {
-		one = sluice_one_tx_kit(txq, b->slot, avail_pos, cfg.layout);
+		one = sluice_one_tx_kit(txq, b->slot, avail_pos, cfg);
 		while (n < nb_max && likely(sluice_one_tx_give(&one, n, pkts[n], cfg)))
 			n++;
 		b->bytes += sluice_one_tx_bytes(&one);
@@ -397,13 +397,13 @@ sluice_tx_prefetch_used(const struct sluice_ring *r, uint16_t nb_slots)
 /*
  * The packets of a burst that its first run of batches did not give: it began with none, or came to
  * the end of the ring. What no batch can be goes the odd way, and then batches are tried again.
- * Returns how many are given or dropped.
+ * Returns how many are given or dropped. Only these batches may have longer headers (has_hash).
  */
 static __rte_always_inline uint16_t
 sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
-	bool is_vain = b->nb_slots == 0;
+	bool is_vain = b->nb_slots == 0 && !cfg.has_hash;
 	uint16_t nb_tx, nb_run, nb_pause = 0;
 
 	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx += nb_run) {
@@ -450,7 +450,7 @@ sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 		nb_dropped = txq->q.stats.errors - nb_dropped;
 		if (b.nb_slots != 0) {
 			txq->start = txq->is_pinned ? SLUICE_TX_PINNED : SLUICE_TX_BATCHES;
-			if (2 * b.nb_unfit >= b.nb_slots)
+			if (txq->has_hash || 2 * b.nb_unfit >= b.nb_slots)
 				txq->start = SLUICE_TX_UNFIT;
 			txq->nb_extra = b.nb_slots - b.nb_bufs;
 		}

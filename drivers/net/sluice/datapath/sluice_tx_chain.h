@@ -64,12 +64,12 @@ sluice_tx_lay_chain(struct sluice_txq *txq, const struct sluice_tx_links *l, str
 		const struct sluice_path_cfg cfg)
 {
 	uint32_t i, nb = m->nb_segs, slot = l->slot, next, bits = l->bits;
-	uint32_t len, before = SLUICE_NET_HDR_LEN;
+	uint32_t len, before = sluice_tx_hdr_len(txq, cfg);
 	struct rte_mbuf *seg = m;
 	struct dmap_addr da;
 	char *va;
 
-	if (nb > SLUICE_TX_SEGS_MAX || nb > l->nb_free || m->data_off < SLUICE_NET_HDR_LEN)
+	if (nb > SLUICE_TX_SEGS_MAX || nb > l->nb_free || m->data_off < before)
 		return false;
 	for (i = 1; i <= nb; i++, before = 0, slot = next, seg = seg->next) {
 		if (unlikely(seg == NULL || rte_mbuf_refcnt_read(seg) != 1 ||
@@ -145,7 +145,8 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 			sluice_split_make_available(r, b->nb_bufs + n, l.slot);
 		bytes += pkts[n]->pkt_len;
 		sluice_tx_fill_header(txq, pkts[n],
-				rte_pktmbuf_mtod_offset(pkts[n], void *, -SLUICE_NET_HDR_LEN), cfg);
+				rte_pktmbuf_mtod(pkts[n], char *) - sluice_tx_hdr_len(txq, cfg),
+				cfg);
 		sluice_tx_give_chain(&l, nb_segs, r->head, cfg.layout);
 	}
 	if (n == 0)

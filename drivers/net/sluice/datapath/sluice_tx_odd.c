@@ -46,15 +46,16 @@ give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint
 	void *hdr;
 
 	*nb = 1;
-	if (is_own && m->data_off >= SLUICE_NET_HDR_LEN && m->data_len != 0) {
-		hdr = rte_pktmbuf_mtod_offset(m, void *, -SLUICE_NET_HDR_LEN);
-		parts[0].len = SLUICE_NET_HDR_LEN + m->data_len;
+	if (is_own && m->data_off >= txq->hdr_len && m->data_len != 0) {
+		hdr = rte_pktmbuf_mtod(m, char *) - txq->hdr_len;
+		parts[0].len = txq->hdr_len + m->data_len;
 		if (!dmap_lend(&txq->q.stream, m, hdr, parts[0].len, &parts[0].da))
 			return false;
 		sluice_tx_clear_header(hdr);
+		sluice_tx_clear_hash(hdr, txq->hdr_len);
 		return true;
 	}
-	parts[0] = (struct part){ .da = sluice_tx_zero_header(txq), .len = SLUICE_NET_HDR_LEN };
+	parts[0] = (struct part){ .da = txq->zero_da, .len = txq->hdr_len };
 	if (m->data_len == 0)
 		return true;
 	parts[1].len = m->data_len;
@@ -63,7 +64,7 @@ give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint
 }
 
 /* The extra that comes next. */
-static inline struct sluice_tx_extra *
+static inline union sluice_tx_extra *
 next_extra(const struct sluice_txq *txq)
 {
 	return &txq->dv_extra[txq->extra_next];
@@ -74,7 +75,7 @@ static inline struct dmap_addr
 next_extra_da(const struct sluice_txq *txq, size_t offset)
 {
 	return (struct dmap_addr){ txq->extra_da.v +
-		txq->extra_next * sizeof(struct sluice_tx_extra) + offset };
+		txq->extra_next * sizeof(union sluice_tx_extra) + offset };
 }
 
 /*
@@ -109,9 +110,9 @@ give_asking_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *part
 
 	*nb = 1;
 	if (sluice_tx_edit(txq, m)) {
-		if (m->data_off >= SLUICE_NET_HDR_LEN) {
-			place = rte_pktmbuf_mtod_offset(m, uint8_t *, -SLUICE_NET_HDR_LEN);
-			parts[0].len = SLUICE_NET_HDR_LEN + m->data_len;
+		if (m->data_off >= txq->hdr_len) {
+			place = rte_pktmbuf_mtod(m, uint8_t *) - txq->hdr_len;
+			parts[0].len = txq->hdr_len + m->data_len;
 			if (!dmap_lend(&txq->q.stream, m, place, parts[0].len, &parts[0].da))
 				return false;
 			sluice_tx_put_header(txq, m, place);
@@ -119,12 +120,12 @@ give_asking_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *part
 		}
 		place = next_extra(txq)->headers;
 		sluice_tx_put_header(txq, m, place);
-		parts[0].len = SLUICE_NET_HDR_LEN;
+		parts[0].len = txq->hdr_len;
 	} else {
 		place = next_extra(txq)->headers;
 		parts[0].len = sluice_tx_copy_headers(txq, m, place, &nb_copied);
 	}
-	parts[0].da = next_extra_da(txq, offsetof(struct sluice_tx_extra, headers));
+	parts[0].da = next_extra_da(txq, offsetof(union sluice_tx_extra, headers));
 	if (m->data_len == nb_copied)
 		return true;
 	parts[1].len = m->data_len - nb_copied;
@@ -183,7 +184,7 @@ static __rte_always_inline void
 give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts,
 		uint16_t nb, enum sluice_layout layout)
 {
-	struct sluice_tx_extra *dv_extra = next_extra(txq);
+	union sluice_tx_extra *dv_extra = next_extra(txq);
 	struct part table;
 	uint16_t i;
 
@@ -196,7 +197,7 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct pa
 			dv_extra->packed[i] = (struct sluice_packed_desc){ .addr = parts[i].da.v,
 				.len = parts[i].len };
 	}
-	table.da = next_extra_da(txq, offsetof(struct sluice_tx_extra, split));
+	table.da = next_extra_da(txq, offsetof(union sluice_tx_extra, split));
 	table.len = nb * sizeof(struct sluice_split_desc);
 	write_desc(txq, b, b->slot, &table, SLUICE_DESC_F_INDIRECT, layout);
 	txq->nb_indirect++;
@@ -466,4 +467,19 @@ sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uin
 {
 	return give_all(txq, pkts, nb, b,
 			(struct sluice_path_cfg){ .layout = SLUICE_PACKED, .has_offloads = true });
+}
+
+#define CFG_HASH(which) \
+	(struct sluice_path_cfg) \
+	{ \
+		.layout = (which), .has_offloads = true, .is_few = true, .has_hash = true \
+	}
+
+uint16_t
+sluice_tx_rest_hash(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout)
+{
+	if (layout == SLUICE_SPLIT)
+		return sluice_tx_rest_tmpl(txq, pkts, nb, b, CFG_HASH(SLUICE_SPLIT));
+	return sluice_tx_rest_tmpl(txq, pkts, nb, b, CFG_HASH(SLUICE_PACKED));
 }

@@ -49,7 +49,14 @@ uint16_t sluice_tx_give_asking_split(struct sluice_txq *txq, struct rte_mbuf **p
 uint16_t sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b);
 
-/* The same into bounce buffers, of any queue (sluice_copy.c). */
+/*
+ * The same for queues whose headers have room for a hash (HASH_REPORT). Plain packets are given in
+ * batches of one, whatever the instruction set.
+ */
+uint16_t sluice_tx_rest_hash(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout);
+
+/* As sluice_tx_give_odd(), into bounce buffers, of any queue (sluice_copy.c). */
 uint16_t sluice_copy_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_layout layout);
 
@@ -59,6 +66,9 @@ sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 {
 	if (cfg.is_copy)
 		return sluice_copy_give_odd(txq, pkts, nb, b, cfg.layout);
+	/* That comes back here with what no batch can be. */
+	if (cfg.has_offloads && !cfg.has_hash && txq->has_hash)
+		return sluice_tx_rest_hash(txq, pkts, nb, b, cfg.layout);
 	if (cfg.has_offloads && cfg.layout == SLUICE_SPLIT)
 		return sluice_tx_give_asking_split(txq, pkts, nb, b);
 	if (cfg.has_offloads)

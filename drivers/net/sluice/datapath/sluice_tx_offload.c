@@ -311,6 +311,7 @@ sluice_tx_put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, voi
 	struct sluice_net_hdr hdr = header_of(txq, m, 0);
 
 	memcpy(place, &hdr, sizeof(hdr));
+	sluice_tx_clear_hash(place, txq->hdr_len);
 }
 
 uint32_t
@@ -318,13 +319,14 @@ sluice_tx_copy_headers(const struct sluice_txq *txq, const struct rte_mbuf *m, v
 		uint32_t *nb_copied)
 {
 	const uint8_t *from = rte_pktmbuf_mtod(m, const uint8_t *);
-	uint8_t *to = (uint8_t *)place + SLUICE_NET_HDR_LEN, *ip;
+	uint8_t *to = (uint8_t *)place + txq->hdr_len, *ip;
 	uint32_t len = headers_len(m), nb_tag = m->ol_flags & RTE_MBUF_F_TX_VLAN ? VLAN_LEN : 0;
 	const uint32_t nb_mac = 2 * RTE_ETHER_ADDR_LEN;
 	struct sluice_net_hdr hdr = header_of(txq, m, nb_tag);
 	struct rte_vlan_hdr tag; /* type, then identifier, as they stand behind the addresses */
 
 	memcpy(place, &hdr, sizeof(hdr));
+	sluice_tx_clear_hash(place, txq->hdr_len);
 	memcpy(to, from, nb_mac);
 	memcpy(to + nb_mac + nb_tag, from + nb_mac, len - nb_mac);
 	if (nb_tag != 0) {
@@ -338,7 +340,7 @@ sluice_tx_copy_headers(const struct sluice_txq *txq, const struct rte_mbuf *m, v
 	if (hdr.csum_offset != 0)
 		write_pseudo_header(m, ip);
 	*nb_copied = len;
-	return SLUICE_NET_HDR_LEN + len + nb_tag;
+	return txq->hdr_len + len + nb_tag;
 }
 
 static __rte_noinline bool

@@ -179,6 +179,28 @@ sluice_tx_sum_ipv4(uint8_t *ip)
 	memcpy(ip + at, &cksum, sizeof(cksum));
 }
 
+/* Of the net header of a packet of a batch: a literal. */
+static __rte_always_inline uint32_t
+sluice_tx_batch_hdr_len(const struct sluice_path_cfg cfg)
+{
+	return cfg.has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
+}
+
+/* Of any other packet; rows without offloads have the shorter one. */
+static __rte_always_inline uint32_t
+sluice_tx_hdr_len(const struct sluice_txq *txq, const struct sluice_path_cfg cfg)
+{
+	return cfg.has_offloads ? txq->hdr_len : SLUICE_NET_HDR_LEN;
+}
+
+/* A longer header has no hash where a packet is sent. */
+static __rte_always_inline void
+sluice_tx_clear_hash(void *hdr, uint32_t hdr_len)
+{
+	if (unlikely(hdr_len != SLUICE_NET_HDR_LEN))
+		memset((char *)hdr + SLUICE_NET_HDR_LEN, 0, hdr_len - SLUICE_NET_HDR_LEN);
+}
+
 /*
  * All zero: no offload, and num_buffers is 0 on transmit (5.1.6.2.1). Reads first: it often is
  * zero.
@@ -201,7 +223,7 @@ sluice_tx_clear_header(void *hdr)
  * checksum too. False: something is wrong with it, or rare; nothing was changed.
  */
 static __rte_always_inline bool
-sluice_tx_write_header_at(const struct rte_mbuf *m, char *data)
+sluice_tx_write_header_at(const struct rte_mbuf *m, char *data, const size_t hdr_len)
 {
 	const uint64_t flags = m->ol_flags;
 	const struct sluice_tx_csum c = sluice_tx_csums[SLUICE_TX_CSUM_BITS(flags)];
@@ -209,7 +231,8 @@ sluice_tx_write_header_at(const struct rte_mbuf *m, char *data)
 	uint64_t word = 0;
 
 	if ((flags & SLUICE_TX_BATCH_FLAGS) == 0) {
-		sluice_tx_clear_header(data - SLUICE_NET_HDR_LEN);
+		sluice_tx_clear_header(data - hdr_len);
+		sluice_tx_clear_hash(data - hdr_len, hdr_len);
 		return true;
 	}
 	if (unlikely(!sluice_tx_header_lens(m, c, &l2, &l3)))
@@ -224,16 +247,17 @@ sluice_tx_write_header_at(const struct rte_mbuf *m, char *data)
 			return false;
 		sluice_tx_sum_ipv4((uint8_t *)data + l2);
 	}
-	*sluice_word_at(data, -SLUICE_NET_HDR_LEN) = word;
+	*sluice_word_at(data, -hdr_len) = word;
 	/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
-	memcpy(data - SLUICE_NET_HDR_LEN + sizeof(word), &csum_offset, sizeof(csum_offset));
+	memcpy(data - hdr_len + sizeof(word), &csum_offset, sizeof(csum_offset));
+	sluice_tx_clear_hash(data - hdr_len, hdr_len);
 	return true;
 }
 
 static __rte_always_inline bool
-sluice_tx_write_header(struct rte_mbuf *m)
+sluice_tx_write_header(struct rte_mbuf *m, size_t hdr_len)
 {
-	return sluice_tx_write_header_at(m, rte_pktmbuf_mtod(m, char *));
+	return sluice_tx_write_header_at(m, rte_pktmbuf_mtod(m, char *), hdr_len);
 }
 
 /*
@@ -243,12 +267,14 @@ sluice_tx_write_header(struct rte_mbuf *m)
 static __rte_always_inline bool
 sluice_tx_write_headers(struct rte_mbuf **pkts, uint64_t slow_flags)
 {
+	const size_t len = SLUICE_NET_HDR_LEN;
 	uint64_t any = pkts[0]->ol_flags | pkts[1]->ol_flags | pkts[2]->ol_flags |
 			pkts[3]->ol_flags;
 
-	return likely((any & slow_flags) == 0) && sluice_tx_write_header(pkts[0]) &&
-			sluice_tx_write_header(pkts[1]) && sluice_tx_write_header(pkts[2]) &&
-			sluice_tx_write_header(pkts[3]);
+	return likely((any & slow_flags) == 0) && sluice_tx_write_header(pkts[0], len) &&
+			sluice_tx_write_header(pkts[1], len) &&
+			sluice_tx_write_header(pkts[2], len) &&
+			sluice_tx_write_header(pkts[3], len);
 }
 
 /* Out of line, in sluice_tx_offload.c. */

@@ -14,16 +14,6 @@
 #include "sluice_tx.h"
 
 /*
- * A header that packets share: no offload (5.1.6.2.1). It is zero since the ring was set up, and
- * nobody writes it: the device may not, and one that could would only mislead itself.
- */
-static inline struct dmap_addr
-sluice_tx_zero_header(const struct sluice_txq *txq)
-{
-	return (struct dmap_addr){ txq->extra_da.v + offsetof(struct sluice_tx_extra, hdr) };
-}
-
-/*
  * Make pool the one of the plain packets, if none of another pool is on its way; nb_slots were
  * given by the burst so far. True if it is now.
  */
@@ -67,10 +57,12 @@ static __rte_always_inline void
 sluice_tx_fill_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *hdr,
 		const struct sluice_path_cfg cfg)
 {
-	if (cfg.has_offloads && sluice_tx_asks(m))
+	if (cfg.has_offloads && sluice_tx_asks(m)) {
 		sluice_tx_put_header(txq, m, hdr);
-	else
-		sluice_tx_clear_header(hdr);
+		return;
+	}
+	sluice_tx_clear_header(hdr);
+	sluice_tx_clear_hash(hdr, sluice_tx_hdr_len(txq, cfg));
 }
 
 /*
@@ -132,8 +124,9 @@ static __rte_always_inline bool
 sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
 		const struct sluice_path_cfg cfg)
 {
-	char *hdr = rte_pktmbuf_mtod_offset(m, char *, -SLUICE_NET_HDR_LEN);
-	uint32_t len = m->data_len + SLUICE_NET_HDR_LEN;
+	const uint32_t hdr_len = sluice_tx_hdr_len(txq, cfg);
+	char *hdr = rte_pktmbuf_mtod(m, char *) - hdr_len;
+	uint32_t len = m->data_len + hdr_len;
 	struct dmap_addr da;
 	bool is_foreign = m->pool != txq->pool;
 
@@ -150,7 +143,7 @@ sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte
 /* A packet in two slots: a header that is nobody's own, and the data. */
 static __rte_always_inline bool
 sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
 	const uint32_t len = m->data_len; /* read once, whatever is stored in between */
 	uint16_t head = s->slot;
@@ -164,9 +157,9 @@ sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 	s->extent[head + 1] = SLUICE_TX_MIDDLE;
 	s->nb_odd += 2;
 	s->nb_pairs++;
-	sluice_tx_fill_slot(s, head, sluice_tx_zero_header(txq), SLUICE_NET_HDR_LEN,
-			SLUICE_DESC_F_NEXT, layout);
-	sluice_tx_fill_slot(s, head, da, len, 0, layout);
+	sluice_tx_fill_slot(s, head, txq->zero_da, sluice_tx_hdr_len(txq, cfg), SLUICE_DESC_F_NEXT,
+			cfg.layout);
+	sluice_tx_fill_slot(s, head, da, len, 0, cfg.layout);
 	return true;
 }
 
@@ -175,7 +168,7 @@ sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
  * hold it are counted with the buffer. *pinned is the last pool that was found to have such ones.
  */
 static __rte_always_inline bool
-sluice_tx_has_pinned_room(struct rte_mbuf *m, const struct rte_mempool **pinned)
+sluice_tx_has_pinned_room(struct rte_mbuf *m, uint32_t hdr_len, const struct rte_mempool **pinned)
 {
 	if (m->pool != *pinned) {
 		if (!RTE_MBUF_HAS_PINNED_EXTBUF(m))
@@ -183,17 +176,18 @@ sluice_tx_has_pinned_room(struct rte_mbuf *m, const struct rte_mempool **pinned)
 		*pinned = m->pool;
 	}
 	return rte_mbuf_refcnt_read(m) == 1 && rte_mbuf_ext_refcnt_read(m->shinfo) == 1 &&
-			m->data_off >= SLUICE_NET_HDR_LEN;
+			m->data_off >= hdr_len;
 }
 
 /* Either of them: room for the header in a buffer that is the packet's own. */
 static __rte_always_inline bool
-sluice_tx_has_own_room(struct rte_mbuf *m, const bool is_external,
+sluice_tx_has_own_room(struct rte_mbuf *m, uint32_t hdr_len, const bool is_external,
 		const struct rte_mempool **pinned, const struct sluice_path_cfg cfg)
 {
 	if (!is_external)
-		return sluice_tx_has_header_room(m, cfg);
-	return (cfg.has_offloads || !sluice_tx_asks(m)) && sluice_tx_has_pinned_room(m, pinned);
+		return sluice_tx_has_header_room(m, hdr_len, cfg);
+	return (cfg.has_offloads || !sluice_tx_asks(m)) &&
+			sluice_tx_has_pinned_room(m, hdr_len, pinned);
 }
 
 /*
@@ -208,6 +202,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 {
 	const uint64_t no_pair = SLUICE_TX_FLAGS | (are_external ? 0 : RTE_MBUF_F_EXTERNAL);
 	struct sluice_tx_slots s = sluice_tx_slots(txq, b, cfg.layout);
+	const uint32_t hdr_len = sluice_tx_hdr_len(txq, cfg);
 	const struct rte_mempool *pinned = NULL;
 	uint64_t bytes = 0;
 	uint16_t n, head;
@@ -223,7 +218,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 			break;
 		if (!sluice_tx_can_give(txq, m, cfg))
 			break;
-		if (sluice_tx_has_own_room(m, are_external, &pinned, cfg)) {
+		if (sluice_tx_has_own_room(m, hdr_len, are_external, &pinned, cfg)) {
 			/*
 			 * Until one of the run is plain: then it is known which are of another
 			 * pool.
@@ -233,7 +228,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 			is_given = sluice_tx_fill_one(txq, &s, m, cfg);
 		} else {
 			is_given = (sluice_tx_upper_flags(m) & (no_pair >> 32)) == 0 &&
-					sluice_tx_fill_pair(txq, &s, m, cfg.layout);
+					sluice_tx_fill_pair(txq, &s, m, cfg);
 		}
 		if (!is_given)
 			break;

@@ -28,7 +28,9 @@ struct sluice_vec_rx_kit {
 	const void *dv_used; /* used elements, or packed descriptors */
 	struct rte_mbuf **sw_ring;
 	__m256i template; /* rearm and ol_flags of a fresh mbuf in each 128-bit lane */
-	__m256i most;     /* longest length less the shortest one, in 32-bit words */
+	__m256i least;    /* shortest length, in 32-bit words */
+	__m256i most;     /* longest length less that */
+	__m256i hdr;      /* the header's, where lengths are in 64-bit words */
 	__m256i used;     /* packed: flags of a used descriptor in the odd 64-bit words */
 	__m256i ids;      /* of the next four used elements, or of the next two descriptors */
 	__m256i sum;
@@ -95,6 +97,9 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 	const struct sluice_ring *r = &rxq->q.ring;
 	uint64_t used = r->used_wrap ? (uint64_t)SLUICE_PACKED_BITS << 48 : 0;
 	const bool is_split = cfg.layout == SLUICE_SPLIT;
+	/* Of headers that are read the length is data of the queue. */
+	const uint32_t hdr_len = cfg.has_csum ? rxq->hdr_len : SLUICE_NET_HDR_LEN;
+	const uint32_t min_len = cfg.has_csum ? rxq->min_len : SLUICE_RX_MIN_LEN;
 	uint16_t id = r->tail;
 
 	return (struct sluice_vec_rx_kit){
@@ -104,7 +109,9 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 		.sw_ring = rxq->q.sw_ring,
 		.template = _mm256_broadcastsi128_si256(
 				_mm_loadu_si128((const __m128i *)&rxq->rearm)),
-		.most = _mm256_set1_epi32(rxq->nb_plain_lens - 1),
+		.least = _mm256_set1_epi32(min_len),
+		.most = _mm256_set1_epi32(rxq->nb_batch_lens - 1),
+		.hdr = is_split ? _mm256_set1_epi64x(hdr_len) : sluice_avx2_odd(hdr_len),
 		.used = sluice_avx2_odd(used),
 		.sum = _mm256_setzero_si256(),
 		.hdr_mask = sluice_x86_header_mask(rxq),
@@ -128,11 +135,11 @@ sluice_avx2_fill(struct rte_mbuf *a, struct rte_mbuf *b, __m256i template, __m25
 
 /* All ones in the 32-bit words that are lengths of packets. Unsigned; there is no such compare. */
 static __rte_always_inline __m256i
-sluice_avx2_len_ok(__m256i lens, __m256i most)
+sluice_avx2_len_ok(__m256i lens, const struct sluice_vec_rx_kit *k)
 {
-	__m256i over = _mm256_sub_epi32(lens, _mm256_set1_epi32(SLUICE_RX_MIN_LEN));
+	__m256i over = _mm256_sub_epi32(lens, k->least);
 
-	return _mm256_cmpeq_epi32(_mm256_min_epu32(over, most), over);
+	return _mm256_cmpeq_epi32(_mm256_min_epu32(over, k->most), over);
 }
 
 static __rte_always_inline bool
@@ -146,14 +153,13 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
 
 	elems = _mm256_loadu_si256((const __m256i *)&dv_elems[slot]);
 	/* Even words are ids, odd words are lengths. */
-	good = _mm256_blend_epi32(_mm256_cmpeq_epi32(elems, k->ids),
-			sluice_avx2_len_ok(elems, k->most), 0xaa);
+	good = _mm256_blend_epi32(
+			_mm256_cmpeq_epi32(elems, k->ids), sluice_avx2_len_ok(elems, k), 0xaa);
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
 		return false;
 	if (cfg.has_csum)
 		any = sluice_x86_read_headers(sw, nb);
-	lens = _mm256_sub_epi64(
-			_mm256_srli_epi64(elems, 32), _mm256_set1_epi64x(SLUICE_NET_HDR_LEN));
+	lens = _mm256_sub_epi64(_mm256_srli_epi64(elems, 32), k->hdr);
 	/* packet_type 0 and pkt_len; data_len and zeros. */
 	even = _mm256_unpacklo_epi64(_mm256_slli_epi64(lens, 32), lens);
 	odd = _mm256_unpackhi_epi64(_mm256_slli_epi64(lens, 32), lens);
@@ -169,7 +175,7 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
 
 /* All ones in the words of two used descriptors that are right, and in those that do not count. */
 static __rte_always_inline __m256i
-sluice_avx2_check_packed(__m256i descs, __m256i ids, __m256i most)
+sluice_avx2_check_packed(__m256i descs, __m256i ids, const struct sluice_vec_rx_kit *k)
 {
 	/*
 	 * Word 3 of each lane without the flags is the id; word 2 is the length; addresses do not
@@ -178,7 +184,7 @@ sluice_avx2_check_packed(__m256i descs, __m256i ids, __m256i most)
 	const __m256i id_bits = _mm256_setr_epi32(0, 0, 0, 0xffff, 0, 0, 0, 0xffff);
 	__m256i good = _mm256_cmpeq_epi32(_mm256_and_si256(descs, id_bits), ids);
 
-	return _mm256_blend_epi32(good, sluice_avx2_len_ok(descs, most), 0x44);
+	return _mm256_blend_epi32(good, sluice_avx2_len_ok(descs, k), 0x44);
 }
 
 static __rte_always_inline bool
@@ -188,7 +194,6 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	const __m256i *dv_desc =
 			(const __m256i *)((const struct sluice_packed_desc *)k->dv_used + slot);
 	const __m256i bits = sluice_avx2_odd((uint64_t)SLUICE_PACKED_BITS << 48);
-	const __m256i hdr = sluice_avx2_odd(SLUICE_NET_HDR_LEN);
 	const __m256i len_bits = sluice_avx2_odd(UINT32_MAX);
 	const __m256i twice = _mm256_setr_epi8(-1, -1, -1, -1, 8, 9, 10, 11, 8, 9, 10, 11, -1, -1,
 			-1, -1, -1, -1, -1, -1, 8, 9, 10, 11, 8, 9, 10, 11, -1, -1, -1, -1);
@@ -208,15 +213,15 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	rte_compiler_barrier();
 	a = _mm256_loadu_si256(&dv_desc[0]);
 	b = _mm256_loadu_si256(&dv_desc[1]);
-	good = _mm256_and_si256(sluice_avx2_check_packed(a, k->ids, k->most),
+	good = _mm256_and_si256(sluice_avx2_check_packed(a, k->ids, k),
 			sluice_avx2_check_packed(
-					b, _mm256_add_epi64(k->ids, sluice_avx2_ids(2)), k->most));
+					b, _mm256_add_epi64(k->ids, sluice_avx2_ids(2)), k));
 	if (unlikely(_mm256_movemask_epi8(good) != -1))
 		return false;
 	if (cfg.has_csum)
 		any = sluice_x86_read_headers(sw, nb);
-	a = _mm256_sub_epi64(_mm256_and_si256(a, len_bits), hdr);
-	b = _mm256_sub_epi64(_mm256_and_si256(b, len_bits), hdr);
+	a = _mm256_sub_epi64(_mm256_and_si256(a, len_bits), k->hdr);
+	b = _mm256_sub_epi64(_mm256_and_si256(b, len_bits), k->hdr);
 	/* The length becomes pkt_len (word 1) and data_len (word 2) of each lane. */
 	sluice_avx2_fill(sw[0], sw[1], k->template, _mm256_shuffle_epi8(a, twice));
 	sluice_avx2_fill(sw[2], sw[3], k->template, _mm256_shuffle_epi8(b, twice));

@@ -174,10 +174,12 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 							(void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
 		.template = sluice_avx512_template(rxq, cfg.layout),
-		.least = _mm512_add_epi32(sluice_avx512_words(t->least),
-				_mm512_maskz_set1_epi32(ids, r->tail)),
+		.least = _mm512_mask_set1_epi32(
+				_mm512_add_epi32(sluice_avx512_words(t->least),
+						_mm512_maskz_set1_epi32(ids, r->tail)),
+				cfg.has_csum ? SLUICE_AVX512_LENS(cfg.layout) : 0, rxq->min_len),
 		.most = _mm512_maskz_set1_epi32(
-				SLUICE_AVX512_LENS(cfg.layout), (int)rxq->nb_plain_lens - 1),
+				SLUICE_AVX512_LENS(cfg.layout), (int)rxq->nb_batch_lens - 1),
 		.used = _mm512_set1_epi64(r->used_wrap ? (int64_t)bits : 0),
 		.bits = sluice_avx512_keep(_mm512_maskz_set1_epi64(0xaa, (int64_t)bits)),
 		.next = sluice_avx512_keep(_mm512_maskz_set1_epi32(ids, 8)),

@@ -34,12 +34,14 @@ struct sluice_vec_rx_kit {
 	const void *dv_used; /* used elements, or packed descriptors */
 	struct rte_mbuf **sw_ring;
 	uint64x2_t template; /* rearm and ol_flags of a fresh mbuf */
-	uint32x4_t most;     /* longest length less the shortest one */
+	uint32x4_t least;    /* shortest length */
+	uint32x4_t most;     /* longest length less that */
+	uint32x4_t hdr;      /* the header's */
 	uint32x4_t ids;      /* of the next four */
 	uint64x2_t sum;
-	uint16_t used; /* packed: flags of a used descriptor */
-	uint16_t num_buffers_mask;
-	uint16_t said; /* by the headers of the last batch */
+	uint16x8_t hdr_mask; /* what counts in a header */
+	uint16_t used;       /* packed: flags of a used descriptor */
+	uint16_t said;       /* by the headers of the last batch */
 };
 
 /* 64-bit words of four things: of the first two, and of the last two. */
@@ -98,11 +100,14 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 		.dv_used = is_split ? (void *)r->split.dv_used->ring : (void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
 		.template = vld1q_u64(&rxq->rearm),
-		.most = vdupq_n_u32(rxq->nb_plain_lens - 1),
+		/* Of headers that are read the length is data of the queue. */
+		.least = vdupq_n_u32(cfg.has_csum ? rxq->min_len : SLUICE_RX_MIN_LEN),
+		.most = vdupq_n_u32(rxq->nb_batch_lens - 1),
+		.hdr = vdupq_n_u32(cfg.has_csum ? rxq->hdr_len : SLUICE_NET_HDR_LEN),
 		.ids = sluice_neon_ids(r->tail),
 		.sum = vdupq_n_u64(0),
 		.used = r->used_wrap ? SLUICE_PACKED_BITS : 0,
-		.num_buffers_mask = rxq->num_buffers_mask,
+		.hdr_mask = vld1q_u16(rxq->hdr_mask),
 	};
 }
 
@@ -115,11 +120,11 @@ sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 
 /*
  * The headers of four received packets. False: not all of them say one buffer, as far as the mask's
- * bits count. said: flags and gso_types of all, ORed. Four bytes behind each header are loaded too;
- * a packet is longer.
+ * bits count. said: flags and gso_types of all, ORed, as far. Four bytes behind each header are
+ * loaded too; a packet is longer.
  */
 static __rte_always_inline bool
-sluice_neon_read_headers(struct rte_mbuf *const *sw, uint16_t num_buffers_mask, uint16_t *said)
+sluice_neon_read_headers(struct rte_mbuf *const *sw, uint16x8_t mask, uint16_t *said)
 {
 	const uint16x8_t want = { 0, 0, 0, 0, 0, 1, 0, 0 };
 	uint16x8_t any = vdupq_n_u16(0);
@@ -130,9 +135,9 @@ sluice_neon_read_headers(struct rte_mbuf *const *sw, uint16_t num_buffers_mask, 
 
 		any = vorrq_u16(any, veorq_u16(vreinterpretq_u16_u8(vld1q_u8(dv_hdr)), want));
 	}
+	any = vandq_u16(any, mask);
 	*said = vgetq_lane_u16(any, offsetof(struct sluice_net_hdr, flags) / 2);
-	return (vgetq_lane_u16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) &
-			       num_buffers_mask) == 0;
+	return vgetq_lane_u16(any, offsetof(struct sluice_net_hdr, num_buffers) / 2) == 0;
 }
 
 /* An mbuf in two stores: the template, and packet_type to hash with the nth length. */
@@ -159,14 +164,14 @@ sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
 		const struct sluice_path_cfg cfg)
 {
 	/* One comparison for both ends of the length: too short wraps around. */
-	uint32x4_t over = vsubq_u32(lens, vdupq_n_u32(SLUICE_RX_MIN_LEN));
+	uint32x4_t over = vsubq_u32(lens, k->least);
 	uint32x4_t good = vandq_u32(vceqq_u32(ids, k->ids), vcleq_u32(over, k->most));
 
 	if (unlikely(vminvq_u32(good) == 0))
 		return false;
-	if (cfg.has_csum && unlikely(!sluice_neon_read_headers(sw, k->num_buffers_mask, &k->said)))
+	if (cfg.has_csum && unlikely(!sluice_neon_read_headers(sw, k->hdr_mask, &k->said)))
 		return false;
-	lens = vsubq_u32(lens, vdupq_n_u32(SLUICE_NET_HDR_LEN));
+	lens = vsubq_u32(lens, k->hdr);
 	k->sum = vpadalq_u32(k->sum, lens);
 	k->ids = vaddq_u32(k->ids, vdupq_n_u32(4));
 	sluice_neon_fill(sw[0], k->template, lens, 0);

@@ -46,7 +46,7 @@ struct sluice_vec_tx_kit {
 	uint64_t sum;
 };
 
-/* For taking used buffers that need no look (sluice_rxq.nb_plain_lens, not 0). */
+/* For taking used buffers that need no look (sluice_rxq.nb_batch_lens, not 0). */
 static __rte_always_inline struct sluice_vec_rx_kit
 sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
 {

@@ -46,32 +46,33 @@ sluice_tx_is_odd(const struct rte_mbuf *m, const struct sluice_path_cfg cfg)
 }
 
 static __rte_always_inline bool
-sluice_tx_has_header_room(struct rte_mbuf *m, const struct sluice_path_cfg cfg)
+sluice_tx_has_header_room(struct rte_mbuf *m, uint32_t hdr_len, const struct sluice_path_cfg cfg)
 {
 	/* Atomic, or the compiler joins it with nb_segs. */
 	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && !sluice_tx_is_odd(m, cfg) &&
-			m->data_off >= SLUICE_NET_HDR_LEN;
+			m->data_off >= hdr_len;
 }
 
 static __rte_always_inline struct sluice_one_tx_kit
 sluice_one_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
-		enum sluice_layout layout)
+		const struct sluice_path_cfg cfg)
 {
+	const uint32_t hdr_len = sluice_tx_batch_hdr_len(cfg);
 	const struct sluice_ring *r = &txq->q.ring;
 	const struct dmap_window *w = &txq->q.stream.last;
 	struct sluice_one_tx_kit k = {
 		.sw_ring = &txq->q.sw_ring[slot],
 		.extent = &txq->extent[slot],
 		.slot = slot,
-		.avail = sluice_vec_avail(txq, slot, avail_pos, layout),
+		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.layout),
 		.pool = txq->pool,
-		.lo = w->lo + SLUICE_NET_HDR_LEN,
-		.span = w->span - SLUICE_NET_HDR_LEN,
+		.lo = w->lo + hdr_len,
+		.span = w->span - hdr_len,
 		.base = w->lo + w->delta,
 		.slow_flags = txq->slow_flags,
 	};
 
-	if (layout == SLUICE_SPLIT) {
+	if (cfg.layout == SLUICE_SPLIT) {
 		k.dv_desc = &r->split.dv_desc[slot];
 		return k;
 	}
@@ -94,10 +95,11 @@ sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
 		const struct sluice_path_cfg cfg)
 {
 	sluice_desc_word *dv_words = (sluice_desc_word *)&k->dv_desc[n];
+	const uint32_t hdr_len = sluice_tx_batch_hdr_len(cfg);
 	uint64_t off, left, len;
 	char *data;
 
-	if (unlikely(!sluice_tx_has_header_room(m, cfg) || m->pool != k->pool))
+	if (unlikely(!sluice_tx_has_header_room(m, hdr_len, cfg) || m->pool != k->pool))
 		return false;
 	if (cfg.is_pinned && unlikely(rte_mbuf_ext_refcnt_read(m->shinfo) != 1))
 		return false;
@@ -113,14 +115,14 @@ sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
 		return false;
 	if (!cfg.has_offloads)
 		sluice_tx_clear_header(data - SLUICE_NET_HDR_LEN);
-	else if (unlikely((m->ol_flags & k->slow_flags) != 0 || !sluice_tx_write_header(m)))
+	else if (unlikely((m->ol_flags & k->slow_flags) != 0 ||
+				 !sluice_tx_write_header(m, hdr_len)))
 		return false;
 	k->sum += len;
 	k->sw_ring[n] = m;
 	k->extent[n] = 0;
 	rte_atomic_store_explicit(&dv_words[0], off + k->base, rte_memory_order_relaxed);
-	rte_atomic_store_explicit(
-			&dv_words[1], k->word + len + SLUICE_NET_HDR_LEN, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&dv_words[1], k->word + len + hdr_len, rte_memory_order_relaxed);
 	if (cfg.layout == SLUICE_SPLIT) {
 		sluice_vec_make_one_available(&k->avail, k->slot + n);
 	} else {

@@ -19,12 +19,11 @@ sluice_x86_rearm(struct rte_mbuf *m)
 	return (__m256i *)((char *)m + offsetof(struct rte_mbuf, rearm_data));
 }
 
-/* The words of received headers that count: flags and gso_type, and num_buffers if it is used. */
+/* The words of received headers that count. */
 static __rte_always_inline __m128i
 sluice_x86_header_mask(const struct sluice_rxq *rxq)
 {
-	return _mm_insert_epi16(_mm_setr_epi16(-1, 0, 0, 0, 0, 0, 0, 0), rxq->num_buffers_mask,
-			offsetof(struct sluice_net_hdr, num_buffers) / 2);
+	return _mm_loadu_si128((const __m128i *)rxq->hdr_mask);
 }
 
 /* What the headers of nb received packets say, ORed. Four bytes behind each are loaded too. */

@@ -374,19 +374,22 @@ queue_stats_mapping_set(struct rte_eth_dev *dev, uint16_t queue, uint8_t index, 
 }
 
 int
-sluice_describe_rx(const struct sluice_rx_own *own, struct rte_eth_burst_mode *mode)
+sluice_describe_rx(const struct rte_eth_dev *dev, const struct sluice_rx_own *own, uint16_t id,
+		struct rte_eth_burst_mode *mode)
 {
+	const struct sluice_rxq *rxq = dev->data->rx_queues[id];
 	const struct sluice_rx_stage *stage = &own->stage;
 
 	if (own->path == NULL)
 		return -EINVAL;
-	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s%s%s%s", own->path->name,
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s%s%s%s%s", own->path->name,
 			stage->has_vlan ? ", VLAN tags" : "",
 			stage->has_ipv4 ? ", IPv4 checksums" : "",
 			stage->ptypes != 0 ? ", packet types" : "",
 			stage->has_hash ? ", RSS hash by " : "",
 			stage->has_hash ? (own->kit != NULL ? own->kit->name : "none") : "",
-			stage->is_spread ? ", spread" : "", stage->has_flows ? ", flow rules" : "");
+			stage->is_spread ? ", spread" : "", stage->has_flows ? ", flow rules" : "",
+			rxq != NULL && rxq->has_hash ? ", RSS hash by the device" : "");
 	return 0;
 }
 
@@ -407,8 +410,7 @@ rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mod
 		.path = port->rx_path, .stage = stage_of(dev), .kit = sluice_rss_kit(port)
 	};
 
-	RTE_SET_USED(id);
-	return sluice_describe_rx(&own, mode);
+	return sluice_describe_rx(dev, &own, id, mode);
 }
 
 static int

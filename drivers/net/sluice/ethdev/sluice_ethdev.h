@@ -68,7 +68,8 @@ int sluice_vlan_offload_set(struct rte_eth_dev *dev, int mask);
 void sluice_ethdev_share_info(struct sluice_port *port);
 
 /* -EINVAL: nothing was chosen yet. */
-int sluice_describe_rx(const struct sluice_rx_own *own, struct rte_eth_burst_mode *mode);
+int sluice_describe_rx(const struct rte_eth_dev *dev, const struct sluice_rx_own *own, uint16_t id,
+		struct rte_eth_burst_mode *mode);
 int sluice_describe_tx(const struct sluice_tx_path *path, struct rte_eth_burst_mode *mode);
 
 /* Queues (sluice_ethdev_queue.c). */

@@ -183,7 +183,9 @@ sluice_show_rx_pool(struct sluice_port *port, uint16_t id, struct rte_mempool *m
 int
 sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
 {
+	uint64_t rx_offloads = port->dev->data->dev_conf.rxmode.offloads;
 	uint32_t room = rte_pktmbuf_data_room_size(mp);
+	bool has_hash;
 
 	rxq->pool = mp;
 	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
@@ -195,9 +197,8 @@ sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rt
 	rxq->room = room - RTE_PKTMBUF_HEADROOM;
 	init_rx_template(rxq, port->port_id);
 	/* If the device does not offer it, there will be a little more room. */
-	sluice_rxq_place(rxq,
-			(port->dev->data->dev_conf.rxmode.offloads & SLUICE_RX_HEADER_OFFLOADS) !=
-					0);
+	has_hash = sluice_steer_is_hash_by_device(port);
+	sluice_rxq_place(rxq, has_hash || (rx_offloads & SLUICE_RX_HEADER_OFFLOADS) != 0, has_hash);
 	return 0;
 }
 
@@ -411,7 +412,7 @@ sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_inf
 	info->mp = rxq->pool;
 	info->scattered_rx = dev->data->scattered_rx;
 	info->nb_desc = rxq->q.ring.size != 0 ? rxq->q.ring.size : rxq->nb_desc;
-	info->rx_buf_size = rxq->post_len - SLUICE_NET_HDR_LEN;
+	info->rx_buf_size = rxq->post_len - rxq->hdr_len;
 	info->conf.rx_deferred_start = rxq->q.is_deferred;
 	info->conf.rx_free_thresh = rxq->free_thresh_asked;
 	info->conf.offloads = dev->data->dev_conf.rxmode.offloads;

@@ -326,8 +326,7 @@ rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mod
 {
 	const struct sluice_visitor *v = dev->process_private;
 
-	RTE_SET_USED(id);
-	return sluice_describe_rx(&v->rx, mode);
+	return sluice_describe_rx(dev, &v->rx, id, mode);
 }
 
 static int

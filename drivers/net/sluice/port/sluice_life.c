@@ -57,10 +57,10 @@ start_device(struct sluice_port *port)
 	if (ret == 0)
 		ret = ops->commit(port->transport, nb_vqs);
 	/* One pair is in use without being asked for. RSS says how many there are, too. */
-	if (ret == 0 && has(port, SLUICE_NET_F_RSS))
-		ret = sluice_steer_tell(port, &port->shared->rss);
-	else if (ret == 0 && has_ctrl && nb_vqs > 2)
+	if (ret == 0 && has_ctrl && nb_vqs > 2 && !has(port, SLUICE_NET_F_RSS))
 		ret = sluice_ctrl_set_pairs(port, nb_vqs / 2);
+	if (ret == 0 && (has(port, SLUICE_NET_F_RSS) || has(port, SLUICE_NET_F_HASH_REPORT)))
+		ret = sluice_steer_tell(port, &port->shared->rss);
 	if (ret == 0)
 		ret = sluice_life_tell_held(port);
 	if (ret == 0) {

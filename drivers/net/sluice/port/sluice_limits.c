@@ -99,7 +99,8 @@ sluice_may_scatter(struct sluice_port *port)
 static uint32_t
 room_of(const struct sluice_rxq *rxq, uint64_t features)
 {
-	return sluice_path_reads_headers(features) ? rxq->room - SLUICE_NET_HDR_LEN : rxq->room;
+	return sluice_path_reads_headers(features) ? rxq->room - sluice_path_hdr_len(features) :
+						     rxq->room;
 }
 
 /* What is spread over buffers needs no room in one. */
@@ -215,7 +216,7 @@ check_lro_room(struct sluice_port *port, const struct sluice_rxq *rxq)
 {
 	uint16_t nb_desc = RTE_MIN(rxq->nb_desc, sluice_desc_max(port, rxq->q.vq));
 	uint16_t nb_missing = sluice_rxq_free_thresh(rxq, nb_desc) - 1;
-	uint32_t need = SLUICE_RX_MAX_FRAME + SLUICE_NET_HDR_LEN;
+	uint32_t need = SLUICE_RX_MAX_FRAME + sluice_path_hdr_len(sluice_negotiable(port));
 
 	if ((nb_desc - nb_missing) * rxq->room >= need)
 		return 0;

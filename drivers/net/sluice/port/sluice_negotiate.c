@@ -31,6 +31,7 @@ static const struct {
 	{ SLUICE_NET_F_CTRL_VLAN, "CTRL_VLAN" },
 	{ SLUICE_NET_F_MQ, "MQ" },
 	{ SLUICE_NET_F_RSS, "RSS" },
+	{ SLUICE_NET_F_HASH_REPORT, "HASH_REPORT" },
 	{ SLUICE_F_INDIRECT_DESC, "INDIRECT_DESC" },
 	{ SLUICE_F_EVENT_IDX, "EVENT_IDX" },
 	{ SLUICE_F_VERSION_1, "VERSION_1" },
@@ -56,7 +57,7 @@ static const struct {
 #define OFFLOAD_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_CSUM) | SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | TSO_FEATURES | \
 			SLUICE_BIT(SLUICE_NET_F_HOST_USO) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
-			SLUICE_BIT(SLUICE_NET_F_RSS))
+			SLUICE_BIT(SLUICE_NET_F_RSS) | SLUICE_BIT(SLUICE_NET_F_HASH_REPORT))
 
 static bool
 has(uint64_t features, unsigned int bit)
@@ -186,6 +187,8 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 		f |= SLUICE_BIT(SLUICE_NET_F_NOTF_COAL);
 	if (sluice_steer_is_by_device(port))
 		f |= SLUICE_BIT(SLUICE_NET_F_RSS);
+	if (sluice_steer_is_hash_by_device(port))
+		f |= SLUICE_BIT(SLUICE_NET_F_HASH_REPORT);
 	return f;
 }
 

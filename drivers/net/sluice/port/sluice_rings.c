@@ -277,6 +277,8 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 		.has_indirect = has(port, SLUICE_F_INDIRECT_DESC),
 		.has_mrg = has(port, SLUICE_NET_F_MRG_RXBUF),
 		.reads_headers = sluice_path_reads_headers(port->features),
+		.has_csum = has(port, SLUICE_NET_F_GUEST_CSUM),
+		.has_hash = has(port, SLUICE_NET_F_HASH_REPORT),
 		.completes_csum = port->args.completes_csum,
 		.tx_flags = tx_flags_of(port),
 		.has_ecn = has(port, is_tx ? SLUICE_NET_F_HOST_ECN : SLUICE_NET_F_GUEST_ECN),

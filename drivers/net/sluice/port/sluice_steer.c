@@ -132,43 +132,25 @@ sluice_steer_is_by_device(const struct sluice_port *port)
 	return port->steer.is_by_device;
 }
 
-/* The device does it if it can do all of what is asked for. */
-static void
-choose(struct sluice_port *port)
+bool
+sluice_steer_is_hash_by_device(const struct sluice_port *port)
 {
-	uint64_t asked = types_asked(port), beyond;
-	struct sluice_device_info info;
-	uint32_t hash_types;
+	return port->steer.is_hash_by_device;
+}
 
-	port->steer.is_by_device = false;
-	port->steer.device_types = 0;
-	if (asked == 0 || port->args.rss != SLUICE_RSS_ARG_AUTO ||
-			port->dev->data->nb_rx_queues < 2 ||
-			port->dev->data->nb_rx_queues > sluice_max_pairs(port) ||
-			!sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ) ||
-			!sluice_dev_info(port, &info) ||
-			!(info.features & SLUICE_BIT(SLUICE_NET_F_RSS)))
-		return;
-	beyond = sluice_steer_beyond(asked, info.rss_types, &hash_types);
-	if (beyond != 0) {
-		SLUICE_LOG(INFO,
-				"port %u: the device has no RSS types 0x%" PRIx64
-				": software does it",
-				port->port_id, beyond);
-		return;
-	}
-	SLUICE_LOG(INFO, "port %u: RSS by the device", port->port_id);
-	port->steer.is_by_device = true;
-	port->steer.device_types = info.rss_types;
+static bool
+asks_for_hash(const struct sluice_port *port)
+{
+	const struct rte_eth_rxmode *mode = &port->dev->data->dev_conf.rxmode;
+
+	return is_rss(port) && (mode->offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 }
 
 bool
 sluice_steer_hashes(const struct sluice_port *port)
 {
-	const struct rte_eth_rxmode *mode = &port->dev->data->dev_conf.rxmode;
-
 	return sluice_steer_spreads(port) ||
-			(is_rss(port) && (mode->offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0);
+			(asks_for_hash(port) && !port->steer.is_hash_by_device);
 }
 
 static int
@@ -231,19 +213,21 @@ sluice_steer_configure(struct sluice_port *port)
 	const uint8_t *key = is_rss(port) ? conf->rss_key : NULL;
 	uint16_t nb_soft, i;
 	const bool was_by_device = port->steer.is_by_device;
+	const bool was_hash_by_device = port->steer.is_hash_by_device;
 	const uint32_t device_types = port->steer.device_types;
 	int ret = check_key(port, key, conf->rss_key_len);
 
 	if (ret == 0)
 		ret = check_types(port, types_asked(port));
 	if (ret == 0) {
-		choose(port);
+		sluice_steer_choose_device(port, types_asked(port), asks_for_hash(port));
 		ret = check_queues(port, &nb_soft);
 		if (ret == 0)
 			ret = sluice_rules_check(port);
 	}
 	if (ret != 0) {
 		port->steer.is_by_device = was_by_device;
+		port->steer.is_hash_by_device = was_hash_by_device;
 		port->steer.device_types = device_types;
 		return ret;
 	}
@@ -297,6 +281,13 @@ sluice_steer_show(struct sluice_port *port)
 					rte_memory_order_release);
 }
 
+/* Does the device have the settings? */
+static bool
+is_told(const struct sluice_steer *steer)
+{
+	return steer->is_by_device || steer->is_hash_by_device;
+}
+
 /* With steer->lock: others from now on, at once if the port runs. */
 static int
 change(struct sluice_port *port, const struct sluice_rss_settings *rss)
@@ -304,7 +295,7 @@ change(struct sluice_port *port, const struct sluice_rss_settings *rss)
 	struct sluice_steer *steer = &port->steer;
 	int ret = steer->is_on ? sluice_steer_pass(port) : 0;
 
-	if (ret == 0 && steer->is_by_device)
+	if (ret == 0 && is_told(steer))
 		ret = sluice_steer_change_device(port, rss);
 	else if (ret == 0)
 		port->shared->rss = *rss;
@@ -330,7 +321,7 @@ sluice_steer_set_hash(
 	rss.types = types;
 	if (key != NULL)
 		memcpy(rss.key, key, SLUICE_RSS_KEY_LEN);
-	if (port->dev->data->dev_started && !steer->is_on && !steer->is_by_device && types != 0) {
+	if (port->dev->data->dev_started && !steer->is_on && !is_told(steer) && types != 0) {
 		SLUICE_LOG(ERR, "port %u: it was started without RSS: stop it to set hash types",
 				port->port_id);
 		ret = -EBUSY;

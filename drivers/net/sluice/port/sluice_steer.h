@@ -6,7 +6,7 @@
  * Which receive queue a packet goes to, when the application asks for RSS: the settings, and what
  * the polling cores see of them. Where a device has RSS it is told (sluice_steer_device.c), unless
  * it cannot do what is asked for, or rss=sw; else software does it, unless rss=off. The hash in the
- * mbuf is always software's.
+ * mbuf is the device's where that writes it, and software does not spread; else software's.
  *
  * Threads: functions are for the application's control calls; none needs port->lock, but where it
  * says so. steer.lock is taken first.
@@ -34,8 +34,9 @@ struct sluice_steer {
 	struct sluice_rss *tables;
 	unsigned int current;
 	bool is_on; /* the cores see one: the port is started */
-	/* Chosen when the port is configured: the device spreads. */
+	/* Chosen when the port is configured: the device spreads, and it hashes for the mbuf. */
 	bool is_by_device;
+	bool is_hash_by_device;
 	uint32_t device_types; /* what it can hash */
 	bool is_used;          /* a core did not leave its burst when the port was stopped */
 	/* NULL: packets are not spread. */
@@ -49,13 +50,14 @@ void sluice_steer_fini(struct sluice_port *port);
 /* RTE_ETH_RSS_... of all that can be hashed. */
 uint64_t sluice_steer_types(void);
 /*
- * Does the port that is configured spread packets by itself, and does it hash them? More queues
+ * Does the port that is configured spread packets in software, and does it hash them? More queues
  * than the device has are possible with the former only.
  */
 bool sluice_steer_spreads(const struct sluice_port *port);
 bool sluice_steer_hashes(const struct sluice_port *port);
-/* Does its device spread them? Then the port asks for that feature. */
+/* Does its device spread them, and does it hash them? Then the port asks for those features. */
 bool sluice_steer_is_by_device(const struct sluice_port *port);
+bool sluice_steer_is_hash_by_device(const struct sluice_port *port);
 
 /*
  * The port is configured, as dev_conf says: fresh settings. -EINVAL, -ENOTSUP: logged, and those of
@@ -66,8 +68,8 @@ int sluice_steer_configure(struct sluice_port *port);
  * New types, key (NULL: the old one) or table (of SLUICE_RSS_RETA_SIZE queues). At once, while the
  * port runs: each packet is hashed by the settings of before or by the new ones. On error those of
  * before stay: -EINVAL what cannot be, -EBUSY for types where none were when the port was started,
- * -ETIMEDOUT if a core hangs in a burst; where the device spreads: -ENOTSUP for types that it has
- * not, and what sluice_ctrl_command() says. All are logged.
+ * -ETIMEDOUT if a core hangs in a burst; where the device spreads or hashes: -ENOTSUP for types
+ * that it has not, and what sluice_ctrl_command() says. All are logged.
  */
 int sluice_steer_set_hash(
 		struct sluice_port *port, uint64_t types, const uint8_t *key, uint32_t key_len);
@@ -93,12 +95,17 @@ int sluice_steer_start(struct sluice_port *port);
 void sluice_steer_stop(struct sluice_port *port);
 
 /*
- * A device with RSS (sluice_steer_device.c).
+ * A device with RSS or HASH_REPORT (sluice_steer_device.c).
  *
  * Types (RTE_ETH_RSS_...) of those asked for that it cannot hash, since it knows only these hash
  * types (5.1.6.4.3.1); 0: all. *hash_types: those that do it.
  */
 uint64_t sluice_steer_beyond(uint64_t asked, uint32_t known, uint32_t *hash_types);
+/*
+ * What the device does of these types: spreading, and hashes for the mbuf if those are asked for.
+ * It does so if it can do all of them.
+ */
+void sluice_steer_choose_device(struct sluice_port *port, uint64_t asked, bool asks_for_hash);
 /* The settings to the device, with port->lock; as sluice_ctrl_command(). Logs what went wrong. */
 int sluice_steer_tell(struct sluice_port *port, const struct sluice_rss_settings *rss);
 /* Other settings for a port that may be live; see sluice_steer_set_hash(). With steer.lock. */

@@ -3,7 +3,8 @@
  */
 
 /*
- * RSS by a device that has it (5.1.6.5.7): the settings as it is told of them on its control queue.
+ * RSS by a device that has it (5.1.6.5.7), and hashes by one that writes them (5.1.6.5.6.4): the
+ * settings as it is told of them on its control queue.
  */
 
 #include <errno.h>
@@ -45,10 +46,20 @@ struct rss_config {
 	uint8_t key[SLUICE_RSS_KEY_LEN];
 };
 
+/* The same for a device that hashes, and steers as it likes. */
+struct hash_config {
+	uint32_t hash_types;
+	uint16_t reserved[4];
+	uint8_t key_len;
+	uint8_t key[SLUICE_RSS_KEY_LEN];
+};
+
 /* Without what the compiler may put behind it. */
 #define RSS_CONFIG_LEN (offsetof(struct rss_config, key) + SLUICE_RSS_KEY_LEN)
 static_assert(RSS_CONFIG_LEN == 8 + 2 * SLUICE_RSS_RETA_SIZE + 3 + SLUICE_RSS_KEY_LEN,
 		"5.1.6.5.7.1");
+#define HASH_CONFIG_LEN (offsetof(struct hash_config, key) + SLUICE_RSS_KEY_LEN)
+static_assert(HASH_CONFIG_LEN == 12 + 1 + SLUICE_RSS_KEY_LEN, "5.1.6.5.6.4");
 static_assert(SLUICE_RSS_RETA_SIZE <= SLUICE_NET_RSS_TABLE_MIN, "5.1.4.1");
 static_assert(SLUICE_RSS_KEY_LEN <= SLUICE_NET_RSS_KEY_MIN, "5.1.4.1");
 
@@ -74,23 +85,96 @@ sluice_steer_beyond(uint64_t asked, uint32_t known, uint32_t *hash_types)
 	return asked;
 }
 
-int
-sluice_steer_tell(struct sluice_port *port, const struct sluice_rss_settings *rss)
+static bool
+can_spread(struct sluice_port *port, const struct sluice_device_info *info)
+{
+	return port->dev->data->nb_rx_queues > 1 &&
+			port->dev->data->nb_rx_queues <= sluice_max_pairs(port) &&
+			(info->features & SLUICE_BIT(SLUICE_NET_F_RSS)) != 0;
+}
+
+/* Who spreads in software hashes there, too. Bounce buffers have no room for longer headers. */
+static bool
+can_hash(const struct sluice_port *port, const struct sluice_device_info *info)
+{
+	return !sluice_steer_spreads(port) && !sluice_copies(port) &&
+			(info->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0;
+}
+
+void
+sluice_steer_choose_device(struct sluice_port *port, uint64_t asked, bool asks_for_hash)
+{
+	struct sluice_steer *steer = &port->steer;
+	struct sluice_device_info info;
+	uint32_t hash_types;
+	uint64_t beyond;
+
+	steer->is_by_device = false;
+	steer->is_hash_by_device = false;
+	steer->device_types = 0;
+	if (asked == 0 || port->args.rss != SLUICE_RSS_ARG_AUTO ||
+			!sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ) ||
+			!sluice_dev_info(port, &info))
+		return;
+	steer->is_by_device = can_spread(port, &info);
+	steer->is_hash_by_device = asks_for_hash && can_hash(port, &info);
+	if (!steer->is_by_device && !steer->is_hash_by_device)
+		return;
+	beyond = sluice_steer_beyond(asked, info.rss_types, &hash_types);
+	if (beyond != 0) {
+		steer->is_by_device = false;
+		steer->is_hash_by_device = false;
+		SLUICE_LOG(INFO,
+				"port %u: the device has no RSS types 0x%" PRIx64
+				": software does it",
+				port->port_id, beyond);
+		return;
+	}
+	SLUICE_LOG(INFO, "port %u: %s by the device", port->port_id,
+			!steer->is_by_device                     ? "hashes" :
+					steer->is_hash_by_device ? "RSS and hashes" :
+								   "RSS");
+	steer->device_types = info.rss_types;
+}
+
+static int
+tell_rss(struct sluice_port *port, const struct sluice_rss_settings *rss, uint32_t hash_types)
 {
 	struct rss_config config = {
+		.hash_types = hash_types,
 		.table_mask = SLUICE_RSS_RETA_SIZE - 1,
 		.nb_tx = sluice_dev_nb_vqs(port) / 2,
 		.key_len = SLUICE_RSS_KEY_LEN,
 	};
+
+	memcpy(config.table, rss->reta, sizeof(config.table));
+	memcpy(config.key, rss->key, sizeof(config.key));
+	return sluice_ctrl_command(
+			port, SLUICE_CTRL_MQ, SLUICE_CTRL_MQ_RSS_CONFIG, &config, RSS_CONFIG_LEN);
+}
+
+static int
+tell_hash(struct sluice_port *port, const struct sluice_rss_settings *rss, uint32_t hash_types)
+{
+	struct hash_config config = { .hash_types = hash_types, .key_len = SLUICE_RSS_KEY_LEN };
+
+	memcpy(config.key, rss->key, sizeof(config.key));
+	return sluice_ctrl_command(
+			port, SLUICE_CTRL_MQ, SLUICE_CTRL_MQ_HASH_CONFIG, &config, HASH_CONFIG_LEN);
+}
+
+int
+sluice_steer_tell(struct sluice_port *port, const struct sluice_rss_settings *rss)
+{
 	uint32_t hash_types;
 	int ret;
 
 	sluice_steer_beyond(rss->types, port->info.rss_types, &hash_types);
-	config.hash_types = hash_types;
-	memcpy(config.table, rss->reta, sizeof(config.table));
-	memcpy(config.key, rss->key, sizeof(config.key));
-	ret = sluice_ctrl_command(
-			port, SLUICE_CTRL_MQ, SLUICE_CTRL_MQ_RSS_CONFIG, &config, RSS_CONFIG_LEN);
+	/* With both features this tells of both (5.1.6.5.7.1). */
+	if (port->features & SLUICE_BIT(SLUICE_NET_F_RSS))
+		ret = tell_rss(port, rss, hash_types);
+	else
+		ret = tell_hash(port, rss, hash_types);
 	if (ret != 0)
 		SLUICE_LOG(ERR,
 				"%s: the device did not take the settings of RSS: %s; rss=sw leaves RSS to "

@@ -51,6 +51,7 @@ struct sluice_path_cfg {
 	 * no row of the tables: the pool decides.
 	 */
 	bool is_pinned;
+	bool has_hash; /* transmit: headers have room for a hash. In no row: sluice_tx_odd.h */
 };
 
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */

@@ -43,9 +43,10 @@ turn_page(size_t *len)
 static void
 place_extra(struct sluice_ring_layout *l, uint16_t size, bool is_tx)
 {
-	if (is_tx)
-		l->extra = place(&l->len,
-				sluice_ring_nb_extras(size) * sizeof(struct sluice_tx_extra));
+	if (!is_tx)
+		return;
+	l->zero = place(&l->len, sizeof(struct sluice_net_hdr_hash));
+	l->extra = place(&l->len, sluice_ring_nb_extras(size) * sizeof(union sluice_tx_extra));
 }
 
 struct sluice_ring_layout

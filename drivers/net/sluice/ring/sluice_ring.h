@@ -76,24 +76,17 @@ struct sluice_ring {
 
 /*
  * What a transmitted packet may need beside its slots, device-visible: an indirect table; or the
- * net header and a changed copy of the headers of a packet whose own nobody may write. hdr of the
- * first one stays zero: packets without room for a header share it.
+ * net header and a changed copy of the headers of a packet whose own nobody may write. An odd
+ * number of cache lines: with a power of two the first lines of all of them would share a few sets.
  */
-struct sluice_tx_extra {
-	struct sluice_net_hdr hdr;
-	uint32_t pad;
-	union {
-		struct sluice_split_desc split[SLUICE_INDIRECT_MAX];
-		struct sluice_packed_desc packed[SLUICE_INDIRECT_MAX];
-		uint8_t headers[SLUICE_INDIRECT_MAX * sizeof(struct sluice_split_desc)];
-	};
+#define SLUICE_TX_EXTRA_LEN 320
+union sluice_tx_extra {
+	struct sluice_split_desc split[SLUICE_INDIRECT_MAX];
+	struct sluice_packed_desc packed[SLUICE_INDIRECT_MAX];
+	uint8_t headers[SLUICE_TX_EXTRA_LEN];
 };
 
-/*
- * An odd number of cache lines: with a power of two the first lines of all of them would share a
- * few sets.
- */
-static_assert(sizeof(struct sluice_tx_extra) == 320, "five cache lines");
+static_assert(sizeof(union sluice_tx_extra) == SLUICE_TX_EXTRA_LEN, "five cache lines");
 
 /* Access rights are given page by page. */
 #define SLUICE_RING_PAGE 4096UL
@@ -107,7 +100,8 @@ struct sluice_ring_layout {
 	size_t desc;
 	size_t driver;              /* split: available ring; packed: driver event suppression */
 	size_t device;              /* split: used ring; packed: device event suppression */
-	size_t extra;               /* transmit: struct sluice_tx_extra[] */
+	size_t zero;                /* transmit: a net header that stays zero */
+	size_t extra;               /* transmit: union sluice_tx_extra[] */
 	struct dmap_span read_only; /* whole pages */
 	size_t len;                 /* whole pages */
 };

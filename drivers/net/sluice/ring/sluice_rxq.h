@@ -48,9 +48,11 @@ struct sluice_rxq {
 	uint16_t nb_batch; /* in-order: buffers that one used entry completed, still to be taken */
 	/*
 	 * So many lengths, from SLUICE_RX_MIN_LEN on, are of buffers that need no look of
-	 * sluice_rx_look(). 0: the next buffer does, whatever its length.
+	 * sluice_rx_look(). 0: the next buffer does, whatever its length. In batches so many from
+	 * min_len on: those read hashes too.
 	 */
 	uint32_t nb_plain_lens;
+	uint32_t nb_batch_lens;
 	int32_t sample;        /* buffers until a header is read that need not be */
 	bool must_read_header; /* the device does not fill buffers as the specification demands */
 	bool was_zero; /* the last header that was read, and need not have been, said 0 buffers */
@@ -89,7 +91,13 @@ struct sluice_rxq {
 	uint16_t free_thresh;      /* refill when this many slots are free */
 	uint16_t num_buffers_mask; /* the bits of the header's field that mean something; or none */
 	uint16_t hdr_off;          /* sluice_rx_hdr_off() */
-	bool reads_headers;        /* of each packet; set with the ring, as the two above */
+	uint16_t hdr_len;          /* SLUICE_NET_HDR_LEN, or that with a hash */
+	uint32_t min_len;          /* SLUICE_RX_MIN_LEN, with such a header */
+	bool reads_headers;        /* of each packet; set with the ring, as those above */
+	bool has_hash;             /* headers have a hash (HASH_REPORT), and are read */
+	uint8_t flags_mask;        /* the flags of checksums that mean something in a header */
+	/* Of a header's first 16 bytes what batches need not see: then it says something. */
+	uint16_t hdr_mask[8];
 	uint16_t free_thresh_asked;
 	uint16_t nb_desc;    /* asked for by the application */
 	bool may_scatter;    /* the application takes packets of several buffers; set at start */
@@ -129,9 +137,10 @@ sluice_rxq_expect(struct sluice_rxq *rxq)
 	const bool counts_full = !sluice_rxq_guesses(rxq);
 
 	if (rxq->nb_segs_left != 0 || rxq->must_read_header || rxq->sample <= 0)
-		rxq->nb_plain_lens = 0;
+		rxq->nb_batch_lens = 0;
 	else
-		rxq->nb_plain_lens = rxq->post_len - SLUICE_RX_MIN_LEN + counts_full;
+		rxq->nb_batch_lens = rxq->post_len - rxq->min_len + counts_full;
+	rxq->nb_plain_lens = rxq->has_hash ? 0 : rxq->nb_batch_lens;
 }
 
 #endif /* SLUICE_RXQ_H */

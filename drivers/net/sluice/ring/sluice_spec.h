@@ -126,6 +126,17 @@ struct sluice_net_hdr {
 
 #define SLUICE_NET_HDR_LEN 12
 
+/* The same if HASH_REPORT was negotiated, in both directions (5.1.6, 5.1.6.4.5). */
+struct sluice_net_hdr_hash {
+	struct sluice_net_hdr hdr;
+	uint32_t hash_value;
+	uint16_t hash_report; /* the number of the hash type's bit, plus 1; 0: none */
+	uint16_t padding;
+};
+
+#define SLUICE_NET_HDR_HASH_LEN 20
+#define SLUICE_NET_HASH_REPORT_MAX 9
+
 #define SLUICE_NET_HDR_F_NEEDS_CSUM 1
 #define SLUICE_NET_HDR_F_DATA_VALID 2
 #define SLUICE_NET_HDR_GSO_NONE 0
@@ -157,6 +168,7 @@ static_assert(offsetof(struct sluice_split_used, ring) == 4, "2.7.8");
 static_assert(sizeof(struct sluice_packed_desc) == 16, "2.8.13");
 static_assert(sizeof(struct sluice_packed_event) == 4, "2.8.14");
 static_assert(sizeof(struct sluice_net_hdr) == SLUICE_NET_HDR_LEN, "5.1.6");
+static_assert(sizeof(struct sluice_net_hdr_hash) == SLUICE_NET_HDR_HASH_LEN, "5.1.6");
 static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 
 /* PCI transport (4.1) and what only it offers. */
@@ -171,6 +183,7 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_NET_F_CTRL_MAC_ADDR 23
 #define SLUICE_NET_F_DEVICE_STATS 50
 #define SLUICE_NET_F_NOTF_COAL 53
+#define SLUICE_NET_F_HASH_REPORT 57
 #define SLUICE_NET_F_RSS 60
 #define SLUICE_NET_F_SPEED_DUPLEX 63
 #define SLUICE_F_ACCESS_PLATFORM 33
@@ -187,16 +200,20 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_NET_CONFIG_HASH_TYPES 20
 #define SLUICE_NET_CONFIG_RSS_END 24
 #define SLUICE_NET_PAIRS_MAX 0x8000 /* 5.1.4.1 */
-/* What a device with RSS has at least (5.1.4.1). */
+/* What a device with RSS, or of the first with HASH_REPORT, has at least (5.1.4.1). */
 #define SLUICE_NET_RSS_KEY_MIN 40
 #define SLUICE_NET_RSS_TABLE_MIN 128
 
 /* Index of the control queue: behind the pairs that the device has (5.1.2). */
 #define SLUICE_VQ_CTRL(nb_pairs_max) ((uint32_t)(2 * (nb_pairs_max)))
 
+/* What makes a device say in its configuration which hashes it knows (5.1.4). */
+#define SLUICE_NET_HASH_FEATURES \
+	(SLUICE_BIT(SLUICE_NET_F_RSS) | SLUICE_BIT(SLUICE_NET_F_HASH_REPORT))
+
 /* What is nothing without CTRL_VQ (5.1.3.1). */
 #define SLUICE_NET_CTRL_FEATURES \
-	(SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_RSS) | \
+	(SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_NET_HASH_FEATURES | \
 			SLUICE_BIT(SLUICE_NET_F_CTRL_RX) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
 			SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE) | \
 			SLUICE_BIT(SLUICE_NET_F_CTRL_MAC_ADDR) | \
@@ -218,6 +235,7 @@ static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 #define SLUICE_CTRL_MQ 4
 #define SLUICE_CTRL_MQ_VQ_PAIRS_SET 0
 #define SLUICE_CTRL_MQ_RSS_CONFIG 1
+#define SLUICE_CTRL_MQ_HASH_CONFIG 2
 #define SLUICE_CTRL_NOTF_COAL 6
 #define SLUICE_CTRL_NOTF_COAL_TX_SET 0
 #define SLUICE_CTRL_NOTF_COAL_RX_SET 1

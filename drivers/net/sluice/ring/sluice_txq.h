@@ -90,13 +90,21 @@ struct sluice_txq {
 	uint16_t reclaim_asked;
 	uint16_t few_free; /* what tx_free_thresh becomes with a ring of this size */
 	bool has_indirect;
-	bool has_ecn;                     /* the device segments packets with ECN bits */
-	uint16_t nb_segs_max;             /* of a packet */
-	uint64_t tx_flags;                /* that packets may have, of SLUICE_TX_FLAGS */
-	uint64_t slow_flags;              /* that no batch takes */
-	struct sluice_tx_extra *dv_extra; /* sluice_ring_nb_extras() */
+	bool has_ecn;                    /* the device segments packets with ECN bits */
+	uint16_t nb_segs_max;            /* of a packet */
+	uint32_t hdr_len;                /* SLUICE_NET_HDR_LEN, or that with a hash */
+	bool has_hash;                   /* it is, and start is always SLUICE_TX_UNFIT */
+	uint64_t tx_flags;               /* that packets may have, of SLUICE_TX_FLAGS */
+	uint64_t slow_flags;             /* that no batch takes */
+	union sluice_tx_extra *dv_extra; /* sluice_ring_nb_extras() */
 	uint16_t extra_mask;
 	struct dmap_addr extra_da;
+	/*
+	 * A header that packets share: no offload (5.1.6.2.1). It is zero since the ring was set
+	 * up, and nobody writes it: the device may not, and one that could would only mislead
+	 * itself.
+	 */
+	struct dmap_addr zero_da;
 	struct sluice_cells cells; /* one for each slot; set with the ring */
 	/* control side: what the counters said when they were reset (sluice_stats.c) */
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];

@@ -64,13 +64,20 @@ void
 sluice_net_config_check_rss(const char *who, uint8_t key, uint16_t table, uint32_t types,
 		struct sluice_device_info *info)
 {
-	if (key >= SLUICE_NET_RSS_KEY_MIN && table >= SLUICE_NET_RSS_TABLE_MIN) {
-		info->rss_types = types;
+	const uint64_t rss = SLUICE_BIT(SLUICE_NET_F_RSS);
+	bool is_short = key < SLUICE_NET_RSS_KEY_MIN;
+
+	info->rss_types = types;
+	/* Hashes alone have no table. */
+	if (!is_short && ((info->features & rss) == 0 || table >= SLUICE_NET_RSS_TABLE_MIN))
 		return;
-	}
 	SLUICE_LOG(NOTICE,
 			"%s: the device's RSS has keys of %u bytes and tables of %u entries, where at "
 			"least %u and %u must be: it is not used",
 			who, key, table, SLUICE_NET_RSS_KEY_MIN, SLUICE_NET_RSS_TABLE_MIN);
-	info->features &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+	info->features &= ~rss;
+	if (is_short)
+		info->features &= ~SLUICE_BIT(SLUICE_NET_F_HASH_REPORT);
+	if ((info->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) == 0)
+		info->rss_types = 0;
 }

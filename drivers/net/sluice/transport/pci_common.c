@@ -122,7 +122,7 @@ read_rss(const struct pci_device *dev, struct sluice_device_info *info)
 {
 	const struct pci_window *w = &dev->layout.device;
 
-	if (has(info->features, SLUICE_NET_F_RSS))
+	if (info->features & SLUICE_NET_HASH_FEATURES)
 		sluice_net_config_check_rss(dev->name,
 				pci_read(dev, w, SLUICE_NET_CONFIG_RSS_KEY, 1),
 				pci_read(dev, w, SLUICE_NET_CONFIG_RSS_TABLE, 2),

@@ -135,7 +135,7 @@ handshake(struct pci *p, struct sluice_device_info *info)
 	if (p->dev.layout.device.len <= SLUICE_NET_CONFIG_DUPLEX)
 		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX);
 	if (p->dev.layout.device.len < SLUICE_NET_CONFIG_RSS_END)
-		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+		p->offered &= ~SLUICE_NET_HASH_FEATURES;
 	if (p->dev.layout.common.len < PCI_COMMON_RESET_LEN)
 		p->offered &= ~SLUICE_BIT(SLUICE_F_RING_RESET);
 	/* Some devices have their queues only when they know that there will be many. */

@@ -35,7 +35,7 @@ struct sluice_device_info {
 	bool has_mac;
 	uint8_t mac[6];
 	uint16_t mtu;       /* 0: not told */
-	uint32_t rss_types; /* RSS: what it can hash (5.1.6.4.3.1) */
+	uint32_t rss_types; /* RSS, HASH_REPORT: what it can hash (5.1.6.4.3.1) */
 	/* slots of receive and transmit rings; 0: no limit of the device's own */
 	uint16_t size_max[2];
 	/* Translates addresses by itself, and keeps what it was told: PCI's ATS, or VDUSE. */

@@ -22,7 +22,7 @@
 	(SLUICE_BIT(SLUICE_F_VERSION_1) | SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | \
 			SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ) | \
 			SLUICE_BIT(SLUICE_NET_F_MAC) | SLUICE_BIT(SLUICE_NET_F_MTU) | \
-			SLUICE_BIT(SLUICE_NET_F_STATUS) | SLUICE_BIT(SLUICE_NET_F_RSS) | \
+			SLUICE_BIT(SLUICE_NET_F_STATUS) | SLUICE_NET_HASH_FEATURES | \
 			SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX))
 
 /* A configuration that changes this often while it is read never comes to rest (2.5.1). */
@@ -289,7 +289,7 @@ judge_config(struct vhost_vdpa *v, const uint8_t *bytes, struct sluice_device_in
 
 	memcpy(&config, bytes, sizeof(config));
 	ret = sluice_net_config_check_pairs(v->path, v->nb_vqs, &config, info);
-	if (has(info->features, SLUICE_NET_F_RSS))
+	if (info->features & SLUICE_NET_HASH_FEATURES)
 		sluice_net_config_check_rss(v->path, field(bytes, SLUICE_NET_CONFIG_RSS_KEY, 1),
 				field(bytes, SLUICE_NET_CONFIG_RSS_TABLE, 2),
 				field(bytes, SLUICE_NET_CONFIG_HASH_TYPES, 4), info);
@@ -312,7 +312,7 @@ check_features(struct vhost_vdpa *v)
 	if (v->config_len <= SLUICE_NET_CONFIG_DUPLEX)
 		v->offered &= ~SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX);
 	if (v->config_len < SLUICE_NET_CONFIG_RSS_END)
-		v->offered &= ~SLUICE_BIT(SLUICE_NET_F_RSS);
+		v->offered &= ~SLUICE_NET_HASH_FEATURES;
 	return 0;
 }
 
