@@ -2,16 +2,17 @@
 # Copyright(c) 2026 The Sluice authors
 """Ports whose other side is the guest's kernel: vhost-net and a tap interface."""
 import gzip
+import os
 import re
 import struct
 
 import vmfetch
-from guest import GuestTestpmd
+from guest import BUILD, GuestTestpmd
 from machine import Machine
 from test_vm_rx_csum import HEADER
 
 PATH = "/dev/vhost-net"
-MACHINE = Machine("kernel", {}, iommu="none", terminals=2)
+MACHINE = Machine("kernel", {}, iommu="none", terminals=2, add=[os.path.join(BUILD, "tests", "sleeper")])
 NEW_MACHINE = Machine("new-kernel", {}, iommu="none", kernel=vmfetch.NEW_KERNEL)
 
 

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from guest import with_checksums
-from kernel import HEADER, MACHINE, PATH, close, echo, launch, load, shown, through, up
+import vmimage
+from guest import GuestSleeper, with_checksums
+from kernel import HEADER, MACHINE, PATH, close, echo, launch, load, shown, through, up, vdev
 from test_vm_secondary import QUEUES as SECONDARY_QUEUES, Second
 from testpmd import wait_for
 
@@ -103,6 +104,26 @@ def test_the_interface_is_deleted(guest):
     t.cmd("port attach net_sluice1,path=%s,iface=tap0" % PATH)
     assert t.ports()
     close(t)
+
+
+class KernelSleeper(GuestSleeper):
+    def __init__(self, vm):
+        self.vm = vm
+        self.name = "guest's sleeper"
+        self.start(["sleeper", "-l", "0", "--no-telemetry", "--in-memory", "--no-pci", "-d", vmimage.PLUGIN] + vdev(0, "tap0"))
+        self.wait_log("sleeper: ready", 60)
+
+
+def test_rx_interrupts(guest):
+    """A core that sleeps whenever it finds nothing; no wake is lost."""
+    sleeper = KernelSleeper(guest.vm)
+    guest.testpmds.append(sleeper)
+    up(guest.vm, "tap0")
+    echo(guest.vm, "tap0", 100)
+    frames = [(HEADER.pack(0, 0, 0, 0, 0, 0), frame) for frame in with_checksums(100, (60, 1514), 1)[1]]
+    assert len(through(guest.vm, "send", "tap0", "tap0", frames)) == len(frames)
+    seen = sleeper.quit()
+    assert seen["packets"] == 200 and seen["wakes"] > 20 and seen["lost"] == 0, seen
 
 
 def test_down_up_rename_and_mtu(guest):
