@@ -2,7 +2,8 @@
 # Copyright(c) 2026 The Sluice authors
 """Memory that is first seen when packets are sent, and a back end that takes its time or refuses it.
 
-The application is app/second_pool.c. Nobody waits for the back end but the port's own thread.
+The applications are app/second_pool.c and, with net_vhost, app/grow_table.c. Nobody waits for the back end but the port's
+own thread.
 """
 import os
 import re
@@ -11,12 +12,14 @@ import subprocess
 import pytest
 
 from fake_backend import FakeBackend, PROTOCOL_FEATURES, bits
+from figures import run_app
 from testpmd import PLUGIN, REPO, die_with_parent, environment, wait_for
 
 pytestmark = pytest.mark.sluice
 P_CONFIGURE_MEM_SLOTS = 15
 SLOTS = pytest.mark.parametrize("slots", [False, True], ids=["table", "slots"])
 AT_ONCE = 200000  # microseconds, on a machine that is busy
+ROUNDS = int(os.environ.get("SLUICE_TEST_ROUNDS", "6"))
 
 
 class SecondPool:
@@ -150,3 +153,19 @@ def test_refused(fake, run):
     assert backend.messages.count("SET_OWNER") == 1
     assert backend.need_reply.count("ADD_MEM_REG") <= 8
     assert backend.error is None
+
+
+def test_table_grows_under_traffic(folder):
+    """By 128 MiB each time: nothing is lost, and a core that does not use the new pool does not notice. On packed rings:
+    with split ones net_vhost wants a notification, a system call, for each 65,536 packets."""
+    path = os.path.join(folder, "v.sock")
+    found = run_app("grow_table", ["net_vhost0,iface=%s,queues=2,client=1" % path,
+        "net_sluice0,path=%s,server=1,queues=2,packed_vq=1" % path], [ROUNDS])
+    print(found)  # the times say what else the machine does
+    assert found["grow_grown"] == ROUNDS and found["still_messages"] == 0, found
+    for queue in "01":
+        assert found["received" + queue] == found["sent" + queue] > 0, found
+        assert found["missing" + queue] == found["bad" + queue] == 0, found
+    assert found["unreturned"] == 0, found
+    assert found["still_bursts"] > 0 and found["grow_bursts"] > 0, found
+    assert [found["grow_" + name] for name in ("syscalls", "waits", "misses")] == [0] * 3, found
