@@ -140,6 +140,8 @@ test_words(void **state)
 	assert_int_equal(must_parse("path=/x,isolation=scoped").isolation, SLUICE_ISOLATION_SCOPED);
 	assert_int_equal(must_parse("path=/x,isolation=sealed").isolation, SLUICE_ISOLATION_SEALED);
 	assert_int_equal(must_parse("path=/x,isolation=copy").isolation, SLUICE_ISOLATION_COPY);
+	assert_true(must_parse("path=/x").has_hash);
+	assert_false(must_parse("path=/x,hash=0").has_hash);
 	assert_int_equal(must_parse("path=/x").rss, SLUICE_RSS_ARG_AUTO);
 	assert_int_equal(must_parse("path=/x,rss=sw").rss, SLUICE_RSS_ARG_SW);
 	assert_int_equal(must_parse("path=/x,rss=off").rss, SLUICE_RSS_ARG_OFF);
@@ -307,7 +309,7 @@ test_string_is_true(void **state)
 	static const char *const keys[] = { "path", "iface", "queues", "queue_size", "mac",
 		"server", "socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order",
 		"vectorized", "csum", "complete_csum", "tso", "lro", "speed", "idle_reclaim",
-		"isolation", "ro_rings", "rss", "dma_debug" };
+		"isolation", "ro_rings", "rss", "hash", "dma_debug" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 

@@ -41,6 +41,7 @@ open_port(bool is_split, uint32_t bits)
 	};
 
 	port = fake_port_open(&conf);
+	port->port->args.has_hash = true;
 	port->ft.info.rss_types = bits;
 	fake_ctrl_init(&ctrl, &port->ft);
 	fake_clock_on_sleep = serve;
@@ -237,6 +238,10 @@ test_who_hashes(void **state)
 	assert_false(is_hash_by_device(UDP));
 	assert_true(sluice_steer_hashes(port->port));
 	port->port->args.rss = SLUICE_RSS_ARG_AUTO;
+	port->port->args.has_hash = false;
+	assert_false(is_hash_by_device(UDP));
+	assert_true(sluice_steer_is_by_device(port->port) && sluice_steer_hashes(port->port));
+	port->port->args.has_hash = true;
 	/* Bounce buffers. */
 	port->port->args.isolation = SLUICE_ISOLATION_COPY;
 	assert_false(is_hash_by_device(UDP));

@@ -177,6 +177,7 @@ SETTER(csum, parse_flag(value, &args->has_csum))
 SETTER(complete_csum, parse_flag(value, &args->completes_csum))
 SETTER(tso, parse_flag(value, &args->has_tso))
 SETTER(lro, parse_flag(value, &args->has_lro))
+SETTER(hash, parse_flag(value, &args->has_hash))
 SETTER(speed, parse_number(value, 0, SPEED_MAX, &args->speed))
 SETTER(dma_debug, parse_flag(value, &args->has_dma_debug))
 SETTER(rx_coal_usecs, parse_number(value, 0, COAL_MAX, &args->rx_coal.usecs))
@@ -276,6 +277,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "isolation", set_isolation, "scoped, sealed, copy or none" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
+	{ "hash", set_hash, "0 or 1" },
 	{ "dma_debug", set_dma_debug, "0 or 1" },
 };
 
@@ -298,6 +300,7 @@ static const struct arg_key pci_keys[] = {
 			"or not at all" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
+	{ "hash", set_hash, "0 or 1" },
 	{ "rx_coal_usecs", set_rx_coal_usecs, "0 to 2147483647" },
 	{ "rx_coal_pkts", set_rx_coal_pkts, "0 to 2147483647" },
 	{ "tx_coal_usecs", set_tx_coal_usecs, "0 to 2147483647" },
@@ -381,6 +384,7 @@ static const struct sluice_args defaults = {
 	.has_csum = true,
 	.has_tso = true,
 	.has_lro = true,
+	.has_hash = true,
 	.speed = UINT32_MAX,
 	.iface = "tap%d",
 };

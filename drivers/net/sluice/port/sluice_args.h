@@ -78,6 +78,7 @@ struct sluice_args {
 	bool has_csum;         /* transmit checksums may be left to the device */
 	bool has_tso;          /* and segmentation */
 	bool has_lro;          /* received packets may be of several segments */
+	bool has_hash;         /* of the device, if it writes them into headers */
 	bool completes_csum;   /* partial checksums of received packets are completed here */
 	uint32_t speed;        /* Mbit/s; UINT32_MAX: unknown */
 	bool is_idle_reclaim;  /* buffers of idle transmit queues come back by themselves */
@@ -95,14 +96,14 @@ struct sluice_args {
 	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
 	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> " \
-	"isolation=<scoped|sealed|copy|none> ro_rings=<0|1> rss=<sw|off> " \
+	"isolation=<scoped|sealed|copy|none> ro_rings=<0|1> rss=<sw|off> hash=<0|1> " \
 	"dma_debug=<0|1>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
 	"in_order=<0|1> vectorized=<0|1> csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> " \
 	"speed=<int> idle_reclaim=<0|1> isolation=<scoped|sealed|copy> ro_rings=<0|1> rss=<sw|off> " \
-	"rx_coal_usecs=<int> rx_coal_pkts=<int> tx_coal_usecs=<int> tx_coal_pkts=<int> " \
+	"hash=<0|1> rx_coal_usecs=<int> rx_coal_pkts=<int> tx_coal_usecs=<int> tx_coal_pkts=<int> " \
 	"dma_debug=<0|1> vdpa=<0|1>"
 
 /* Is the device to wait at all? */

@@ -97,7 +97,7 @@ can_spread(struct sluice_port *port, const struct sluice_device_info *info)
 static bool
 can_hash(const struct sluice_port *port, const struct sluice_device_info *info)
 {
-	return !sluice_steer_spreads(port) && !sluice_copies(port) &&
+	return port->args.has_hash && !sluice_steer_spreads(port) && !sluice_copies(port) &&
 			(info->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0;
 }
 
