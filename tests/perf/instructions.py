@@ -46,6 +46,7 @@ ODD = {
     "AVX2 packed in_order mrg, two pools": ["--packets", "pools"],
     "AVX2 packed in_order mrg, 3 segments": ["--segs", "3"],
     "AVX2 packed mrg, out of order": ["--out-of-order"],
+    "AVX2 packed in_order mrg sealed, burst 4": ["--burst", "4"],
 }
 if bench.MACHINE == "x86_64":
     CASES.update((case, ("AVX2", 1, int("in_order" in case), 1, 0)) for case in ODD)

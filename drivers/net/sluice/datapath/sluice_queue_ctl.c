@@ -132,7 +132,7 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
 	txq->start = conf->has_hash ? SLUICE_TX_UNFIT : SLUICE_TX_BATCHES;
-	txq->is_pinned = false;
+	txq->plain_start = SLUICE_TX_BATCHES;
 	txq->nb_extra = 0;
 	txq->nb_given = 0;
 	txq->chain_end = 0;

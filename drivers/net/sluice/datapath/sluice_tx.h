@@ -305,7 +305,7 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
 	if (cfg.is_copy)
 		return sluice_copy_out_run(txq, pkts, nb_max, b, cfg);
 	/* It may be another one since the burst began, with other external buffers. */
-	if (cfg.is_pinned && unlikely(!txq->is_pinned))
+	if (cfg.is_pinned && unlikely(txq->plain_start != SLUICE_TX_PINNED))
 		return 0;
 	nb_max = RTE_MIN(nb_max, (uint32_t)r->size - b->slot);
 	nb_max = RTE_MIN(nb_max, (uint32_t)r->nb_free - b->nb_slots);
@@ -403,7 +403,7 @@ static __rte_always_inline uint16_t
 sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
-	bool is_vain = b->nb_slots == 0 && !cfg.has_hash;
+	bool is_vain = b->nb_slots == 0 && !cfg.has_hash && !cfg.is_few;
 	uint16_t nb_tx, nb_run, nb_pause = 0;
 
 	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx += nb_run) {
@@ -428,28 +428,28 @@ static __rte_always_inline uint16_t
 sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct sluice_tx_slow slow, const struct sluice_path_cfg cfg)
 {
-	const bool turns_off = !cfg.is_copy && (SLUICE_VEC_TX == 0 || !cfg.is_few);
 	struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_burst copy, b = { .slot = r->head };
 	uint16_t nb_tx = 0, nb_dropped = 0;
 
 	if (cfg.is_pinned || likely(txq->start == SLUICE_TX_BATCHES))
 		nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
-	else if (turns_off && txq->start == SLUICE_TX_PINNED)
+	else if (slow.pinned != NULL && txq->start == SLUICE_TX_PINNED)
 		return slow.pinned(txq, pkts, nb_pkts);
 	if (unlikely(nb_tx < nb_pkts)) {
 		/* A copy, so that b itself can stay in registers. */
 		copy = b;
 		/* The counter before; then by how much it grew. */
 		nb_dropped = txq->q.stats.errors;
-		if (cfg.is_few || txq->start == SLUICE_TX_UNFIT)
+		if (cfg.is_few ? cfg.is_copy || txq->start != SLUICE_TX_PINNED :
+				 txq->start == SLUICE_TX_UNFIT)
 			nb_tx += sluice_tx_give_odd(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg);
 		else
 			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
 		b = copy;
 		nb_dropped = txq->q.stats.errors - nb_dropped;
 		if (b.nb_slots != 0) {
-			txq->start = txq->is_pinned ? SLUICE_TX_PINNED : SLUICE_TX_BATCHES;
+			txq->start = txq->plain_start;
 			if (txq->has_hash || 2 * b.nb_unfit >= b.nb_slots)
 				txq->start = SLUICE_TX_UNFIT;
 			txq->nb_extra = b.nb_slots - b.nb_bufs;

@@ -28,9 +28,10 @@ struct sluice_tx_burst {
 /* Out of line, so that the loop of batches has the registers for itself. */
 struct sluice_tx_slow {
 	void (*reclaim)(struct sluice_txq *txq, uint16_t nb_max, bool has_chains);
+	/* what a first run of batches left over; of few packets, all if they may be pinned */
 	uint16_t (*rest)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			struct sluice_tx_burst *b);
-	/* sluice_tx_give_tmpl() for pinned external buffers */
+	/* sluice_tx_give_tmpl() for pinned external buffers; NULL: they do not have one */
 	uint16_t (*pinned)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts);
 };
 

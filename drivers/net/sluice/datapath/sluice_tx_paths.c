@@ -69,11 +69,21 @@ DEFINE_COLLECT(packed_copy, .layout = SLUICE_PACKED, .is_copy = true)
 		return sluice_tx_give_tmpl( \
 				txq, pkts, nb, slow, CFG_MANY(.is_pinned = true, __VA_ARGS__)); \
 	} \
+	static __rte_noinline uint16_t sluice_tx_rest_few_##name(struct sluice_txq *txq, \
+			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
+	{ \
+		return sluice_tx_rest_tmpl(txq, pkts, nb, b, \
+				(struct sluice_path_cfg){ \
+						.is_few = true, .is_pinned = true, __VA_ARGS__ }); \
+	} \
 	static __rte_always_inline uint16_t sluice_tx_any_##name(struct sluice_txq *txq, \
 			struct rte_mbuf **pkts, uint16_t nb, const struct sluice_path_cfg cfg) \
 	{ \
 		const struct sluice_tx_slow slow = { sluice_tx_collect_##collect, \
-			sluice_tx_rest_##name, sluice_tx_pinned_##name }; \
+			cfg.is_few ? sluice_tx_rest_few_##name : sluice_tx_rest_##name, \
+			cfg.is_copy || (cfg.is_few && SLUICE_VEC_TX != 0) ? \
+					NULL : \
+					sluice_tx_pinned_##name }; \
 \
 		return sluice_tx_tmpl(txq, pkts, nb, slow, cfg); \
 	} \

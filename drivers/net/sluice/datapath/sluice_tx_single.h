@@ -24,8 +24,9 @@ sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t 
 
 	if (pool != txq->pool && nb_busy == txq->nb_odd && txq->q.ring.nb_holes == 0) {
 		txq->pool = pool;
-		txq->is_pinned = (rte_pktmbuf_priv_flags(pool) &
-						 RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0;
+		txq->plain_start = SLUICE_TX_BATCHES;
+		if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
+			txq->plain_start = SLUICE_TX_PINNED;
 	}
 	return pool == txq->pool;
 }

@@ -61,7 +61,7 @@ struct sluice_txq {
 	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
 	uint16_t nb_odd;                 /* slots given to packets that are not plain */
 	uint8_t start;                   /* enum sluice_tx_start, of the next burst */
-	bool is_pinned;                  /* the buffers of pool are pinned external ones */
+	uint8_t plain_start;             /* the same if most can go through batches: by pool */
 	/*
 	 * It is looked for completions when no more slots than this are free: few_free, or any
 	 * number if the last burst did not find enough.
