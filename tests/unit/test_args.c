@@ -140,8 +140,10 @@ test_words(void **state)
 	assert_int_equal(must_parse("path=/x,isolation=scoped").isolation, SLUICE_ISOLATION_SCOPED);
 	assert_int_equal(must_parse("path=/x,isolation=sealed").isolation, SLUICE_ISOLATION_SEALED);
 	assert_int_equal(must_parse("path=/x,isolation=copy").isolation, SLUICE_ISOLATION_COPY);
-	assert_true(must_parse("path=/x").has_hash);
-	assert_false(must_parse("path=/x,hash=0").has_hash);
+	assert_false(must_parse("path=/x").has_hash);
+	assert_true(must_parse("path=/x,hash=0").has_hash);
+	assert_false(must_parse("path=/x,hash=0").is_device_hash);
+	assert_true(must_parse("path=/x,hash=1").is_device_hash);
 	assert_int_equal(must_parse("path=/x").rss, SLUICE_RSS_ARG_AUTO);
 	assert_int_equal(must_parse("path=/x,rss=sw").rss, SLUICE_RSS_ARG_SW);
 	assert_int_equal(must_parse("path=/x,rss=off").rss, SLUICE_RSS_ARG_OFF);

@@ -42,6 +42,7 @@ open_port(bool is_split, uint32_t bits)
 
 	port = fake_port_open(&conf);
 	port->port->args.has_hash = true;
+	port->port->args.is_device_hash = true;
 	port->ft.info.rss_types = bits;
 	fake_ctrl_init(&ctrl, &port->ft);
 	fake_clock_on_sleep = serve;
@@ -221,6 +222,7 @@ static void
 test_who_hashes(void **state)
 {
 	uint64_t *offloads;
+	uint16_t nb_tx;
 
 	(void)state;
 	open_port(false, ALL_BITS);
@@ -238,10 +240,21 @@ test_who_hashes(void **state)
 	assert_false(is_hash_by_device(UDP));
 	assert_true(sluice_steer_hashes(port->port));
 	port->port->args.rss = SLUICE_RSS_ARG_AUTO;
-	port->port->args.has_hash = false;
+	port->port->args.is_device_hash = false;
 	assert_false(is_hash_by_device(UDP));
 	assert_true(sluice_steer_is_by_device(port->port) && sluice_steer_hashes(port->port));
+	/* Nobody says whose: the device's where software would be slow, or nothing is sent. */
+	port->port->args.has_hash = false;
+	assert_int_equal(is_hash_by_device(UDP), sluice_steer_kit(port->port, 1) == NULL);
+	port->port->args.is_vectorized = false;
+	assert_true(is_hash_by_device(UDP));
+	port->port->args.is_vectorized = true;
+	nb_tx = port->data.nb_tx_queues;
+	port->data.nb_tx_queues = 0;
+	assert_true(is_hash_by_device(UDP));
+	port->data.nb_tx_queues = nb_tx;
 	port->port->args.has_hash = true;
+	port->port->args.is_device_hash = true;
 	/* Bounce buffers. */
 	port->port->args.isolation = SLUICE_ISOLATION_COPY;
 	assert_false(is_hash_by_device(UDP));

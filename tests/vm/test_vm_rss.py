@@ -98,7 +98,8 @@ def test_the_device_hashes(boot, nic):
     """The hash of the device is in the mbuf, beside checksums that are partial, and what is sent arrives: headers are
     longer in both directions."""
     guest = boot(MACHINE)
-    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=4", "--rss-ip", "--rx-offloads=0x8000c"])  # RSS_HASH, UDP and TCP
+    testpmd = guest.testpmd([nic], ["--rxq=4", "--txq=4", "--rss-ip", "--rx-offloads=0x8000c"],  # RSS_HASH, UDP and TCP
+        devargs="hash=1")
     negotiated(guest, nic)
     assert {"VIRTIO_NET_F_RSS", "VIRTIO_NET_F_HASH_REPORT"} <= guest.features(nic)
     assert "hash by the device" in testpmd.burst_mode("rxq"), testpmd.burst_mode("rxq")

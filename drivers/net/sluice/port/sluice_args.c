@@ -177,7 +177,6 @@ SETTER(csum, parse_flag(value, &args->has_csum))
 SETTER(complete_csum, parse_flag(value, &args->completes_csum))
 SETTER(tso, parse_flag(value, &args->has_tso))
 SETTER(lro, parse_flag(value, &args->has_lro))
-SETTER(hash, parse_flag(value, &args->has_hash))
 SETTER(speed, parse_number(value, 0, SPEED_MAX, &args->speed))
 SETTER(dma_debug, parse_flag(value, &args->has_dma_debug))
 SETTER(rx_coal_usecs, parse_number(value, 0, COAL_MAX, &args->rx_coal.usecs))
@@ -228,6 +227,13 @@ set_rss(struct sluice_args *args, const char *value)
 	else
 		return -EINVAL;
 	return 0;
+}
+
+static int
+set_hash(struct sluice_args *args, const char *value)
+{
+	args->has_hash = true;
+	return parse_flag(value, &args->is_device_hash);
 }
 
 static int
@@ -384,7 +390,6 @@ static const struct sluice_args defaults = {
 	.has_csum = true,
 	.has_tso = true,
 	.has_lro = true,
-	.has_hash = true,
 	.speed = UINT32_MAX,
 	.iface = "tap%d",
 };

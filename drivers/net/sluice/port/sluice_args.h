@@ -78,7 +78,8 @@ struct sluice_args {
 	bool has_csum;         /* transmit checksums may be left to the device */
 	bool has_tso;          /* and segmentation */
 	bool has_lro;          /* received packets may be of several segments */
-	bool has_hash;         /* of the device, if it writes them into headers */
+	bool has_hash;         /* said whose hashes mbufs have, one way or the other */
+	bool is_device_hash;   /* the device's, if it writes them into headers */
 	bool completes_csum;   /* partial checksums of received packets are completed here */
 	uint32_t speed;        /* Mbit/s; UINT32_MAX: unknown */
 	bool is_idle_reclaim;  /* buffers of idle transmit queues come back by themselves */

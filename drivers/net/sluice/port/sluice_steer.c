@@ -260,6 +260,12 @@ sluice_steer_pass(struct sluice_port *port)
 	return ret;
 }
 
+const struct sluice_rss_kit *
+sluice_steer_kit(const struct sluice_port *port, unsigned int i)
+{
+	return sluice_rss_kit_at(i, port->args.is_vectorized ? sluice_path_simd_bits() : 0);
+}
+
 void
 sluice_steer_show(struct sluice_port *port)
 {
@@ -270,7 +276,7 @@ sluice_steer_show(struct sluice_port *port)
 	uint16_t i;
 
 	steer->current = !steer->current;
-	rss->kit = sluice_rss_kit_at(0, port->args.is_vectorized ? sluice_path_simd_bits() : 0);
+	rss->kit = sluice_steer_kit(port, 0);
 	set_tuples(rss, settings->types);
 	sluice_rss_init(rss, settings->key);
 	memcpy(rss->reta, settings->reta, sizeof(rss->reta));

@@ -58,6 +58,8 @@ bool sluice_steer_hashes(const struct sluice_port *port);
 /* Does its device spread them, and does it hash them? Then the port asks for those features. */
 bool sluice_steer_is_by_device(const struct sluice_port *port);
 bool sluice_steer_is_hash_by_device(const struct sluice_port *port);
+/* What software hashes with: the i-th best of the ways that there are, as sluice_rss_kit_at(). */
+const struct sluice_rss_kit *sluice_steer_kit(const struct sluice_port *port, unsigned int i);
 
 /*
  * The port is configured, as dev_conf says: fresh settings. -EINVAL, -ENOTSUP: logged, and those of

@@ -93,11 +93,23 @@ can_spread(struct sluice_port *port, const struct sluice_device_info *info)
 			(info->features & SLUICE_BIT(SLUICE_NET_F_RSS)) != 0;
 }
 
+/*
+ * The headers of packets that are sent get longer, too, and no batch takes those: that is more than
+ * a kit for hashes costs.
+ */
+static bool
+wants_device_hash(const struct sluice_port *port)
+{
+	if (port->args.has_hash)
+		return port->args.is_device_hash;
+	return port->dev->data->nb_tx_queues == 0 || sluice_steer_kit(port, 1) == NULL;
+}
+
 /* Who spreads in software hashes there, too. Bounce buffers have no room for longer headers. */
 static bool
 can_hash(const struct sluice_port *port, const struct sluice_device_info *info)
 {
-	return port->args.has_hash && !sluice_steer_spreads(port) && !sluice_copies(port) &&
+	return wants_device_hash(port) && !sluice_steer_spreads(port) && !sluice_copies(port) &&
 			(info->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0;
 }
 
