@@ -67,6 +67,17 @@ scripted(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 
 static const struct sluice_rx_path scripted_path = { .name = "scripted", .burst = scripted };
 
+/* A core of a secondary process, which has functions of its own. */
+static inline uint16_t
+visit(void *rxq, struct rte_mbuf **pkts, uint16_t nb)
+{
+	const struct sluice_rx_own own = { .stage = { .has_hash = true, .is_spread = true },
+		.path = &scripted_path,
+		.kit = sluice_rss_kit_at(0, 0) };
+
+	return sluice_rx_stage_visit(rxq, pkts, nb, &own);
+}
+
 /* nb queues, of which the device has nb_pairs; configured, not started. */
 static int
 open_world(uint16_t nb, uint16_t nb_pairs, uint64_t types)

@@ -100,17 +100,6 @@ test_actions(void **state)
 	close_world();
 }
 
-/* A core of a secondary process, which has functions of its own. */
-static uint16_t
-visit(void *rxq, struct rte_mbuf **pkts, uint16_t nb)
-{
-	const struct sluice_rx_own own = { .stage = { .has_hash = true, .is_spread = true },
-		.path = &scripted_path,
-		.kit = sluice_rss_kit_at(0, 0) };
-
-	return sluice_rx_stage_visit(rxq, pkts, nb, &own);
-}
-
 /* Its bursts go by the rules of the primary process, as they come and go. */
 static void
 test_visitor(void **state)

@@ -12,17 +12,6 @@
 #define NB_FLOWS 300
 #define NB_EACH 10
 
-/* A core of a secondary process, which has functions of its own. */
-static uint16_t
-visit(void *rxq, struct rte_mbuf **pkts, uint16_t nb)
-{
-	const struct sluice_rx_own own = { .stage = { .has_hash = true, .is_spread = true },
-		.path = &scripted_path,
-		.kit = sluice_rss_kit_at(0, 0) };
-
-	return sluice_rx_stage_visit(rxq, pkts, nb, &own);
-}
-
 /* From here on queues name functions of another process: nothing here may follow them. */
 static void
 move_out(uint16_t nb_pairs)

@@ -39,6 +39,7 @@
 #include <rte_launch.h>
 #include <rte_vhost.h>
 
+#include "echo.h"
 #include "now.h"
 #include "sequence.h"
 
@@ -66,8 +67,7 @@ enum round { NO_ROUND, STILL, GROW, NB_ROUNDS };
 static struct pair {
 	uint64_t sent;
 	struct sequence came;
-	struct rte_mbuf *kept[BURST]; /* by the back end: they wait for room */
-	uint16_t nb_kept;
+	struct echo echo; /* of the back end */
 } pairs[NB_QUEUES];
 
 /* What the lcore saw in each kind of rounds, and, in the second half, the main thread. */
@@ -201,19 +201,6 @@ send_some(uint16_t q, struct rte_mempool *pool, bool is_seen)
 	sequence_add(&p->sent, nb);
 }
 
-static void
-send_back(uint16_t q)
-{
-	struct pair *p = &pairs[q];
-	uint16_t nb;
-
-	if (p->nb_kept == 0)
-		p->nb_kept = rte_eth_rx_burst(BACK, q, p->kept, BURST);
-	nb = rte_eth_tx_burst(BACK, q, p->kept, p->nb_kept);
-	p->nb_kept -= nb;
-	memmove(p->kept, &p->kept[nb], p->nb_kept * sizeof(p->kept[0]));
-}
-
 static int
 work(void *arg)
 {
@@ -222,8 +209,8 @@ work(void *arg)
 	while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
 		if (!__atomic_load_n(&is_quiet, __ATOMIC_RELAXED))
 			send_some(0, pools[FRONT], true);
-		send_back(0);
-		send_back(1);
+		echo_send_back(&pairs[0].echo, BACK, 0);
+		echo_send_back(&pairs[1].echo, BACK, 1);
 		receive(0, true);
 	}
 	return 0;

@@ -33,6 +33,7 @@
 #include <rte_malloc.h>
 #include <rte_udp.h>
 
+#include "echo.h"
 #include "now.h"
 
 enum { BACK, FRONT };
@@ -56,9 +57,8 @@ struct frame {
 /* Of a queue pair; written by the lcore. */
 static struct pair {
 	uint64_t sent, received, nb_bad, nb_foreign;
-	uint64_t next; /* number of the next packet, where packets stay in their queue */
-	struct rte_mbuf *kept[BURST]; /* by the back end: they wait for room */
-	uint16_t nb_kept;
+	uint64_t next;            /* number of the next packet, where packets stay in their queue */
+	struct echo echo;         /* of the back end */
 	struct rte_mempool *pool; /* whose buffers come; set by the main thread */
 } pairs[NB_QUEUES];
 
@@ -163,19 +163,6 @@ send_some(uint16_t q)
 }
 
 static void
-send_back(uint16_t q)
-{
-	struct pair *p = &pairs[q];
-	uint16_t nb;
-
-	if (p->nb_kept == 0)
-		p->nb_kept = rte_eth_rx_burst(BACK, q, p->kept, BURST);
-	nb = rte_eth_tx_burst(BACK, q, p->kept, p->nb_kept);
-	p->nb_kept -= nb;
-	memmove(p->kept, &p->kept[nb], p->nb_kept * sizeof(p->kept[0]));
-}
-
-static void
 receive(uint16_t q)
 {
 	struct pair *p = &pairs[q];
@@ -206,7 +193,7 @@ work(void *arg)
 				q++) {
 			if (!__atomic_load_n(&is_quiet, __ATOMIC_RELAXED))
 				send_some(q);
-			send_back(q);
+			echo_send_back(&pairs[q].echo, BACK, q);
 			receive(q);
 		}
 		__atomic_fetch_add(&nb_turns, 1, __ATOMIC_RELEASE);
@@ -406,7 +393,7 @@ finish(void)
 		       " foreign%u=%" PRIu64 "\n",
 				i, pairs[i].sent, i, pairs[i].received, i, pairs[i].nb_bad, i,
 				pairs[i].nb_foreign);
-		rte_pktmbuf_free_bulk(pairs[i].kept, pairs[i].nb_kept);
+		rte_pktmbuf_free_bulk(pairs[i].echo.kept, pairs[i].echo.nb_kept);
 	}
 	printf("lost=%" PRIu64 "\n", xstat("rx_lost_packets") + xstat("tx_lost_packets"));
 	check("stop", rte_eth_dev_stop(FRONT));
