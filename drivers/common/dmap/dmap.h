@@ -203,7 +203,7 @@ void dmap_coherent_note(struct dmap_domain *d, const struct dmap_coherent *c, co
 __rte_internal
 void dmap_free_coherent(struct dmap_domain *d, struct dmap_coherent *c);
 
-/** The same. But a core may still write there, so the memory stays nobody else's for good. */
+/** Clears *c, too. A core may still write there: the device loses it, and nobody else gets it. */
 __rte_internal
 void dmap_coherent_abandon(struct dmap_domain *d, struct dmap_coherent *c);
 
