@@ -69,7 +69,7 @@ def test_signal_without_a_back_end_that_answers(new_pair, signum):
     pair = new_pair(Config("signal"))
     pair.back.suspend()
     try:
-        os.kill(pair.front.pid, signum)
+        pair.front.interrupt(signum)
         assert pair.front.wait_end(30) in (0, -signum)
     finally:
         os.kill(pair.back.pid, signal.SIGCONT)

@@ -161,9 +161,7 @@ def test_ending_under_traffic(new_pair, how):
     if how == "quit":
         front.quit()
     else:
-        # Its handler prints: the main thread must be back in read(), not in the middle of a printf.
-        time.sleep(0.3)
-        os.kill(front.pid, getattr(signal, how))
+        front.interrupt(getattr(signal, how))
         status = front.wait_end(15)
         # testpmd cleans up and then ends by the signal.
         assert status in (0, -getattr(signal, how)), status

@@ -244,7 +244,7 @@ def test_rings_in_memory_of_eal_stay_while_a_core_hangs(processes):
 def test_a_secondary_process_ends_and_another_one_comes(processes, how):
     pair = processes()
     exchange(pair)
-    pair.second.process.send_signal(how)
+    pair.second.interrupt(how)
     pair.second.process.wait(10)
     pair.second.kill()
     pair.second = Secondary(pair.front)

@@ -30,8 +30,8 @@ PLUGIN = os.path.join(BUILD, "drivers", "librte_net_sluice.so")
 # Less than 10 MB of buffers: a 2 MiB page is a vhost memory region, and lib/vhost takes eight.
 MBUFS = 4096
 PROMPT = b"testpmd> "
-# What other threads print at any time, in the middle of the prompt, too.
-ASIDE = re.compile(rb"\n?Port \d+: [\w ]+ event\r?\n|(?:VHOST_[A-Z]+|sluice): [^\n]*\n")
+# What other threads print at any time, in the middle of the prompt, too: lines, or an empty line of its own.
+ASIDE = re.compile(rb"Port \d+: [\w ]+ event\r?\n|(?:VHOST_[A-Z]+|sluice): [^\n]*\n|[\r\n]")
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
 serial = iter(range(1 << 30))
@@ -172,6 +172,14 @@ class Testpmd:
             return all(open(path, encoding="ascii").read().rpartition(")")[2].split()[0] == "T" for path in stats)
         self.process.send_signal(signal.SIGSTOP)
         wait_for(has_stopped, 5, "a process that stops")
+
+    def interrupt(self, signum):
+        """Sends a signal while the main thread waits for a command: one that comes just before is noticed with the next line."""
+        def reads():
+            with open("/proc/%d/syscall" % self.pid, encoding="ascii") as file:
+                return file.read().startswith("0 0x0 ")     # read(), of standard input
+        wait_for(reads, 5, "a process that waits for a command")
+        self.process.send_signal(signum)
 
     def trouble(self, kind, what):
         return kind("%s testpmd %s\n$ %s\n%s" % (self.name, what, self.command, self.log()[-6000:]))
