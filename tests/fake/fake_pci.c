@@ -201,7 +201,7 @@ write_status(struct fake_pci *f, uint8_t value)
 		fake_error("DRIVER without ACKNOWLEDGE (3.1.1)");
 	if ((value & SLUICE_STATUS_DRIVER_OK) && !(f->status & SLUICE_STATUS_FEATURES_OK))
 		fake_error("DRIVER_OK before FEATURES_OK was read back (3.1.1)");
-	if (f->refuses_features)
+	if (f->refuses_features || (f->insists_on & ~f->driver_features) != 0)
 		value &= ~SLUICE_STATUS_FEATURES_OK;
 	if (value & SLUICE_STATUS_DRIVER_OK)
 		value |= f->status_at_start;

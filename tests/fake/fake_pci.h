@@ -70,6 +70,7 @@ struct fake_pci {
 	unsigned int vq_reset_reads; /* as reset_reads, of a queue's reset; UINT32_MAX: never */
 	bool keeps_enabled;          /* a queue, when it is reset */
 	bool refuses_features;
+	uint64_t insists_on;      /* does not go on without these features */
 	bool forgets_features;    /* offers nothing once it was reset again */
 	bool is_restless;         /* configuration generation changes with each read */
 	unsigned int nb_restless; /* this many times */

@@ -142,6 +142,8 @@ set_status(uint8_t status)
 		fake_error("DRIVER_OK without FEATURES_OK");
 	if (status == 0)
 		forget();
+	if (fake_vdpa.insists_on & ~fake_vdpa.features)
+		status &= ~SLUICE_STATUS_FEATURES_OK;
 	fake_vdpa.status = status & ~fake_vdpa.refused_status;
 	return 0;
 }

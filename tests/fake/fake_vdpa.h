@@ -46,6 +46,7 @@ struct fake_vdpa {
 	const char *where; /* in sysfs; NULL: it is there no more */
 	bool has_sysfs;
 	uint8_t refused_status; /* bits that it does not take */
+	uint64_t insists_on;    /* features without which it does not take FEATURES_OK */
 	uint32_t maps_max;      /* more are -ENOMEM */
 	/* Call number fail_at, from 0, fails. */
 	uint32_t fail_at;

@@ -16,6 +16,11 @@
 	(SLUICE_STATUS_ACKNOWLEDGE | SLUICE_STATUS_DRIVER | SLUICE_STATUS_FEATURES_OK | \
 			SLUICE_STATUS_DRIVER_OK)
 #define CONFIG32(at, value) memcpy(&dev.config[at], &(uint32_t){ value }, 4)
+#ifdef RTE_ARCH_X86
+#define HAS_ORDER true
+#else
+#define HAS_ORDER false
+#endif
 
 /* A device that keeps to the rules is understood, and gets what it needs. */
 static void
@@ -161,6 +166,27 @@ test_reset_queue(void **state)
 			FAKE_PCI_COMMON, 0x38);
 	t = create_running();
 	assert_int_equal(dev.driver_features & SLUICE_BIT(SLUICE_F_RING_RESET), 0);
+	t->ops->destroy(t);
+	fake_check();
+}
+
+/* Hardware that insists on order for itself, and not for CPUs only: it has that on x86. */
+static void
+test_order(void **state)
+{
+	const uint64_t order = SLUICE_BIT(SLUICE_F_ORDER_PLATFORM);
+	struct sluice_transport *t = NULL;
+	enum step step;
+
+	(void)state;
+	fake_context("ORDER_PLATFORM");
+	fake_pci_init(&dev);
+	dev.features |= order;
+	dev.insists_on = order;
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), HAS_ORDER ? 0 : -EPROTO);
+	assert_int_equal(step, HAS_ORDER ? NOWHERE : CONNECT);
+	assert_int_equal(t->ops->features & order, HAS_ORDER ? order : 0);
 	t->ops->destroy(t);
 	fake_check();
 }
@@ -457,6 +483,7 @@ main(void)
 {
 	suite_add(test_start, NULL, "start");
 	suite_add(test_rss_limits, NULL, "RSS limits");
+	suite_add(test_order, NULL, "order");
 	suite_add(test_reset_queue, NULL, "reset_queue");
 	suite_add(test_reset_queue_in_vain, NULL, "reset_queue_in_vain");
 	suite_add(test_cut_and_again, NULL, "cut_and_again");

@@ -157,6 +157,16 @@ test_features(void **state)
 	assert_int_equal(info.features, fake_vdpa.offered);
 	assert_int_equal(info.rss_types, 0x3f);
 	destroy(t);
+#ifdef RTE_ARCH_X86
+	/* A NIC that needs memory in order for itself. */
+	fake_vdpa_reset();
+	fake_vdpa.insists_on = SLUICE_BIT(SLUICE_F_ORDER_PLATFORM);
+	fake_vdpa.offered |= fake_vdpa.insists_on;
+	t = connected();
+	assert_int_equal(t->ops->begin(t, info.features & t->ops->features, 0), 0);
+	assert_true(fake_vdpa.features & fake_vdpa.insists_on);
+	destroy(t);
+#endif
 	/* VDUSE: a program may need all rights on the rings. */
 	fake_vdpa_reset();
 	fake_vdpa.where = "../../devices/vduse/vd0/vhost-vdpa-0";

@@ -48,6 +48,7 @@
 #define SLUICE_F_VERSION_1 32
 #define SLUICE_F_RING_PACKED 34
 #define SLUICE_F_IN_ORDER 35
+#define SLUICE_F_ORDER_PLATFORM 36
 
 #define SLUICE_BIT(n) (1ULL << (n))
 

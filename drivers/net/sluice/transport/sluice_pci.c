@@ -23,7 +23,8 @@
 /* What is accepted to have a look at the queues; each start of the port negotiates anew. */
 #define QUEUE_FEATURES \
 	(SLUICE_BIT(SLUICE_F_VERSION_1) | SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | \
-			SLUICE_BIT(SLUICE_NET_F_MQ) | SLUICE_BIT(SLUICE_NET_F_CTRL_VQ))
+			SLUICE_ORDER_FEATURES | SLUICE_BIT(SLUICE_NET_F_MQ) | \
+			SLUICE_BIT(SLUICE_NET_F_CTRL_VQ))
 
 /* For the reset of a device that nobody has talked to yet. */
 #define RESET_MS 3000
@@ -409,8 +410,8 @@ static const struct sluice_transport_ops pci_ops = {
 			SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_HAS_CTRL_VQ |
 			SLUICE_TRANSPORT_HAS_READ_ONLY,
 	.features = SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | SLUICE_BIT(SLUICE_F_NOTIFICATION_DATA) |
-			SLUICE_BIT(SLUICE_F_RING_RESET) | SLUICE_BIT(SLUICE_NET_F_MAC) |
-			SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX),
+			SLUICE_BIT(SLUICE_F_RING_RESET) | SLUICE_ORDER_FEATURES |
+			SLUICE_BIT(SLUICE_NET_F_MAC) | SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX),
 	.connect = pci_connect,
 	.disconnect = pci_disconnect,
 	.is_connected = pci_is_connected,

@@ -259,8 +259,8 @@ static const struct sluice_transport_ops vhost_vdpa_ops = {
 	.peer = "device",
 	.flags = SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_HAS_CTRL_VQ |
 			SLUICE_TRANSPORT_HAS_READ_ONLY,
-	.features = SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | SLUICE_BIT(SLUICE_NET_F_MAC) |
-			SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX),
+	.features = SLUICE_BIT(SLUICE_F_ACCESS_PLATFORM) | SLUICE_ORDER_FEATURES |
+			SLUICE_BIT(SLUICE_NET_F_MAC) | SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX),
 	.connect = vdpa_connect,
 	.disconnect = vdpa_disconnect,
 	.is_connected = vdpa_is_connected,
