@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -138,7 +139,8 @@ class Qmp:
         end.settimeout(30)
         self.lock = threading.Lock()
         self.events = []
-        self.receive()          # the greeting
+        while "QMP" not in self.receive():      # the greeting; before it comes what a former QEMU said last
+            pass
         self("qmp_capabilities")
 
     def receive(self):
@@ -168,7 +170,8 @@ class Vm:
     def __init__(self, results, nics=(), iommu="intel", iommu_props=None, build=None, bind="vfio-pci",
             memory=2048, cpus=2, hugepages=400, append="", machine="", args=(), trace=(), add=(),
             qemu="qemu-system-x86_64", kernel=vmfetch.KERNEL, qmp_path=None, terminals=1,
-            has_vduse=False):
+            has_vduse=False, moves=False):
+        """moves: the guest may migrate(). Who reads its lines waits until the deadline then when QEMU dies."""
         self.results = os.path.abspath(results)
         os.makedirs(self.results, exist_ok=True)
         self.nics = list(nics)
@@ -177,7 +180,7 @@ class Vm:
         self.agent, self.terminals = None, [None] * terminals
         self.lock = threading.Lock()
         self.boot_seconds, self.was_overdue = None, False
-        self.append, self.bind = append, bind
+        self.append, self.bind, self.moves = append, bind, moves
         vmlinux, base = vmimage.base_archive(kernel)
         program, self.environment = vmfetch.qemu(qemu)
         initrd = self.path("initrd")
@@ -284,15 +287,9 @@ class Vm:
         with open(self.path("command"), "w", encoding="utf-8") as file:
             file.write("\n".join(self.command) + "\n")
         begin = time.monotonic()
-
-        def dies_with_parent():
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        with open(self.path("qemu.log"), "wb") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, pass_fds=[end.fileno() for end in self.fds], start_new_session=True,
-                env=dict(os.environ, **self.environment), preexec_fn=dies_with_parent)
-        for end in self.fds:
-            end.close()
+        self.spawn(self.command, "wb")
+        if not self.moves:
+            self.close_fds()
         self.agent, *self.terminals = [Line(self.ends[name][0]) for name in self.lines]
         try:
             self.qmp = Qmp(self.ends["qmp"][0])
@@ -302,6 +299,43 @@ class Vm:
             raise type(error)("%s\n%s" % (error, self.logs())) from None
         self.boot_seconds = time.monotonic() - begin
         return self
+
+    def spawn(self, command, mode):
+        """mode: of the file that takes what QEMU says"""
+        def dies_with_parent():
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        with open(self.path("qemu.log"), mode) as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, pass_fds=[end.fileno() for end in self.fds], start_new_session=True,
+                env=dict(os.environ, **self.environment), preexec_fn=dies_with_parent)
+
+    def close_fds(self):
+        for end in self.fds:
+            end.close()
+
+    def wait_migration(self, seconds):
+        end = time.monotonic() + seconds
+        while True:
+            status = self.qmp("query-migrate").get("status")
+            if status == "completed":
+                return
+            if status in ("failed", "cancelled") or time.monotonic() > end:
+                raise Trouble("migration: %s, %g s allowed\n%s" % (status, seconds, self.logs()))
+            time.sleep(0.05)
+
+    def migrate(self, seconds=60):
+        """Writes the state of the guest to a file, and lets it go on in another QEMU, which reads that."""
+        state = self.path("state")
+        self.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        self.qmp("migrate", uri="exec:cat >" + shlex.quote(state))
+        self.wait_migration(seconds)
+        self.qmp("quit")
+        self.process.wait(10)
+        self.spawn(self.command + ["-incoming", "defer"], "ab")
+        self.qmp = Qmp(self.ends["qmp"][0])
+        self.qmp("migrate-incoming", uri="exec:cat " + shlex.quote(state))
+        self.wait_migration(seconds)
+        os.unlink(state)
 
     def logs(self, size=3000):
         """The ends of what QEMU and the guest's kernel said."""
@@ -379,6 +413,7 @@ class Vm:
             self.process.kill()
         if self.process:
             self.process.wait()
+        self.close_fds()
         for line in [self.agent] + self.terminals:
             if line:
                 line.reader.join()      # or it would read from whatever gets its socket's number next

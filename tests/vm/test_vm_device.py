@@ -7,12 +7,13 @@ import time
 
 import pytest
 
+from frames import compare, make
 from guest import Peer, exchange
 from machine import Machine
 from testpmd import wait_for
 from vmqemu import Nic
 
-MACHINE = Machine("device", {"split": "", "packed": "packed=on", "fast": Nic("speed=25000,duplex=full")})
+MACHINE = Machine("device", {"split": "", "packed": "packed=on", "fast": Nic("speed=25000,duplex=full")}, moves=True)
 BROADCAST, RARP = b"\xff" * 6, b"\x80\x35"
 
 
@@ -82,3 +83,27 @@ def test_version_and_speed(boot):
     assert "Firmware-version: virtio 1 PCI 1af4:1041 rev 1" in info
     assert "Link speed: 25 Gbps" in info and "Link duplex: full-duplex" in info
     guest.close(testpmd, "fast")
+
+
+def test_migration(boot):
+    """The guest goes on elsewhere, and QEMU asks the port to say so to the switch."""
+    guest = boot(MACHINE)
+    nics = ["split", "packed"]
+    testpmd = guest.testpmd(nics)
+    testpmd.cmds("set fwd rxonly", "start")
+    before = [testpmd.xstats(port)["announced_packets"] for port in range(2)]
+    guest.vm.migrate()
+    for port, nic in enumerate(nics):
+        wait_for(lambda p=port: testpmd.xstats(p)["announced_packets"] > before[p], 20, "an announcement")
+        assert announcements(Peer(guest.nics[nic]), testpmd.mac(port), 1) > 0
+    testpmd.stop()
+    testpmd.cmds("set fwd io", "start")
+    frames = make(100, [60, 1514], 1)
+    for here, there in (nics, nics[::-1]):
+        peer = Peer(guest.nics[there])
+        peer.drain()
+        for frame in frames:
+            guest.nics[here].socket.send(frame)
+        compare([peer.socket.recv(70000) for _ in frames], frames)
+    testpmd.stop()
+    guest.close(testpmd, *nics)
