@@ -29,9 +29,9 @@
 #include "sluice_spec.h"
 
 /*
- * For devices that may be no CPU (6.3): x86 keeps the order of stores and of loads for whoever looks
- * at memory, and its full fence holds there, too. On other architectures the rings' barriers order
- * memory for CPUs, and the feature is not accepted.
+ * For devices that may be no CPU (6.3): x86 keeps the order of stores and of loads for whoever
+ * looks at memory, and its full fence holds there, too. On other architectures the rings' barriers
+ * order memory for CPUs, and the feature is not accepted.
  */
 #ifdef RTE_ARCH_X86
 #define SLUICE_ORDER_FEATURES SLUICE_BIT(SLUICE_F_ORDER_PLATFORM)
