@@ -93,29 +93,38 @@ sluice_tx_lay_chain(struct sluice_txq *txq, const struct sluice_tx_links *l, str
 }
 
 /*
- * Give the nb segments that were laid: each as it must be to go back to its pool, and the flags of
- * packed descriptors, but those of the burst's head.
+ * Give the segment that was laid in a slot: as it must be to go back to its pool, and the flags of
+ * a packed descriptor, but those of the burst's head.
  */
+static __rte_always_inline void
+sluice_tx_give_link(const struct sluice_tx_links *l, uint32_t slot, uint16_t extent, uint32_t flags,
+		bool is_head, enum sluice_layout layout)
+{
+	struct sluice_packed_desc *dv_desc = l->dv_desc;
+	struct rte_mbuf *seg = l->sw_ring[slot];
+
+	seg->next = NULL;
+	seg->nb_segs = 1;
+	l->extent[slot] = extent;
+	if (layout == SLUICE_PACKED && !is_head)
+		rte_atomic_store_explicit(
+				&dv_desc[slot].flags, l->bits | flags, rte_memory_order_relaxed);
+}
+
+/* Give the nb segments that were laid, two at least. Only the first can be the burst's head. */
 static __rte_always_inline void
 sluice_tx_give_chain(
 		struct sluice_tx_links *l, uint32_t nb, uint32_t head, enum sluice_layout layout)
 {
-	struct sluice_packed_desc *dv_desc = l->dv_desc;
-	uint32_t i, slot = l->slot, flags;
-	struct rte_mbuf *seg;
+	uint32_t i, slot = l->slot;
 
-	for (i = 1; i <= nb; i++, slot = sluice_tx_next_link(l, slot, &l->bits)) {
-		seg = l->sw_ring[slot];
-		seg->next = NULL;
-		seg->nb_segs = 1;
-		l->extent[slot] = SLUICE_TX_MIDDLE;
-		flags = l->bits | (i < nb ? SLUICE_DESC_F_NEXT : 0);
-		if (layout == SLUICE_PACKED && slot != head)
-			rte_atomic_store_explicit(
-					&dv_desc[slot].flags, flags, rte_memory_order_relaxed);
+	sluice_tx_give_link(l, slot, nb - 1, SLUICE_DESC_F_NEXT, slot == head, layout);
+	for (i = 2; i <= nb; i++) {
+		slot = sluice_tx_next_link(l, slot, &l->bits);
+		sluice_tx_give_link(l, slot, SLUICE_TX_MIDDLE, i < nb ? SLUICE_DESC_F_NEXT : 0,
+				false, layout);
 	}
-	l->extent[l->slot] = nb - 1;
-	l->slot = slot;
+	l->slot = sluice_tx_next_link(l, slot, &l->bits);
 	l->nb_free -= nb;
 }
 
