@@ -41,6 +41,7 @@ enum bench_packets {
 #define BENCH_MAX_BURST 512
 #define BENCH_MAX_SEGS 8
 #define BENCH_MAX_FRAME 9000
+#define BENCH_MAX_TSO 16384   /* of a packet that is sent to be segmented */
 #define BENCH_ONE_BUFFER 1518 /* a frame of at most this is one segment for both drivers */
 #define BENCH_NAME_LEN 64
 #define BENCH_NB_PASSES 2 /* of the instruction count: they must agree */
@@ -81,6 +82,7 @@ struct bench_opts {
 	bool is_shuffled; /* the device completes out of order */
 	bool rx_csum;
 	bool data_valid; /* the device says of each packet that its checksum is right */
+	bool rx_vlan;    /* it tags each packet, and the port takes the tag off */
 	bool count_instructions;
 	bool use_marks; /* for a plug-in of the emulator, which counts then */
 	bool no_huge;

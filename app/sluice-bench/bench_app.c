@@ -82,21 +82,21 @@ bench_app_sent(struct bench_port *port, struct rte_mbuf **pkts, uint16_t nb, uin
 static int
 check_received(struct bench_port *port, uint16_t pair, struct rte_mbuf **pkts, uint16_t nb)
 {
-	const uint64_t mask = port->rx_flags != 0 ? RTE_MBUF_F_RX_L4_CKSUM_MASK : 0;
+	const unsigned int len = port->rx_len -
+			(port->rx_flags & RTE_MBUF_F_RX_VLAN_STRIPPED ? RTE_VLAN_HLEN : 0);
 	/* net_ring gives the very mbufs that were sent */
-	const bool is_one = port->frame_len <= BENCH_ONE_BUFFER &&
-			(port->has_device || port->is_pci);
+	const bool is_one = port->rx_len <= BENCH_ONE_BUFFER && (port->has_device || port->is_pci);
 	uint16_t i, bad = 0;
 
 	for (i = 0; i < nb; i++)
-		bad += pkts[i]->pkt_len != port->frame_len || (is_one && pkts[i]->nb_segs != 1) ||
-				(pkts[i]->ol_flags & mask) != port->rx_flags;
+		bad += pkts[i]->pkt_len != len || (is_one && pkts[i]->nb_segs != 1) ||
+				(pkts[i]->ol_flags & port->rx_mask) != port->rx_flags;
 	port->received[pair] += nb;
 	if (bad == 0)
 		return 0;
 	fprintf(stderr, "sluice-bench: %s: %u received packets are not %u bytes%s%s\n", port->name,
-			bad, port->frame_len, is_one ? " in one segment" : "",
-			mask != 0 ? ", checksum good" : "");
+			bad, len, is_one ? " in one segment" : "",
+			port->rx_mask != 0 ? ", with the flags that were asked for" : "");
 	return -EIO;
 }
 
@@ -201,7 +201,7 @@ drain_pair(struct bench_port *port, const struct bench_opts *opts, uint16_t pair
 		if (dev == NULL)
 			break;
 		/* a vector receive function may wait for more than are left */
-		null_dev_produce(port->dev, pair, 1, port->frame_len);
+		null_dev_produce(port->dev, pair, 1, port->rx_len);
 	}
 	return ret;
 }

@@ -51,6 +51,7 @@ enum {
 	OPT_OUT_OF_ORDER,
 	OPT_RX_CSUM,
 	OPT_DATA_VALID,
+	OPT_RX_VLAN,
 	OPT_INSTRUCTIONS,
 	OPT_MARKS,
 	OPT_JSON,
@@ -94,6 +95,7 @@ static const struct option long_options[] = {
 	{ "out-of-order", no_argument, NULL, OPT_OUT_OF_ORDER },
 	{ "rx-csum", no_argument, NULL, OPT_RX_CSUM },
 	{ "data-valid", no_argument, NULL, OPT_DATA_VALID },
+	{ "rx-vlan", no_argument, NULL, OPT_RX_VLAN },
 	{ "instructions", no_argument, NULL, OPT_INSTRUCTIONS },
 	{ "marks", no_argument, NULL, OPT_MARKS },
 	{ "json", required_argument, NULL, OPT_JSON },
@@ -127,6 +129,7 @@ static const char usage[] =
 		"  --rx-mbufs N         in the Rx pool, without cache: one that runs dry (plenty)\n"
 		"  --rx-csum            Rx checksum offload on       --simd BITS    EAL's SIMD limit\n"
 		"  --data-valid         with it, and model n2: the device says of each packet that it is right\n"
+		"  --rx-vlan            model n2: tagged packets, and the port takes the tags off\n"
 		"  --pool-cache N       mempool cache (256)          --core N       core (the last)\n"
 		"  --device-core N      cross, latency (the first)   --mem MB       memory (as needed)\n"
 		"  --blocks N           A B B A blocks (40; 20 if not step)\n"
@@ -246,7 +249,7 @@ parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *te
 	case OPT_LOAD:
 		return parse_list(name, text, 1, 100, parse_number, &opts->loads);
 	case OPT_SIZE:
-		return parse_number(name, text, 60, BENCH_MAX_FRAME, &opts->frame_len);
+		return parse_number(name, text, 60, BENCH_MAX_TSO, &opts->frame_len);
 	case OPT_RX_MBUFS:
 		return parse_number(name, text, 4, 1 << 20, &opts->rx_mbufs);
 	case OPT_SEGS:
@@ -334,6 +337,8 @@ switch_of(struct bench_opts *opts, int opt)
 		return &opts->rx_csum;
 	case OPT_DATA_VALID:
 		return &opts->data_valid;
+	case OPT_RX_VLAN:
+		return &opts->rx_vlan;
 	case OPT_MARKS:
 		return &opts->use_marks;
 	case OPT_INSTRUCTIONS:

@@ -79,6 +79,7 @@ misplaced(const struct bench_opts *opts)
 		{ "--packets", opts->packets != PACKETS_PLAIN, !is_latency },
 		{ "--rx-mbufs", opts->rx_mbufs != 0, is_step },
 		{ "--size above 1518", opts->frame_len > BENCH_ONE_BUFFER, is_step },
+		{ "--rx-vlan", opts->rx_vlan, is_step },
 		{ "--load", opts->loads.nb != 0 && opts->loads.v[0] != 0, is_latency },
 		{ "--window", opts->window_ms != 0, !is_step },
 		{ "--segments", opts->nb_segments != 0, is_step },
@@ -239,10 +240,18 @@ check_side(const struct bench_opts *opts, enum bench_side side)
 static int
 check_packets(const struct bench_opts *opts)
 {
-	if (opts->frame_len > opts->nb_segs * BENCH_ONE_BUFFER) {
+	const bool is_tso = opts->packets == PACKETS_TSO;
+	/* what is sent alone may fill its buffers */
+	const unsigned int room = is_tso ? RTE_MBUF_DEFAULT_DATAROOM : BENCH_ONE_BUFFER;
+
+	if (opts->frame_len > BENCH_MAX_FRAME && !is_tso) {
+		fprintf(stderr, "sluice-bench: --size %u is for --packets tso, others have %u\n",
+				opts->frame_len, BENCH_MAX_FRAME);
+		return -EINVAL;
+	}
+	if (opts->frame_len > opts->nb_segs * room) {
 		fprintf(stderr, "sluice-bench: --size %u needs --segs %u at least\n",
-				opts->frame_len,
-				(opts->frame_len + BENCH_ONE_BUFFER - 1) / BENCH_ONE_BUFFER);
+				opts->frame_len, (opts->frame_len + room - 1) / room);
 		return -EINVAL;
 	}
 	if (bench_packets_offloads(opts->packets) != 0 && opts->mode != MODE_STEP) {
@@ -250,7 +259,7 @@ check_packets(const struct bench_opts *opts)
 				bench_packets_name(opts->packets));
 		return -EINVAL;
 	}
-	if (opts->packets == PACKETS_PLAIN || opts->nb_segs == 1)
+	if (opts->packets == PACKETS_PLAIN || is_tso || opts->nb_segs == 1)
 		return 0;
 	fprintf(stderr, "sluice-bench: --packets %s is for packets of one segment, not --segs %u\n",
 			bench_packets_name(opts->packets), opts->nb_segs);
@@ -287,6 +296,12 @@ check(const struct bench_opts *opts)
 		fprintf(stderr,
 				"sluice-bench: --data-valid needs --rx-csum and --model n2: without "
 				"its data a packet has no checksum\n");
+		return -EINVAL;
+	}
+	if (opts->rx_vlan && (opts->models.nb != 1 || opts->models.v[0] != NULL_N2)) {
+		fprintf(stderr,
+				"sluice-bench: --rx-vlan needs --model n2: without its data a "
+				"packet has no tag\n");
 		return -EINVAL;
 	}
 	for (q = 0; q < opts->queues.nb; q++)

@@ -13,6 +13,7 @@
 #include <rte_tcp.h>
 
 #define UDP_CKSUM (RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4)
+#define TSO_MSS 1460
 #define TCP_SEG (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM)
 
 static const struct {
@@ -64,8 +65,9 @@ ask(const struct bench_port *port, struct rte_mbuf *m, uint64_t flags)
 	if (!(flags & RTE_MBUF_F_TX_TCP_SEG))
 		return;
 	m->l4_len = sizeof(struct rte_tcp_hdr);
-	/* two segments */
-	m->tso_segsz = (port->frame_len - m->l2_len - m->l3_len - m->l4_len + 1) / 2;
+	/* as they are on the wire, two at least */
+	m->tso_segsz = RTE_MIN((port->frame_len - m->l2_len - m->l3_len - m->l4_len + 1) / 2,
+			(unsigned int)TSO_MSS);
 }
 
 static int

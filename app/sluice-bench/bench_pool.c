@@ -52,6 +52,16 @@ bench_make_frame(uint8_t *frame, unsigned int len)
 		frame[i] = i < sizeof(head) ? head[i] : (uint8_t)i;
 }
 
+void
+bench_tag_frame(uint8_t *frame, unsigned int len)
+{
+	static const uint8_t tag[] = { 0x81, 0x00, 0x00, 0x01 };
+	uint8_t *const at = frame + 2 * RTE_ETHER_ADDR_LEN;
+
+	memmove(at + sizeof(tag), at, frame + len - at - sizeof(tag));
+	memcpy(at, tag, sizeof(tag));
+}
+
 /* Transmit buffers hold a packet from the start: the application part of a step writes none. */
 static void
 init_tx_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int idx)

@@ -19,4 +19,7 @@ int bench_pool_make(struct bench_port *port, const struct bench_opts *opts, enum
 /** IPv4 and UDP, as far as a driver may look. */
 void bench_make_frame(uint8_t *frame, unsigned int len);
 
+/** Give a frame a VLAN tag, in the same length. */
+void bench_tag_frame(uint8_t *frame, unsigned int len);
+
 #endif /* BENCH_POOL_H */

@@ -26,6 +26,7 @@
 
 #define SETTLE_US 50000
 #define START_MS 10000
+#define STRIPPED (RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED)
 
 /* Drivers that are measured without a device behind them, as control rows. */
 static bool
@@ -107,7 +108,14 @@ bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum ben
 	memset(port, 0, sizeof(*port));
 	port->slot = -1;
 	port->frame_len = opts->frame_len;
-	port->rx_flags = opts->data_valid ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0;
+	/* segments come back as they are on the wire */
+	port->rx_len = opts->packets == PACKETS_TSO ?
+			RTE_MIN(opts->frame_len, (unsigned int)BENCH_ONE_BUFFER) :
+			opts->frame_len;
+	port->rx_flags = (opts->data_valid ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0) |
+			(opts->rx_vlan ? STRIPPED : 0);
+	port->rx_mask = (opts->data_valid ? RTE_MBUF_F_RX_L4_CKSUM_MASK : 0) |
+			(opts->rx_vlan ? STRIPPED : 0);
 	port->nb_pairs = opts->pairs.v[0];
 	snprintf(port->path, sizeof(port->path), "%s/s%u", opts->dir, side);
 	ret = make_devargs(port, opts, side);
@@ -144,10 +152,13 @@ static int
 configure_tx(const struct bench_port *port, const struct bench_opts *opts, uint64_t capa,
 		struct rte_eth_txmode *mode)
 {
-	const uint64_t wanted = bench_packets_offloads(opts->packets);
+	uint64_t wanted = bench_packets_offloads(opts->packets);
 
 	if (is_control_driver(port->name))
 		return 0;
+	/* A device that segments writes a checksum for each segment, whoever wrote the first. */
+	if (opts->packets == PACKETS_TSO)
+		wanted &= capa | ~(uint64_t)RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	if ((capa & wanted) != wanted) {
 		fprintf(stderr, "sluice-bench: %s cannot do what --packets %s ask for\n",
 				port->name, bench_packets_name(opts->packets));
@@ -179,8 +190,10 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 		}
 		conf.rxmode.offloads = rx_csum;
 	}
-	if (opts->frame_len > BENCH_ONE_BUFFER) {
-		conf.rxmode.mtu = opts->frame_len - RTE_ETHER_HDR_LEN;
+	if (opts->rx_vlan)
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+	if (port->rx_len > BENCH_ONE_BUFFER) {
+		conf.rxmode.mtu = port->rx_len - RTE_ETHER_HDR_LEN;
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	}
 	ret = configure_tx(port, opts, info.tx_offload_capa, &conf.txmode);
@@ -216,17 +229,19 @@ attach_device(struct bench_port *port, const struct bench_opts *opts)
 	vid = null_server_check(port->slot);
 	if (vid < 0)
 		return vid;
-	bench_make_frame(frame, port->frame_len);
+	bench_make_frame(frame, port->rx_len);
+	if (opts->rx_vlan)
+		bench_tag_frame(frame, port->rx_len);
 	port->generation = null_server_generation(port->slot);
-	ret = null_dev_attach(port->dev, vid, port->nb_pairs, frame, port->frame_len);
+	ret = null_dev_attach(port->dev, vid, port->nb_pairs, frame, port->rx_len);
 	port->dev->is_shuffled = opts->is_shuffled;
 	if (ret != 0)
 		fprintf(stderr, "sluice-bench: %s: no rings behind the socket\n", port->name);
-	if (opts->data_valid) {
+	if (opts->data_valid)
 		port->dev->hdr_flags = VIRTIO_NET_HDR_F_DATA_VALID;
-		/* also while it warms up: a packet without data has no checksum */
+	/* also while it warms up: a packet without data has no checksum and no tag */
+	if (port->rx_mask != 0)
 		port->dev->model = NULL_N2;
-	}
 	return ret;
 }
 

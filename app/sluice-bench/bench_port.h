@@ -36,9 +36,11 @@ struct bench_port {
 	bool is_probed;
 	bool is_started;
 	uint16_t port_id;
-	int slot; /* of the socket, -1: none */
-	unsigned int frame_len;
-	uint64_t rx_flags; /* that every received mbuf must have */
+	int slot;               /* of the socket, -1: none */
+	unsigned int frame_len; /* of packets that are sent */
+	unsigned int rx_len;    /* of those that the device gives */
+	uint64_t rx_flags;      /* that every received mbuf must have, */
+	uint64_t rx_mask;       /* of these */
 	uint16_t nb_pairs;
 	bench_burst_fn fn[NB_DIRS];
 	void *queue[NULL_MAX_PAIRS][NB_DIRS];

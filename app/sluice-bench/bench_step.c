@@ -124,7 +124,7 @@ step_device(struct bench_port *port, const struct bench_opts *opts, uint16_t pai
 		return ret;
 	null_dev_consume(dev, pair, UINT32_MAX);
 	if (waiting < burst)
-		null_dev_produce(dev, pair, burst - waiting, port->frame_len);
+		null_dev_produce(dev, pair, burst - waiting, port->rx_len);
 	if (dev->error != NULL) {
 		fprintf(stderr, "sluice-bench: %s: the device stopped: %s\n", port->name,
 				dev->error);

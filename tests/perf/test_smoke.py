@@ -21,6 +21,8 @@ MODES = {
     "step_burst1": ["--segments", "3", "--burst", "1"],
     "step_segs": ["--segments", "3", "--segs", "3"],
     "step_9000": ["--segments", "3", "--size", "9000", "--segs", "6"],
+    "step_tso": ["--segments", "3", "--packets", "tso", "--size", "16384", "--segs", "8"],
+    "step_tags": ["--segments", "3", "--packets", "vlan", "--rx-vlan", "--model", "n2"],
     "step_clones": ["--segments", "3", "--packets", "clones"],
     "step_shared": ["--segments", "3", "--packets", "shared"],
     "step_pools": ["--segments", "3", "--packets", "pools"],

@@ -45,5 +45,5 @@ def send(source, sink, port, megabytes, streams=1):
         "rm -f /tmp/idle /tmp/same-*; mkfifo /tmp/idle" % megabytes)
     sink.run("for n in %s; do (nc -l -p $n <>/tmp/idle | cmp - /tmp/sent && >/tmp/same-$n) >/dev/null 2>&1 & done" % ports)
     wait_for(listening, 10, "a listening nc")
-    source.run("for n in %s; do nc %s $n </tmp/sent & done; wait" % (ports, sink.address), 120)
+    source.run("for n in %s; do nc %s $n </tmp/sent & done; wait" % (ports, sink.address), 120 + megabytes * streams)
     wait_for(lambda: int(vm.check("ls /tmp | grep -c same- || true")) == streams, 10, "%d streams without an error" % streams)

@@ -2,6 +2,7 @@
 # Copyright(c) 2026 The Sluice authors
 """What goes between two interfaces of a guest's kernel that a program of DPDK forwards, each in a network namespace of its
 own. The kernel cuts and joins UDP, too, and its vhost-net's workers are threads of the process."""
+import os
 import random
 import re
 import struct
@@ -19,6 +20,7 @@ from test_vm_tx_offload import spoiled
 from testpmd import wait_for
 
 DATA_VALID, GSO_TCPV4, GSO_TCPV6, TCP, MSS = 2, 1, 4, 6, 1448
+MEGABYTES = int(os.environ.get("SLUICE_TEST_MEGABYTES", "8"))    # each way and time, of test_tcp_between_namespaces
 RETRY = "set burst tx delay 1 retry 2000000"
 # Segments of up to 64 KiB without checksums from the kernel, which the application asks the other port to complete and cut.
 OFFLOADS = ["--rx-offloads=0x1c", "--tx-offloads=0x802c", "--enable-lro"]
@@ -41,7 +43,7 @@ class Forwarder:
         self.sides = [Side(guest.vm, "tap0", "192.0.2.1"), Side(guest.vm, "tap1", "192.0.2.2")]
         wait_for(lambda: self.testpmd.link_up(0) and self.testpmd.link_up(1), 10, "links")
 
-    def both_ways(self, streams, megabytes=8):
+    def both_ways(self, streams, megabytes=MEGABYTES):
         here, there = self.sides
         begin = time.monotonic()
         send(here, there, 5001, megabytes // streams, streams)
