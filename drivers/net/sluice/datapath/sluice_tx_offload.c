@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdalign.h>
 
 #include <rte_byteorder.h>
 #include <rte_errno.h>
@@ -24,6 +23,7 @@
 #define TCP_HDR_MAX 60
 #define IPV4_HDR_MAX 60
 #define VLAN_LEN sizeof(struct rte_vlan_hdr)
+#define MACS_LEN (2 * RTE_ETHER_ADDR_LEN)
 
 /* Where the IP header is that the flags are about. */
 static __rte_always_inline uint32_t
@@ -114,6 +114,49 @@ has_bad_segmentation(const struct rte_mbuf *m, uint32_t len)
 		ip_max += sizeof(struct rte_ipv6_hdr);
 	return m->tso_segsz == 0 || m->tso_segsz > m->pkt_len - len ||
 			m->pkt_len - m->l2_len > ip_max;
+}
+
+/* Lengths of the headers of a packet to be segmented, in bytes. */
+struct gso_lens {
+	uint32_t l2, l3, l4;
+};
+
+/*
+ * A packet to be segmented as most are: TCP in a buffer of its own, without outer headers, tag and
+ * options of IPv4. True: find_fault() would find nothing. False: another has to look at it.
+ */
+static __rte_always_inline bool
+is_common_tso(const struct sluice_txq *txq, const struct rte_mbuf *m, struct gso_lens *l)
+{
+	const uint64_t any = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
+	const uint64_t ipv4 = any | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+	const uint64_t ipv6 = any | RTE_MBUF_F_TX_IPV6;
+	/* Checksums of segments go without saying. */
+	const uint64_t flags = RTE_MBUF_F_TX_TCP_CKSUM |
+			(m->ol_flags &
+					(SLUICE_TX_FLAGS | SLUICE_TX_HAS_OUTER | IP_FLAGS |
+							RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
+	const bool is_ipv4 = flags == ipv4;
+	const uint64_t lens = m->tx_offload; /* read once */
+	const int64_t size = lens >> RTE_MBUF_TSO_SEGSZ_OFS & UINT16_MAX, pkt_len = m->pkt_len;
+	int64_t all, bad; /* < 0 */
+
+	if (unlikely((!is_ipv4 && flags != ipv6) || rte_mbuf_refcnt_read(m) != 1 ||
+			    !(txq->tx_flags & RTE_MBUF_F_TX_TCP_SEG)))
+		return false;
+	l->l2 = lens % (1 << RTE_MBUF_L2_LEN_BITS);
+	l->l3 = lens >> RTE_MBUF_L3_LEN_OFS & ((1 << RTE_MBUF_L3_LEN_BITS) - 1);
+	l->l4 = lens >> RTE_MBUF_L4_LEN_OFS & ((1 << RTE_MBUF_L4_LEN_BITS) - 1);
+	all = l->l2 + l->l3 + l->l4;
+	bad = ((int64_t)l->l2 - RTE_ETHER_HDR_LEN) |
+			((int64_t)l->l4 - (int)sizeof(struct rte_tcp_hdr)) | (TCP_HDR_MAX - l->l4) |
+			(m->data_len - all) | (SLUICE_TX_HEADERS_MAX - all) | (size - 1) |
+			(pkt_len - all - size);
+	if (is_ipv4)
+		return bad >= 0 && l->l3 == sizeof(struct rte_ipv4_hdr) &&
+				pkt_len - l->l2 <= UINT16_MAX;
+	return bad >= 0 && l->l3 >= sizeof(struct rte_ipv6_hdr) &&
+			pkt_len - l->l2 <= UINT16_MAX + (int)sizeof(struct rte_ipv6_hdr);
 }
 
 static __rte_always_inline enum sluice_tx_fault
@@ -225,19 +268,44 @@ write_ipv4_cksum(const struct rte_mbuf *m, uint8_t *ip)
 	memcpy(ip + at, &cksum, sizeof(cksum));
 }
 
-/*
- * A tag, in place. False: somebody else may read the buffer, or it has no room; or the frame is at
- * an odd address, where DPDK's header may not be.
- */
-static bool
-insert_tag(struct rte_mbuf *m)
+/* A tag: type, then identifier, as they stand behind the addresses. */
+static __rte_always_inline void
+write_tag(const struct rte_mbuf *m, uint8_t *at)
 {
-	return rte_is_aligned(rte_pktmbuf_mtod(m, void *), alignof(struct rte_ether_hdr)) &&
-			rte_vlan_insert(&m) == 0;
+	const struct rte_vlan_hdr tag = { rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN),
+		rte_cpu_to_be_16(m->vlan_tci) };
+
+	memcpy(at, &tag, sizeof(tag));
 }
 
-bool
-sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
+/*
+ * The same in place, in front of what there is. False: somebody else may read the buffer, or it has
+ * no room; or the mbuf cannot say how long the header becomes.
+ */
+static __rte_always_inline bool
+insert_tag(struct rte_mbuf *m)
+{
+	const bool has_outer = (m->ol_flags & SLUICE_TX_HAS_OUTER) != 0;
+	const uint32_t l2 = has_outer ? m->outer_l2_len : m->l2_len;
+	uint8_t *from = rte_pktmbuf_mtod(m, uint8_t *), *to = from - VLAN_LEN, macs[MACS_LEN];
+
+	if (unlikely(!is_ours(m) || m->data_off < VLAN_LEN ||
+			    l2 + VLAN_LEN >= 1 << RTE_MBUF_L2_LEN_BITS))
+		return false;
+	memcpy(macs, from, MACS_LEN);
+	memcpy(to, macs, MACS_LEN);
+	write_tag(m, to + MACS_LEN);
+	m->data_off -= VLAN_LEN;
+	m->data_len += VLAN_LEN;
+	m->pkt_len += VLAN_LEN;
+	m->ol_flags &= ~(RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_VLAN);
+	m->tx_offload += (uint64_t)VLAN_LEN
+			<< (has_outer ? RTE_MBUF_OUTL2_LEN_OFS : RTE_MBUF_L2_LEN_OFS);
+	return true;
+}
+
+static __rte_noinline bool
+edit_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 {
 	uint8_t *ip;
 
@@ -250,6 +318,23 @@ sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
 		write_ipv4_cksum(m, ip);
 	if (m->ol_flags & GSO_FLAGS)
 		write_pseudo_header(m, ip);
+	return true;
+}
+
+bool
+sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
+{
+	const bool is_ipv6 = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0;
+	struct gso_lens l;
+	uint8_t *ip;
+
+	if (!is_common_tso(txq, m, &l))
+		return edit_any(txq, m);
+	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l.l2);
+	if (!is_ipv6)
+		sluice_tx_sum_ipv4(ip);
+	put_pseudo_header(ip, is_ipv6, IPPROTO_TCP, m->pkt_len - l.l2 - l.l3,
+			ip + l.l3 + offsetof(struct rte_tcp_hdr, cksum));
 	return true;
 }
 
@@ -266,52 +351,50 @@ sluice_tx_insert_tags(struct rte_mbuf **pkts, uint16_t nb)
 	}
 }
 
-/* ECN that a segment must say once and not each of them (RFC 3168, 6.1.2) */
-static bool
-has_cwr(const struct rte_mbuf *m)
+/* Of the segments of a packet whose TCP or UDP header is at l4. */
+static __rte_always_inline uint64_t
+gso_type(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t l4)
 {
-	const uint8_t *tcp = rte_pktmbuf_mtod_offset(m, const uint8_t *, l3_at(m) + m->l3_len);
-
-	return (tcp[offsetof(struct rte_tcp_hdr, tcp_flags)] & RTE_TCP_CWR_FLAG) != 0;
-}
-
-static uint8_t
-gso_type(const struct sluice_txq *txq, const struct rte_mbuf *m)
-{
-	uint8_t type;
+	const uint8_t *tcp = rte_pktmbuf_mtod_offset(m, const uint8_t *, l4);
+	uint64_t type;
 
 	if (m->ol_flags & RTE_MBUF_F_TX_UDP_SEG)
 		return SLUICE_NET_HDR_GSO_UDP_L4;
 	type = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? SLUICE_NET_HDR_GSO_TCPV6 :
 						  SLUICE_NET_HDR_GSO_TCPV4;
-	return txq->has_ecn && has_cwr(m) ? type | SLUICE_NET_HDR_GSO_ECN : type;
+	/* ECN that a segment must say once and not each of them (RFC 3168, 6.1.2). */
+	if (txq->has_ecn && (tcp[offsetof(struct rte_tcp_hdr, tcp_flags)] & RTE_TCP_CWR_FLAG))
+		type |= SLUICE_NET_HDR_GSO_ECN;
+	return type;
 }
 
-/* The net header of a packet that has nb_more bytes more in front of its IP header than it says. */
-static struct sluice_net_hdr
-header_of(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t nb_more)
-{
-	struct sluice_net_hdr hdr = { .csum_offset = csum_offset_of(m->ol_flags) };
+#define AT(field) (8 * offsetof(struct sluice_net_hdr, field))
 
-	if (hdr.csum_offset == 0)
-		return hdr;
-	hdr.flags = SLUICE_NET_HDR_F_NEEDS_CSUM;
-	hdr.csum_start = l3_at(m) + m->l3_len + nb_more;
-	if (m->ol_flags & GSO_FLAGS) {
-		hdr.gso_type = gso_type(txq, m);
-		hdr.gso_size = m->tso_segsz;
-		hdr.hdr_len = hdr.csum_start + m->l4_len;
-	}
-	return hdr;
+/* The net header of a packet that has nb_more bytes more in front of its IP header than it says. */
+static __rte_always_inline void
+put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t nb_more, void *place)
+{
+	const uint64_t flags = m->ol_flags;
+	/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
+	const uint32_t csum_offset = csum_offset_of(flags);
+	const uint32_t l4 = l3_at(m) + m->l3_len;
+	const uint64_t start = l4 + nb_more;
+	uint64_t word = 0;
+
+	if (csum_offset != 0)
+		word = SLUICE_NET_HDR_F_NEEDS_CSUM | start << AT(csum_start);
+	if (flags & GSO_FLAGS)
+		word |= gso_type(txq, m, l4) << AT(gso_type) | (start + m->l4_len) << AT(hdr_len) |
+				(uint64_t)m->tso_segsz << AT(gso_size);
+	memcpy(place, &word, sizeof(word));
+	memcpy((char *)place + sizeof(word), &csum_offset, sizeof(csum_offset));
+	sluice_tx_clear_hash(place, txq->hdr_len);
 }
 
 void
 sluice_tx_put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *place)
 {
-	struct sluice_net_hdr hdr = header_of(txq, m, 0);
-
-	memcpy(place, &hdr, sizeof(hdr));
-	sluice_tx_clear_hash(place, txq->hdr_len);
+	put_header(txq, m, 0, place);
 }
 
 uint32_t
@@ -321,23 +404,16 @@ sluice_tx_copy_headers(const struct sluice_txq *txq, const struct rte_mbuf *m, v
 	const uint8_t *from = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint8_t *to = (uint8_t *)place + txq->hdr_len, *ip;
 	uint32_t len = headers_len(m), nb_tag = m->ol_flags & RTE_MBUF_F_TX_VLAN ? VLAN_LEN : 0;
-	const uint32_t nb_mac = 2 * RTE_ETHER_ADDR_LEN;
-	struct sluice_net_hdr hdr = header_of(txq, m, nb_tag);
-	struct rte_vlan_hdr tag; /* type, then identifier, as they stand behind the addresses */
 
-	memcpy(place, &hdr, sizeof(hdr));
-	sluice_tx_clear_hash(place, txq->hdr_len);
-	memcpy(to, from, nb_mac);
-	memcpy(to + nb_mac + nb_tag, from + nb_mac, len - nb_mac);
-	if (nb_tag != 0) {
-		tag.vlan_tci = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
-		tag.eth_proto = rte_cpu_to_be_16(m->vlan_tci);
-		memcpy(to + nb_mac, &tag, sizeof(tag));
-	}
+	put_header(txq, m, nb_tag, place);
+	memcpy(to, from, MACS_LEN);
+	memcpy(to + MACS_LEN + nb_tag, from + MACS_LEN, len - MACS_LEN);
+	if (nb_tag != 0)
+		write_tag(m, to + MACS_LEN);
 	ip = to + nb_tag + l3_at(m);
 	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
 		write_ipv4_cksum(m, ip);
-	if (hdr.csum_offset != 0)
+	if (csum_offset_of(m->ol_flags) != 0)
 		write_pseudo_header(m, ip);
 	*nb_copied = len;
 	return txq->hdr_len + len + nb_tag;
@@ -354,8 +430,13 @@ refuse(enum sluice_tx_fault fault)
 static __rte_noinline bool
 prepare_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 {
-	enum sluice_tx_fault fault = find_fault(txq, m);
+	enum sluice_tx_fault fault;
+	struct gso_lens l;
 
+	/* The burst writes what is to be written. */
+	if (is_common_tso(txq, m, &l))
+		return true;
+	fault = find_fault(txq, m);
 	if (unlikely(fault != SLUICE_TX_FINE))
 		return refuse(fault);
 	if ((m->ol_flags & RTE_MBUF_F_TX_L4_MASK) && !(m->ol_flags & GSO_FLAGS) && is_ours(m))
