@@ -48,6 +48,55 @@ net_vhost()
 	exec 3>"$FOLDER/in"
 }
 
+# passt_guest PASST LIBC DEVARGS: a guest of passt, of these versions of Debian's packages passt and libc6, in network namespaces
+# of this script's own: the interface "inner" of the process GUEST, which testpmd forwards to net_virtio_user with these device
+# arguments. 192.0.2.1 is 127.0.0.1 of the process HOST. Takes root.
+passt_guest()
+{
+	local lib=$FOLDER/passt/usr/lib/x86_64-linux-gnu name
+	VERSION=$1
+	unpack_passt "passt/passt_$1" "glibc/libc6_$2"
+	chmod 755 "$FOLDER"
+	mkdir -m 777 "$FOLDER/sockets"
+	unshare --net sleep 600 & HOST=$!
+	unshare --net sleep 600 & GUEST=$!
+	PIDS+=($HOST $GUEST)
+	sleep 0.5
+	in_net $HOST sh -c 'ip link set lo up; ip tuntap add out mode tap; ip addr add 192.0.2.2/24 dev out; ip link set out up
+		ip route add default via 192.0.2.1'
+	in_net $HOST "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$FOLDER/passt/usr/bin/passt" --vhost-user --foreground \
+		--ipv4-only --socket "$FOLDER/sockets/s" >"$FOLDER/passt.log" 2>&1 &
+	PIDS+=($!)
+	for _ in $(seq 100); do [ -S "$FOLDER/sockets/s" ] && break; sleep 0.1; done
+	mkfifo "$FOLDER/in"
+	in_net $GUEST dpdk-testpmd -d librte_net_virtio.so.23 -d librte_net_tap.so.23 --no-pci --in-memory --single-file-segments \
+		-m 96 --no-telemetry --file-prefix="finding$$" --vdev "net_virtio_user0,path=$FOLDER/sockets/s,$3" \
+		--vdev net_tap0,iface=inner -- -i --no-mlockall --total-num-mbufs=8192 --rxd=1024 --txd=1024 \
+		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
+	PIDS+=($!)
+	exec 3>"$FOLDER/in"
+	echo "set burst tx delay 1 retry 100000" >&3
+	echo "set fwd io retry" >&3
+	echo start >&3
+	for _ in $(seq 100); do grep -q "io packet forwarding" "$FOLDER/log" && break; sleep 0.1; done
+	in_net $GUEST sh -c 'ip addr add 192.0.2.2/24 dev inner; ip link set inner up; ip route add default via 192.0.2.1'
+}
+
+in_net() { nsenter --target "$1" --net "${@:2}"; }
+
+# unpack_passt PATH_VERSION...: of Debian's pool, into a folder of their own: they bring another libc.
+unpack_passt()
+{
+	local file
+	for file in "$@"; do
+		curl -sf -o "$FOLDER/p.deb" "http://deb.debian.org/debian/pool/main/${file:0:1}/${file}_amd64.deb" || {
+			echo "${file#*/} is not in Debian's archive any more" >&2
+			exit 77
+		}
+		dpkg-deb -x "$FOLDER/p.deb" "$FOLDER/passt"
+	done
+}
+
 # verdict EXPECTED SEEN REMEMBERED
 verdict()
 {

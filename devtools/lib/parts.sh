@@ -109,7 +109,7 @@ pytest_part()
 # Tests that measure no time, the longest files first. Two run at once where there are hugepages for
 # both: a test waits most of the time, for a testpmd that starts or ends.
 PMD_PAIRS="forward applications packages hostile queues handshake sizes server devargs rx_csum sealed queries promises
-tx_offload new_memory rss cleanup pool lro memory map top ovs copy debug layers ptypes vlan"
+tx_offload new_memory rss cleanup pool lro memory map top ovs passt copy debug layers ptypes vlan"
 
 pmd_pairs()
 {
