@@ -16,6 +16,8 @@
 #ifdef SLUICE_HAS_X86_VEC
 /* Made by sluice_rss_clmul.c. */
 extern const struct sluice_rss_kit sluice_rss_kit_clmul, sluice_rss_kit_vclmul;
+/* By sluice_rss_avx512.c. */
+extern const struct sluice_rss_kit sluice_rss_kit_avx512;
 #endif
 
 /* Addresses and ports of IPv4. */
@@ -35,12 +37,16 @@ sluice_rss_init(struct sluice_rss *rss, const uint8_t *key)
 		[SLUICE_RSS_UDP] = IPPROTO_UDP,
 		[SLUICE_RSS_SCTP] = IPPROTO_SCTP,
 	};
-	uint32_t i, t;
+	uint32_t i, t, nb = 0;
 
 	memset(rss->has_v4_ports, 0, sizeof(rss->has_v4_ports));
+	memset(rss->v4_protos, 0, sizeof(rss->v4_protos));
 	for (i = 0; i < RTE_DIM(protos); i++)
-		if (rss->tuple_len[SLUICE_RSS_IPV4][i] == V4_PORTS_LEN)
+		if (rss->tuple_len[SLUICE_RSS_IPV4][i] == V4_PORTS_LEN) {
 			rss->has_v4_ports[protos[i]] = UINT8_MAX;
+			for (t = nb++; t < RTE_DIM(rss->v4_protos); t++)
+				rss->v4_protos[t] = protos[i];
+		}
 	memcpy(rss->key, key, sizeof(rss->key));
 	rte_convert_rss_key(rss->key, rss->key, SLUICE_RSS_KEY_LEN);
 	memset(rss->window, 0, sizeof(rss->window));
@@ -77,13 +83,31 @@ static const struct sluice_rss_kit softrss = {
 	.name = "softrss", .tuple = hash_tuple, .burst = hash_burst
 };
 
+#ifdef SLUICE_HAS_X86_VEC
+static bool
+has_all_of_avx512(void)
+{
+	static const enum rte_cpu_flag_t flags[] = { RTE_CPUFLAG_AVX512F, RTE_CPUFLAG_AVX512BW,
+		RTE_CPUFLAG_AVX512DQ, RTE_CPUFLAG_AVX512VL, RTE_CPUFLAG_VPCLMULQDQ,
+		RTE_CPUFLAG_GFNI };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(flags); i++)
+		if (rte_cpu_get_flag_enabled(flags[i]) <= 0)
+			return false;
+	return true;
+}
+#endif
+
 const struct sluice_rss_kit *
 sluice_rss_kit_at(unsigned int i, uint16_t simd_bits)
 {
-	const struct sluice_rss_kit *kits[4] = { NULL };
+	const struct sluice_rss_kit *kits[5] = { NULL };
 	unsigned int nb = 0;
 
 #ifdef SLUICE_HAS_X86_VEC
+	if (simd_bits >= RTE_VECT_SIMD_512 && has_all_of_avx512())
+		kits[nb++] = &sluice_rss_kit_avx512;
 	if (simd_bits >= RTE_VECT_SIMD_256 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0 &&
 			rte_cpu_get_flag_enabled(RTE_CPUFLAG_PCLMULQDQ) > 0) {
 		if (rte_cpu_get_flag_enabled(RTE_CPUFLAG_VPCLMULQDQ) > 0)

@@ -62,6 +62,8 @@ struct sluice_rss {
 	uint8_t tuple_len[SLUICE_RSS_NB_PROTOS][SLUICE_RSS_NB_CLASSES];
 	/* By IPv4 protocol: UINT8_MAX if addresses and ports are hashed, else 0. */
 	uint8_t has_v4_ports[UINT8_MAX + 1];
+	/* The first two of which that is so, or one twice; 0: none. */
+	uint8_t v4_protos[2];
 	/* The key in words of the CPU's order, as rte_softrss_be() has it. */
 	uint32_t key[SLUICE_RSS_KEY_LEN / 4];
 	/* What word i of the input is multiplied by: bit 1 + t is bit 32 i + t of the key. */
