@@ -36,7 +36,7 @@ def test_a_queue_restarts(folder, devargs):
     assert found["p50_us"] < QUEUE_US, found
 
 
-@LAYOUTS
+@pytest.mark.parametrize("devargs", ["packed_vq=1", "packed_vq=0", "packed_vq=0,isolation=copy", "packed_vq=1,isolation=sealed,bounce=1"])
 def test_a_queue_is_set_up(folder, devargs):
     """What had come for it is lost and counted; the other one loses nothing."""
     found = change(folder, "renew", 100, devargs)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """isolation=sealed: the back end has rings and packet buffers, in files that it cannot make smaller, and no address of the
-process. The front end is stock testpmd, whose pools are made by the driver's function instead of DPDK's."""
+process. The front end is stock testpmd, whose pools are made by the driver's function instead of DPDK's; or its own ones, whose
+packets are copied (bounce=1)."""
 import ctypes
 import fcntl
 import os
@@ -12,16 +13,22 @@ import time
 import pytest
 
 from fake_backend import F_RING_PACKED, FEATURES, P_GPA_ADDRESSES, PROTOCOL_FEATURES, FakeBackend, bits
-from frames import SMALL
+from frames import SMALL, compare, expected, l4_layers, packet
 from pair import Config, check_pool
 from processes import Program, run_tool
 from refusal import one_line_says, run_front
 from test_environment import build_shim
+from test_live_change import change
+from test_map import told
+from test_telemetry import Telemetry
 from testpmd import BUILD, MBUFS, VDEV, lcores, wait_for
 
 pytestmark = pytest.mark.sluice
 LAYOUTS = pytest.mark.parametrize("packed", [0, 1], ids=["split", "packed"])
 MIB = 1 << 20
+# Values of isolation=: pools of testpmd's that are foreign to the port, of plain mbufs and of pinned external buffers.
+PLAIN, XBUF = "sealed,bounce=1", "sealed,bounce=1,mrg_rxbuf=0"
+HIDING = pytest.mark.parametrize("level", ["sealed", "copy", PLAIN, "scoped"], ids=["sealed", "copy", "foreign", "scoped"])
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
 # Of a buffer for 2176 bytes: an odd number of cache lines.
@@ -93,6 +100,44 @@ def test_traffic(new_pair, shim, packed, mode):
     pair.close()
 
 
+@pytest.mark.parametrize("packed,level,checks", [(0, PLAIN, 0), (1, PLAIN, 0), (1, XBUF, 1)], ids=["split", "packed", "xbuf-checked"])
+def test_traffic_of_foreign_pools(new_pair, packed, level, checks):
+    """Received and sent packets are copied, those with checksums to be written, too. The device has rings and bounce buffers."""
+    pair = new_pair(Config("foreign", isolation=level, packed_vq=packed, in_order=packed, dma_debug=checks, front_eal=["--telemetry"],
+        front_args=["--mp-alloc=xbuf"] if level == XBUF else ["--enable-rx-cksum"]))
+    front = pair.front
+    pair.exchange("macswap", 600, SMALL)
+    assert front.xstats()["tx_q0_bounced_packets"] == 600
+    # With these testpmd sets the queues up anew.
+    good = [packet(number, l4_layers()) for number in range(64)]
+    front.cmds("port stop 0", "csum set udp hw 0", "csum set tcp hw 0", "csum set ip hw 0", "port start 0")
+    pair.wait_link()
+    compare(pair.send([[bytes(p) for p in good]], "csum")[0], [expected(bytes(p), "csum", pair.mac()) for p in good])
+    stats = front.xstats()
+    assert stats["tx_q0_bounced_packets"] == 64
+    assert stats["tx_q0_unmapped_errors"] == stats["tx_q0_waiting_packets"] == stats.get("dma_debug_reports", 0) == 0
+    assert "_copy" in front.burst_mode("rxq")
+    region, = told(Telemetry(front.prefix))
+    assert (region["owner"], region["name"]) == ("coherent", "rings and bounce buffers")
+    pair.close()
+    assert "are dropped" not in front.log()
+
+
+def test_sealed_pools_do_not_bounce(new_pair, shim):
+    pair = new_pair(Config("asked", isolation="sealed", bounce=1, front_wrap=["env", "LD_PRELOAD=" + shim]))
+    pair.exchange("io", 600, SMALL)
+    assert pair.front.xstats()["tx_q0_bounced_packets"] == 0
+    assert "_copy" not in pair.front.burst_mode("rxq")
+    pair.close()
+
+
+def test_a_foreign_pool_is_refused_where_nothing_is_copied(folder, shim, monkeypatch):
+    """The port runs with a sealed pool, and one of its queues is set up with another one."""
+    monkeypatch.setenv("LD_PRELOAD", shim)
+    with pytest.raises(AssertionError, match="port 1 receive queue 1: with bounce=1 mempool second needs bounce buffers"):
+        change(folder, "renew", 1, "isolation=sealed,bounce=1")
+
+
 @LAYOUTS
 def test_only_rings_and_buffers_are_there(connect, packed):
     backend, front = connect(packed)
@@ -107,7 +152,7 @@ def test_only_rings_and_buffers_are_there(connect, packed):
     front.quit()
 
 
-@pytest.mark.parametrize("level", ["sealed", "copy", "scoped"])
+@HIDING
 def test_no_address_is_in_what_is_shown(connect, level):
     """An mbuf, a mempool, a heap are full of pointers; nothing of the kind lies in the files. The control has them."""
     backend, front = connect(0, level, traffic="echo")
@@ -126,7 +171,7 @@ def test_no_address_is_in_what_is_shown(connect, level):
 
 
 @LAYOUTS
-@pytest.mark.parametrize("level", ["sealed", "copy", "scoped"])
+@HIDING
 def test_no_address_is_on_the_socket(connect, packed, level):
     """From the first byte to the last, restarts included. The control has them: the rings' and the pages' addresses."""
     backend, front = connect(packed, level)
@@ -256,7 +301,7 @@ def test_secondary_processes_are_refused(fake, testpmds, shim):
 def test_stock_pools_are_refused(fake):
     backend = fake()
     log, _ = run_front("path=%s,isolation=sealed" % backend.path)
-    one_line_says(log, "isolation=sealed", "rte_pmd_sluice_pktmbuf_pool_create", "isolation=scoped", "mb_pool_0")
+    one_line_says(log, "isolation=sealed", "rte_pmd_sluice_pktmbuf_pool_create", "bounce=1", "isolation=scoped", "mb_pool_0")
     assert "SET_VRING_ENABLE" not in backend.messages
 
 

@@ -186,9 +186,10 @@ start_queue(struct env *e)
 		.va = e->rings.va,
 		.da = e->rings.da,
 		.domain = e->domain,
+		.bounces = c->bounces,
 	};
 
-	if (env_is_copy(c)) {
+	if (env_is_copy(c) || c->bounces) {
 		size_t at = sluice_ring_layout(conf.layout, conf.size, c->is_tx).len;
 
 		conf.cells = sluice_cells_at((char *)conf.va + at,
@@ -276,7 +277,7 @@ env_open(const struct env_conf *conf)
 	e->q.vq = conf->is_tx ? SLUICE_VQ_TX(0) : SLUICE_VQ_RX(0);
 	e->q.layout = path_cfg(conf)->layout;
 	l = sluice_ring_layout(e->q.layout, conf->size, conf->is_tx);
-	if (env_is_copy(conf))
+	if (env_is_copy(conf) || conf->bounces)
 		l.len += sluice_cells_len(conf->size, cell_room(e));
 	assert_int_equal(dmap_alloc_coherent(e->domain, "rings", l.len, 0, &e->rings), 0);
 	e->avail_shadow = calloc(conf->size, sizeof(uint16_t));

@@ -44,6 +44,7 @@ struct env_conf {
 	bool has_indirect;
 	bool is_lying; /* the DMA domain */
 	bool is_pinned;
+	bool bounces; /* what the device does not reach is copied; no row that copies all */
 	bool has_ecn;
 	bool has_lro;
 	bool has_hash;      /* HASH_REPORT: of rows that read headers, or have offloads */

@@ -140,6 +140,8 @@ test_words(void **state)
 	assert_int_equal(must_parse("path=/x,isolation=scoped").isolation, SLUICE_ISOLATION_SCOPED);
 	assert_int_equal(must_parse("path=/x,isolation=sealed").isolation, SLUICE_ISOLATION_SEALED);
 	assert_int_equal(must_parse("path=/x,isolation=copy").isolation, SLUICE_ISOLATION_COPY);
+	assert_true(must_parse("path=/x,bounce=1,isolation=sealed").bounces);
+	assert_false(must_parse("path=/x,bounce=0").bounces);
 	assert_false(must_parse("path=/x").has_hash);
 	assert_true(must_parse("path=/x,hash=0").has_hash);
 	assert_false(must_parse("path=/x,hash=0").is_device_hash);
@@ -211,6 +213,9 @@ test_bad_words(void **state)
 			"scoped, sealed, copy or none");
 	must_refuse("path=/x,isolation=Scoped", "isolation", "'isolation=Scoped'",
 			"scoped, sealed, copy or none");
+	must_refuse("path=/x,isolation=sealed,bounce=2", "bounce", "'bounce=2'", "0 or 1");
+	must_refuse("path=/x,bounce=1", "bounce", "'bounce=1'", "isolation=sealed");
+	must_refuse("path=/x,isolation=copy,bounce=1", "bounce", "'bounce=1'", "isolation=copy");
 }
 
 static void
@@ -311,7 +316,7 @@ test_string_is_true(void **state)
 	static const char *const keys[] = { "path", "iface", "queues", "queue_size", "mac",
 		"server", "socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order",
 		"vectorized", "csum", "complete_csum", "tso", "lro", "speed", "idle_reclaim",
-		"isolation", "ro_rings", "rss", "hash", "dma_debug" };
+		"isolation", "bounce", "ro_rings", "rss", "hash", "dma_debug" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 

@@ -5,6 +5,7 @@
 /*
  * Transmitting from a pool with pinned external buffers: alone, and in bursts with clones, second
  * references, cramped buffers, packets of an ordinary pool, and external buffers that are attached.
+ * And where these two, and what is cloned, are out of the device's reach, and copied.
  */
 
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct world {
 	struct env *e; /* its pool has the pinned buffers */
 	struct fake_pool *ordinary, *clones;
 	char *mem; /* of attached buffers */
+	bool bounces;
 	struct rte_mbuf_ext_shared_info infos[NB_MOST];
 	struct rte_mbuf *held[NB_MOST];
 	uint64_t seed;
@@ -39,18 +41,23 @@ struct world {
 static void
 open_world(struct world *w, struct env_conf *conf)
 {
-	const struct fake_pool_conf ordinary = { .name = "ordinary", .nb = 600 };
+	const struct fake_pool_conf ordinary = {
+		.name = "ordinary", .nb = 600, .has_no_file = conf->bounces
+	};
 	const struct fake_pool_conf clones = { .name = "clones", .nb = 600, .data_room = 128 };
 
 	memset(w, 0, sizeof(*w));
 	conf->is_pinned = true;
+	w->bounces = conf->bounces;
 	w->e = env_open(conf);
 	w->ordinary = fake_pool_create(&ordinary);
 	w->clones = fake_pool_create(&clones);
 	w->mem = aligned_alloc(FAKE_PAGE, 2 * FAKE_PAGE);
+	fake_nb_ext_freed = 0;
+	if (w->bounces)
+		return;
 	fake_eal_add(w->mem, 2 * FAKE_PAGE);
 	fake_event_memory_added(w->mem, 2 * FAKE_PAGE);
-	fake_nb_ext_freed = 0;
 }
 
 /* All mbufs are back by now. */
@@ -60,8 +67,10 @@ close_world(struct world *w)
 	fake_pool_assert_full(w->e->pool);
 	fake_pool_assert_full(w->ordinary);
 	fake_pool_assert_full(w->clones);
-	fake_eal_remove(w->mem);
-	fake_event_memory_freed(w->mem, 2 * FAKE_PAGE);
+	if (!w->bounces) {
+		fake_eal_remove(w->mem);
+		fake_event_memory_freed(w->mem, 2 * FAKE_PAGE);
+	}
 	env_close(w->e);
 	fake_pool_destroy(w->ordinary);
 	fake_pool_destroy(w->clones);
@@ -208,9 +217,51 @@ test_other_pool(void **state)
 	close_world(&w);
 }
 
+/*
+ * Packets that are out of reach arrive beside others that are not copied, and nothing but rings and
+ * the pool is shown. Until it is, its packets are copied, too.
+ */
+static void
+test_bounced(void **state)
+{
+	struct env_conf *conf = *state;
+	enum kind kinds[NB_MOST];
+	unsigned int i, k, nb, nb_shown;
+	uint64_t nb_foreign = NB_MOST;
+	struct world w;
+
+	conf->bounces = true;
+	open_world(&w, conf);
+	memset(kinds, 0, sizeof(kinds));
+	exchange(&w, kinds, NB_MOST);
+	assert_int_equal(dmap_serve(w.e->domain), 0);
+	nb_shown = dmap_entries(w.e->domain, 0, NULL, 0);
+	for (i = 0; i < 150; i++) {
+		nb = 1 + fake_below(&w.e->random, NB_MOST);
+		for (k = 0; k < nb; k++) {
+			kinds[k] = i % 3 == 0 ? PINNED : fake_below(&w.e->random, NB_KINDS);
+			if (i % 3 == 1)
+				kinds[k] = ORDINARY;
+			nb_foreign += kinds[k] == ORDINARY || kinds[k] == ATTACHED;
+		}
+		exchange(&w, kinds, nb);
+		assert_int_equal(w.e->txq.nb_bounced, nb_foreign);
+	}
+	assert_int_equal(w.e->txq.nb_waiting + w.e->txq.nb_unmapped, 0);
+	assert_int_equal(dmap_entries(w.e->domain, 0, NULL, 0), nb_shown);
+	close_world(&w);
+}
+
+static bool
+may_bounce(const struct env_conf *conf)
+{
+	return env_is_lent(conf) && env_has_offloads(conf);
+}
+
 int
 main(void)
 {
+	suite_add_tx_if(may_bounce, test_bounced, "bounced");
 	suite_add_tx_if(env_is_lent, test_alone, "alone");
 	suite_add_tx_if(env_is_lent, test_mixtures, "mixtures");
 	suite_add_tx_if(env_is_lent, test_other_pool, "another pool");

@@ -167,8 +167,8 @@ int dmap_set_own_addresses(struct dmap_domain *d);
 
 /**
  * From here on show no packet memory but that of pools made with dmap_sealed_create(); all else is
- * refused with -EPERM. remedy ends the line that says so, and outlives the domain. -EBUSY: the
- * domain is not empty.
+ * refused with -EPERM. remedy ends the line that says so, and outlives the domain; NULL: there is
+ * none, as the caller can do without. -EBUSY: the domain is not empty.
  */
 __rte_internal
 int dmap_set_sealed(struct dmap_domain *d, const char *remedy);

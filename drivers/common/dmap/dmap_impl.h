@@ -122,7 +122,7 @@ struct dmap_domain {
 	struct dmap_limits limits;
 	bool has_own_da;    /* device addresses are never virtual ones */
 	bool is_sealed;     /* pools of dmap_sealed_create() only */
-	const char *remedy; /* against the refusal of others */
+	const char *remedy; /* against the refusal of others; NULL: they are no news */
 	/*
 	 * A device listens. Local back end: what changes is shown at once, unless dmap_revoke() was
 	 * called. Remote one: from dmap_publish() to dmap_revoke(), and only what the device

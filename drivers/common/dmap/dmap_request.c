@@ -170,7 +170,7 @@ dmap_request_settle(struct dmap_domain *d, unsigned int i, uint32_t serial, int 
 		r->is_asked = false;
 	}
 	rte_spinlock_unlock(&d->request_lock);
-	if (is_first)
+	if (is_first && (err != -EPERM || d->remedy != NULL))
 		DMAP_LOG(WARNING,
 				"%s: packets from memory at %p are dropped: the device cannot reach it: "
 				"%s",

@@ -70,6 +70,8 @@ static uint32_t is_away, nb_turns;
 
 static void __attribute__((noreturn)) fail(const char *what, int ret)
 {
+	/* EAL waits for the lcore. */
+	__atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
 	rte_exit(EXIT_FAILURE, "%s: %s\n", what, rte_strerror(ret < 0 ? -ret : ret));
 }
 

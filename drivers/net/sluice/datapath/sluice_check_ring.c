@@ -76,6 +76,16 @@ lend_segments(const struct sluice_check *c, const struct rte_mbuf **segs, uint16
 	return first;
 }
 
+/* Does the device have a copy of what starts there? */
+static bool
+is_bounced(const struct sluice_txq *txq, uint16_t slot)
+{
+	uint64_t da; /* the first field of descriptors of either layout */
+
+	memcpy(&da, desc_at(&txq->q, slot), sizeof(da));
+	return sluice_txq_bounces(txq) && da == sluice_cell_da(&txq->cells, slot).v;
+}
+
 /* The packet that starts at a slot; returns how many slots it has. */
 static uint16_t
 lend_packet(struct sluice_check *c, const struct sluice_txq *txq, uint16_t slot, const void *site)
@@ -84,7 +94,7 @@ lend_packet(struct sluice_check *c, const struct sluice_txq *txq, uint16_t slot,
 	uint16_t extent = txq->extent[slot], nb = 0, nb_slots = sluice_tx_slots_of(txq, slot);
 	const struct rte_mbuf *segs[SEGS_MAX], *seg = txq->q.sw_ring[slot];
 
-	if (c->is_copy || seg == NULL)
+	if (c->is_copy || seg == NULL || is_bounced(txq, slot))
 		return nb_slots;
 	if (extent & SLUICE_TX_ODD)
 		for (; seg != NULL && nb < SEGS_MAX; seg = seg->next)

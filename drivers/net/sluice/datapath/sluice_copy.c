@@ -6,7 +6,8 @@
  * Packets of any kind into bounce buffers, one by one: what sluice_copy_out_run() does not take.
  * Several segments, or a length that takes several slots; clones, external and shared buffers,
  * other pools; and packets that ask for something, whose headers are written into the copy, so that
- * the application's are never changed.
+ * the application's are never changed. And the packets of queues that bounce (isolation=sealed with
+ * bounce=1): their mbufs are kept until they are done, as those of other odd packets.
  */
 
 #include "sluice_copy.h"
@@ -127,11 +128,15 @@ drop(struct sluice_txq *txq, struct rte_mbuf *m, uint64_t *counter)
 	txq->q.stats.errors++;
 }
 
-/* One packet, given or dropped. False: there is no room for it now. */
-static bool
+/*
+ * One packet, given or dropped. False: there is no room for it now. keeps: its mbufs wait in the
+ * ring.
+ */
+static __rte_always_inline bool
 give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		enum sluice_layout layout)
+		enum sluice_layout layout, const bool keeps)
 {
+	const uint16_t head = b->slot;
 	const bool asks = sluice_tx_asks(m);
 	struct sluice_ring *r = &txq->q.ring;
 	enum sluice_tx_fault fault;
@@ -153,15 +158,72 @@ give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	}
 	if (nb > (uint32_t)(r->nb_free - b->nb_slots))
 		return false;
-	copy_packet(txq, b->slot, m, asks);
+	copy_packet(txq, head, m, asks);
 	if (layout == SLUICE_SPLIT)
-		sluice_split_make_available(r, b->nb_bufs, b->slot);
+		sluice_split_make_available(r, b->nb_bufs, head);
 	write_descs(txq, b, len, nb, layout);
 	b->nb_bufs++;
 	b->nb_unfit += nb;
 	txq->q.stats.bytes += len - SLUICE_NET_HDR_LEN;
-	rte_pktmbuf_free(m);
+	if (keeps) {
+		txq->extent[head] |= SLUICE_TX_ODD;
+		txq->q.sw_ring[head] = m;
+		txq->nb_odd += nb;
+		txq->nb_bounced++;
+	} else {
+		rte_pktmbuf_free(m);
+	}
 	return true;
+}
+
+bool
+sluice_copy_give_unreached(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		enum sluice_layout layout)
+{
+	return give(txq, m, b, layout, true);
+}
+
+/* Its buffers are external ones, whatever the application says in flags that it overwrites. */
+static bool
+may_be_sealed(const struct rte_mbuf *m)
+{
+	return RTE_MBUF_HAS_EXTBUF(m) ||
+			(rte_pktmbuf_priv_flags(m->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0;
+}
+
+/* From the first on, as many as may be in a sealed pool. */
+static uint16_t
+count_sealed(struct rte_mbuf *const *pkts, uint16_t nb)
+{
+	uint16_t n;
+
+	for (n = 0; n < nb && may_be_sealed(pkts[n]); n++)
+		;
+	return n;
+}
+
+uint16_t
+sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout)
+{
+	uint16_t n, nb_run, nb_given;
+
+	for (n = 0; n < nb; n += nb_run) {
+		nb_run = count_sealed(&pkts[n], nb - n);
+		if (nb_run != 0) {
+			nb_given = layout == SLUICE_SPLIT ?
+					sluice_tx_give_asking_split(txq, &pkts[n], nb_run, b) :
+					sluice_tx_give_asking_packed(txq, &pkts[n], nb_run, b);
+			if (nb_given != nb_run)
+				return n + nb_given;
+			continue;
+		}
+		txq->left = &txq->nb_ring_full;
+		if (!give(txq, pkts[n], b, layout, true))
+			break;
+		nb_run = 1;
+	}
+	return n;
 }
 
 uint16_t
@@ -172,7 +234,7 @@ sluice_copy_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb
 
 	txq->left = &txq->nb_ring_full;
 	for (n = 0; n < nb; n++)
-		if (!give(txq, pkts[n], b, layout))
+		if (!give(txq, pkts[n], b, layout, false))
 			break;
 	return n;
 }

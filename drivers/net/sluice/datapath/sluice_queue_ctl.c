@@ -65,9 +65,12 @@ reset_tx_cells(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	uint16_t i;
 
 	txq->cells = conf->cells;
+	txq->is_copy = sluice_cells_are_used(&txq->cells) && !conf->bounces;
 	if (!sluice_cells_are_used(&txq->cells))
 		return;
 	memset(txq->cells.dv_first, 0, (size_t)conf->size * txq->cells.stride);
+	if (!txq->is_copy)
+		return;
 	sluice_copy_forget(txq, 0, conf->size);
 	for (i = 0; i < conf->size && conf->layout == SLUICE_SPLIT; i++)
 		sluice_split_give(&txq->q.ring, i, sluice_cell_da(&txq->cells, i), 0, 0);
@@ -124,6 +127,7 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	txq->has_ecn = conf->has_ecn;
 	txq->hdr_len = conf->has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
 	txq->has_hash = conf->has_hash;
+	txq->has_own_way = txq->has_hash || sluice_txq_bounces(txq);
 	/* With its header a packet may not be longer than the queue (2.7.5.3.1, 2.8.19). */
 	txq->nb_segs_max = RTE_MIN(SLUICE_TX_SEGS_MAX, conf->size - 1);
 	txq->tx_flags = conf->tx_flags;

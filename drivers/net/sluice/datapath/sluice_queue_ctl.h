@@ -33,6 +33,7 @@ struct sluice_queue_conf {
 	void *va;                  /* memory of sluice_ring_layout().len bytes; it is zeroed */
 	struct dmap_addr da;       /* the same for the device */
 	struct sluice_cells cells; /* all zero: packets are not copied */
+	bool bounces;              /* transmit: only those that the device does not reach are */
 	struct dmap_domain *domain;
 };
 

@@ -12,8 +12,7 @@ bool
 sluice_txq_send_aside(struct sluice_txq *txq, struct rte_mbuf *m)
 {
 	/* It asks for nothing, whatever packets of the application may. */
-	const struct sluice_path_cfg cfg = { .layout = txq->q.layout,
-		.is_copy = sluice_cells_are_used(&txq->cells) };
+	const struct sluice_path_cfg cfg = { .layout = txq->q.layout, .is_copy = txq->is_copy };
 	struct sluice_tx_burst b = { .slot = txq->q.ring.head };
 
 	if (txq->q.fail != SLUICE_FAIL_NONE || txq->q.ring.nb_free < SLOTS_MAX)

@@ -234,7 +234,7 @@ complete_packed(struct sluice_txq *txq, uint16_t nb_max, const bool is_copy)
 void
 sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
 {
-	if (sluice_cells_are_used(&txq->cells))
+	if (txq->is_copy)
 		complete_split(txq, nb, true);
 	else
 		complete_split(txq, nb, false);
@@ -243,7 +243,7 @@ sluice_tx_complete_split(struct sluice_txq *txq, uint16_t nb)
 void
 sluice_tx_complete_packed(struct sluice_txq *txq, uint16_t nb_max)
 {
-	if (sluice_cells_are_used(&txq->cells))
+	if (txq->is_copy)
 		complete_packed(txq, nb_max, true);
 	else
 		complete_packed(txq, nb_max, false);
@@ -280,7 +280,7 @@ static void
 take_packet(struct sluice_txq *txq, struct sluice_batch *out, uint16_t slot, uint16_t extent)
 {
 	/* The mbufs of a copy are free since it was made. */
-	if (sluice_cells_are_used(&txq->cells))
+	if (txq->is_copy)
 		return;
 	if (out != NULL)
 		move_packet(txq, out, slot, extent);

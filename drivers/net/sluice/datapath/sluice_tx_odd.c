@@ -23,6 +23,7 @@ enum verdict {
 	NO_ROOM, /* later, when slots are free */
 	NOT_YET, /* later, when the device sees its memory */
 	DROPPED, /* never: freed and counted */
+	COPIED,  /* given or dropped, and counted */
 };
 
 /* Parts of one packet on their way into descriptors. */
@@ -227,11 +228,14 @@ drop(struct rte_mbuf *m, uint64_t *counter)
 
 /*
  * Not all of the parts could be collected. What is going to be shown is worth waiting for, by the
- * caller.
+ * caller; and not where it can be copied.
  */
 static __rte_noinline enum verdict
-refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb)
+refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb, struct sluice_tx_burst *b,
+		enum sluice_layout layout)
 {
+	if (sluice_txq_bounces(txq))
+		return sluice_copy_give_unreached(txq, m, b, layout) ? COPIED : NO_ROOM;
 	if (nb == TX_PARTS_MAX || !dmap_may_come(&txq->q.stream))
 		return drop(m, &txq->nb_unmapped);
 	txq->left = &txq->nb_waiting;
@@ -262,7 +266,7 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	is_shown = is_copied ? give_asking_header(txq, m, parts, &nb) :
 			       give_header(txq, m, parts, &nb);
 	if (!is_shown || !collect_rest(txq, m, parts, &nb))
-		return refuse(txq, m, nb);
+		return refuse(txq, m, nb, b, layout);
 	/* More segments than nb_segs says. */
 	if (unlikely(nb > txq->q.ring.size))
 		return drop(m, &txq->nb_oversize);
@@ -476,9 +480,11 @@ sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uin
 	}
 
 uint16_t
-sluice_tx_rest_hash(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+sluice_tx_give_own_way(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_layout layout)
 {
+	if (!txq->has_hash)
+		return sluice_copy_give_foreign(txq, pkts, nb, b, layout);
 	if (layout == SLUICE_SPLIT)
 		return sluice_tx_rest_tmpl(txq, pkts, nb, b, CFG_HASH(SLUICE_SPLIT));
 	return sluice_tx_rest_tmpl(txq, pkts, nb, b, CFG_HASH(SLUICE_PACKED));

@@ -51,14 +51,20 @@ uint16_t sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **
 		struct sluice_tx_burst *b);
 
 /*
- * The same for queues whose headers have room for a hash (HASH_REPORT). Plain packets are given in
- * batches of one, whatever the instruction set.
+ * The same for queues whose headers have room for a hash (HASH_REPORT), where plain packets are
+ * given in batches of one, whatever the instruction set; and for those that bounce.
  */
-uint16_t sluice_tx_rest_hash(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+uint16_t sluice_tx_give_own_way(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_layout layout);
 
-/* As sluice_tx_give_odd(), into bounce buffers, of any queue (sluice_copy.c). */
+/* As sluice_tx_give_odd(), all into bounce buffers, of any queue (sluice_copy.c). */
 uint16_t sluice_copy_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout);
+/* Of queues that bounce: those into them that cannot be in a sealed pool. */
+uint16_t sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_layout layout);
+/* One that the device does not reach. False: there is no room for it now. */
+bool sluice_copy_give_unreached(struct sluice_txq *txq, struct rte_mbuf *m,
 		struct sluice_tx_burst *b, enum sluice_layout layout);
 
 static __rte_always_inline uint16_t
@@ -67,9 +73,9 @@ sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 {
 	if (cfg.is_copy)
 		return sluice_copy_give_odd(txq, pkts, nb, b, cfg.layout);
-	/* That comes back here with what no batch can be. */
-	if (cfg.has_offloads && !cfg.has_hash && txq->has_hash)
-		return sluice_tx_rest_hash(txq, pkts, nb, b, cfg.layout);
+	/* With hashes that comes back here with what no batch can be. */
+	if (cfg.has_offloads && !cfg.has_hash && txq->has_own_way)
+		return sluice_tx_give_own_way(txq, pkts, nb, b, cfg.layout);
 	if (cfg.has_offloads && cfg.layout == SLUICE_SPLIT)
 		return sluice_tx_give_asking_split(txq, pkts, nb, b);
 	if (cfg.has_offloads)

@@ -94,13 +94,15 @@ void sluice_queues_free_left(struct sluice_port *port);
 void sluice_queue_free(struct sluice_queue *q);
 /*
  * What set-up makes of its arguments. show: the device reaches the pool's buffers, unless packets
- * are copied. They log what went wrong.
+ * are copied; *is_foreign: they have to be, as a sealed port does not show the pool (bounce=1).
+ * They log what went wrong.
  */
 void sluice_rxq_init_conf(struct sluice_rxq *rxq, const struct rte_eth_rxconf *conf);
 void sluice_txq_init_conf(
 		struct sluice_txq *txq, const struct rte_eth_txconf *conf, uint16_t nb_desc);
 int sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp);
-int sluice_show_rx_pool(struct sluice_port *port, uint16_t id, struct rte_mempool *mp);
+int sluice_show_rx_pool(
+		struct sluice_port *port, uint16_t id, struct rte_mempool *mp, bool *is_foreign);
 void sluice_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);
 void sluice_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info);
 

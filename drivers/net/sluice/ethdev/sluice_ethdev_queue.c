@@ -164,15 +164,32 @@ log_pool(const struct sluice_port *port, const struct rte_mempool *mp, int ret)
 			mp->name, strerror(-ret), more);
 }
 
+/* A pool that a sealed port does not show. Whether packets are copied is said when it starts. */
+static int
+take_foreign(const struct sluice_port *port, uint16_t id, const struct rte_mempool *mp)
+{
+	if (!sluice_port_is_started(port) || port->copies_rx)
+		return 0;
+	SLUICE_LOG(ERR,
+			"port %u receive queue %u: with bounce=1 mempool %s needs bounce buffers, which are "
+			"made when the port starts: stop it to have that pool",
+			port->port_id, id, mp->name);
+	return -EBUSY;
+}
+
 int
-sluice_show_rx_pool(struct sluice_port *port, uint16_t id, struct rte_mempool *mp)
+sluice_show_rx_pool(struct sluice_port *port, uint16_t id, struct rte_mempool *mp, bool *is_foreign)
 {
 	char who[48];
 	int ret;
 
+	*is_foreign = false;
 	if (sluice_copies(port))
 		return 0;
 	ret = dmap_add_pool(port->domain, mp);
+	*is_foreign = ret == -EPERM && sluice_bounces(port);
+	if (*is_foreign)
+		return take_foreign(port, id, mp);
 	if (ret != 0)
 		log_pool(port, mp, ret);
 	snprintf(who, sizeof(who), "port %u receive queue %u", port->port_id, id);
@@ -244,7 +261,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	if (ret == 0)
 		ret = sluice_rxq_init_pool(port, rxq, mp);
 	if (ret == 0)
-		ret = sluice_show_rx_pool(port, id, mp);
+		ret = sluice_show_rx_pool(port, id, mp, &rxq->is_foreign);
 	if (ret == 0)
 		ret = sluice_check_frame(port, rxq, dev->data->mtu);
 	if (ret == 0) {

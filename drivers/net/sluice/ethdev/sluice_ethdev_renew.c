@@ -76,7 +76,8 @@ static int
 renew_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool *mp)
 {
 	struct rte_mempool *old = rxq->pool;
-	int ret = sluice_show_rx_pool(port, rxq->q.id, mp);
+	bool is_foreign;
+	int ret = sluice_show_rx_pool(port, rxq->q.id, mp, &is_foreign);
 
 	if (ret == 0)
 		ret = sluice_renew_begin(port, rxq, mp != old);
@@ -87,7 +88,9 @@ renew_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_mempool 
 		ret = sluice_check_frame(port, rxq, port->dev->data->mtu);
 	if (ret == 0)
 		ret = sluice_renew_pool(port, rxq, old);
-	if (ret != 0) {
+	if (ret == 0) {
+		rxq->is_foreign = is_foreign;
+	} else {
 		sluice_rxq_init_pool(port, rxq, old);
 		sluice_renew_pool(port, rxq, old);
 	}

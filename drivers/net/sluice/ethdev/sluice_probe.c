@@ -56,7 +56,8 @@ sluice_port_create_memory(struct sluice_port *port, const char *name,
 	if (ret == 0 && (port->args.isolation == SLUICE_ISOLATION_SEALED || sluice_copies(port)))
 		ret = dmap_set_own_addresses(port->domain);
 	if (ret == 0 && port->args.isolation == SLUICE_ISOLATION_SEALED)
-		ret = dmap_set_sealed(port->domain, SLUICE_SEALED_REMEDY);
+		ret = dmap_set_sealed(
+				port->domain, sluice_bounces(port) ? NULL : SLUICE_SEALED_REMEDY);
 	if (ret == 0 && port->args.has_dma_debug)
 		ret = sluice_check_open(port->port_id);
 	if (ret == 0 && port->args.has_dma_debug)

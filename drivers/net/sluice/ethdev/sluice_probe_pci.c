@@ -255,7 +255,7 @@ pci_dma_map(struct rte_pci_device *pci, void *addr, uint64_t iova, size_t len)
 	int ret;
 
 	/* What the application sends from there is copied. */
-	if (port != NULL && sluice_copies(port))
+	if (port != NULL && (sluice_copies(port) || sluice_bounces(port)))
 		return 0;
 	ret = port == NULL ? -ENODEV :
 			     dmap_add_external(port->domain, addr, (struct dmap_addr){ iova }, len);
@@ -276,7 +276,7 @@ pci_dma_unmap(struct rte_pci_device *pci, void *addr, uint64_t iova, size_t len)
 	int ret;
 
 	RTE_SET_USED(iova);
-	if (port != NULL && sluice_copies(port))
+	if (port != NULL && (sluice_copies(port) || sluice_bounces(port)))
 		return 0;
 	ret = port == NULL ? -ENODEV : dmap_del_external(port->domain, addr, len);
 	if (ret == 0)

@@ -87,6 +87,7 @@ static const struct counter txq_counters[] = {
 	TXQ_COUNTER("kicks", q.ring.nb_kicks),
 	TXQ_COUNTER("suppressed_kicks", q.ring.nb_suppressed),
 	TXQ_COUNTER("dma_map_misses", q.stream.nb_misses),
+	TXQ_COUNTER("bounced_packets", nb_bounced),
 };
 
 static const struct counter port_counters[] = {

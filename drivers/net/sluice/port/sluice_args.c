@@ -178,6 +178,7 @@ SETTER(complete_csum, parse_flag(value, &args->completes_csum))
 SETTER(tso, parse_flag(value, &args->has_tso))
 SETTER(lro, parse_flag(value, &args->has_lro))
 SETTER(speed, parse_number(value, 0, SPEED_MAX, &args->speed))
+SETTER(bounce, parse_flag(value, &args->bounces))
 SETTER(dma_debug, parse_flag(value, &args->has_dma_debug))
 SETTER(rx_coal_usecs, parse_number(value, 0, COAL_MAX, &args->rx_coal.usecs))
 SETTER(rx_coal_pkts, parse_number(value, 0, COAL_MAX, &args->rx_coal.pkts))
@@ -281,6 +282,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
 	{ "isolation", set_isolation, "scoped, sealed, copy or none" },
+	{ "bounce", set_bounce, "0 or 1" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
 	{ "hash", set_hash, "0 or 1" },
@@ -304,6 +306,7 @@ static const struct arg_key pci_keys[] = {
 	{ "isolation", set_isolation_pci,
 			"scoped, sealed or copy; a PCI device is reached through an IOMMU "
 			"or not at all" },
+	{ "bounce", set_bounce, "0 or 1" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },
 	{ "rss", set_rss, "sw or off" },
 	{ "hash", set_hash, "0 or 1" },
@@ -375,6 +378,12 @@ parse(const char *params, struct parse_state *state)
 				"bad device argument 'queue_size=%u'; allowed: a power of two up to "
 				"32768 for split rings (packed_vq=0)",
 				args->queue_size);
+		return -EINVAL;
+	}
+	if (args->bounces && args->isolation != SLUICE_ISOLATION_SEALED) {
+		SLUICE_INIT_LOG(ERR,
+				"bad device argument 'bounce=1'; allowed: with isolation=sealed "
+				"(isolation=copy copies all packets)");
 		return -EINVAL;
 	}
 	return 0;

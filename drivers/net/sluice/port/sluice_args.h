@@ -37,7 +37,7 @@ enum sluice_isolation {
 /* Why sealed ports refuse a pool, and what helps. */
 #define SLUICE_SEALED_REMEDY \
 	"isolation=sealed takes pools of rte_pmd_sluice_pktmbuf_pool_create() only: make it so, or " \
-	"give isolation=scoped"
+	"give bounce=1 to copy, or isolation=scoped"
 
 /* As long as the name of an interface can be, with the end of the string. */
 #define SLUICE_IFACE_LEN 16
@@ -85,6 +85,7 @@ struct sluice_args {
 	bool is_idle_reclaim;  /* buffers of idle transmit queues come back by themselves */
 	bool has_idle_reclaim; /* asked for, one way or the other */
 	enum sluice_isolation isolation;
+	bool bounces; /* packets of pools that a sealed port does not show are copied */
 	enum sluice_rss_arg rss;
 	struct sluice_coal_args rx_coal, tx_coal;
 	bool has_dma_debug; /* what the device has is checked */
@@ -97,14 +98,14 @@ struct sluice_args {
 	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
 	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> " \
-	"isolation=<scoped|sealed|copy|none> ro_rings=<0|1> rss=<sw|off> hash=<0|1> " \
+	"isolation=<scoped|sealed|copy|none> bounce=<0|1> ro_rings=<0|1> rss=<sw|off> hash=<0|1> " \
 	"dma_debug=<0|1>"
 
 #define SLUICE_PCI_ARGS_STRING \
 	"sluice=<0|1> queues=<int> queue_size=<int> packed_vq=<0|1> mrg_rxbuf=<0|1> " \
 	"in_order=<0|1> vectorized=<0|1> csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> " \
-	"speed=<int> idle_reclaim=<0|1> isolation=<scoped|sealed|copy> ro_rings=<0|1> rss=<sw|off> " \
-	"hash=<0|1> rx_coal_usecs=<int> rx_coal_pkts=<int> tx_coal_usecs=<int> tx_coal_pkts=<int> " \
+	"speed=<int> idle_reclaim=<0|1> isolation=<scoped|sealed|copy> bounce=<0|1> " \
+	"ro_rings=<0|1> rss=<sw|off> hash=<0|1> rx_coal_usecs=<int> rx_coal_pkts=<int> tx_coal_usecs=<int> tx_coal_pkts=<int> " \
 	"dma_debug=<0|1> vdpa=<0|1>"
 
 /* Is the device to wait at all? */

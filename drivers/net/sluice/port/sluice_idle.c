@@ -29,7 +29,7 @@ is_due(struct sluice_port *port, const struct sluice_txq *txq)
 		return false;
 	}
 	/* The mbufs of a copy are free since it was made. */
-	if (sluice_ring_nb_busy(&q->ring) == 0 || sluice_cells_are_used(&txq->cells))
+	if (sluice_ring_nb_busy(&q->ring) == 0 || txq->is_copy)
 		return false;
 	return q->layout == SLUICE_SPLIT ? sluice_split_is_used(&q->ring) :
 					   sluice_packed_is_used(&q->ring);

@@ -123,8 +123,8 @@ check_cell(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
 			rxq->may_scatter)
 		return 0;
 	SLUICE_LOG(ERR,
-			"port %u receive queue %u: MTU %u makes frames of %u bytes, the bounce buffers of "
-			"isolation=copy have %u: stop the port, set the MTU, and start it",
+			"port %u receive queue %u: MTU %u makes frames of %u bytes, its bounce buffers "
+			"(isolation=copy, bounce=1) have %u: stop the port, set the MTU, and start it",
 			port->port_id, rxq->q.id, mtu, frame, rxq->cells.room);
 	return -EBUSY;
 }

@@ -134,9 +134,10 @@ struct sluice_port {
 	enum sluice_refusal told_refusal; /* why the last device was not taken */
 	const struct sluice_rx_path *rx_path;
 	const struct sluice_tx_path *tx_path;
-	uint32_t ptypes;       /* families of packet types that are told to the application */
-	bool are_ptypes_said;  /* which, it has said */
-	bool is_link_up;       /* when the control thread looked last */
+	bool copies_rx;       /* what is received is copied: one burst function is for all queues */
+	uint32_t ptypes;      /* families of packet types that are told to the application */
+	bool are_ptypes_said; /* which, it has said */
+	bool is_link_up;      /* when the control thread looked last */
 	uint32_t is_held_down; /* atomic: the application wants the link down */
 	struct sluice_ctrl ctrl;
 	bool is_stats_mute; /* the device did not tell what it has counted; until the next start */
@@ -273,6 +274,13 @@ static inline bool
 sluice_copies(const struct sluice_port *port)
 {
 	return port->args.isolation == SLUICE_ISOLATION_COPY;
+}
+
+/* The same for packets of pools that a sealed port does not show (bounce=1). */
+static inline bool
+sluice_bounces(const struct sluice_port *port)
+{
+	return port->args.isolation == SLUICE_ISOLATION_SEALED && port->args.bounces;
 }
 
 /* Calls what follows for each queue that is set up, receive queues first; i counts. */

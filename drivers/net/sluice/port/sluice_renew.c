@@ -97,7 +97,7 @@ place(const struct sluice_port *port, struct sluice_rxq *rxq)
 {
 	sluice_rxq_place(rxq, sluice_path_reads_headers(port->features),
 			(port->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0);
-	if (sluice_copies(port))
+	if (sluice_cells_are_used(&rxq->cells))
 		rxq->post_len = RTE_MIN(
 				rxq->post_len, rxq->cells.room + (uint32_t)SLUICE_NET_HDR_LEN);
 	sluice_rxq_expect(rxq);

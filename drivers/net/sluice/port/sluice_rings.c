@@ -144,7 +144,10 @@ cell_room(const struct sluice_port *port, const struct sluice_queue *q)
 static size_t
 cells_len(const struct sluice_port *port, uint16_t vq)
 {
-	if (!sluice_copies(port) || is_idle(port, vq))
+	bool are_there = SLUICE_VQ_IS_TX(vq) ? sluice_copies(port) || sluice_bounces(port) :
+					       port->copies_rx;
+
+	if (!are_there || is_idle(port, vq))
 		return 0;
 	return RTE_ALIGN_CEIL(sluice_cells_len(port->nb_slots[vq],
 					      cell_room(port, sluice_queue_at(port, vq))),
@@ -218,7 +221,7 @@ alloc_rings(struct sluice_port *port)
 				"port %u: no %zu bytes for rings: %s; fewer queues or a smaller queue_size "
 				"need less",
 				port->port_id, len, strerror(-ret));
-	else if (sluice_copies(port))
+	else if (sluice_copies(port) || sluice_bounces(port))
 		dmap_coherent_note(port->domain, &port->rings, "rings and bounce buffers");
 	return ret;
 }
@@ -286,9 +289,10 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 		.va = (char *)port->rings.va + port->slices[q->vq],
 		.da.v = port->rings.da.v + port->slices[q->vq],
 		.domain = port->domain,
+		.bounces = sluice_bounces(port),
 	};
 
-	if (sluice_copies(port)) {
+	if (cells_len(port, q->vq) != 0) {
 		size_t at = port->slices[q->vq] + layout_at(port, q->vq).len;
 
 		conf.cells = sluice_cells_at((char *)port->rings.va + at,

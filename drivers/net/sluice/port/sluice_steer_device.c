@@ -110,6 +110,7 @@ static bool
 can_hash(const struct sluice_port *port, const struct sluice_device_info *info)
 {
 	return wants_device_hash(port) && !sluice_steer_spreads(port) && !sluice_copies(port) &&
+			!sluice_bounces(port) &&
 			(info->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0;
 }
 

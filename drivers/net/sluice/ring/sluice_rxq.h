@@ -104,6 +104,7 @@ struct sluice_rxq {
 	bool completes_csum; /* partial sums of TCP and UDP, too; set with the ring */
 	bool has_lro;        /* TCP packets may be of several segments; set with the ring */
 	bool has_ecn;        /* and have ECN bits */
+	bool is_foreign;     /* a sealed port does not show the pool (bounce=1) */
 	const struct sluice_rx_path *path; /* of the next run, or this; atomic */
 	/* What the software stage does, where that is no literal; fields are atomic. */
 	const struct sluice_rx_stage *stage;

@@ -94,6 +94,8 @@ struct sluice_txq {
 	uint16_t nb_segs_max;            /* of a packet */
 	uint32_t hdr_len;                /* SLUICE_NET_HDR_LEN, or that with a hash */
 	bool has_hash;                   /* it is, and start is always SLUICE_TX_UNFIT */
+	bool is_copy;                    /* all packets are copied into the bounce buffers below */
+	bool has_own_way;                /* for packets that no batch takes: has_hash, bounces */
 	uint64_t tx_flags;               /* that packets may have, of SLUICE_TX_FLAGS */
 	uint64_t slow_flags;             /* that no batch takes */
 	union sluice_tx_extra *dv_extra; /* sluice_ring_nb_extras() */
@@ -105,10 +107,19 @@ struct sluice_txq {
 	 * itself.
 	 */
 	struct dmap_addr zero_da;
-	struct sluice_cells cells; /* one for each slot; set with the ring */
+	/* One for each slot; set with the ring. */
+	struct sluice_cells cells;
+	uint64_t nb_bounced; /* the polling core's: copied because the device does not reach them */
 	/* control side: what the counters said when they were reset (sluice_stats.c) */
 	uint64_t reset_at[SLUICE_COUNTERS_MAX];
 };
+
+/* Do packets that the device does not reach go into bounce buffers, and no other ones? */
+static inline bool
+sluice_txq_bounces(const struct sluice_txq *txq)
+{
+	return sluice_cells_are_used(&txq->cells) && !txq->is_copy;
+}
 
 /* When a ring of this size is looked at for completions. */
 static inline void
