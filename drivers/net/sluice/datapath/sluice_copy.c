@@ -10,7 +10,16 @@
  * bounce=1): their mbufs are kept until they are done, as those of other odd packets.
  */
 
+#include "sluice_batch.h"
 #include "sluice_copy.h"
+
+#ifndef __AVX__
+void
+sluice_copy_any(char *to, const char *from, uint32_t len)
+{
+	rte_memcpy(to, from, len);
+}
+#endif
 
 /* A packet on its way into slots from head on, whose buffers are filled one after the other. */
 struct stream {
@@ -123,7 +132,7 @@ sluice_copy_forget(struct sluice_txq *txq, uint16_t slot, uint16_t nb)
 static void
 drop(struct sluice_txq *txq, struct rte_mbuf *m, uint64_t *counter)
 {
-	rte_pktmbuf_free(m);
+	sluice_mbuf_free(m);
 	(*counter)++;
 	txq->q.stats.errors++;
 }
@@ -171,7 +180,7 @@ give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		txq->nb_odd += nb;
 		txq->nb_bounced++;
 	} else {
-		rte_pktmbuf_free(m);
+		sluice_mbuf_free(m);
 	}
 	return true;
 }

@@ -44,11 +44,16 @@ typedef struct {
 #endif
 static_assert(sizeof(sluice_half) == SLUICE_COPY_HALF, "registers that are copied through");
 
+/* rte_memcpy(), which is long without wide registers: then there is one for all files. */
+#ifdef __AVX__
 static __rte_noinline void
 sluice_copy_any(char *to, const char *from, uint32_t len)
 {
 	rte_memcpy(to, from, len);
 }
+#else
+void sluice_copy_any(char *to, const char *from, uint32_t len);
+#endif
 
 /* Is it a short packet, of more than one half and at most two? */
 static __rte_always_inline bool

@@ -21,5 +21,5 @@ sluice_pool_find_cache(struct rte_mempool *pool)
 void
 sluice_pool_put_more(struct rte_mempool *pool, void *const *objs, unsigned int nb)
 {
-	sluice_pool_put(pool, objs, nb);
+	rte_mempool_generic_put(pool, objs, nb, sluice_pool_cache(pool));
 }

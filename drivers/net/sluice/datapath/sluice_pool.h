@@ -13,6 +13,8 @@
 #ifndef SLUICE_POOL_H
 #define SLUICE_POOL_H
 
+#include <limits.h>
+
 #include <rte_branch_prediction.h>
 #include <rte_mempool.h>
 
@@ -42,15 +44,28 @@ sluice_pool_cache(struct rte_mempool *pool)
 	return cache;
 }
 
-/* rte_mempool_put_bulk() */
+/*
+ * So many objects are put in line. With SSE rte_memcpy() has as much code for more than 512 bytes
+ * as all the rest of a burst function.
+ */
+#if defined(RTE_ARCH_X86) && !defined(__AVX2__)
+#define SLUICE_POOL_INLINE_MAX 64
+#else
+#define SLUICE_POOL_INLINE_MAX UINT_MAX
+#endif
+
+/* rte_mempool_put_bulk(), out of line, for what comes rarely. */
+void sluice_pool_put_more(struct rte_mempool *pool, void *const *objs, unsigned int nb);
+
+/* The same in line. */
 static __rte_always_inline void
 sluice_pool_put(struct rte_mempool *pool, void *const *objs, unsigned int nb)
 {
-	rte_mempool_generic_put(pool, objs, nb, sluice_pool_cache(pool));
+	if (likely(nb <= SLUICE_POOL_INLINE_MAX))
+		rte_mempool_generic_put(pool, objs, nb, sluice_pool_cache(pool));
+	else
+		sluice_pool_put_more(pool, objs, nb);
 }
-
-/* The same out of line, for what comes rarely. */
-void sluice_pool_put_more(struct rte_mempool *pool, void *const *objs, unsigned int nb);
 
 /* rte_mempool_get_bulk() */
 static __rte_always_inline int

@@ -169,7 +169,7 @@ sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m)
 void
 sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
-	rte_pktmbuf_free(m);
+	sluice_mbuf_free(m);
 	rxq->q.stats.errors++;
 }
 
@@ -252,7 +252,7 @@ add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	if (likely(rxq->may_scatter))
 		return first;
 	/* An application that did not ask for chains may take the first segment for the packet. */
-	rte_pktmbuf_free(first);
+	sluice_mbuf_free(first);
 	rxq->nb_scattered++;
 	rxq->q.stats.errors++;
 	return NULL;
@@ -320,7 +320,7 @@ sluice_rx_keep(struct sluice_rxq *rxq, uint16_t slot, struct rte_mbuf *const *mb
 void
 sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 {
-	sluice_pool_put(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb);
+	sluice_pool_put_more(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb);
 	rxq->nb_alloc_failed += nb;
 }
 
@@ -344,20 +344,11 @@ sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash)
 void
 sluice_rxq_fill(struct sluice_rxq *rxq)
 {
-	const bool is_split = rxq->q.layout == SLUICE_SPLIT;
+	/* By data: it need not be fast. */
+	const struct sluice_path_cfg cfg = { .layout = rxq->q.layout,
+		.is_copy = sluice_cells_are_used(&rxq->cells) };
 
-	if (sluice_cells_are_used(&rxq->cells) && is_split)
-		sluice_rx_refill(rxq, 1,
-				(struct sluice_path_cfg){
-						.layout = SLUICE_SPLIT, .is_copy = true });
-	else if (sluice_cells_are_used(&rxq->cells))
-		sluice_rx_refill(rxq, 1,
-				(struct sluice_path_cfg){
-						.layout = SLUICE_PACKED, .is_copy = true });
-	else if (is_split)
-		sluice_rx_refill(rxq, 1, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
-	else
-		sluice_rx_refill(rxq, 1, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+	sluice_rx_refill(rxq, 1, cfg);
 }
 
 uint32_t
@@ -398,7 +389,7 @@ sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
 	if (out != NULL && rxq->seg_first != NULL)
 		out->m[out->nb++] = rxq->seg_first;
 	else
-		rte_pktmbuf_free(rxq->seg_first);
+		sluice_mbuf_free(rxq->seg_first);
 	rxq->seg_first = NULL;
 	rxq->seg_last = NULL;
 	rxq->nb_segs_left = 0;

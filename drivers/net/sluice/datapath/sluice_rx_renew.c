@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "sluice_batch.h"
 #include "sluice_queue_ctl.h"
 #include "sluice_rx.h"
 
@@ -33,11 +34,11 @@ sluice_rxq_drop_waiting(struct sluice_rxq *rxq)
 	uint32_t nb = 0;
 
 	while (sluice_rxq_nb_waiting(rxq) != 0 && (m = take_one(rxq)) != NULL) {
-		sluice_pool_put(rxq->pool, (void **)&m, 1);
+		sluice_pool_put_more(rxq->pool, (void **)&m, 1);
 		nb++;
 	}
 	dmap_take_back(&rxq->q.stream, nb);
-	rte_pktmbuf_free(rxq->seg_first);
+	sluice_mbuf_free(rxq->seg_first);
 	rxq->seg_first = NULL;
 	rxq->seg_last = NULL;
 	rxq->nb_segs_left = 0;
@@ -84,7 +85,7 @@ swap(struct sluice_rxq *rxq, struct rte_mempool *old, struct rte_mbuf **fresh)
 		if (n < sluice_ring_nb_busy(r) && *sw != NULL) {
 			find_place(rxq, slot, *fresh, &da);
 			write_place(rxq, slot, da);
-			sluice_pool_put(old, (void **)sw, 1);
+			sluice_pool_put_more(old, (void **)sw, 1);
 			*sw = *fresh++;
 		} else if (sluice_cells_are_used(&rxq->cells) && rxq->q.layout == SLUICE_SPLIT) {
 			/* It is not written again when the slot is given. */
@@ -114,7 +115,7 @@ sluice_rxq_change_pool(struct sluice_rxq *rxq, struct rte_mempool *old)
 	if (ret == 0)
 		swap(rxq, old, fresh);
 	else
-		sluice_pool_put(rxq->pool, (void **)fresh, nb);
+		sluice_pool_put_more(rxq->pool, (void **)fresh, nb);
 	/* The polling core has a look at it of its own. */
 	dmap_stream_ask(&rxq->q.stream);
 	free(fresh);

@@ -4,6 +4,7 @@
 
 #include <rte_common.h>
 
+#include "sluice_batch.h"
 #include "sluice_flow.h"
 #include "sluice_spread.h"
 
@@ -173,7 +174,7 @@ give(struct sluice_rxq *rxq, struct sluice_hand *hand, const struct sluice_rss *
 
 		if (found == SLUICE_FLOW_DROP) {
 			count(&rxq->nb_flow_dropped, 1);
-			rte_pktmbuf_free(m);
+			sluice_mbuf_free(m);
 			continue;
 		}
 		if (found != SLUICE_FLOW_NONE)

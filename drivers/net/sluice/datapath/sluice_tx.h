@@ -50,6 +50,8 @@
  * hole: frees the packets that they were given to.
  */
 void sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots);
+/* The same of plain packets only, however many and wherever in the ring. */
+void sluice_tx_free_many(struct sluice_txq *txq, uint16_t nb);
 /*
  * The device does not keep the order: frees the packets that it names, nb of them or as many as
  * there are up to nb_max, then the slots that are contiguous.
@@ -74,22 +76,19 @@ static __rte_always_inline void
 sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb, bool is_copy)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	unsigned int first = RTE_MIN((unsigned int)nb, (unsigned int)r->size - r->tail);
-	struct rte_mempool_cache *cache;
 
-	if (nb == 0)
+	if (is_copy && nb == 0)
 		return;
-	if (is_copy) {
-		if (unlikely(sluice_tx_has_chains(txq)))
-			sluice_copy_forget(txq, r->tail, nb);
-		sluice_ring_free_slots(r, nb);
-		dmap_take_back(&txq->q.stream, nb);
+	/* None, too many to put them in line, or some at either end of the ring. */
+	if (!is_copy && unlikely(nb - 1u >= SLUICE_POOL_INLINE_MAX || r->tail + nb > r->size)) {
+		if (nb != 0)
+			sluice_tx_free_many(txq, nb);
 		return;
 	}
-	cache = sluice_pool_cache(txq->pool);
-	rte_mempool_generic_put(txq->pool, (void **)&txq->q.sw_ring[r->tail], first, cache);
-	if (unlikely(first < nb))
-		sluice_pool_put_more(txq->pool, (void **)txq->q.sw_ring, nb - first);
+	if (!is_copy)
+		sluice_pool_put(txq->pool, (void **)&txq->q.sw_ring[r->tail], nb);
+	else if (unlikely(sluice_tx_has_chains(txq)))
+		sluice_copy_forget(txq, r->tail, nb);
 	sluice_ring_free_slots(r, nb);
 	dmap_take_back(&txq->q.stream, nb);
 }

@@ -25,7 +25,7 @@ static inline void
 flush_freed(struct sluice_tx_freed *f)
 {
 	if (f->nb != 0)
-		sluice_pool_put(f->pool, (void **)f->m, f->nb);
+		sluice_pool_put_more(f->pool, (void **)f->m, f->nb);
 	f->nb = 0;
 }
 
@@ -157,6 +157,19 @@ sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
 	free_slots(txq, nb_slots, nb_odd);
 	dmap_take_back(&txq->q.stream, nb_slots);
 	flush_all_freed(txq);
+}
+
+void
+sluice_tx_free_many(struct sluice_txq *txq, uint16_t nb)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	unsigned int first = RTE_MIN((unsigned int)nb, (unsigned int)r->size - r->tail);
+
+	sluice_pool_put_more(txq->pool, (void **)&txq->q.sw_ring[r->tail], first);
+	if (first < nb)
+		sluice_pool_put_more(txq->pool, (void **)txq->q.sw_ring, nb - first);
+	sluice_ring_free_slots(r, nb);
+	dmap_take_back(&txq->q.stream, nb);
 }
 
 /*

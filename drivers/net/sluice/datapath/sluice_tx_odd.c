@@ -11,6 +11,7 @@
  * an indirect table.
  */
 
+#include "sluice_batch.h"
 #include "sluice_tx_chain.h"
 #include "sluice_tx_single.h"
 
@@ -221,7 +222,7 @@ give_chain(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part 
 static enum verdict
 drop(struct rte_mbuf *m, uint64_t *counter)
 {
-	rte_pktmbuf_free(m);
+	sluice_mbuf_free(m);
 	(*counter)++;
 	return DROPPED;
 }

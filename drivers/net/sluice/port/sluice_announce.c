@@ -14,6 +14,7 @@
 #include <ethdev_driver.h>
 #include <rte_arp.h>
 
+#include "sluice_batch.h"
 #include "sluice_life_impl.h"
 #include "sluice_log.h"
 #include "sluice_tx_aside.h"
@@ -59,7 +60,7 @@ send_rarp(struct sluice_port *port)
 	if (!port->is_held_down)
 		sluice_queue_resume(&txq->q);
 	if (!was_sent)
-		rte_pktmbuf_free(m);
+		sluice_mbuf_free(m);
 	return was_sent;
 }
 

@@ -25,6 +25,12 @@ sluice_mbuf_needs_own_core(const struct rte_mbuf *m)
 }
 
 void
+sluice_mbuf_free(struct rte_mbuf *m)
+{
+	rte_pktmbuf_free(m);
+}
+
+void
 sluice_batch_free_all(struct sluice_batch *b)
 {
 	struct sluice_batch *next;

@@ -27,6 +27,9 @@ struct sluice_batch {
  */
 bool sluice_mbuf_needs_own_core(const struct rte_mbuf *m);
 
+/* rte_pktmbuf_free(), of which this is the only copy. */
+void sluice_mbuf_free(struct rte_mbuf *m);
+
 /*
  * Give back a list of batches; NULL is fine. Where the pools' rules allow the calling thread to do
  * that.
