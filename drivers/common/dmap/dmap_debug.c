@@ -13,13 +13,13 @@
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_hash_crc.h>
 #include <rte_lcore.h>
 #include <rte_string_fns.h>
 
 #include "dmap_debug_impl.h"
 
-#define NB_BUCKETS 65536
+#define BUCKET_BITS 16
+#define NB_BUCKETS (1 << BUCKET_BITS)
 
 rte_spinlock_t dmap_debug_lock = RTE_SPINLOCK_INITIALIZER;
 /* Number 0 is none. */
@@ -69,10 +69,11 @@ dmap_debug_key(const struct dmap_debug_loan *loan)
 	return loan->m != NULL ? (const void *)loan->m : loan->va;
 }
 
+/* By the golden ratio: rte_hash_crc.h would bring tables of 8 KiB along. */
 static uint32_t *
 bucket_of(const void *key)
 {
-	return &buckets[rte_hash_crc_8byte((uintptr_t)key, 0) % NB_BUCKETS];
+	return &buckets[(uintptr_t)key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - BUCKET_BITS)];
 }
 
 struct dmap_debug_entry *
