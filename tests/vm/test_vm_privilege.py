@@ -80,11 +80,13 @@ def test_maps_are_rings_and_pools(guest):
 
 
 @pytest.mark.sluice
-def test_sealed_maps_are_rings_and_buffers(guest, tmp_path):
-    """Page by page, at addresses of the port's own: the buffers' first, the rings' after them. No mbuf lies in either."""
+def test_sealed_maps_are_rings_and_buffers(guest, attack, tmp_path):
+    """Page by page, at addresses of the port's own: the buffers' first, the rings' after them. No mbuf lies in either. A DMA engine
+    in the port's container reaches buffers, and neither what lies around them nor mbufs. The checker has nothing to say of all
+    that testpmd, the driver and QEMU's device do."""
     with open(build_shim(str(tmp_path), "sealed_pools"), "rb") as shim:
         guest.vm.put("/tmp/sealed_pools.so", shim.read())
-    testpmd = guest.testpmd(["a"], devargs="isolation=sealed", wrap="export LD_PRELOAD=/tmp/sealed_pools.so; exec %s")
+    testpmd = guest.testpmd(["a"], devargs="isolation=sealed,dma_debug=1", wrap="export LD_PRELOAD=/tmp/sealed_pools.so; exec %s")
     exchange(testpmd, guest.nics["a"], count=100)
     rings = zone_pages(testpmd, re.escape(guest.nics["a"].bdf))
     # An odd number of cache lines for each buffer, to the end of a huge page.
@@ -98,16 +100,28 @@ def test_sealed_maps_are_rings_and_buffers(guest, tmp_path):
         testpmd.cmds("port stop 0", "port start 0")
     assert mapped(guest) == now
     exchange(testpmd, guest.nics["a"], count=100, seed=2)
+    assert testpmd.burst_mode("txq").endswith(", checked") and testpmd.xstats()["dma_debug_reports"] == 0
+    attacker = attack(testpmd)
+    # The last buffers of the pool: those that were received into are others.
+    file = guest.vm.check("grep 'memfd:mb_pool_0 ' /proc/%d/maps" % testpmd.pid_in_guest())
+    attacker.load((first + buffers - 2) * PAGE, int(file.split("-")[0], 16) + (buffers - 2) * PAGE)
+    around = {first - 1, first + buffers, max(now) + 1} - set(now)
+    assert len(around) > 1
+    shots = [(how, page * PAGE) for page in sorted(around) for how in ("write", "read")]
+    assert attacker.shoot(*shots) == set(shots)
+    assert not attacker.reaches(middle(pool_pages(testpmd))), "mbufs"
+    assert not attacker.reaches(middle(rings)), "rings, at the address that they have in the process"
+    attacker.end()
     guest.close(testpmd, "a")
     assert not mapped(guest), "maps are left after close"
 
 
 @pytest.mark.sluice
-@pytest.mark.parametrize("nic", ["a", "b"])
-def test_copies_need_no_pool(guest, attack, nic):
-    """isolation=copy: the rings' zone, bounce buffers included, is all that is mapped while packets go both ways, at addresses of
+@pytest.mark.parametrize("nic,level", [("a", "copy"), ("b", "copy"), ("b", "sealed,bounce=1")], ids=["a", "b", "bounce"])
+def test_copies_need_no_pool(guest, attack, nic, level):
+    """isolation=copy, and a pool that a sealed port copies from and into: the rings' zone, bounce buffers included, is all that is mapped while packets go both ways, at addresses of
     the port's own. What the device only reads, which are buffers of packets that are sent, too, takes no write."""
-    testpmd = guest.testpmd([nic], devargs="isolation=copy")
+    testpmd = guest.testpmd([nic], devargs="isolation=" + level)
     exchange(testpmd, guest.nics[nic], count=100)
     now = mapped(guest)
     rings, pool = own_memory(testpmd, guest.nics[nic].bdf)
