@@ -39,16 +39,25 @@ is_checked(const struct sluice_queue *q)
 	return tables[q->port_id] != NULL && check_of(q)->domain != NULL;
 }
 
-/* Inside of the queue, which may have failed in the burst. */
+/*
+ * Into a queue that may have failed in the burst. False: the control side has it by now, which sees
+ * to the rest (sluice_check_forget()).
+ */
+static bool
+enter_after(struct sluice_queue *q)
+{
+	return sluice_queue_enter(q, q->run) || sluice_queue_enter(q, SLUICE_QUEUE_FAILED);
+}
+
 static void
 look_after(struct sluice_check *c, struct sluice_queue *q, const void *site)
 {
-	if (sluice_queue_enter(q, q->run))
-		sluice_check_note(c, q, site);
-	else if (sluice_queue_enter(q, SLUICE_QUEUE_FAILED))
-		sluice_check_failed(c, q);
-	else
+	if (!enter_after(q))
 		return;
+	if (q->fail == SLUICE_FAIL_NONE)
+		sluice_check_note(c, q, site);
+	else
+		sluice_check_failed(c, q);
 	sluice_queue_leave(q);
 }
 
@@ -64,7 +73,8 @@ checked_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	sluice_check_look(c, &rxq->q);
 	sluice_queue_leave(&rxq->q);
 	nb = c->rx->burst(queue, pkts, nb);
-	if (nb != 0 && sluice_queue_enter(&rxq->q, rxq->q.run)) {
+	/* What a burst took before its queue failed is the application's, too. */
+	if (nb != 0 && enter_after(&rxq->q)) {
 		sluice_check_received(c, rxq, pkts, nb);
 		sluice_queue_leave(&rxq->q);
 	}
@@ -230,6 +240,9 @@ sluice_check_forget(struct sluice_queue *q)
 	if (!is_checked(q))
 		return;
 	c = check_of(q);
+	/* Its core may not have come to it. */
+	if (q->fail != SLUICE_FAIL_NONE)
+		sluice_check_failed(c, q);
 	for (i = 0; i < c->size; i++)
 		sluice_check_take_back(c, i);
 	/* Those that a core has not noted yet are nobody's either. */
