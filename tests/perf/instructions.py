@@ -134,7 +134,9 @@ def measure(case, folder, counter=COUNTER):
     assert side["sent"] == side["seen"] and side["produced"] == side["received"], side
     for way in ("tx", "rx"):
         name = side[way + "_mode"].split()
-        assert name[:2] == ["Sluice", isa], "%s: the port took the path '%s'" % (case, side[way + "_mode"])
+        # 512 bits are of no use there.
+        row_isa = "AVX2" if (isa, packed, way, isolation(case)) == ("AVX512", 1, "tx", "copy") else isa
+        assert name[:2] == ["Sluice", row_isa], "%s: the port took the path '%s'" % (case, side[way + "_mode"])
         found[way + "_path"] = " ".join(name[1:])
     return found
 

@@ -121,6 +121,32 @@ sluice_rx_alloc(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 			likely(sluice_pool_get(rxq->pool, (void **)&rxq->q.sw_ring[slot], nb) == 0);
 }
 
+/* Of nb slots from head on, which have mbufs, i are filled: the others. Returns how many are. */
+static __rte_always_inline uint16_t
+sluice_rx_fill_rest(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i,
+		const struct sluice_path_cfg cfg)
+{
+	i += sluice_rx_give_rest(rxq, head + i, nb - i, cfg);
+	if (unlikely(i < nb))
+		sluice_rx_alloc_undo(rxq, head + i, nb - i);
+	return i;
+}
+
+/* The same where batches leave little to be done, once for the rows of a layout. */
+static __rte_noinline uint16_t
+sluice_rx_fill_rest_split(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i)
+{
+	return sluice_rx_fill_rest(
+			rxq, head, nb, i, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+}
+
+static __rte_noinline uint16_t
+sluice_rx_fill_rest_packed(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i)
+{
+	return sluice_rx_fill_rest(
+			rxq, head, nb, i, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+}
+
 /*
  * Fill nb slots from head on, which do not wrap, but do not publish them. Fewer: the pool ran dry.
  */
@@ -140,10 +166,11 @@ sluice_rx_fill(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 	} else if (!sluice_rx_alloc(rxq, head, nb)) {
 		nb = sluice_rx_alloc_some(rxq, head, nb);
 	}
-	i += sluice_rx_give_rest(rxq, head + i, nb - i, cfg);
-	if (unlikely(i < nb))
-		sluice_rx_alloc_undo(rxq, head + i, nb - i);
-	return i;
+	if (SLUICE_VEC_RX_GIVE == 0 || cfg.is_pinned)
+		return sluice_rx_fill_rest(rxq, head, nb, i, cfg);
+	if (cfg.layout == SLUICE_SPLIT)
+		return sluice_rx_fill_rest_split(rxq, head, nb, i);
+	return sluice_rx_fill_rest_packed(rxq, head, nb, i);
 }
 
 /* The same where the device gets bounce buffers, which it always reaches. */

@@ -10,6 +10,13 @@
 #include "sluice_path.h"
 #include "sluice_tx.h"
 
+/* 32 bytes are copied at a time, so AVX2's rows serve those with wider registers as well. */
+#ifdef SLUICE_ISA_AVX512
+#define NARROW_ROW(X, ...)
+#else
+#define NARROW_ROW(X, ...) X(__VA_ARGS__)
+#endif
+
 /* Name, what collects its completions, configuration; those that do less come first. */
 #define SLUICE_TX_PATHS(X) \
 	X(split, split, .layout = SLUICE_SPLIT) \
@@ -17,11 +24,23 @@
 	X(split_offloads, split, .layout = SLUICE_SPLIT, .has_offloads = true) \
 	X(packed_offloads, packed, .layout = SLUICE_PACKED, .has_offloads = true) \
 	X(split_copy, split_copy, .layout = SLUICE_SPLIT, .is_copy = true) \
-	X(packed_copy, packed_copy, .layout = SLUICE_PACKED, .is_copy = true) \
 	X(split_offloads_copy, split_copy, .layout = SLUICE_SPLIT, .has_offloads = true, \
 			.is_copy = true) \
-	X(packed_offloads_copy, packed_copy, .layout = SLUICE_PACKED, .has_offloads = true, \
-			.is_copy = true)
+	NARROW_ROW(X, packed_copy, packed_copy, .layout = SLUICE_PACKED, .is_copy = true) \
+	NARROW_ROW(X, packed_offloads_copy, packed_copy, .layout = SLUICE_PACKED, \
+			.has_offloads = true, .is_copy = true)
+
+/* Few packets are given one by one, by the same functions with AVX2 and with AVX512. */
+#if defined(SLUICE_ISA_AVX2) || defined(SLUICE_ISA_AVX512)
+#define FEW_LINKAGE
+#define FEW_NAME(name) sluice_tx_few_##name##_avx2
+#define DECLARE_FEW(name, ...) \
+	uint16_t FEW_NAME(name)(void *txq, struct rte_mbuf **pkts, uint16_t nb);
+SLUICE_TX_PATHS(DECLARE_FEW)
+#else
+#define FEW_LINKAGE static
+#define FEW_NAME(name) sluice_tx_few_##name
+#endif
 
 /* A build without batches gives all packets as few ones. */
 #define CFG_MANY(...) \
@@ -47,7 +66,33 @@
 DEFINE_COLLECT(split, .layout = SLUICE_SPLIT)
 DEFINE_COLLECT(packed, .layout = SLUICE_PACKED)
 DEFINE_COLLECT(split_copy, .layout = SLUICE_SPLIT, .is_copy = true)
+#ifndef SLUICE_ISA_AVX512
 DEFINE_COLLECT(packed_copy, .layout = SLUICE_PACKED, .is_copy = true)
+#endif
+
+#define DEFINE_FEW(name, collect, ...) \
+	static __rte_noinline uint16_t sluice_tx_rest_few_##name(struct sluice_txq *txq, \
+			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
+	{ \
+		return sluice_tx_rest_tmpl(txq, pkts, nb, b, \
+				(struct sluice_path_cfg){ \
+						.is_few = true, .is_pinned = true, __VA_ARGS__ }); \
+	} \
+	FEW_LINKAGE __rte_noinline uint16_t FEW_NAME(name)( \
+			void *txq, struct rte_mbuf **pkts, uint16_t nb) \
+	{ \
+		const struct sluice_tx_slow slow = { sluice_tx_collect_##collect, \
+			sluice_tx_rest_few_##name, NULL }; \
+\
+		/* The compiler does not see it where others call this. */ \
+		if (nb >= SLUICE_TX_FEW) \
+			__builtin_unreachable(); \
+		return sluice_tx_tmpl(txq, pkts, nb, slow, \
+				(struct sluice_path_cfg){ .is_few = true, __VA_ARGS__ }); \
+	}
+#ifndef SLUICE_ISA_AVX512
+SLUICE_TX_PATHS(DEFINE_FEW)
+#endif
 
 #define DEFINE_PATH(name, collect, ...) \
 	static __rte_noinline uint16_t sluice_tx_rest_##name(struct sluice_txq *txq, \
@@ -69,39 +114,20 @@ DEFINE_COLLECT(packed_copy, .layout = SLUICE_PACKED, .is_copy = true)
 		return sluice_tx_give_tmpl( \
 				txq, pkts, nb, slow, CFG_MANY(.is_pinned = true, __VA_ARGS__)); \
 	} \
-	static __rte_noinline uint16_t sluice_tx_rest_few_##name(struct sluice_txq *txq, \
-			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
-	{ \
-		return sluice_tx_rest_tmpl(txq, pkts, nb, b, \
-				(struct sluice_path_cfg){ \
-						.is_few = true, .is_pinned = true, __VA_ARGS__ }); \
-	} \
-	static __rte_always_inline uint16_t sluice_tx_any_##name(struct sluice_txq *txq, \
-			struct rte_mbuf **pkts, uint16_t nb, const struct sluice_path_cfg cfg) \
-	{ \
-		const struct sluice_tx_slow slow = { sluice_tx_collect_##collect, \
-			cfg.is_few ? sluice_tx_rest_few_##name : sluice_tx_rest_##name, \
-			cfg.is_copy || (cfg.is_few && SLUICE_VEC_TX != 0) ? \
-					NULL : \
-					sluice_tx_pinned_##name }; \
-\
-		return sluice_tx_tmpl(txq, pkts, nb, slow, cfg); \
-	} \
-	static __rte_noinline uint16_t sluice_tx_few_##name( \
-			void *txq, struct rte_mbuf **pkts, uint16_t nb) \
-	{ \
-		return sluice_tx_any_##name(txq, pkts, nb, \
-				(struct sluice_path_cfg){ .is_few = true, __VA_ARGS__ }); \
-	} \
 	static __rte_noinline uint16_t sluice_tx_many_##name( \
 			void *txq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
-		return sluice_tx_any_##name(txq, pkts, nb, CFG_MANY(__VA_ARGS__)); \
+		const struct sluice_path_cfg cfg = CFG_MANY(__VA_ARGS__); \
+		const struct sluice_tx_slow slow = { sluice_tx_collect_##collect, \
+			cfg.is_few ? sluice_tx_rest_pinned_##name : sluice_tx_rest_##name, \
+			cfg.is_copy ? NULL : sluice_tx_pinned_##name }; \
+\
+		return sluice_tx_tmpl(txq, pkts, nb, slow, cfg); \
 	} \
 	static uint16_t sluice_tx_burst_##name(void *txq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
 		if (SLUICE_VEC_TX != 0 && nb < SLUICE_TX_FEW) \
-			return sluice_tx_few_##name(txq, pkts, nb); \
+			return FEW_NAME(name)(txq, pkts, nb); \
 		return sluice_tx_many_##name(txq, pkts, nb); \
 	}
 SLUICE_TX_PATHS(DEFINE_PATH)
