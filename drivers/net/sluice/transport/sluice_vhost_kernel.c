@@ -272,27 +272,15 @@ vk_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
 	struct vhost_kernel *vk = vk_of(t);
 
 	RTE_SET_USED(wants_peer);
-	if (!vk->is_connected)
-		return 0;
-	pfds[0] = (struct pollfd){ .fd = vk->err_fd, .events = POLLIN };
-	pfds[1] = (struct pollfd){ .fd = vk->tap.news_fd, .events = POLLIN };
-	return 2;
+	return vk->is_connected ? sluice_vhost_poll_fds(vk->err_fd, vk->tap.news_fd, pfds) : 0;
 }
 
 static enum sluice_news
 vk_polled(struct sluice_transport *t, const struct pollfd *pfds, unsigned int nb)
 {
 	struct vhost_kernel *vk = vk_of(t);
-	unsigned int i;
 
-	if (nb == 0 || (pfds[0].revents | pfds[1].revents) == 0)
-		return SLUICE_NEWS_NONE;
-	for (i = 0; i < nb; i++)
-		if (pfds[i].revents != 0)
-			vk->sys->drain(pfds[i].fd);
-	if (pfds[0].revents != 0)
-		rte_atomic_store_explicit(&vk->has_ring_error, 1, rte_memory_order_relaxed);
-	return SLUICE_NEWS_DEVICE;
+	return sluice_vhost_polled(pfds, nb, vk->sys->drain, &vk->has_ring_error);
 }
 
 static void

@@ -172,27 +172,15 @@ vdpa_poll_fds(struct sluice_transport *t, bool wants_peer, struct pollfd *pfds)
 	struct vhost_vdpa *v = vdpa_of(t);
 
 	RTE_SET_USED(wants_peer);
-	if (!v->is_connected)
-		return 0;
-	pfds[0] = (struct pollfd){ .fd = v->err_fd, .events = POLLIN };
-	pfds[1] = (struct pollfd){ .fd = v->config_fd, .events = POLLIN };
-	return 2;
+	return v->is_connected ? sluice_vhost_poll_fds(v->err_fd, v->config_fd, pfds) : 0;
 }
 
 static enum sluice_news
 vdpa_polled(struct sluice_transport *t, const struct pollfd *pfds, unsigned int nb)
 {
 	struct vhost_vdpa *v = vdpa_of(t);
-	unsigned int i;
 
-	if (nb == 0 || (pfds[0].revents | pfds[1].revents) == 0)
-		return SLUICE_NEWS_NONE;
-	for (i = 0; i < nb; i++)
-		if (pfds[i].revents != 0)
-			v->sys->drain(pfds[i].fd);
-	if (pfds[0].revents != 0)
-		rte_atomic_store_explicit(&v->has_ring_error, 1, rte_memory_order_relaxed);
-	return SLUICE_NEWS_DEVICE;
+	return sluice_vhost_polled(pfds, nb, v->sys->drain, &v->has_ring_error);
 }
 
 static uint16_t

@@ -3,6 +3,7 @@
  */
 
 #include <linux/vhost.h>
+#include <poll.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -54,4 +55,28 @@ sluice_vhost_is_told(const struct sluice_transport *t, struct vhost_told *told, 
 
 	*told = (struct vhost_told){ step, err };
 	return was_told;
+}
+
+unsigned int
+sluice_vhost_poll_fds(int err_fd, int news_fd, struct pollfd *pfds)
+{
+	pfds[0] = (struct pollfd){ .fd = err_fd, .events = POLLIN };
+	pfds[1] = (struct pollfd){ .fd = news_fd, .events = POLLIN };
+	return 2;
+}
+
+enum sluice_news
+sluice_vhost_polled(const struct pollfd *pfds, unsigned int nb, void (*drain)(int fd),
+		uint32_t *has_ring_error)
+{
+	unsigned int i;
+
+	if (nb == 0 || (pfds[0].revents | pfds[1].revents) == 0)
+		return SLUICE_NEWS_NONE;
+	for (i = 0; i < nb; i++)
+		if (pfds[i].revents != 0)
+			drain(pfds[i].fd);
+	if (pfds[0].revents != 0)
+		rte_atomic_store_explicit(has_ring_error, 1, rte_memory_order_relaxed);
+	return SLUICE_NEWS_DEVICE;
 }

@@ -36,4 +36,14 @@ struct vhost_told {
 bool sluice_vhost_is_told(const struct sluice_transport *t, struct vhost_told *told,
 		const char *step, int err);
 
+struct pollfd;
+
+/*
+ * poll_fds and polled of struct sluice_transport_ops, of devices that write to err_fd when they
+ * cannot make sense of a ring, which is kept in has_ring_error, and to news_fd what else there is.
+ */
+unsigned int sluice_vhost_poll_fds(int err_fd, int news_fd, struct pollfd *pfds);
+enum sluice_news sluice_vhost_polled(const struct pollfd *pfds, unsigned int nb,
+		void (*drain)(int fd), uint32_t *has_ring_error);
+
 #endif /* VHOST_RING_H */
