@@ -43,6 +43,7 @@ enum bench_packets {
 #define BENCH_MAX_FRAME 9000
 #define BENCH_MAX_TSO 16384   /* of a packet that is sent to be segmented */
 #define BENCH_ONE_BUFFER 1518 /* a frame of at most this is one segment for both drivers */
+#define BENCH_POOL_CACHE 256  /* mbufs of a pool in its cache */
 #define BENCH_NAME_LEN 64
 #define BENCH_NB_PASSES 2 /* of the instruction count: they must agree */
 
@@ -72,11 +73,10 @@ struct bench_opts {
 	unsigned int nb_segments; /* step: of a window; its value is their median */
 	unsigned int window_ms;   /* cross, latency: of a window */
 	unsigned int simd_bits;   /* 0: what EAL chooses */
-	unsigned int pool_cache;
-	unsigned int mem_mb; /* 0: as much as the case needs */
-	int core;            /* of the driver; default the last one that we may use */
-	int device_core;     /* cross, latency; default the first one that we may use */
-	uint64_t hide;       /* feature bits that the device does not offer */
+	unsigned int mem_mb;      /* 0: as much as the case needs */
+	int core;                 /* of the driver; default the last one that we may use */
+	int device_core;          /* cross, latency; default the first one that we may use */
+	uint64_t hide;            /* feature bits that the device does not offer */
 	bool allow_different;
 	bool is_cold;
 	bool is_shuffled; /* the device completes out of order */

@@ -94,7 +94,7 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 			"\"cold\": %s, \"rx_csum\": %s, \"data_valid\": %s, \"rx_vlan\": %s, \"restarts\": %u, "
 			"\"blocks\": %u, \"segments\": %u, \"window_ms\": %u,\n",
 			opts->no_huge ? "true" : "false", opts->frame_len, opts->nb_segs,
-			opts->simd_bits, opts->pool_cache, bench_packets_name(opts->packets),
+			opts->simd_bits, BENCH_POOL_CACHE, bench_packets_name(opts->packets),
 			opts->rx_mbufs, opts->is_shuffled ? "true" : "false",
 			opts->is_cold ? "true" : "false", opts->rx_csum ? "true" : "false",
 			opts->data_valid ? "true" : "false", opts->rx_vlan ? "true" : "false",

@@ -41,7 +41,6 @@ enum {
 	OPT_SEGMENTS,
 	OPT_WINDOW,
 	OPT_SIMD,
-	OPT_POOL_CACHE,
 	OPT_MEM,
 	OPT_CORE,
 	OPT_DEVICE_CORE,
@@ -84,7 +83,6 @@ static const struct option long_options[] = {
 	{ "segments", required_argument, NULL, OPT_SEGMENTS },
 	{ "window", required_argument, NULL, OPT_WINDOW },
 	{ "simd", required_argument, NULL, OPT_SIMD },
-	{ "pool-cache", required_argument, NULL, OPT_POOL_CACHE },
 	{ "mem", required_argument, NULL, OPT_MEM },
 	{ "core", required_argument, NULL, OPT_CORE },
 	{ "device-core", required_argument, NULL, OPT_DEVICE_CORE },
@@ -130,8 +128,8 @@ static const char usage[] =
 		"  --rx-csum            Rx checksum offload on       --simd BITS    EAL's SIMD limit\n"
 		"  --data-valid         with it, and model n2: the device says of each packet that it is right\n"
 		"  --rx-vlan            model n2: tagged packets, and the port takes the tags off\n"
-		"  --pool-cache N       mempool cache (256)          --core N       core (the last)\n"
-		"  --device-core N      cross, latency (the first)   --mem MB       memory (as needed)\n"
+		"  --device-core N      cross, latency (the first)   --core N       core (the last)\n"
+		"  --mem MB             memory (as needed)\n"
 		"  --blocks N           A B B A blocks (40; 20 if not step)\n"
 		"  --restarts N         process restarts (3); multiples of 3: each side is created first,\n"
 		"                       second and third\n"
@@ -264,8 +262,6 @@ parse_numbers(struct bench_opts *opts, int opt, const char *name, const char *te
 		return parse_number(name, text, 5, 10000, &opts->window_ms);
 	case OPT_SIMD:
 		return parse_simd(name, text, &opts->simd_bits);
-	case OPT_POOL_CACHE:
-		return parse_number(name, text, 0, 512, &opts->pool_cache);
 	case OPT_MEM:
 		return parse_number(name, text, 64, 65536, &opts->mem_mb);
 	case OPT_RESTART:
@@ -426,7 +422,6 @@ bench_opts_parse(struct bench_opts *opts, int argc, char **argv)
 		.pairs = { 1, { 1 } },
 		.frame_len = 64,
 		.nb_segs = 1,
-		.pool_cache = 256,
 		.core = -1,
 		.device_core = -1,
 		.result_fd = -1,

@@ -119,7 +119,7 @@ bench_pool_mbufs(const struct bench_opts *opts, enum bench_pool pool)
 		return opts->rx_mbufs;
 	/* a full ring, what a driver holds back, the cache's overflow mark, bursts in flight */
 	return opts->nb_segs * opts->pairs.v[0] * (2 * opts->queues.v[0] + 1024) +
-			2 * opts->pool_cache;
+			2 * BENCH_POOL_CACHE;
 }
 
 typedef struct rte_mempool *(*pool_create_fn)(const char *name, unsigned int n,
@@ -158,7 +158,7 @@ make_pool(struct bench_port *port, const struct bench_opts *opts, enum bench_sid
 		fprintf(stderr, "sluice-bench: isolation=sealed, and no librte_net_sluice.so\n");
 		return -ENOENT;
 	}
-	port->pool[pool] = create(name, nb, is_scarce ? 0 : opts->pool_cache, 0,
+	port->pool[pool] = create(name, nb, is_scarce ? 0 : BENCH_POOL_CACHE, 0,
 			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (port->pool[pool] == NULL) {
 		fprintf(stderr, "sluice-bench: pool of %u mbufs: %s; try --mem\n", nb,

@@ -225,7 +225,7 @@ report_conditions(const struct bench_opts *opts)
 					opts->rx_csum ? ", Rx checksum offload" :
 							"",
 			opts->rx_vlan ? ", Rx tags taken off" : "", opts->frame_len,
-			bench_packets_name(opts->packets), opts->nb_segs, opts->pool_cache);
+			bench_packets_name(opts->packets), opts->nb_segs, BENCH_POOL_CACHE);
 	if (opts->simd_bits != 0)
 		printf("%u bits", opts->simd_bits);
 	else

@@ -3,8 +3,9 @@
  */
 
 /*
- * The first program to read: packets that come in one port go out of the other, or of the same one
- * if it is alone. Nothing here knows Sluice: EAL's arguments name the ports. SIGINT ends it.
+ * sluice-fwd forwards packets: what comes in one port goes out of the other, or of the same one if
+ * it is alone. It is the first program to read. Nothing here knows Sluice: EAL's arguments name the
+ * ports. SIGINT ends it.
  */
 
 #include <inttypes.h>
