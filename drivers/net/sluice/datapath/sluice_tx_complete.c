@@ -21,11 +21,12 @@ is_alone(const struct rte_mbuf *m)
 	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && RTE_MBUF_DIRECT(m);
 }
 
-static inline void
+/* Out of line: it is called once for many packets, and each would make room for it. */
+static __rte_noinline void
 flush_freed(struct sluice_tx_freed *f)
 {
 	if (f->nb != 0)
-		sluice_pool_put_more(f->pool, (void **)f->m, f->nb);
+		sluice_pool_put(f->pool, (void **)f->m, f->nb);
 	f->nb = 0;
 }
 
