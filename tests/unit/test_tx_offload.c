@@ -51,6 +51,37 @@ test_content(void **state)
 	}
 }
 
+/* All packets ask for the same but one, which asks for something else or has another buffer. */
+static void
+test_all_but_one(void **state)
+{
+	static const char *const alike[] = { "nothing", "UDP", "IPv4 and TCP",
+		"UDP behind an extension header" };
+	struct env_conf *conf = *state;
+	struct rte_mbuf *pkts[TX_MODEL_MAX];
+	const struct ask *a, *other;
+	static struct tx_model x;
+	unsigned int k, place, i;
+	enum shape shape;
+
+	tx_model_open(&x, conf);
+	for (k = 0; k < RTE_DIM(alike); k++)
+		for (place = 0; place < 12; place++) {
+			a = tx_ask_of(alike[k]);
+			other = &tx_asks[(5 * k + place) % nb_asks()];
+			shape = place % 3 == 0 ? (k + place) % NB_SHAPES : PLAIN;
+			fake_context("%s: %s, but at %u %s, %s", env_name(conf), a->name, place,
+					other->name, tx_shape_names[shape]);
+			for (i = 0; i < 12; i++)
+				pkts[i] = tx_model_make(&x, i, i == place ? other : a,
+						i == place ? shape : PLAIN, k % 2);
+			if (k % 2)
+				tx_model_prepare(&x, pkts, 12);
+			tx_model_send(&x, pkts, 12);
+		}
+	tx_model_close(&x);
+}
+
 /* Any of them together, from any slot on. */
 static void
 test_mixture(void **state)
@@ -161,6 +192,7 @@ main(void)
 	suite_add_tx_if(may_have_hash, test_mixture_hash, "mixture, hashes");
 	suite_add_tx_if(may_have_hash, test_ring_full_hash, "ring full, hashes");
 	suite_add_tx_if(env_has_offloads, test_content, "content");
+	suite_add_tx_if(env_has_offloads, test_all_but_one, "all but one");
 	suite_add_tx_if(env_has_offloads, test_mixture, "mixture");
 	suite_add_tx_if(env_has_offloads, test_ring_full, "ring full");
 	return suite_run("tx_offload");

@@ -133,6 +133,7 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	txq->tx_flags = conf->tx_flags;
 	txq->slow_flags = (SLUICE_TX_FLAGS | SLUICE_TX_HAS_OUTER) &
 			~(conf->tx_flags & SLUICE_TX_BATCH_FLAGS);
+	txq->shape = (struct sluice_tx_shape){ 0 };
 	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
 	txq->start = conf->has_hash ? SLUICE_TX_UNFIT : SLUICE_TX_BATCHES;

@@ -326,7 +326,7 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
 			n++;
 		b->bytes += sluice_one_tx_bytes(&one);
 	} else {
-		kit = sluice_vec_tx_kit(txq, b->slot, avail_pos, cfg.layout);
+		kit = sluice_vec_tx_kit(txq, b->slot, avail_pos, cfg);
 		/* By the start of the last batch, which costs no register more than n. */
 		for (nb_max -= nb; n <= nb_max; n += nb)
 			if (unlikely(!sluice_vec_tx_give(&kit, slot + n, &pkts[n], cfg)))

@@ -17,8 +17,9 @@
 
 #include "sluice_tx.h"
 #include "sluice_tx_offload.h"
+#include "sluice_tx_shape.h"
 
-#define GSO_FLAGS (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+#define GSO_FLAGS SLUICE_TX_GSO_FLAGS
 #define IP_FLAGS (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)
 #define TCP_HDR_MAX 60
 #define IPV4_HDR_MAX 60
@@ -444,29 +445,16 @@ prepare_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 	return true;
 }
 
-/*
- * The same of one that asks for the checksum of TCP or UDP, and no more but that of IPv4 and a tag,
- * in a buffer of its own. False: it is another; nothing was done.
- */
+/* A common packet in a buffer of its own. False: it is another; nothing was done. */
 static __rte_always_inline bool
-prepare_common(uint64_t slow_flags, struct rte_mbuf *m)
+prepare_common(struct rte_mbuf *m)
 {
-	const uint64_t flags = m->ol_flags;
-	const bool is_ipv6 = (flags & RTE_MBUF_F_TX_IPV6) != 0;
+	const bool is_ipv6 = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0;
 	struct sluice_tx_csum c;
 	uint32_t l2, l3;
 	uint8_t *ip;
 
-	if (unlikely((flags & slow_flags) != 0))
-		return false;
-	c = sluice_tx_csums[SLUICE_TX_CSUM_BITS(flags)];
-	if (unlikely(c.offset == 0 || rte_mbuf_refcnt_read(m) != 1 ||
-			    !sluice_tx_header_lens(m, c, &l2, &l3)))
-		return false;
-	/* Options of IPv4 have to have a length that can be. */
-	if (unlikely(l3 > sizeof(struct rte_ipv6_hdr)) ||
-			((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 &&
-					unlikely(l3 % sizeof(uint32_t) != 0)))
+	if (!sluice_tx_is_common(m, &c, &l2, &l3) || unlikely(rte_mbuf_refcnt_read(m) != 1))
 		return false;
 	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l2);
 	put_pseudo_header(ip, is_ipv6, c.proto, l4_bytes(ip, l3, is_ipv6), ip + l3 + c.offset);
@@ -480,8 +468,8 @@ sluice_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	const uint64_t slow_flags = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL |
 			(txq->slow_flags & ~(txq->tx_flags & RTE_MBUF_F_TX_VLAN));
 	const uint32_t nb_segs_max = txq->nb_segs_max;
+	uint32_t i, nb_alike, try_at = 0;
 	struct rte_mbuf *m;
-	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
 		m = pkts[i];
@@ -489,8 +477,21 @@ sluice_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 			refuse(SLUICE_TX_BAD_LENGTHS);
 			break;
 		}
-		if (!sluice_tx_asks(m) || likely(prepare_common(slow_flags, m)))
+		if (!sluice_tx_asks(m))
 			continue;
+		if (likely((m->ol_flags & slow_flags) == 0)) {
+			if (i >= try_at && (uint32_t)(nb - i) >= SLUICE_TX_ALIKE) {
+				nb_alike = sluice_tx_prepare_alike(&pkts[i], nb - i);
+				/* Behind them there are some that are not, one by one. */
+				try_at = i + nb_alike + SLUICE_TX_ALIKE;
+				if (likely(nb_alike != 0)) {
+					i += nb_alike - 1;
+					continue;
+				}
+			}
+			if (likely(prepare_common(m)))
+				continue;
+		}
 		if (!prepare_any(txq, m))
 			break;
 	}

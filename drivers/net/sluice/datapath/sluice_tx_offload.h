@@ -64,6 +64,9 @@ sluice_tx_asks(const struct rte_mbuf *m)
 	return (sluice_tx_upper_flags(m) & (SLUICE_TX_FLAGS >> 32)) != 0;
 }
 
+/* Those of packets that the device segments. */
+#define SLUICE_TX_GSO_FLAGS (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+
 /* Those that a batch of packets may have, if they are allowed. */
 #define SLUICE_TX_BATCH_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM)
 
@@ -81,6 +84,10 @@ sluice_tx_odd_flags(const struct sluice_path_cfg cfg)
 /* There are outer headers, before l2_len counts. */
 #define SLUICE_TX_HAS_OUTER \
 	(RTE_MBUF_F_TX_TUNNEL_MASK | RTE_MBUF_F_TX_OUTER_IPV4 | RTE_MBUF_F_TX_OUTER_IPV6)
+
+/* All that headers of batches are made of. */
+#define SLUICE_TX_SHAPE_FLAGS \
+	(SLUICE_TX_FLAGS | SLUICE_TX_HAS_OUTER | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)
 
 /* Most bytes of headers of a packet that asks for something. */
 #define SLUICE_TX_HEADERS_MAX 288
@@ -127,6 +134,26 @@ static __rte_always_inline uint32_t
 sluice_tx_csum_offset(uint64_t ol_flags)
 {
 	return sluice_tx_csums[SLUICE_TX_CSUM_BITS(ol_flags)].offset;
+}
+
+/* Both lengths of the headers of a packet without outer ones, to be compared. */
+static __rte_always_inline uint16_t
+sluice_tx_lens(const struct rte_mbuf *m)
+{
+	static_assert(RTE_MBUF_L2_LEN_BITS + RTE_MBUF_L3_LEN_BITS == 16, "all of them");
+	return m->tx_offload;
+}
+
+/* One segment, and nobody else holds it; both seen at once. */
+static __rte_always_inline bool
+sluice_tx_is_single(const struct rte_mbuf *m)
+{
+	uint32_t both;
+
+	static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2,
+			"refcnt and nb_segs");
+	memcpy(&both, (const char *)m + offsetof(struct rte_mbuf, refcnt), sizeof(both));
+	return both == 0x00010001;
 }
 
 /*
@@ -217,6 +244,16 @@ sluice_tx_clear_header(void *hdr)
 	}
 }
 
+/* The first bytes of the header of a packet whose L4 header begins at start (5.1.6.2). */
+static __rte_always_inline uint64_t
+sluice_tx_header_word(const struct sluice_tx_csum c, uint32_t start)
+{
+	if (unlikely(c.offset == 0))
+		return 0;
+	return SLUICE_NET_HDR_F_NEEDS_CSUM |
+			(uint64_t)start << 8 * offsetof(struct sluice_net_hdr, csum_start);
+}
+
 /*
  * The net header, in front of its data, of a packet of a batch: nobody else holds it, and it has no
  * flags but those of SLUICE_TX_BATCH_FLAGS. data: the packet's, or a copy of it. Writes the IPv4
@@ -228,7 +265,7 @@ sluice_tx_write_header_at(const struct rte_mbuf *m, char *data, const size_t hdr
 	const uint64_t flags = m->ol_flags;
 	const struct sluice_tx_csum c = sluice_tx_csums[SLUICE_TX_CSUM_BITS(flags)];
 	uint32_t l2, l3, csum_offset = c.offset;
-	uint64_t word = 0;
+	uint64_t word;
 
 	if ((flags & SLUICE_TX_BATCH_FLAGS) == 0) {
 		sluice_tx_clear_header(data - hdr_len);
@@ -237,10 +274,7 @@ sluice_tx_write_header_at(const struct rte_mbuf *m, char *data, const size_t hdr
 	}
 	if (unlikely(!sluice_tx_header_lens(m, c, &l2, &l3)))
 		return false;
-	if (likely(csum_offset != 0)) {
-		word = SLUICE_NET_HDR_F_NEEDS_CSUM;
-		word |= (uint64_t)(l2 + l3) << 8 * offsetof(struct sluice_net_hdr, csum_start);
-	}
+	word = sluice_tx_header_word(c, l2 + l3);
 	if ((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) {
 		/* Options are rare. */
 		if (unlikely(l3 != sizeof(struct rte_ipv4_hdr)))
@@ -258,23 +292,6 @@ static __rte_always_inline bool
 sluice_tx_write_header(struct rte_mbuf *m, size_t hdr_len)
 {
 	return sluice_tx_write_header_at(m, rte_pktmbuf_mtod(m, char *), hdr_len);
-}
-
-/*
- * The same for the four packets of a batch. slow_flags: what no batch may have. False: a packet has
- * to go another way; those before it may have their headers, which harms nothing.
- */
-static __rte_always_inline bool
-sluice_tx_write_headers(struct rte_mbuf **pkts, uint64_t slow_flags)
-{
-	const size_t len = SLUICE_NET_HDR_LEN;
-	uint64_t any = pkts[0]->ol_flags | pkts[1]->ol_flags | pkts[2]->ol_flags |
-			pkts[3]->ol_flags;
-
-	return likely((any & slow_flags) == 0) && sluice_tx_write_header(pkts[0], len) &&
-			sluice_tx_write_header(pkts[1], len) &&
-			sluice_tx_write_header(pkts[2], len) &&
-			sluice_tx_write_header(pkts[3], len);
 }
 
 /* Out of line, in sluice_tx_offload.c. */

@@ -206,7 +206,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 	const uint32_t hdr_len = sluice_tx_hdr_len(txq, cfg);
 	const struct rte_mempool *pinned = NULL;
 	uint64_t bytes = 0;
-	uint16_t n, head;
+	uint16_t n, head, nb_gso = 0;
 	bool is_given;
 
 	for (n = 0; n < nb; n++) {
@@ -233,6 +233,8 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		}
 		if (!is_given)
 			break;
+		if (cfg.has_offloads && (m->ol_flags & SLUICE_TX_GSO_FLAGS) != 0)
+			nb_gso++;
 		if (cfg.layout == SLUICE_SPLIT)
 			sluice_split_make_available(&txq->q.ring, b->nb_bufs + n, head);
 		bytes += m->pkt_len;
@@ -241,7 +243,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		return 0;
 	if (b->nb_slots == 0 && (s.extent[b->slot] & SLUICE_TX_MORE) != 0)
 		b->head_flags = SLUICE_DESC_F_NEXT;
-	b->nb_unfit += s.nb_odd;
+	b->nb_unfit += RTE_MAX(s.nb_odd, nb_gso);
 	b->nb_slots += s.slot - b->slot;
 	b->nb_bufs += n;
 	b->slot = s.slot == txq->q.ring.size ? 0 : s.slot;

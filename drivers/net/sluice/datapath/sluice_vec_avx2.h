@@ -60,7 +60,8 @@ struct sluice_vec_tx_kit {
 	__m256i head_fix;
 	__m256i sum;
 	uint64_t said; /* by the headers */
-	uint64_t slow_flags;
+	__m256i want;  /* with offloads: what words 2 and 3 of an mbuf with that shape have */
+	struct sluice_txq *txq;
 };
 
 static __rte_always_inline uint64_t
@@ -334,27 +335,34 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 	return true;
 }
 
+static __rte_always_inline __m256i
+sluice_avx2_want(const struct sluice_txq *txq)
+{
+	return _mm256_setr_epi64x(0, 0, SLUICE_TX_REARM_PLAIN, (int64_t)txq->shape.flags);
+}
+
 static __rte_always_inline struct sluice_vec_tx_kit
-sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
-		enum sluice_layout layout)
+sluice_vec_tx_kit(struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &txq->q.ring;
 	const struct dmap_window *w = &txq->q.stream.last;
 
 	return (struct sluice_vec_tx_kit){
-		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-						    (void *)r->packed.dv_desc,
+		.dv_desc = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
+							(void *)r->packed.dv_desc,
 		.sw_ring = txq->q.sw_ring,
 		.extent = txq->extent,
-		.avail = sluice_vec_avail(txq, slot, avail_pos, layout),
+		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.layout),
 		.pool = _mm256_setr_epi64x(0, 0, 0, (int64_t)(uintptr_t)txq->pool),
 		.lo = _mm256_set1_epi64x((int64_t)w->lo),
 		.span = _mm256_set1_epi64x((int64_t)w->span),
 		.delta = sluice_avx2_even(w->delta),
-		.flags = sluice_avx2_flags(r, slot, 0, layout),
+		.flags = sluice_avx2_flags(r, slot, 0, cfg.layout),
 		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_vec_head_fix(r, slot), 0, 0),
 		.sum = _mm256_setzero_si256(),
-		.slow_flags = txq->slow_flags,
+		.want = sluice_avx2_want(txq),
+		.txq = txq,
 	};
 }
 
@@ -377,13 +385,16 @@ sluice_avx2_load(struct sluice_avx2_lines *l, unsigned int i, const struct rte_m
 	l->hi[i] = _mm256_load_si256((const __m256i *)m + 1);
 }
 
-/* As the 512-bit primitive: by what all four have set, and what any of them has set. */
+/*
+ * As the 512-bit primitive: by what all four have set, and what any of them has set. *differs:
+ * where words 2 and 3 are not as wanted.
+ */
 static __rte_always_inline bool
-sluice_avx2_plain(const struct sluice_avx2_lines *l, __m256i pool, const struct sluice_path_cfg cfg)
+sluice_avx2_plain(const struct sluice_avx2_lines *l, __m256i pool, __m256i want, __m256i *differs,
+		const struct sluice_path_cfg cfg)
 {
 	const __m256i mask = _mm256_setr_epi64x(
 			0, 0, SLUICE_TX_REARM_MASK, (int64_t)sluice_tx_odd_flags(cfg));
-	const __m256i want = _mm256_setr_epi64x(0, 0, SLUICE_TX_REARM_PLAIN, 0);
 	__m256i any = _mm256_or_si256(
 			_mm256_or_si256(l->lo[0], l->lo[1]), _mm256_or_si256(l->lo[2], l->lo[3]));
 	__m256i all = _mm256_and_si256(
@@ -392,12 +403,12 @@ sluice_avx2_plain(const struct sluice_avx2_lines *l, __m256i pool, const struct 
 							_mm256_xor_si256(l->hi[1], pool)),
 			_mm256_or_si256(_mm256_xor_si256(l->hi[2], pool),
 					_mm256_xor_si256(l->hi[3], pool)));
-	__m256i differs = _mm256_or_si256(_mm256_xor_si256(any, want), _mm256_xor_si256(all, want));
+	__m256i bad;
 
-	differs = _mm256_and_si256(differs, mask);
-	differs = _mm256_or_si256(
-			differs, _mm256_and_si256(pools, _mm256_setr_epi64x(0, 0, 0, -1)));
-	return _mm256_testz_si256(differs, differs) &&
+	*differs = _mm256_or_si256(_mm256_xor_si256(any, want), _mm256_xor_si256(all, want));
+	bad = _mm256_or_si256(_mm256_and_si256(*differs, mask),
+			_mm256_and_si256(pools, _mm256_setr_epi64x(0, 0, 0, -1)));
+	return _mm256_testz_si256(bad, bad) &&
 			!_mm256_testz_si256(all, _mm256_setr_epi64x(0, 0, 0xfff0, 0));
 }
 
@@ -421,14 +432,17 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 		const struct sluice_path_cfg cfg)
 {
 	const __m256i hdr = sluice_avx2_odd(SLUICE_NET_HDR_LEN);
-	__m256i a, b, len_a, len_b, data;
+	const __m256i want = cfg.has_offloads ? k->want :
+						_mm256_setr_epi64x(0, 0, SLUICE_TX_REARM_PLAIN, 0);
+	__m256i a, b, len_a, len_b, data, differs;
 	struct sluice_avx2_lines l;
+	bool has_shape;
 
 	sluice_avx2_load(&l, 0, pkts[0]);
 	sluice_avx2_load(&l, 1, pkts[1]);
 	sluice_avx2_load(&l, 2, pkts[2]);
 	sluice_avx2_load(&l, 3, pkts[3]);
-	if (unlikely(!sluice_avx2_plain(&l, k->pool, cfg)))
+	if (unlikely(!sluice_avx2_plain(&l, k->pool, want, &differs, cfg)))
 		return false;
 	if (cfg.is_pinned && unlikely(!sluice_vec_hold_alone(pkts)))
 		return false;
@@ -440,8 +454,15 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	if (unlikely(sluice_avx2_any_outside(sluice_avx2_outside(k->lo, k->span, a, len_a),
 			    sluice_avx2_outside(k->lo, k->span, b, len_b))))
 		return false;
-	if (cfg.has_offloads && unlikely(!sluice_tx_write_headers(pkts, k->slow_flags)))
-		return false;
+	if (cfg.has_offloads) {
+		has_shape = _mm256_testz_si256(
+				differs, _mm256_setr_epi64x(0, 0, 0, SLUICE_TX_SHAPE_FLAGS));
+		if (unlikely(!sluice_x86_write_headers(k->txq, &k->said, pkts, has_shape,
+				    _mm256_unpacklo_epi64(a, b))))
+			return false;
+		if (unlikely(!has_shape))
+			k->want = sluice_avx2_want(k->txq);
+	}
 	k->sum = _mm256_add_epi64(k->sum, data);
 	if (!cfg.has_offloads)
 		sluice_x86_clear_headers(&k->said, _mm256_unpacklo_epi64(a, b));

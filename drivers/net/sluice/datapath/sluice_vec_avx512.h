@@ -51,20 +51,6 @@ struct sluice_vec_give_kit {
 	__m512i head_fix; /* packed: for the first batch of a burst */
 };
 
-struct sluice_vec_tx_kit {
-	void *dv_desc;
-	struct rte_mbuf **sw_ring;
-	struct sluice_vec_avail avail;
-	uint16_t *extent;
-	__m512i want; /* first cache line of a plain mbuf, where it counts */
-	__m512i lo, span, delta;
-	__m512i flags; /* as above */
-	__m512i head_fix;
-	__m512i sum;
-	uint64_t said; /* by the headers */
-	uint64_t slow_flags;
-};
-
 /* Ids of four packed descriptors in the odd words. */
 static __rte_always_inline __m512i
 sluice_avx512_ids(uint16_t slot)
@@ -388,110 +374,6 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 	return true;
 }
 
-static __rte_always_inline struct sluice_vec_tx_kit
-sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
-		enum sluice_layout layout)
-{
-	const struct sluice_ring *r = &txq->q.ring;
-	const struct dmap_window *w = &txq->q.stream.last;
-
-	return (struct sluice_vec_tx_kit){
-		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-						    (void *)r->packed.dv_desc,
-		.sw_ring = txq->q.sw_ring,
-		.extent = txq->extent,
-		.avail = sluice_vec_avail(txq, slot, avail_pos, layout),
-		.want = _mm512_setr_epi64(0, 0, SLUICE_TX_REARM_PLAIN, 0, 0, 0, 0,
-				(int64_t)(uintptr_t)txq->pool),
-		.lo = _mm512_set1_epi64((int64_t)w->lo),
-		.span = _mm512_set1_epi64((int64_t)w->span),
-		.delta = _mm512_maskz_set1_epi64(0x55, (int64_t)w->delta),
-		.flags = sluice_avx512_flags(r, slot, 0, layout),
-		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_vec_head_fix(r, slot)),
-		.sum = _mm512_setzero_si512(),
-		.slow_flags = txq->slow_flags,
-	};
-}
-
-static __rte_always_inline uint64_t
-sluice_vec_tx_bytes(const struct sluice_vec_tx_kit *k)
-{
-	return _mm512_reduce_add_epi64(k->sum);
-}
-
-/*
- * Four mbufs are plain: reference count, segments, flags and pool, by what all of them have set and
- * what any of them has set. The data offset must be 16 at least in a bit that all share: nearly
- * always so.
- */
-static __rte_always_inline bool
-sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d,
-		const struct sluice_path_cfg cfg)
-{
-	const __m512i mask = _mm512_setr_epi64(
-			0, 0, SLUICE_TX_REARM_MASK, (int64_t)sluice_tx_odd_flags(cfg), 0, 0, 0, -1);
-	const __m512i offset = _mm512_setr_epi64(0, 0, 0xfff0, 0, 0, 0, 0, 0);
-	__m512i any = _mm512_or_si512(_mm512_ternarylogic_epi64(a, b, c, 0xfe), d);
-	__m512i all = _mm512_and_si512(_mm512_ternarylogic_epi64(a, b, c, 0x80), d);
-	/* (any ^ want) | (all ^ want), and what counts of it */
-	__m512i differs = _mm512_ternarylogic_epi64(any, all, want, 0x7e);
-
-	return _mm512_test_epi64_mask(differs, mask) == 0 &&
-			_mm512_test_epi64_mask(all, offset) != 0;
-}
-
-static __rte_always_inline bool
-sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
-{
-	/* buf_addr, the word with data_len, and the word with data_off, of two mbufs each */
-	const __m512i pick = _mm512_setr_epi64(0, 5, 8, 13, 2, 2, 10, 10);
-	const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6);
-	const __m512i low16 = _mm512_set1_epi64(UINT16_MAX);
-	const __m512i hdr = _mm512_set1_epi64(SLUICE_NET_HDR_LEN);
-	__m512i a, b, c, d, ab, cd, va, off, lens;
-
-	a = _mm512_load_si512(pkts[0]);
-	b = _mm512_load_si512(pkts[1]);
-	c = _mm512_load_si512(pkts[2]);
-	d = _mm512_load_si512(pkts[3]);
-	if (unlikely(!sluice_avx512_plain(k->want, a, b, c, d, cfg)))
-		return false;
-	if (cfg.is_pinned && unlikely(!sluice_vec_hold_alone(pkts)))
-		return false;
-	ab = _mm512_permutex2var_epi64(a, pick, b);
-	cd = _mm512_permutex2var_epi64(c, pick, d);
-	va = _mm512_inserti64x4(ab, _mm512_castsi512_si256(cd), 1);
-	off = _mm512_and_si512(_mm512_shuffle_i64x2(ab, cd, 0xee), low16);
-	lens = _mm512_maskz_and_epi64(0xaa, va, low16);
-	va = _mm512_maskz_add_epi64(0x55, va, _mm512_sub_epi64(off, hdr));
-	off = _mm512_maskz_add_epi64(0xaa, lens, hdr);
-	if (unlikely(!sluice_avx512_in_window(k->lo, k->span, va, off)))
-		return false;
-	if (cfg.has_offloads && unlikely(!sluice_tx_write_headers(pkts, k->slow_flags)))
-		return false;
-	k->sum = _mm512_add_epi64(k->sum, lens);
-	if (!cfg.has_offloads)
-		sluice_x86_clear_headers(&k->said,
-				_mm512_castsi512_si256(_mm512_permutexvar_epi64(even, va)));
-	va = _mm512_or_si512(_mm512_add_epi64(va, k->delta), off);
-	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, cfg.layout);
-	if (cfg.layout == SLUICE_SPLIT)
-		sluice_vec_make_available(&k->avail, slot);
-	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
-	_mm256_storeu_si256(
-			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));
-	return true;
-}
-
-static __rte_always_inline bool
-sluice_vec_used_in_order(const struct sluice_ring *r, uint16_t slot)
-{
-	const __m512i ids = _mm512_add_epi64(
-			_mm512_set1_epi64(slot), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
-	__m512i elems = _mm512_loadu_si512(&r->split.dv_used->ring[slot]);
-
-	return _mm512_mask_cmpneq_epi32_mask(0x5555, elems, ids) == 0;
-}
+#include "sluice_vec_avx512_tx.h"
 
 #endif /* SLUICE_VEC_AVX512_H */

@@ -18,7 +18,7 @@
 
 #include <arm_neon.h>
 
-#include "sluice_vec_common.h"
+#include "sluice_vec_offload.h"
 
 #define SLUICE_VEC_NAME "NEON"
 #define SLUICE_VEC_BITS 128
@@ -76,9 +76,10 @@ struct sluice_vec_tx_kit {
 	struct sluice_vec_avail avail;
 	uint16_t *extent;
 	const struct rte_mempool *pool;
+	uint64x2_t want; /* words 2 and 3 of a plain mbuf, with offloads of that shape */
 	uint64x2_t sum;
 	uint64_t said; /* by the headers */
-	uint64_t slow_flags;
+	struct sluice_txq *txq;
 };
 
 /* id and the three that follow. */
@@ -350,19 +351,26 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 	return true;
 }
 
+static __rte_always_inline uint64x2_t
+sluice_neon_want(const struct sluice_txq *txq, const struct sluice_path_cfg cfg)
+{
+	return (uint64x2_t){ SLUICE_TX_REARM_PLAIN, cfg.has_offloads ? txq->shape.flags : 0 };
+}
+
 static __rte_always_inline struct sluice_vec_tx_kit
-sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
-		enum sluice_layout layout)
+sluice_vec_tx_kit(struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		const struct sluice_path_cfg cfg)
 {
 	return (struct sluice_vec_tx_kit){
 		.sw_ring = txq->q.sw_ring,
 		.window = sluice_neon_window(&txq->q.stream.last),
-		.writer = sluice_neon_writer(&txq->q.ring, slot, 0, layout),
-		.avail = sluice_vec_avail(txq, slot, avail_pos, layout),
+		.writer = sluice_neon_writer(&txq->q.ring, slot, 0, cfg.layout),
+		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.layout),
 		.extent = txq->extent,
 		.pool = txq->pool,
+		.want = sluice_neon_want(txq, cfg),
 		.sum = vdupq_n_u64(0),
-		.slow_flags = txq->slow_flags,
+		.txq = txq,
 	};
 }
 
@@ -383,18 +391,17 @@ sluice_neon_state(const struct rte_mbuf *m)
 /* As the 512-bit primitive: by what all four have set, and what any of them has set. */
 static __rte_always_inline bool
 sluice_neon_plain(const uint64x2_t state[4], struct rte_mbuf *const *m,
-		const struct rte_mempool *pool, const struct sluice_path_cfg cfg)
+		const struct rte_mempool *pool, uint64x2_t want, uint64x2_t *differs,
+		const struct sluice_path_cfg cfg)
 {
 	const uint64x2_t mask = { SLUICE_TX_REARM_MASK, sluice_tx_odd_flags(cfg) };
-	const uint64x2_t want = { SLUICE_TX_REARM_PLAIN, 0 };
 	uint64x2_t any = vorrq_u64(vorrq_u64(state[0], state[1]), vorrq_u64(state[2], state[3]));
 	uint64x2_t all = vandq_u64(vandq_u64(state[0], state[1]), vandq_u64(state[2], state[3]));
-	uint64x2_t differs = vorrq_u64(veorq_u64(any, want), veorq_u64(all, want));
 	bool is_one_pool = m[0]->pool == pool && m[1]->pool == pool && m[2]->pool == pool &&
 			m[3]->pool == pool;
 
-	differs = vandq_u64(differs, mask);
-	return is_one_pool && vmaxvq_u32(vreinterpretq_u32_u64(differs)) == 0 &&
+	*differs = vorrq_u64(veorq_u64(any, want), veorq_u64(all, want));
+	return is_one_pool && vmaxvq_u32(vreinterpretq_u32_u64(vandq_u64(*differs, mask))) == 0 &&
 			(vgetq_lane_u64(all, 0) & 0xfff0) != 0;
 }
 
@@ -423,9 +430,10 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	const uint64x2_t state[4] = { sluice_neon_state(pkts[0]), sluice_neon_state(pkts[1]),
 		sluice_neon_state(pkts[2]), sluice_neon_state(pkts[3]) };
 	struct sluice_neon_words va, lens;
-	uint64x2_t data;
+	uint64x2_t data, differs;
+	bool has_shape;
 
-	if (unlikely(!sluice_neon_plain(state, pkts, k->pool, cfg)))
+	if (unlikely(!sluice_neon_plain(state, pkts, k->pool, k->want, &differs, cfg)))
 		return false;
 	if (cfg.is_pinned && unlikely(!sluice_vec_hold_alone(pkts)))
 		return false;
@@ -438,8 +446,15 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	va.b = sluice_neon_tx_va(&pkts[2], &state[2]);
 	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
 		return false;
-	if (cfg.has_offloads && unlikely(!sluice_tx_write_headers(pkts, k->slow_flags)))
-		return false;
+	if (cfg.has_offloads) {
+		has_shape = (vgetq_lane_u64(differs, 1) & SLUICE_TX_SHAPE_FLAGS) == 0;
+		if (unlikely(!sluice_vec_write_headers(k->txq, &k->said, pkts, has_shape,
+				    vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),
+				    vgetq_lane_u64(va.b, 0), vgetq_lane_u64(va.b, 1))))
+			return false;
+		if (unlikely(!has_shape))
+			k->want = sluice_neon_want(k->txq, cfg);
+	}
 	k->sum = vaddq_u64(k->sum, data);
 	if (!cfg.has_offloads)
 		sluice_vec_clear_headers(&k->said, vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),

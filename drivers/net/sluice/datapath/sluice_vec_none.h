@@ -119,19 +119,19 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
  * avail_pos.
  */
 static __rte_always_inline struct sluice_vec_tx_kit
-sluice_vec_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
-		enum sluice_layout layout)
+sluice_vec_tx_kit(struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
+		const struct sluice_path_cfg cfg)
 {
 	RTE_SET_USED(txq);
 	RTE_SET_USED(avail_pos);
 	RTE_SET_USED(slot);
-	RTE_SET_USED(layout);
+	RTE_SET_USED(cfg);
 	return (struct sluice_vec_tx_kit){ 0 };
 }
 
 /*
  * Give a batch of plain packets at slot, their headers cleared, or with cfg.has_offloads written
- * (sluice_tx_write_header()). With cfg.is_pinned the pool's buffers are pinned external ones.
+ * (sluice_tx_write_headers()). With cfg.is_pinned the pool's buffers are pinned external ones.
  */
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,

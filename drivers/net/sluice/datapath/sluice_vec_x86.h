@@ -11,7 +11,7 @@
 
 #include <immintrin.h>
 
-#include "sluice_vec_common.h"
+#include "sluice_vec_offload.h"
 
 static __rte_always_inline __m256i *
 sluice_x86_rearm(struct rte_mbuf *m)
@@ -77,6 +77,16 @@ sluice_x86_clear_headers(uint64_t *said, __m256i at)
 {
 	sluice_vec_clear_headers(said, _mm256_extract_epi64(at, 0), _mm256_extract_epi64(at, 1),
 			_mm256_extract_epi64(at, 2), _mm256_extract_epi64(at, 3));
+}
+
+/* As sluice_vec_write_headers(). */
+static __rte_always_inline bool
+sluice_x86_write_headers(struct sluice_txq *txq, uint64_t *said, struct rte_mbuf **pkts,
+		bool has_shape, __m256i at)
+{
+	return sluice_vec_write_headers(txq, said, pkts, has_shape, _mm256_extract_epi64(at, 0),
+			_mm256_extract_epi64(at, 1), _mm256_extract_epi64(at, 2),
+			_mm256_extract_epi64(at, 3));
 }
 
 #endif /* SLUICE_VEC_X86_H */

@@ -54,6 +54,18 @@ enum sluice_tx_start {
 	SLUICE_TX_UNFIT,   /* with none: most slots of the last burst could not go through one */
 };
 
+/* What packets of a batch ask for, if all ask for the same, and what the device is told of them. */
+struct sluice_tx_shape {
+	uint64_t flags;       /* of SLUICE_TX_SHAPE_FLAGS, as each of them has */
+	uint64_t word;        /* the first bytes of their net headers */
+	uint32_t csum_offset; /* and those behind */
+	uint16_t lens;        /* sluice_tx_lens(); means nothing if they ask for nothing */
+	uint16_t data_min;    /* least data_len */
+	uint8_t l2_len;
+	bool asks;
+	bool has_ipv4; /* for the checksum of IPv4, without options */
+};
+
 struct sluice_txq {
 	struct sluice_queue q;
 	/* owned by the polling core */
@@ -80,7 +92,8 @@ struct sluice_txq {
 	uint64_t nb_ring_full; /* packets left to the caller for lack of slots */
 	/* packets left to the caller until the device sees their memory, or those before them */
 	uint64_t nb_waiting;
-	uint64_t *left; /* which of the two counts what this burst leaves */
+	uint64_t *left;               /* which of the two counts what this burst leaves */
+	struct sluice_tx_shape shape; /* of a batch before, which the next may have, too */
 	/* The extras are taken one after the other, and come back in this order, too. */
 	uint16_t extra_next;
 	uint32_t *extra_user; /* per extra: the first slot of its packet, as nb_given counts */

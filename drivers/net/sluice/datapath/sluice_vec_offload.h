@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+/*
+ * The headers of batches with offloads, for all kits.
+ */
+
+#ifndef SLUICE_VEC_OFFLOAD_H
+#define SLUICE_VEC_OFFLOAD_H
+
+#include "sluice_sum.h"
+#include "sluice_tx_shape.h"
+#include "sluice_vec_common.h"
+
+/* Has a packet with the flags of a shape its lengths? */
+static __rte_always_inline bool
+sluice_tx_has_lens(const struct sluice_tx_shape *s, const struct rte_mbuf *m)
+{
+	return sluice_tx_lens(m) == s->lens && m->data_len >= s->data_min;
+}
+
+/*
+ * Net headers at four addresses, with their data behind, and IPv4 checksums of packets that have
+ * the flags of a shape that asks for something. False: a packet has other lengths; nothing was
+ * changed.
+ */
+static __rte_always_inline bool
+sluice_tx_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *m, uint8_t *h0,
+		uint8_t *h1, uint8_t *h2, uint8_t *h3)
+{
+	uint8_t *const hdr[SLUICE_SUMS] = { h0, h1, h2, h3 };
+	const uint32_t csum_offset = s->csum_offset;
+	const uint64_t word = s->word;
+	unsigned int i;
+
+	if (unlikely(!sluice_tx_has_lens(s, m[0]) || !sluice_tx_has_lens(s, m[1]) ||
+			    !sluice_tx_has_lens(s, m[2]) || !sluice_tx_has_lens(s, m[3])))
+		return false;
+	if (s->has_ipv4)
+		sluice_sum_ipv4_headers(hdr, SLUICE_NET_HDR_LEN + s->l2_len);
+#pragma GCC unroll 4
+	for (i = 0; i < SLUICE_SUMS; i++) {
+		*sluice_word_at(hdr[i], 0) = word;
+		/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
+		memcpy(hdr[i] + sizeof(word), &csum_offset, sizeof(csum_offset));
+	}
+	return true;
+}
+
+/*
+ * The headers, at four addresses, of a batch of a queue with offloads. has_shape: all packets have
+ * the flags of the queue's shape; if not, the queue gets another one. False: as
+ * sluice_tx_write_headers().
+ */
+static __rte_always_inline bool
+sluice_vec_write_headers(struct sluice_txq *txq, uint64_t *said, struct rte_mbuf **pkts,
+		bool has_shape, uint64_t at0, uint64_t at1, uint64_t at2, uint64_t at3)
+{
+	const struct sluice_tx_shape *s = &txq->shape;
+
+	if (likely(has_shape)) {
+		if (!s->asks) {
+			sluice_vec_clear_headers(said, at0, at1, at2, at3);
+			return true;
+		}
+		if (likely(sluice_tx_put_headers(s, pkts, (uint8_t *)(uintptr_t)at0,
+				    (uint8_t *)(uintptr_t)at1, (uint8_t *)(uintptr_t)at2,
+				    (uint8_t *)(uintptr_t)at3)))
+			return true;
+	}
+	return sluice_tx_write_headers(txq, pkts);
+}
+
+#endif /* SLUICE_VEC_OFFLOAD_H */
