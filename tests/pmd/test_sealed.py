@@ -220,17 +220,20 @@ def punch(region):
         ctypes.c_long(region.file_size)) == 0, os.strerror(ctypes.get_errno())
 
 
-@LAYOUTS
-@pytest.mark.parametrize("what", ["buffers", "rings"])
-def test_holes(connect, packed, what):
+@pytest.mark.parametrize("packed,what,level", [(0, "buffers", "sealed"), (1, "buffers", "sealed"), (0, "rings", "sealed"),
+    (1, "rings", "sealed"), (1, "rings", "copy,queue_size=1024")], ids=lambda v: str(v).split(",", maxsplit=1)[0])
+def test_holes(connect, packed, what, level):
     """The back end takes the pages away, again and again, while packets come and go: the process lives, and what it finds are
-    zeroes. Buffers are then packets of zeroes; rings mean nothing any more, and a new connection has new ones."""
-    backend, front = connect(packed, traffic="echo")
+    zeroes. Buffers are then packets of zeroes; rings mean nothing any more, and a new connection has new ones. No page is a huge
+    one, of which there may be no other."""
+    backend, front = connect(packed, level, traffic="echo")
     front.cmds("set burst tx delay 1 retry 1000", "start tx_first")
     wait_for(lambda: backend.now.traffic is not None and backend.now.traffic.moved > 100, 10, "packets")
     victims = [r for r in backend.regions if r.holds(backend.vring_addr[0][0]) == (what == "rings")]
     traffic = backend.now.traffic
     before = traffic.moved
+    assert all(os.fstatvfs(r.fd).f_bsize == 4096 for r in backend.regions)
+    assert level == "sealed" or victims[0].size > 2 * MIB
     for _ in range(50):
         for region in victims:
             punch(region)

@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -93,6 +94,28 @@ check_rings(struct rig *g, size_t len)
 	return fs.f_type == HUGETLBFS_MAGIC;
 }
 
+/* Rings of which who has the file may take pages away: never huge ones, and whole ones' worth. */
+static void
+test_small(void **state)
+{
+	struct dmap_coherent c;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, 0, 0);
+	dmap_domain_destroy(g.d);
+	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_small_backend, &g.publisher, &g.d),
+			0);
+	assert_false(check_rings(&g, BIG));
+	assert_int_equal(dmap_alloc_coherent(g.d, "rings", BIG, 0, &c), 0);
+	assert_int_equal(c.len % (2UL << 20), 0);
+	memset(c.va, 1, c.len);
+	assert_int_equal(fallocate(c.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, c.len), 0);
+	assert_int_equal(*(char *)c.va, 0);
+	dmap_free_coherent(g.d, &c);
+	dmap_domain_destroy(g.d);
+}
+
 /* Huge pages that may not be used, or were taken by somebody else: small ones do. */
 static void
 test_no_huge_pages(void **state)
@@ -158,6 +181,7 @@ test_old_kernel(void **state)
 int
 main(void)
 {
+	suite_add(test_small, NULL, "small pages");
 	suite_add(test_no_huge_pages, NULL, "no huge pages");
 	suite_add(test_all_there, NULL, "all there");
 	suite_add(test_no_memory, NULL, "no memory");

@@ -435,10 +435,10 @@ struct dmap_publisher {
 };
 
 /**
- * Rings in sealed memfds, pools in EAL's files. The context of the back end is a struct
- * dmap_publisher.
+ * Rings in sealed memfds, pools in EAL's files; small: rings never in huge pages, which who has the
+ * file may take away for good. The context of the back end is a struct dmap_publisher.
  */
-extern const struct dmap_backend dmap_memfd_backend;
+extern const struct dmap_backend dmap_memfd_backend, dmap_memfd_small_backend;
 /**
  * The same files, of which the device maps just the pages of 4 KiB that it is told of, with their
  * rights (vDPA). The context of the back end is a struct dmap_publisher.

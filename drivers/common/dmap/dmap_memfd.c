@@ -114,7 +114,7 @@ close_fd:
 }
 
 static int
-memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct dmap_region *r,
+alloc_piece(const char *what, size_t len, int socket, bool may_be_huge, struct dmap_region *r,
 		void **handle)
 {
 	struct memfd_piece *piece = calloc(1, sizeof(*piece));
@@ -122,13 +122,12 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 	void *va;
 	int ret;
 
-	RTE_SET_USED(ctx);
 	if (piece == NULL)
 		return -ENOMEM;
 	len = RTE_ALIGN_CEIL(len, (size_t)getpagesize());
 	/* A huge page for small rings would be a waste; above half of one it saves TLB entries. */
 	va = MAP_FAILED;
-	if (len > HUGE_PAGE_SIZE / 2) {
+	if (may_be_huge && len > HUGE_PAGE_SIZE / 2) {
 		va = dmap_memfd_map(what, huge_len, MFD_HUGETLB | MFD_HUGE_2MB, socket, &piece->fd);
 		if (va != MAP_FAILED)
 			len = huge_len;
@@ -150,6 +149,25 @@ memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 	return 0;
 }
 
+static int
+memfd_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct dmap_region *r,
+		void **handle)
+{
+	RTE_SET_USED(ctx);
+	return alloc_piece(what, len, socket, true, r, handle);
+}
+
+/* The kernel may make whole huge pages of these, and splits them where one has a hole. */
+static int
+small_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct dmap_region *r,
+		void **handle)
+{
+	RTE_SET_USED(ctx);
+	if (len > HUGE_PAGE_SIZE / 2)
+		len = RTE_ALIGN_CEIL(len, HUGE_PAGE_SIZE);
+	return alloc_piece(what, len, socket, false, r, handle);
+}
+
 static void
 memfd_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 {
@@ -165,6 +183,15 @@ RTE_EXPORT_INTERNAL_SYMBOL(dmap_memfd_backend)
 const struct dmap_backend dmap_memfd_backend = {
 	.name = "memfd",
 	.coherent_alloc = memfd_coherent_alloc,
+	.coherent_free = memfd_coherent_free,
+	.publish = dmap_publisher_publish,
+	.is_remote = true,
+};
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_memfd_small_backend)
+const struct dmap_backend dmap_memfd_small_backend = {
+	.name = "memfd",
+	.coherent_alloc = small_coherent_alloc,
 	.coherent_free = memfd_coherent_free,
 	.publish = dmap_publisher_publish,
 	.is_remote = true,

@@ -77,6 +77,10 @@ create_memory(struct sluice_port *port, const char *name)
 	const struct dmap_backend *backend = port->args.is_vdpa ? &dmap_iotlb_backend :
 								  &dmap_memfd_backend;
 
+	/* Of a back end that attacks the process. */
+	if (!port->args.is_vdpa &&
+			(port->args.isolation == SLUICE_ISOLATION_SEALED || sluice_copies(port)))
+		backend = &dmap_memfd_small_backend;
 	if (port->args.isolation == SLUICE_ISOLATION_NONE)
 		backend = &dmap_none_backend;
 	if (port->args.isolation == SLUICE_ISOLATION_NONE)
