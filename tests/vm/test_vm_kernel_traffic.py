@@ -21,6 +21,7 @@ from testpmd import wait_for
 
 DATA_VALID, GSO_TCPV4, GSO_TCPV6, TCP, MSS = 2, 1, 4, 6, 1448
 MEGABYTES = int(os.environ.get("SLUICE_TEST_MEGABYTES", "8"))    # each way and time, of test_tcp_between_namespaces
+SECONDS = float(os.environ.get("SLUICE_TEST_TCP_SECONDS", "2"))    # of test_tcp_goes_on
 RETRY = "set burst tx delay 1 retry 2000000"
 # Segments of up to 64 KiB without checksums from the kernel, which the application asks the other port to complete and cut.
 OFFLOADS = ["--rx-offloads=0x1c", "--tx-offloads=0x802c", "--enable-lro"]
@@ -78,6 +79,36 @@ def test_tcp_between_namespaces(guest, offloads):
         assert (stats[port]["rx_q0_lro_packets"] > 100) == offloads, stats[port]
     kicks = [sum(port["%s_q0_kicks" % way] for port in stats) for way in ("tx", "rx")]
     assert 0 < kicks[0] <= bursts and set(calls) == {"write"} and calls["write"] <= sum(kicks), (kicks, bursts, calls)
+    forwarder.end()
+
+
+def test_tcp_goes_on(guest):
+    """One stream with checksums that are left open, for as long as is asked: it never stands still, and each byte is right."""
+    forwarder = Forwarder(guest, offloads=True)
+    vm, (here, there) = guest.vm, forwarder.sides
+    vm.check("dd if=/dev/urandom of=/tmp/sent bs=1M count=1 2>/dev/null; rm -f /tmp/idle /tmp/again /tmp/end /tmp/told\n"
+        "mkfifo /tmp/idle /tmp/again")
+    again = "while [ ! -e /tmp/end ]; do cat /tmp/sent; done 2>/dev/null"
+    there.run("(%s) >/tmp/again & (nc -l -p 5001 <>/tmp/idle | cmp - /tmp/again; echo $?) >/tmp/told 2>&1 &" % again)
+    wait_for(lambda: ":1389 " in there.run("cat /proc/net/tcp /proc/net/tcp6"), 10, "a listening nc")
+    here.run("(%s) | nc %s 5001 >/dev/null 2>&1 &" % (again, there.address))
+    longest, packets, last = 0, 0, time.monotonic()
+    end = last + SECONDS
+    while time.monotonic() < end or not packets:
+        before = packets
+        wait_for(lambda: there.packets()["rx"] > before + 1, 20, "packets")
+        packets, now = there.packets()["rx"], time.monotonic()
+        longest, last = max(longest, now - last), now
+        assert not vm.check("cat /tmp/told"), vm.check("cat /tmp/told")
+    print("%d packets in %g s, the longest pause %.2f s" % (packets, SECONDS, longest))
+    # Whoever is ahead of the other ends; what differs by then is the length alone.
+    vm.check("touch /tmp/end")
+    wait_for(lambda: vm.check("cat /tmp/told"), 60, "the end")
+    assert "differ" not in vm.check("cat /tmp/told")
+    for port in (0, 1):
+        stats = forwarder.testpmd.xstats(port)
+        assert not [name for name, n in stats.items() if "error" in name and n], stats
+    forwarder.testpmd.stop()
     forwarder.end()
 
 
