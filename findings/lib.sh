@@ -64,12 +64,13 @@ passt_guest()
 	sleep 0.5
 	in_net $HOST sh -c 'ip link set lo up; ip tuntap add out mode tap; ip addr add 192.0.2.2/24 dev out; ip link set out up
 		ip route add default via 192.0.2.1'
-	in_net $HOST "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$FOLDER/passt/usr/bin/passt" --vhost-user --foreground \
+	# No function: what runs in the background must be the program itself, to be ended.
+	nsenter --target $HOST --net "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$FOLDER/passt/usr/bin/passt" --vhost-user --foreground \
 		--ipv4-only --socket "$FOLDER/sockets/s" >"$FOLDER/passt.log" 2>&1 &
 	PIDS+=($!)
 	for _ in $(seq 100); do [ -S "$FOLDER/sockets/s" ] && break; sleep 0.1; done
 	mkfifo "$FOLDER/in"
-	in_net $GUEST dpdk-testpmd -d librte_net_virtio.so.23 -d librte_net_tap.so.23 --no-pci --in-memory --single-file-segments \
+	nsenter --target $GUEST --net dpdk-testpmd -d librte_net_virtio.so.23 -d librte_net_tap.so.23 --no-pci --in-memory --single-file-segments \
 		-m 96 --no-telemetry --file-prefix="finding$$" --vdev "net_virtio_user0,path=$FOLDER/sockets/s,$3" \
 		--vdev net_tap0,iface=inner -- -i --no-mlockall --total-num-mbufs=8192 --rxd=1024 --txd=1024 \
 		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &

@@ -10,7 +10,7 @@
 unpack dpdk-dev librte-net-virtio23 librte-net-tap23 librte-vhost23
 passt_guest 0.0~git20250503.587980c-2+deb13u1 2.41-12+deb13u5 queue_size=256
 
-in_net $HOST /usr/bin/python3 -c 'import socket, time
+nsenter --target $HOST --net /usr/bin/python3 -c 'import socket, time
 sock = socket.create_server(("127.0.0.1", 5001))
 time.sleep(600)' &
 PIDS+=($!)
