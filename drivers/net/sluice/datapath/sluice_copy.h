@@ -26,6 +26,7 @@
 #include "sluice_ring_split.h"
 #include "sluice_rxq.h"
 #include "sluice_tx_odd.h"
+#include "sluice_tx_shape.h"
 #include "sluice_vec_one.h"
 
 /* Half of a short packet, a register or two. */
@@ -232,19 +233,42 @@ sluice_copy_long_out(const struct sluice_txq *txq, const struct rte_mbuf *m, cha
 	return true;
 }
 
+/* The header of a packet that is copied. False: it has to go another way. */
+static __rte_always_inline bool
+sluice_copy_put_header(struct sluice_txq *txq, const struct rte_mbuf *m, char *dv_data)
+{
+	const struct sluice_tx_shape *s = &txq->shape;
+	char *dv_hdr = dv_data - SLUICE_NET_HDR_LEN;
+	const uint32_t csum_offset = s->csum_offset;
+	const uint64_t word = s->word;
+
+	if (unlikely((m->ol_flags & SLUICE_TX_SHAPE_FLAGS) != s->flags))
+		return sluice_tx_write_header_of_copy(txq, m, dv_data);
+	if (!s->asks) {
+		sluice_tx_clear_header(dv_hdr);
+		return true;
+	}
+	if (unlikely(!sluice_tx_has_lens(s, m)))
+		return sluice_tx_write_header_of_copy(txq, m, dv_data);
+	if (s->has_ipv4)
+		sluice_tx_sum_ipv4((uint8_t *)dv_data + s->l2_len);
+	*sluice_word_at(dv_hdr, 0) = word;
+	/* num_buffers is 0 (5.1.6.2.1). */
+	memcpy(dv_hdr + sizeof(word), &csum_offset, sizeof(csum_offset));
+	return true;
+}
+
 /* A packet into its bounce buffer, if it can be part of a run. */
 static __rte_always_inline bool
-sluice_copy_out(const struct sluice_txq *txq, const struct rte_mbuf *m, char *dv_data, uint32_t len,
+sluice_copy_out(struct sluice_txq *txq, const struct rte_mbuf *m, char *dv_data, uint32_t len,
 		const struct sluice_path_cfg cfg)
 {
-	if (cfg.has_offloads && unlikely((m->ol_flags & txq->slow_flags) != 0))
-		return false;
 	if (sluice_copy_is_short(len))
 		sluice_copy_short(dv_data, rte_pktmbuf_mtod(m, const char *), len);
 	else if (!sluice_copy_long_out(txq, m, dv_data))
 		return false;
 	/* Where nobody asks for anything they stay zero. */
-	return !cfg.has_offloads || sluice_tx_write_header_at(m, dv_data, SLUICE_NET_HDR_LEN);
+	return !cfg.has_offloads || sluice_copy_put_header(txq, m, dv_data);
 }
 
 /*

@@ -40,6 +40,16 @@ sluice_tx_write_headers(struct sluice_txq *txq, struct rte_mbuf **pkts)
 	return true;
 }
 
+bool
+sluice_tx_write_header_of_copy(struct sluice_txq *txq, const struct rte_mbuf *m, char *data)
+{
+	if (unlikely((m->ol_flags & txq->slow_flags) != 0) ||
+			!sluice_tx_write_header_at(m, data, SLUICE_NET_HDR_LEN))
+		return false;
+	find_shape(&txq->shape, m);
+	return true;
+}
+
 #ifdef SLUICE_SUMS
 
 static_assert(SLUICE_TX_ALIKE == SLUICE_SUMS, "as many at a time");

@@ -22,6 +22,8 @@
  * harms nothing.
  */
 bool sluice_tx_write_headers(struct sluice_txq *txq, struct rte_mbuf **pkts);
+/* The same of one packet whose data is a copy, with the net header in front of it. */
+bool sluice_tx_write_header_of_copy(struct sluice_txq *txq, const struct rte_mbuf *m, char *data);
 
 /*
  * Also there, for rte_eth_tx_prepare(): the first packets in fours, as long as each is common, asks
@@ -29,6 +31,13 @@ bool sluice_tx_write_headers(struct sluice_txq *txq, struct rte_mbuf **pkts);
  * first one asks for checksums or a tag, and for nothing else.
  */
 uint32_t sluice_tx_prepare_alike(struct rte_mbuf **pkts, uint32_t nb);
+
+/* Has a packet with the flags of a shape its lengths? */
+static __rte_always_inline bool
+sluice_tx_has_lens(const struct sluice_tx_shape *s, const struct rte_mbuf *m)
+{
+	return sluice_tx_lens(m) == s->lens && m->data_len >= s->data_min;
+}
 
 /*
  * Does a packet, which may ask for checksums and a tag and no more, ask for that of TCP or UDP, and

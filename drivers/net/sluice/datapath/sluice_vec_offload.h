@@ -13,13 +13,6 @@
 #include "sluice_tx_shape.h"
 #include "sluice_vec_common.h"
 
-/* Has a packet with the flags of a shape its lengths? */
-static __rte_always_inline bool
-sluice_tx_has_lens(const struct sluice_tx_shape *s, const struct rte_mbuf *m)
-{
-	return sluice_tx_lens(m) == s->lens && m->data_len >= s->data_min;
-}
-
 /*
  * Net headers at four addresses, with their data behind, and IPv4 checksums of packets that have
  * the flags of a shape that asks for something. False: a packet has other lengths; nothing was
