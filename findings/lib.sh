@@ -72,7 +72,7 @@ passt_guest()
 	mkfifo "$FOLDER/in"
 	nsenter --target $GUEST --net dpdk-testpmd -d librte_net_virtio.so.23 -d librte_net_tap.so.23 --no-pci --in-memory --single-file-segments \
 		-m 96 --no-telemetry --file-prefix="finding$$" --vdev "net_virtio_user0,path=$FOLDER/sockets/s,$3" \
-		--vdev net_tap0,iface=inner -- -i --no-mlockall --total-num-mbufs=8192 --rxd=1024 --txd=1024 \
+		--vdev net_tap0,iface=inner -- -i --no-mlockall --total-num-mbufs=8192 \
 		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
 	PIDS+=($!)
 	exec 3>"$FOLDER/in"

@@ -349,8 +349,10 @@ sluice_life_probe(struct sluice_port *port)
 static void
 leave_old_pools(struct sluice_port *port)
 {
-	const struct rte_mempool *pools[RTE_MAX(SLUICE_PAIRS_MAX, SLUICE_SPREAD_QUEUES_MAX)];
+	const struct rte_mempool *pools[SLUICE_PAIRS_MAX];
 	unsigned int nb = port->dev->data->nb_rx_queues, i;
+
+	static_assert(SLUICE_SPREAD_QUEUES_MAX <= SLUICE_PAIRS_MAX, "receive queues, at most");
 
 	for (i = 0; i < nb; i++)
 		pools[i] = sluice_rxq_at(port, i)->pool;
