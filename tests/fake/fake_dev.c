@@ -172,6 +172,21 @@ fake_buf_table(struct fake_dev *dev, struct fake_buf *b, uint64_t da, uint32_t l
 	return b->table;
 }
 
+/* Flags that only go with a tunnel that can be (virtio 1.4, 5.1.6.2.1). */
+static uint8_t
+tunnel_flags(const struct fake_dev *dev, const struct sluice_net_hdr *hdr)
+{
+	const uint8_t both = SLUICE_NET_HDR_GSO_UDP_TUNNEL_IPV4 |
+			SLUICE_NET_HDR_GSO_UDP_TUNNEL_IPV6;
+	const uint8_t type = hdr->gso_type & both;
+
+	if (type != 0 &&
+			(!dev->conf.has_tunnel || type == both ||
+					(hdr->gso_type & ~both) == SLUICE_NET_HDR_GSO_NONE))
+		fake_error("a tunnel of gso_type 0x%x", hdr->gso_type);
+	return type != 0 ? SLUICE_NET_HDR_F_UDP_TUNNEL_CSUM : 0;
+}
+
 /* The MUSTs for the header of a packet of len bytes (5.1.6.2.1, 5.1.6.2.2). */
 static void
 check_header(const struct fake_dev *dev, const struct fake_buf *b, const struct sluice_net_hdr *hdr,
@@ -186,7 +201,7 @@ check_header(const struct fake_dev *dev, const struct fake_buf *b, const struct 
 				len);
 	if (hdr->num_buffers != 0)
 		fake_error("slot %u: num_buffers is %u", b->slot, hdr->num_buffers);
-	if (hdr->flags != SLUICE_NET_HDR_F_NEEDS_CSUM)
+	if ((hdr->flags & ~tunnel_flags(dev, hdr)) != SLUICE_NET_HDR_F_NEEDS_CSUM)
 		fake_error("slot %u: flags are 0x%x", b->slot, hdr->flags);
 	if (hdr->csum_start + hdr->csum_offset + 2u > len)
 		fake_error("slot %u: the checksum is behind the packet's end", b->slot);
@@ -204,7 +219,8 @@ static void
 collect(struct fake_dev *dev, const struct fake_buf *b)
 {
 	uint32_t len = fake_dev_room(b), at = 0, hdr_len = fake_dev_hdr_len(dev);
-	struct sluice_net_hdr_hash hdr = { 0 };
+	struct sluice_net_hdr_tunnel all = { 0 };
+	const struct sluice_net_hdr_hash *hdr = &all.hash;
 	uint8_t *bytes = malloc(len + 1);
 	uint16_t i;
 
@@ -214,20 +230,23 @@ collect(struct fake_dev *dev, const struct fake_buf *b)
 		if (va != NULL)
 			memcpy(bytes + at, va, b->parts[i].len);
 	}
-	memcpy(&hdr, bytes, len < hdr_len ? len : hdr_len);
+	memcpy(&all, bytes, len < hdr_len ? len : hdr_len);
 	if (len < hdr_len)
 		fake_error("slot %u: a packet of %u bytes has no net header", b->slot, len);
 	len = len < hdr_len ? 0 : len - hdr_len;
-	check_header(dev, b, &hdr.hdr, len);
-	if ((hdr.hash_value | hdr.hash_report | hdr.padding) != 0)
+	check_header(dev, b, &hdr->hdr, len);
+	if ((hdr->hash_value | hdr->hash_report | hdr->padding) != 0)
 		fake_error("slot %u: a packet to be sent with a hash", b->slot);
 	memmove(bytes, bytes + hdr_len, len);
 	if (dev->nb_sent == dev->room_sent) {
 		dev->room_sent = dev->room_sent == 0 ? 64 : dev->room_sent * 2;
 		dev->sent = realloc(dev->sent, dev->room_sent * sizeof(*dev->sent));
 	}
-	dev->sent[dev->nb_sent++] =
-			(struct fake_packet){ .hdr = hdr.hdr, .data = bytes, .len = len };
+	dev->sent[dev->nb_sent++] = (struct fake_packet){ .hdr = hdr->hdr,
+		.outer_th_offset = all.outer_th_offset,
+		.inner_nh_offset = all.inner_nh_offset,
+		.data = bytes,
+		.len = len };
 }
 
 uint32_t

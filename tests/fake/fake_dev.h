@@ -29,6 +29,7 @@ struct fake_dev_conf {
 	bool has_indirect;
 	bool has_mrg;
 	bool has_hash;     /* HASH_REPORT: headers are longer */
+	bool has_tunnel;   /* HOST_UDP_TUNNEL_GSO and _CSUM: longer still */
 	bool has_offloads; /* CSUM, HOST_TSO4, HOST_TSO6, HOST_ECN and HOST_USO were negotiated */
 	/* Device addresses of the three parts (2.7, 2.8). */
 	uint64_t desc, driver, device;
@@ -61,6 +62,7 @@ struct fake_buf {
 
 struct fake_packet {
 	struct sluice_net_hdr hdr;
+	uint16_t outer_th_offset, inner_nh_offset;
 	uint8_t *data;
 	uint32_t len;
 };

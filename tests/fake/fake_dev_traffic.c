@@ -72,16 +72,18 @@ fake_dev_write(struct fake_dev *dev, struct fake_buf *b, uint32_t at, const void
 void
 fake_dev_write_header(struct fake_dev *dev, struct fake_buf *b, uint16_t num_buffers)
 {
-	struct sluice_net_hdr_hash all = dev->hash;
+	struct sluice_net_hdr_tunnel all = { .hash = dev->hash };
 
-	all.hdr = dev->offload;
-	all.hdr.num_buffers = num_buffers;
+	all.hash.hdr = dev->offload;
+	all.hash.hdr.num_buffers = num_buffers;
 	fake_dev_write(dev, b, 0, &all, fake_dev_hdr_len(dev));
 }
 
 uint32_t
 fake_dev_hdr_len(const struct fake_dev *dev)
 {
+	if (dev->conf.has_tunnel)
+		return SLUICE_NET_HDR_TUNNEL_LEN;
 	return dev->conf.has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
 }
 

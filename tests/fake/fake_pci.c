@@ -154,14 +154,14 @@ common_read(struct fake_pci *f, uint64_t at, uint8_t width)
 	case 0x08:
 		return f->feature_select[1];
 	case 0x0c:
-		return f->feature_select[1] > 1 ? 0 :
+		return f->feature_select[1] > 3 ? 0 :
 						  f->driver_features >> (32 * f->feature_select[1]);
 	case 0x16:
 		return f->queue_select;
 	case 0x04:
 		if (f->forgets_features && f->nb_resets > 2)
 			return 0;
-		return f->feature_select[0] > 1 ? 0 : f->features >> (32 * f->feature_select[0]);
+		return f->feature_select[0] > 3 ? 0 : f->features >> (32 * f->feature_select[0]);
 	case 0x10:
 		return f->config_vector;
 	case 0x12:
@@ -213,7 +213,7 @@ write_features(struct fake_pci *f, uint32_t value)
 {
 	unsigned int half = f->feature_select[1];
 
-	if (half > 1) {
+	if (half > (f->features >> 64 != 0 ? 3 : 1)) {
 		fake_error("features of word %u written", half);
 		return;
 	}
@@ -222,7 +222,7 @@ write_features(struct fake_pci *f, uint32_t value)
 	if (value & ~(uint32_t)(f->features >> (32 * half)))
 		fake_error("features accepted that were not offered: 0x%x in word %u (2.2.1)",
 				value, half);
-	f->driver_features |= (uint64_t)value << (32 * half);
+	f->driver_features |= (sluice_features)value << (32 * half);
 }
 
 static void

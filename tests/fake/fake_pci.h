@@ -60,7 +60,7 @@ struct fake_pci {
 	bool is_express;  /* and not conventional: what is behind 256 bytes is there, too */
 	int config_error; /* of each read of it */
 	uint64_t bar_len[6];
-	uint64_t features;
+	sluice_features features;
 	uint16_t num_queues;
 	struct fake_pci_queue queues[FAKE_PCI_QUEUES_MAX];
 	uint8_t net[64]; /* device configuration */
@@ -70,14 +70,14 @@ struct fake_pci {
 	unsigned int vq_reset_reads; /* as reset_reads, of a queue's reset; UINT32_MAX: never */
 	bool keeps_enabled;          /* a queue, when it is reset */
 	bool refuses_features;
-	uint64_t insists_on;      /* does not go on without these features */
-	bool forgets_features;    /* offers nothing once it was reset again */
-	bool is_restless;         /* configuration generation changes with each read */
-	unsigned int nb_restless; /* this many times */
-	bool shrinks;             /* queue size is another at each look */
-	bool keeps_size;          /* does not take a smaller one */
-	uint16_t nb_vectors_kept; /* those from this one on read back as 0xffff */
-	uint8_t status_at_start;  /* more bits that come with DRIVER_OK */
+	sluice_features insists_on; /* does not go on without these features */
+	bool forgets_features;      /* offers nothing once it was reset again */
+	bool is_restless;           /* configuration generation changes with each read */
+	unsigned int nb_restless;   /* this many times */
+	bool shrinks;               /* queue size is another at each look */
+	bool keeps_size;            /* does not take a smaller one */
+	uint16_t nb_vectors_kept;   /* those from this one on read back as 0xffff */
+	uint8_t status_at_start;    /* more bits that come with DRIVER_OK */
 	bool has_no_irq;
 	uint16_t nb_host_vectors; /* for queues; the machine has no more */
 	int file; /* of which BARs could be mapped, number n from n << 40 on; -errno */
@@ -86,7 +86,7 @@ struct fake_pci {
 	unsigned int nb_pending;    /* status reads until the reset under way is done */
 	unsigned int nb_vq_pending; /* reads of queue_reset until it is done */
 	uint8_t generation;
-	uint64_t driver_features;
+	sluice_features driver_features;
 	uint32_t feature_select[2];
 	uint16_t queue_select;
 	uint16_t config_vector;

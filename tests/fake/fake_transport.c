@@ -183,7 +183,7 @@ fake_cut(struct sluice_transport *t)
 }
 
 static int
-fake_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
+fake_begin(struct sluice_transport *t, sluice_features features, uint16_t mtu)
 {
 	RTE_SET_USED(mtu);
 	ft_of(t)->features = features;

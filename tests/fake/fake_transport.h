@@ -92,7 +92,7 @@ struct fake_transport {
 	uint16_t started, stopped, disabled;      /* bit masks of virtqueues */
 	uint16_t forgotten;                       /* reset, and not started again */
 	struct sluice_vq_setup vqs[FAKE_VQS_MAX]; /* as started last */
-	uint64_t features;                        /* told by begin */
+	sluice_features features;                 /* told by begin */
 	uint32_t nb_begins;
 	uint16_t reg; /* a notification register */
 	const int *irq_fds;

@@ -83,9 +83,10 @@ env_name(const struct env_conf *conf)
 			conf->is_tx ? "tx" : "rx", strncmp(row, "Sluice ", 7) == 0 ? row + 7 : row,
 			conf->is_in_order ? ", in order" : "", conf->has_mrg ? ", mergeable" : "",
 			conf->has_csum ? ", checksums" : "",
-			conf->has_hash_only            ? ", hashes only" :
-					conf->has_hash ? ", hashes" :
-							 "",
+			conf->has_hash_only              ? ", hashes only" :
+					conf->has_hash   ? ", hashes" :
+					conf->has_tunnel ? ", tunnels" :
+							   "",
 			conf->is_lying ? ", lying domain" : "", conf->size, conf->start,
 			conf->order == FAKE_SHUFFLED                ? ", shuffled" :
 					conf->order == FAKE_BATCHES ? ", batches" :
@@ -143,6 +144,7 @@ start_device(struct env *e)
 		.has_mrg = env_has_mrg(&e->conf),
 		.has_offloads = env_has_offloads(&e->conf),
 		.has_hash = e->conf.has_hash,
+		.has_tunnel = e->conf.has_tunnel,
 		.desc = e->rings.da.v + l.desc,
 		.driver = e->rings.da.v + l.driver,
 		.device = e->rings.da.v + l.device,
@@ -176,9 +178,10 @@ start_queue(struct env *e)
 		.is_in_order = c->is_in_order,
 		.has_indirect = c->has_indirect,
 		.has_mrg = env_has_mrg(c),
-		.reads_headers = env_has_csum(c) || c->has_hash,
+		.reads_headers = env_has_csum(c) || c->has_hash || c->has_tunnel,
 		.has_csum = env_has_csum(c) && !c->has_hash_only,
 		.has_hash = c->has_hash,
+		.has_tunnel = c->has_tunnel,
 		.tx_flags = c->tx_flags,
 		.has_ecn = c->has_ecn,
 		.has_lro = c->has_lro,
@@ -266,7 +269,7 @@ env_open(const struct env_conf *conf)
 	if (e->conf.thresh == 0)
 		e->conf.thresh = 32;
 	if (e->conf.tx_flags == 0 && env_has_offloads(conf))
-		e->conf.tx_flags = ENV_TX_FLAGS;
+		e->conf.tx_flags = ENV_TX_FLAGS | (conf->has_tunnel ? ENV_TUNNEL_FLAGS : 0);
 	e->random = 0x9e3779b97f4a7c15ULL;
 	pool.nb = conf->nb_mbufs != 0 ? conf->nb_mbufs : 2u * conf->size + 600;
 	e->pool = fake_pool_create(&pool);

@@ -33,6 +33,8 @@
 #define ENV_TX_FLAGS \
 	(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_VLAN | \
 			RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+/* And where segments may be in tunnels. */
+#define ENV_TUNNEL_FLAGS (RTE_MBUF_F_TX_OUTER_IP_CKSUM | RTE_MBUF_F_TX_OUTER_UDP_CKSUM)
 
 struct env_conf {
 	bool is_tx;
@@ -49,6 +51,7 @@ struct env_conf {
 	bool has_lro;
 	bool has_hash;      /* HASH_REPORT: of rows that read headers, or have offloads */
 	bool has_hash_only; /* and GUEST_CSUM was not negotiated */
+	bool has_tunnel;    /* HOST_UDP_TUNNEL_GSO and _CSUM: of the same rows */
 	bool completes_csum;
 	bool is_checked;   /* dma_debug=1 */
 	uint64_t tx_flags; /* that packets may have; 0: all, if the row has offloads */

@@ -53,7 +53,7 @@ setup_of(uint16_t vq, uint16_t size)
 enum step { CREATE, CONNECT, BEGIN, VQ_START, COMMIT, NOWHERE };
 
 static inline int
-run_until_refused(struct sluice_transport *t, uint64_t features, enum step *step)
+run_until_refused(struct sluice_transport *t, sluice_features features, enum step *step)
 {
 	struct sluice_vq_setup vq;
 	unsigned int i;

@@ -13,6 +13,7 @@
 
 #include "env.h"
 #include "fake_ctrl.h"
+#include "fake_log.h"
 #include "fake_port.h"
 #include "pci_steps.h"
 #include "sluice_ethdev.h"
@@ -366,6 +367,65 @@ test_tx_count(void **state)
 	env_close(e);
 }
 
+/*
+ * Segments in tunnels: of devices that have all that it takes, and only for who asks for them.
+ * Headers are longer then, in both directions.
+ */
+static void
+test_tunnels(void **state)
+{
+	const uint64_t asked[] = { 0, RTE_ETH_TX_OFFLOAD_TCP_TSO, RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO,
+		RTE_ETH_TX_OFFLOAD_GENEVE_TNL_TSO,
+		RTE_ETH_TX_OFFLOAD_UDP_TNL_TSO | RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM };
+	const sluice_features gso = SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO),
+			      sums = SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM);
+	/* What the device has, beside all that is older. */
+	const sluice_features has[] = { gso | sums, gso, sums, 0, gso | sums };
+	unsigned int i, k;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(asked); i++)
+		for (k = 0; k < RTE_DIM(has); k++) {
+			const bool has_gso = (has[k] & gso) != 0 && k != 4;
+			const uint64_t can = (has_gso ? SLUICE_TX_TUNNEL_OFFLOADS : 0) |
+					(has_gso && (has[k] & sums) != 0 ?
+									RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM :
+									0);
+			const uint64_t all = SLUICE_TX_TUNNEL_OFFLOADS |
+					RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM;
+			const bool is_asked = (asked[i] & all) != 0;
+			const bool is_taken = (asked[i] & all & ~can) == 0;
+			struct fake_port_conf conf = { .is_pci = true };
+			struct fake_port *f = fake_port_open(&conf);
+			uint16_t len = is_asked ? 24 : 12;
+
+			fake_context("asked %u, device %u", i, k);
+			f->port->args.has_csum = true;
+			f->port->args.has_tso = true;
+			f->data.dev_conf.txmode.offloads = asked[i];
+			f->ft.info.features |= has[k];
+			/* It takes this one, too (5.1.3.1). */
+			if (k == 4)
+				f->ft.info.features &= ~SLUICE_BIT(SLUICE_NET_F_HOST_USO);
+			assert_int_equal(sluice_dev_tx_capa(f->port) & all, 0);
+			assert_int_equal(sluice_life_probe(f->port), 0);
+			assert_true((sluice_dev_tx_capa(f->port) & all) == can);
+			fake_log_begin();
+			fake_assert(sluice_life_start(f->port) == (is_taken ? 0 : -ENOTSUP),
+					"start");
+			fake_assert((strstr(fake_log_end(), "HOST_U") != NULL) == !is_taken,
+					"other lines");
+			if (is_taken) {
+				assert_true((f->port->features & gso) == (is_asked ? gso : 0));
+				assert_true((f->port->features & sums) == (i == 4 ? sums : 0));
+				assert_int_equal(f->txq[0].hdr_len, len);
+				assert_int_equal(f->rxq[0].hdr_len, len);
+				assert_int_equal(f->rxq[0].reads_headers, is_asked);
+			}
+			fake_port_close(f);
+		}
+}
+
 int
 main(void)
 {
@@ -373,6 +433,7 @@ main(void)
 	suite_add(test_description, NULL, "description");
 	suite_add(test_link, NULL, "link");
 	suite_add(test_link_stays, NULL, "link stays");
+	suite_add(test_tunnels, NULL, "tunnels");
 	suite_add(test_announce, NULL, "announce");
 	suite_add(test_announce_not, NULL, "announce not");
 	suite_add_rx(test_more_than_a_ring, "more than a ring");

@@ -13,7 +13,7 @@
 struct poke {
 	size_t at;
 	size_t len;
-	uint64_t value;
+	sluice_features value; /* as long as the longest field */
 };
 
 struct lie {

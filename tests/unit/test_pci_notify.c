@@ -2,10 +2,14 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
-/* How a PCI device is notified: where, with what, and what another process needs for it. */
+/*
+ * How a PCI device is notified: where, with what, and what another process needs for it. And what a
+ * device with more than 64 features is told.
+ */
 
 #include <unistd.h>
 
+#include "fake_log.h"
 #include "pci_steps.h"
 
 #define CONFIG32(at, value) memcpy(&dev.config[at], &(uint32_t){ value }, 4)
@@ -113,10 +117,40 @@ test_notify_pages(void **state)
 	fake_check();
 }
 
+/* More than 64 features, of which the driver takes what it is told to. */
+static void
+test_many_features(void **state)
+{
+	const sluice_features tunnels = SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO) |
+			SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM);
+	struct sluice_transport *t = NULL;
+	enum step step;
+
+	(void)state;
+	fake_context("128 features");
+	fake_pci_init(&dev);
+	dev.features |= tunnels | SLUICE_BIT(127) | SLUICE_BIT(65);
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY | tunnels, &step), 0);
+	assert_true(info.features == dev.features);
+	assert_true(dev.driver_features == ((dev.features & ANY) | tunnels));
+	t->ops->destroy(t);
+	fake_pci_init(&dev);
+	dev.features |= tunnels;
+	dev.insists_on = tunnels;
+	fake_log_begin();
+	assert_int_equal(create(&t), 0);
+	assert_int_equal(run_until_refused(t, ANY, &step), -EPROTO);
+	fake_assert(strstr(fake_log_end(), " of the 0x18") != NULL, "which are not said");
+	t->ops->destroy(t);
+	fake_check();
+}
+
 int
 main(void)
 {
 	suite_add(test_notify, NULL, "notify");
 	suite_add(test_notify_pages, NULL, "notify pages");
+	suite_add(test_many_features, NULL, "many features");
 	return suite_run("pci notify");
 }

@@ -9,12 +9,13 @@
 #include "sluice_tx_offload.h"
 #include "tx_model.h"
 
+/* How many there are for a queue, which are those without tunnels or all. */
 static unsigned int
-nb_asks(void)
+nb_asks(bool has_tunnel)
 {
 	unsigned int i = 0;
 
-	while (tx_asks[i].name != NULL)
+	while (tx_asks[i].name != NULL && (has_tunnel || tx_asks[i].outer == 0))
 		i++;
 	return i;
 }
@@ -33,7 +34,7 @@ test_content(void **state)
 		conf->has_indirect = indirect;
 		conf->has_ecn = indirect;
 		tx_model_open(&x, conf);
-		for (a = 0; a < nb_asks(); a++)
+		for (a = conf->has_tunnel ? nb_asks(false) : 0; a < nb_asks(conf->has_tunnel); a++)
 			for (shape = 0; shape < NB_SHAPES; shape++)
 				for (s = 0; s < RTE_DIM(sizes); s++) {
 					is_prepared = (s + a) % 2;
@@ -68,7 +69,7 @@ test_all_but_one(void **state)
 	for (k = 0; k < RTE_DIM(alike); k++)
 		for (place = 0; place < 12; place++) {
 			a = tx_ask_of(alike[k]);
-			other = &tx_asks[(5 * k + place) % nb_asks()];
+			other = &tx_asks[(5 * k + place) % nb_asks(false)];
 			shape = place % 3 == 0 ? (k + place) % NB_SHAPES : PLAIN;
 			fake_context("%s: %s, but at %u %s, %s", env_name(conf), a->name, place,
 					other->name, tx_shape_names[shape]);
@@ -102,7 +103,8 @@ test_mixture(void **state)
 			bool is_run = round % 3 == 0;
 
 			pkts[i] = tx_model_make(&x, i,
-					&tx_asks[fake_below(&x.e->random, is_run ? 7 : nb_asks())],
+					&tx_asks[fake_below(&x.e->random,
+							is_run ? 7 : nb_asks(conf->has_tunnel))],
 					is_run ? PLAIN : fake_below(&x.e->random, NB_SHAPES),
 					round % 2);
 		}
@@ -129,7 +131,7 @@ fill_ring(struct env_conf *conf, uint16_t size)
 	uint16_t n;
 
 	conf->size = size;
-	for (k = 0; k < nb_asks(); k++) {
+	for (k = conf->has_tunnel ? nb_asks(false) : 0; k < nb_asks(conf->has_tunnel); k++) {
 		tx_model_open(&x, conf);
 		e = x.e;
 		for (round = 0; round < 8; round++) {
@@ -165,7 +167,7 @@ test_ring_full(void **state)
 	fill_ring(*state, 64);
 }
 
-/* Headers have room for a hash, which a packet that is sent has not. */
+/* Headers may be longer: for a hash, which a packet that is sent has not, or for a tunnel. */
 static bool
 may_have_hash(const struct env_conf *conf)
 {
@@ -186,9 +188,33 @@ test_ring_full_hash(void **state)
 	test_ring_full(state);
 }
 
+static void
+test_content_tunnel(void **state)
+{
+	((struct env_conf *)*state)->has_tunnel = true;
+	test_content(state);
+}
+
+static void
+test_mixture_tunnel(void **state)
+{
+	((struct env_conf *)*state)->has_tunnel = true;
+	test_mixture(state);
+}
+
+static void
+test_ring_full_tunnel(void **state)
+{
+	((struct env_conf *)*state)->has_tunnel = true;
+	test_ring_full(state);
+}
+
 int
 main(void)
 {
+	suite_add_tx_if(may_have_hash, test_content_tunnel, "content, tunnels");
+	suite_add_tx_if(may_have_hash, test_mixture_tunnel, "mixture, tunnels");
+	suite_add_tx_if(may_have_hash, test_ring_full_tunnel, "ring full, tunnels");
 	suite_add_tx_if(may_have_hash, test_mixture_hash, "mixture, hashes");
 	suite_add_tx_if(may_have_hash, test_ring_full_hash, "ring full, hashes");
 	suite_add_tx_if(env_has_offloads, test_content, "content");

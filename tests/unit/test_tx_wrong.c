@@ -18,11 +18,12 @@
 struct wrong {
 	const char *name, *ask;
 	enum sluice_tx_fault fault;
-	uint64_t add, clear;   /* flags */
-	int l2, l3, l4, segsz; /* -1: as they are */
-	uint16_t cut;          /* into a first segment of so many bytes; 0: not */
-	uint16_t grow;         /* by so many segments of 2000 bytes */
-	uint16_t len;          /* only so many bytes; 0: all */
+	uint64_t add, clear;    /* flags */
+	int l2, l3, l4, segsz;  /* -1: as they are */
+	int outer_l2, outer_l3; /* 0: as they are */
+	uint16_t cut;           /* into a first segment of so many bytes; 0: not */
+	uint16_t grow;          /* by so many segments of 2000 bytes */
+	uint16_t len;           /* only so many bytes; 0: all */
 };
 
 #define AS_IT_IS .l2 = -1, .l3 = -1, .l4 = -1, .segsz = -1
@@ -70,12 +71,47 @@ static const struct wrong wrongs[] = {
 	{ "a tag for 13 bytes", "VLAN", SLUICE_TX_BAD_VLAN, AS_IT_IS, .len = 13 },
 };
 
+/* The same where tunnels are switched on. */
+#define NO_TUNNEL RTE_MBUF_F_TX_TUNNEL_MASK
+static const struct wrong wrong_tunnels[] = {
+	{ "GRE", "TSO4 in VXLAN", FLAGS, AS_IT_IS, .clear = NO_TUNNEL,
+			.add = RTE_MBUF_F_TX_TUNNEL_GRE },
+	{ "no kind of tunnel", "TSO4 in VXLAN", FLAGS, AS_IT_IS, .clear = NO_TUNNEL },
+	{ "no outer IP", "TSO4 in VXLAN", FLAGS, AS_IT_IS, .clear = RTE_MBUF_F_TX_OUTER_IPV4 },
+	{ "two outer IP", "TSO4 in VXLAN", FLAGS, AS_IT_IS, .add = RTE_MBUF_F_TX_OUTER_IPV6 },
+	{ "both kinds of segments", "TSO4 in VXLAN", FLAGS, AS_IT_IS, .add = USO },
+	{ "outer IPv4 checksum of IPv6", "USO4 in a UDP tunnel over IPv6", FLAGS, AS_IT_IS,
+			.add = OUTER_IPV4 },
+	{ "outer UDP checksum, no segments", "TCP in VXLAN, outer IPv4 checksum", FLAGS, AS_IT_IS,
+			.add = OUTER_UDP },
+	{ "outer IPv4 checksum of no tunnel", "TCP", FLAGS, AS_IT_IS, .add = OUTER_IPV4 },
+	{ "outer UDP checksum of no tunnel", "TSO4", FLAGS, AS_IT_IS, .add = OUTER_UDP },
+	{ "outer_l2_len 4", "TSO4 in VXLAN", LENGTHS, AS_IT_IS, .outer_l2 = 4 },
+	{ "outer_l3_len 12", "TSO4 in VXLAN", LENGTHS, AS_IT_IS, .outer_l3 = 12 },
+	{ "outer_l3_len no multiple of four", "outer IPv4 checksum", LENGTHS, AS_IT_IS,
+			.outer_l3 = 22 },
+	{ "outer_l3_len of IPv4 for IPv6", "USO4 in a UDP tunnel over IPv6", LENGTHS, AS_IT_IS,
+			.outer_l3 = 20 },
+	{ "no UDP header", "TSO4 in VXLAN", LENGTHS, .l2 = 7, .l3 = -1, .l4 = -1, .segsz = -1 },
+	{ "headers of 500 bytes", "TSO4 in VXLAN", LENGTHS, AS_IT_IS, .outer_l3 = 500 },
+	{ "inner TCP in the second segment", "TSO4 in VXLAN", SLUICE_TX_BAD_SPLIT, AS_IT_IS,
+			.cut = 90 },
+	{ "outer IP in the second segment", "outer IPv4 checksum", SLUICE_TX_BAD_SPLIT, AS_IT_IS,
+			.cut = 30 },
+	{ "MSS 0", "TSO4 in VXLAN", GSO, .l2 = -1, .l3 = -1, .l4 = -1 },
+	{ "more than 64 KiB", "TSO4 in VXLAN", GSO, AS_IT_IS, .grow = 33 },
+};
+
 static void
 spoil(struct tx_model *x, struct rte_mbuf *m, const struct wrong *w)
 {
 	unsigned int i;
 
 	m->ol_flags = (m->ol_flags & ~w->clear) | w->add;
+	if (w->outer_l2 != 0)
+		m->outer_l2_len = w->outer_l2;
+	if (w->outer_l3 != 0)
+		m->outer_l3_len = w->outer_l3;
 	if (w->l2 >= 0)
 		m->l2_len = w->l2;
 	if (w->l3 >= 0)
@@ -100,10 +136,9 @@ spoil(struct tx_model *x, struct rte_mbuf *m, const struct wrong *w)
  * all the same, and its neighbours arrive. Right ones in its place: nothing of the kind.
  */
 static void
-test_wrong_packets(void **state)
+send_wrong(struct env_conf *conf, const struct wrong *list, unsigned int nb)
 {
 	static const enum shape shapes[] = { PLAIN, SHARED, SEGMENTS };
-	struct env_conf *conf = *state;
 	unsigned int k, place, i, s, errors;
 	struct rte_mbuf *pkts[TX_MODEL_MAX];
 	const struct wrong *w;
@@ -112,8 +147,8 @@ test_wrong_packets(void **state)
 
 	tx_model_open(&x, conf);
 	e = x.e;
-	for (k = 0; k < RTE_DIM(wrongs) * RTE_DIM(shapes) * 9; k++) {
-		w = &wrongs[k / 9 / RTE_DIM(shapes)];
+	for (k = 0; k < nb * RTE_DIM(shapes) * 9; k++) {
+		w = &list[k / 9 / RTE_DIM(shapes)];
 		s = k / 9 % RTE_DIM(shapes);
 		/* Of what is cut or made longer all is ours, and is a segment. */
 		if (shapes[s] != PLAIN && (w->cut | w->grow | w->len) != 0)
@@ -149,6 +184,25 @@ test_wrong_packets(void **state)
 		fake_check();
 	}
 	tx_model_close(&x);
+}
+
+static void
+test_wrong_packets(void **state)
+{
+	send_wrong(*state, wrongs, RTE_DIM(wrongs));
+}
+
+static void
+test_wrong_tunnels(void **state)
+{
+	((struct env_conf *)*state)->has_tunnel = true;
+	send_wrong(*state, wrong_tunnels, RTE_DIM(wrong_tunnels));
+}
+
+static bool
+may_have_tunnels(const struct env_conf *conf)
+{
+	return env_has_offloads(conf) && !env_is_copy(conf);
 }
 
 /* An offload that is not switched on, on every kind of queue; what is, goes. */
@@ -218,6 +272,7 @@ int
 main(void)
 {
 	suite_add_tx_if(env_has_offloads, test_wrong_packets, "wrong packets");
+	suite_add_tx_if(may_have_tunnels, test_wrong_tunnels, "wrong tunnels");
 	suite_add_tx(test_not_switched_on, "not switched on");
 	suite_add_tx_if(env_has_offloads, test_prepare_too_long, "too long to be prepared");
 	return suite_run("tx_wrong");

@@ -41,6 +41,24 @@ const struct ask tx_asks[] = {
 	{ .name = "TSO6 with CWR and a tag", .flags = TSO | VLAN, .is_ipv6 = true, .is_cwr = true },
 	{ .name = "USO4", .flags = USO | IPV4, .is_udp = true },
 	{ .name = "USO6", .flags = USO | UDP, .is_ipv6 = true, .is_udp = true },
+	{ .name = "TSO4 in VXLAN", .flags = TSO | IPV4 | VXLAN, .outer = 4 },
+	{ .name = "TSO6 with CWR in GENEVE over IPv6, outer UDP checksum",
+			.flags = TSO | GENEVE | OUTER_UDP,
+			.is_ipv6 = true,
+			.is_cwr = true,
+			.outer = 6 },
+	{ .name = "TSO6 in VXLAN, a tag, outer checksums",
+			.flags = TSO | VXLAN | VLAN | OUTER_UDP | OUTER_IPV4,
+			.is_ipv6 = true,
+			.outer = 4 },
+	{ .name = "USO4 in a UDP tunnel over IPv6",
+			.flags = USO | IPV4 | RTE_MBUF_F_TX_TUNNEL_UDP,
+			.is_udp = true,
+			.outer = 6 },
+	{ .name = "TCP in VXLAN, outer IPv4 checksum",
+			.flags = TCP | VXLAN | OUTER_IPV4,
+			.outer = 4 },
+	{ .name = "outer IPv4 checksum", .flags = VXLAN | OUTER_IPV4, .outer = 4 },
 	{ .name = NULL },
 };
 
@@ -89,13 +107,16 @@ build(struct frame *f, const struct ask *a, uint32_t payload, uint64_t seed)
 {
 	uint8_t proto = a->is_udp ? IPPROTO_UDP : IPPROTO_TCP, *ip;
 
-	f->l2 = RTE_ETHER_HDR_LEN;
+	f->outer = a->outer == 0 ? 0 : RTE_ETHER_HDR_LEN + (a->outer == 6 ? 40 : 20);
+	/* UDP's and the tunnel's header, of 8 bytes each, before another of Ethernet. */
+	f->l2 = f->outer + (a->outer == 0 ? 0 : 16) + RTE_ETHER_HDR_LEN;
 	f->l3 = a->is_ipv6 ? 40 + (a->has_options ? 8 : 0) : 20 + (a->has_options ? 12 : 0);
 	f->l4 = a->is_udp ? 8 : 20;
 	f->len = f->l2 + f->l3 + f->l4 + payload;
 	f->segsz = 1 + payload / 3;
 	fake_fill(f->bytes, f->len, seed);
-	put16(f->bytes + 12, a->is_ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+	put16(f->bytes + 12, a->outer == 6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+	put16(f->bytes + f->l2 - 2, a->is_ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	ip = f->bytes + f->l2;
 	if (a->is_ipv6) {
 		ip[0] = 0x60;
@@ -139,16 +160,43 @@ put_pseudo_header(struct frame *f, const struct ask *a, bool has_length)
 	put16(ip + f->l3 + (a->is_udp ? 6 : 16), sum);
 }
 
+/* The same of outer headers, and what the net header says of them. */
+static void
+expect_outer(struct frame *f, struct sluice_net_hdr_tunnel *hdr, const struct ask *a)
+{
+	uint8_t *ip = f->bytes + RTE_ETHER_HDR_LEN, *cksum = f->bytes + f->outer + 6;
+	uint32_t sum = IPPROTO_UDP + f->len - f->outer;
+
+	if (a->flags & OUTER_IPV4) {
+		put16(ip + 10, 0);
+		put16(ip + 10, ~plain_sum(ip, 20, 0));
+	}
+	if (!is_gso(a))
+		return;
+	put16(cksum, 0);
+	if (a->flags & OUTER_UDP) {
+		put16(cksum,
+				a->outer == 6 ? plain_sum(ip + 8, 32, sum) :
+						plain_sum(ip + 12, 8, sum));
+		hdr->hash.hdr.flags |= 8;
+	}
+	hdr->hash.hdr.gso_type |= a->outer == 6 ? 0x40 : 0x20;
+	hdr->outer_th_offset = f->outer + (a->flags & VLAN ? 4 : 0);
+	hdr->inner_nh_offset = f->l2 + (a->flags & VLAN ? 4 : 0);
+}
+
 /* What the device must see. */
 static void
-expect(struct frame *f, const struct frame *before, struct sluice_net_hdr *hdr, const struct ask *a,
-		uint16_t tci, bool has_ecn)
+expect(struct frame *f, const struct frame *before, struct sluice_net_hdr_tunnel *all,
+		const struct ask *a, uint16_t tci, bool has_ecn)
 {
+	struct sluice_net_hdr *hdr = &all->hash.hdr;
+
 	static const uint8_t tag[] = { 0x81, 0x00 };
 	uint8_t *ip;
 
 	*f = *before;
-	memset(hdr, 0, sizeof(*hdr));
+	memset(all, 0, sizeof(*all));
 	ip = f->bytes + f->l2;
 	if (a->flags & IPV4) {
 		put16(ip + 10, 0);
@@ -166,6 +214,8 @@ expect(struct frame *f, const struct frame *before, struct sluice_net_hdr *hdr, 
 		hdr->gso_size = f->segsz;
 		hdr->hdr_len = hdr->csum_start + f->l4;
 	}
+	if (a->outer != 0)
+		expect_outer(f, all, a);
 	if (a->flags & VLAN) {
 		memmove(f->bytes + 16, f->bytes + 12, f->len - 12);
 		memcpy(f->bytes + 12, tag, sizeof(tag));
@@ -188,7 +238,8 @@ fill(struct rte_mbuf *m, const struct frame *f)
 static struct rte_mbuf *
 make_buffers(struct tx_model *x, unsigned int nth, enum shape shape, uint32_t len)
 {
-	uint32_t first = RTE_MIN(len, 150u), n;
+	/* All headers, and no more segments than 15. */
+	uint32_t first = RTE_MIN(len, x->e->conf.has_tunnel ? 400u : 150u), n;
 	struct rte_mbuf *m;
 
 	switch (shape) {
@@ -236,14 +287,19 @@ tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum sh
 		put_pseudo_header(before, a, !is_gso(a));
 	m = make_buffers(x, nth, shape, before->len);
 	/* Where the header goes others have left something. */
-	memset(rte_pktmbuf_mtod(m, char *) - RTE_MIN(m->data_off, SLUICE_NET_HDR_HASH_LEN), 0xa5,
-			RTE_MIN(m->data_off, SLUICE_NET_HDR_HASH_LEN));
+	memset(rte_pktmbuf_mtod(m, char *) - RTE_MIN(m->data_off, SLUICE_NET_HDR_TUNNEL_LEN), 0xa5,
+			RTE_MIN(m->data_off, SLUICE_NET_HDR_TUNNEL_LEN));
 	fill(m, before);
 	m->ol_flags |= a->flags;
 	if (a->flags != VLAN)
 		m->ol_flags |= a->is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
 	m->vlan_tci = 0x6000 + nth;
-	m->l2_len = before->l2;
+	if (a->outer != 0) {
+		m->ol_flags |= a->outer == 6 ? RTE_MBUF_F_TX_OUTER_IPV6 : RTE_MBUF_F_TX_OUTER_IPV4;
+		m->outer_l2_len = RTE_ETHER_HDR_LEN;
+		m->outer_l3_len = before->outer - RTE_ETHER_HDR_LEN;
+	}
+	m->l2_len = before->l2 - before->outer;
 	m->l3_len = before->l3;
 	m->l4_len = before->l4;
 	m->tso_segsz = is_gso(a) ? before->segsz : 0;
@@ -271,9 +327,12 @@ tx_model_check(struct tx_model *x, unsigned int nth, unsigned int at)
 	for (i = 0; i < w->len; i++)
 		fake_assert(p->data[i] == w->bytes[i], "packet %u: byte %u is 0x%x, expected 0x%x",
 				nth, i, p->data[i], w->bytes[i]);
-	fake_assert(memcmp(&p->hdr, &x->hdrs[nth], sizeof(p->hdr)) == 0,
+	fake_assert(memcmp(&p->hdr, &x->hdrs[nth].hash.hdr, sizeof(p->hdr)) == 0,
 			"packet %u: header %u %u %u %u %u %u", nth, p->hdr.flags, p->hdr.gso_type,
 			p->hdr.hdr_len, p->hdr.gso_size, p->hdr.csum_start, p->hdr.csum_offset);
+	fake_assert(p->outer_th_offset == x->hdrs[nth].outer_th_offset &&
+					p->inner_nh_offset == x->hdrs[nth].inner_nh_offset,
+			"packet %u: tunnel %u %u", nth, p->outer_th_offset, p->inner_nh_offset);
 }
 
 /* What the test holds is what it was. */

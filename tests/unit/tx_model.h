@@ -24,6 +24,7 @@ struct ask {
 	bool is_udp;
 	bool has_options;
 	bool is_cwr;
+	uint8_t outer; /* IP version that the tunnel goes over; 0: no tunnel */
 };
 
 #define TCP RTE_MBUF_F_TX_TCP_CKSUM
@@ -32,8 +33,12 @@ struct ask {
 #define VLAN RTE_MBUF_F_TX_VLAN
 #define TSO RTE_MBUF_F_TX_TCP_SEG
 #define USO RTE_MBUF_F_TX_UDP_SEG
+#define OUTER_IPV4 RTE_MBUF_F_TX_OUTER_IP_CKSUM
+#define OUTER_UDP RTE_MBUF_F_TX_OUTER_UDP_CKSUM
+#define VXLAN RTE_MBUF_F_TX_TUNNEL_VXLAN
+#define GENEVE RTE_MBUF_F_TX_TUNNEL_GENEVE
 
-/* All that there are; ends with one without a name. */
+/* All that there are, in tunnels last; ends with one without a name. */
 extern const struct ask tx_asks[];
 const struct ask *tx_ask_of(const char *name);
 
@@ -56,7 +61,9 @@ extern const char *const tx_shape_names[NB_SHAPES];
 struct frame {
 	uint8_t bytes[FRAME_MAX];
 	uint32_t len;
-	uint16_t l2, l3, l4;
+	uint16_t outer; /* bytes in front of the outer UDP header */
+	uint16_t l2;    /* and in front of the IP header */
+	uint16_t l3, l4;
 	uint16_t segsz;
 };
 
@@ -68,7 +75,7 @@ struct tx_model {
 	struct rte_mbuf *held[TX_MODEL_MAX]; /* by the test, too */
 	struct frame before[TX_MODEL_MAX];   /* as the application made it */
 	struct frame want[TX_MODEL_MAX];     /* as the device must see it */
-	struct sluice_net_hdr hdrs[TX_MODEL_MAX];
+	struct sluice_net_hdr_tunnel hdrs[TX_MODEL_MAX];
 	uint64_t seed;
 };
 

@@ -98,26 +98,30 @@ sluice_path_simd_bits(void)
 }
 
 static bool
-has(uint64_t features, unsigned int bit)
+has(sluice_features features, unsigned int bit)
 {
 	return (features & SLUICE_BIT(bit)) != 0;
 }
 
 bool
-sluice_path_reads_headers(uint64_t features)
+sluice_path_reads_headers(sluice_features features)
 {
-	return has(features, SLUICE_NET_F_GUEST_CSUM) || has(features, SLUICE_NET_F_HASH_REPORT);
+	/* Where nobody reads headers they have one length. */
+	return has(features, SLUICE_NET_F_GUEST_CSUM) ||
+			sluice_path_hdr_len(features) != SLUICE_NET_HDR_LEN;
 }
 
 uint16_t
-sluice_path_hdr_len(uint64_t features)
+sluice_path_hdr_len(sluice_features features)
 {
+	if (has(features, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO))
+		return SLUICE_NET_HDR_TUNNEL_LEN;
 	return has(features, SLUICE_NET_F_HASH_REPORT) ? SLUICE_NET_HDR_HASH_LEN :
 							 SLUICE_NET_HDR_LEN;
 }
 
 static enum sluice_layout
-layout_of(uint64_t features)
+layout_of(sluice_features features)
 {
 	return has(features, SLUICE_F_RING_PACKED) ? SLUICE_PACKED : SLUICE_SPLIT;
 }
@@ -128,7 +132,7 @@ layout_of(uint64_t features)
  */
 
 const struct sluice_rx_path *
-sluice_rx_path_select(uint64_t features, bool is_copy, uint16_t simd_bits)
+sluice_rx_path_select(sluice_features features, bool is_copy, uint16_t simd_bits)
 {
 	const struct sluice_rx_path *p;
 	unsigned int i;
@@ -142,10 +146,10 @@ sluice_rx_path_select(uint64_t features, bool is_copy, uint16_t simd_bits)
 }
 
 const struct sluice_tx_path *
-sluice_tx_path_select(uint64_t features, bool has_offloads, bool is_copy, uint16_t simd_bits)
+sluice_tx_path_select(sluice_features features, bool has_offloads, bool is_copy, uint16_t simd_bits)
 {
 	/* Only these rows write headers of another length. */
-	const bool needs = has_offloads || has(features, SLUICE_NET_F_HASH_REPORT);
+	const bool needs = has_offloads || sluice_path_hdr_len(features) != SLUICE_NET_HDR_LEN;
 	const struct sluice_tx_path *p;
 	unsigned int i;
 

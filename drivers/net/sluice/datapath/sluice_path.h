@@ -50,10 +50,10 @@ uint16_t sluice_path_cpu_bits(void);
 /* The same, and no wider than EAL allows (--force-max-simd-bitwidth). */
 uint16_t sluice_path_simd_bits(void);
 
-/* Do these features (bit mask) make devices say something in the headers of received packets? */
-bool sluice_path_reads_headers(uint64_t features);
+/* Do these features make devices say something, or more, in the headers of received packets? */
+bool sluice_path_reads_headers(sluice_features features);
 /* How long a packet's header is with these features, in bytes and both directions (5.1.6). */
-uint16_t sluice_path_hdr_len(uint64_t features);
+uint16_t sluice_path_hdr_len(sluice_features features);
 
 /*
  * The row for negotiated features (bit mask) and registers of at most simd_bits: of those that do
@@ -61,8 +61,8 @@ uint16_t sluice_path_hdr_len(uint64_t features);
  * has_offloads: the application switched some on.
  */
 const struct sluice_rx_path *sluice_rx_path_select(
-		uint64_t features, bool is_copy, uint16_t simd_bits);
+		sluice_features features, bool is_copy, uint16_t simd_bits);
 const struct sluice_tx_path *sluice_tx_path_select(
-		uint64_t features, bool has_offloads, bool is_copy, uint16_t simd_bits);
+		sluice_features features, bool has_offloads, bool is_copy, uint16_t simd_bits);
 
 #endif /* SLUICE_PATH_H */

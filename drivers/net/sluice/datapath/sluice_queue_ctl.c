@@ -89,11 +89,19 @@ set_masks(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 	rxq->hdr_mask[offsetof(struct sluice_net_hdr, num_buffers) / 2] = rxq->num_buffers_mask;
 }
 
+uint16_t
+sluice_queue_hdr_len(bool has_hash, bool has_tunnel)
+{
+	if (has_tunnel)
+		return SLUICE_NET_HDR_TUNNEL_LEN;
+	return has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
+}
+
 void
 sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 {
 	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
-	sluice_rxq_place(rxq, conf->reads_headers, conf->has_hash);
+	sluice_rxq_place(rxq, conf->reads_headers, conf->has_hash, conf->has_tunnel);
 	rxq->num_buffers_mask = conf->has_mrg ? UINT16_MAX : 0;
 	set_masks(rxq, conf);
 	rxq->completes_csum = conf->completes_csum;
@@ -125,8 +133,8 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	reset_tx_cells(txq, conf);
 	txq->has_indirect = conf->has_indirect;
 	txq->has_ecn = conf->has_ecn;
-	txq->hdr_len = conf->has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
-	txq->has_hash = conf->has_hash;
+	txq->hdr_len = sluice_queue_hdr_len(conf->has_hash, conf->has_tunnel);
+	txq->has_hash = txq->hdr_len == SLUICE_NET_HDR_HASH_LEN;
 	txq->has_own_way = txq->has_hash || sluice_txq_bounces(txq);
 	/* With its header a packet may not be longer than the queue (2.7.5.3.1, 2.8.19). */
 	txq->nb_segs_max = RTE_MIN(SLUICE_TX_SEGS_MAX, conf->size - 1);
@@ -136,7 +144,7 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	txq->shape = (struct sluice_tx_shape){ 0 };
 	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
-	txq->start = conf->has_hash ? SLUICE_TX_UNFIT : SLUICE_TX_BATCHES;
+	txq->start = txq->hdr_len != SLUICE_NET_HDR_LEN ? SLUICE_TX_UNFIT : SLUICE_TX_BATCHES;
 	txq->plain_start = SLUICE_TX_BATCHES;
 	txq->nb_extra = 0;
 	txq->nb_given = 0;

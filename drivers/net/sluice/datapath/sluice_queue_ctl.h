@@ -26,6 +26,7 @@ struct sluice_queue_conf {
 	bool reads_headers;        /* receive: they say something */
 	bool has_csum;             /* receive: of checksums and segments */
 	bool has_hash;             /* there is room for a hash in them; receive: they are read */
+	bool has_tunnel;           /* there is room for a tunnel in them; transmit: it is told of */
 	bool completes_csum;       /* receive: sums that are partial, of any header */
 	uint64_t tx_flags;         /* transmit: what packets may ask for, of SLUICE_TX_FLAGS */
 	bool has_ecn;              /* segments may have ECN bits, in this direction */
@@ -56,9 +57,12 @@ void sluice_queue_retract(struct sluice_queue *q);
 
 /*
  * Where header and data of received packets go; before the queue is filled for a path that reads
- * headers or not. has_hash: headers have a hash, and so are read.
+ * headers or not. has_hash: headers have a hash, has_tunnel: they are as long as those of tunnels;
+ * and so are read.
  */
-void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash);
+void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool has_tunnel);
+/* Bytes of a header. */
+uint16_t sluice_queue_hdr_len(bool has_hash, bool has_tunnel);
 
 /* Fill all free slots of a receive queue, before it runs. */
 void sluice_rxq_fill(struct sluice_rxq *rxq);

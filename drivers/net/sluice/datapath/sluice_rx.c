@@ -325,7 +325,7 @@ sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 }
 
 void
-sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash)
+sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool has_tunnel)
 {
 	uint16_t hdr_off = sluice_rx_hdr_off(reads_headers);
 	struct rte_mbuf m;
@@ -333,7 +333,7 @@ sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash)
 	rxq->reads_headers = reads_headers;
 	rxq->has_hash = has_hash;
 	rxq->hdr_off = hdr_off;
-	rxq->hdr_len = has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
+	rxq->hdr_len = sluice_queue_hdr_len(has_hash, has_tunnel);
 	rxq->min_len = rxq->hdr_len + RTE_ETHER_HDR_LEN;
 	*sluice_mbuf_rearm(&m) = rxq->rearm;
 	m.data_off = hdr_off + rxq->hdr_len;

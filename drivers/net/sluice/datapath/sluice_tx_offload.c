@@ -18,11 +18,10 @@
 #include "sluice_tx.h"
 #include "sluice_tx_offload.h"
 #include "sluice_tx_shape.h"
+#include "sluice_tx_tunnel.h"
 
-#define GSO_FLAGS SLUICE_TX_GSO_FLAGS
 #define IP_FLAGS (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)
 #define TCP_HDR_MAX 60
-#define IPV4_HDR_MAX 60
 #define VLAN_LEN sizeof(struct rte_vlan_hdr)
 #define MACS_LEN (2 * RTE_ETHER_ADDR_LEN)
 
@@ -53,11 +52,14 @@ headers_len(const struct rte_mbuf *m)
 	const uint64_t flags = m->ol_flags;
 	uint32_t len = l3_at(m) + m->l3_len;
 
-	if (flags & GSO_FLAGS)
+	if (flags & SLUICE_TX_GSO_FLAGS)
 		return len + m->l4_len;
 	if (flags & RTE_MBUF_F_TX_L4_MASK)
 		return len + csum_offset_of(flags) + sizeof(uint16_t);
-	return flags & RTE_MBUF_F_TX_IP_CKSUM ? len : RTE_ETHER_HDR_LEN;
+	if (flags & RTE_MBUF_F_TX_IP_CKSUM)
+		return len;
+	return flags & RTE_MBUF_F_TX_OUTER_IP_CKSUM ? m->outer_l2_len + m->outer_l3_len :
+						      RTE_ETHER_HDR_LEN;
 }
 
 /* Flags that are not switched on, or that contradict each other. */
@@ -66,15 +68,18 @@ has_bad_flags(const struct sluice_txq *txq, uint64_t flags)
 {
 	const uint64_t ip = flags & IP_FLAGS;
 
-	if ((flags & SLUICE_TX_FLAGS & ~txq->tx_flags) || (flags & GSO_FLAGS) == GSO_FLAGS)
+	if ((flags & SLUICE_TX_FLAGS & ~txq->tx_flags) ||
+			(flags & SLUICE_TX_GSO_FLAGS) == SLUICE_TX_GSO_FLAGS)
 		return true;
-	if ((flags & GSO_FLAGS) && (flags & SLUICE_TX_HAS_OUTER))
+	if ((flags & (SLUICE_TX_HAS_OUTER | SLUICE_TX_OUTER_SUM_FLAGS)) &&
+			sluice_tx_has_bad_outer_flags(txq, flags))
 		return true;
 	if (flags & RTE_MBUF_F_TX_L4_MASK)
 		return sluice_tx_csum_offset(flags) == 0;
 	if (flags & RTE_MBUF_F_TX_IP_CKSUM)
 		return ip != RTE_MBUF_F_TX_IPV4;
-	return (flags & GSO_FLAGS) && ip != RTE_MBUF_F_TX_IPV6 && ip != RTE_MBUF_F_TX_IPV4;
+	return (flags & SLUICE_TX_GSO_FLAGS) && ip != RTE_MBUF_F_TX_IPV6 &&
+			ip != RTE_MBUF_F_TX_IPV4;
 }
 
 static __rte_always_inline bool
@@ -84,10 +89,16 @@ has_bad_lengths(const struct rte_mbuf *m, uint32_t len)
 	uint32_t l3_min = flags & RTE_MBUF_F_TX_IPV6 ? sizeof(struct rte_ipv6_hdr) :
 						       sizeof(struct rte_ipv4_hdr);
 
+	if ((flags & SLUICE_TX_HAS_OUTER) &&
+			(flags & (SLUICE_TX_GSO_FLAGS | SLUICE_TX_OUTER_SUM_FLAGS)) &&
+			sluice_tx_has_bad_outer_lengths(m))
+		return true;
+	if (!(flags & (SLUICE_TX_BATCH_FLAGS | SLUICE_TX_GSO_FLAGS)))
+		return len > m->pkt_len;
 	if (l3_at(m) < RTE_ETHER_HDR_LEN || m->l3_len < l3_min)
 		return true;
 	if ((flags & RTE_MBUF_F_TX_IP_CKSUM) &&
-			(m->l3_len > IPV4_HDR_MAX || m->l3_len % sizeof(uint32_t) != 0))
+			(m->l3_len > SLUICE_TX_IPV4_HDR_MAX || m->l3_len % sizeof(uint32_t) != 0))
 		return true;
 	if ((flags & RTE_MBUF_F_TX_TCP_SEG) &&
 			(m->l4_len < sizeof(struct rte_tcp_hdr) || m->l4_len > TCP_HDR_MAX))
@@ -102,7 +113,8 @@ static inline bool
 has_bad_segmentation(const struct rte_mbuf *m, uint32_t len)
 {
 	const uint64_t flags = m->ol_flags, l4 = flags & RTE_MBUF_F_TX_L4_MASK;
-	const bool is_tcp = (flags & GSO_FLAGS) == RTE_MBUF_F_TX_TCP_SEG;
+	const bool is_tcp = (flags & SLUICE_TX_GSO_FLAGS) == RTE_MBUF_F_TX_TCP_SEG;
+	const bool is_outer = (flags & SLUICE_TX_HAS_OUTER) != 0;
 	uint32_t ip_max = UINT16_MAX;
 
 	if (l4 != 0 && l4 != (is_tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM))
@@ -110,11 +122,11 @@ has_bad_segmentation(const struct rte_mbuf *m, uint32_t len)
 	/* Each segment gets an IPv4 header, and that a checksum. */
 	if ((flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM)) == RTE_MBUF_F_TX_IPV4)
 		return true;
-	/* The length in an IPv6 header does not count the header itself. */
-	if (flags & RTE_MBUF_F_TX_IPV6)
+	/* The length in an IPv6 header does not count the header itself. The outermost counts. */
+	if (flags & (is_outer ? RTE_MBUF_F_TX_OUTER_IPV6 : RTE_MBUF_F_TX_IPV6))
 		ip_max += sizeof(struct rte_ipv6_hdr);
 	return m->tso_segsz == 0 || m->tso_segsz > m->pkt_len - len ||
-			m->pkt_len - m->l2_len > ip_max;
+			m->pkt_len - (is_outer ? m->outer_l2_len : m->l2_len) > ip_max;
 }
 
 /* Lengths of the headers of a packet to be segmented, in bytes. */
@@ -170,12 +182,14 @@ find_fault(const struct sluice_txq *txq, const struct rte_mbuf *m)
 		return SLUICE_TX_BAD_FLAGS;
 	if (unlikely((flags & RTE_MBUF_F_TX_VLAN) && m->pkt_len < RTE_ETHER_HDR_LEN))
 		return SLUICE_TX_BAD_VLAN;
-	if (likely(flags & (SLUICE_TX_BATCH_FLAGS | GSO_FLAGS)) &&
+	if (likely(flags &
+			    (SLUICE_TX_BATCH_FLAGS | SLUICE_TX_GSO_FLAGS |
+					    SLUICE_TX_OUTER_SUM_FLAGS)) &&
 			unlikely(has_bad_lengths(m, len)))
 		return SLUICE_TX_BAD_LENGTHS;
 	if (unlikely(len > m->data_len))
 		return SLUICE_TX_BAD_SPLIT;
-	if ((flags & GSO_FLAGS) && unlikely(has_bad_segmentation(m, len)))
+	if ((flags & SLUICE_TX_GSO_FLAGS) && unlikely(has_bad_segmentation(m, len)))
 		return SLUICE_TX_BAD_GSO;
 	return SLUICE_TX_FINE;
 }
@@ -196,54 +210,6 @@ is_ours(struct rte_mbuf *m)
 							rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
 }
 
-/* Eight bytes as two words of four, so that several of them add up without a carry. */
-static __rte_always_inline uint64_t
-sum_at(const uint8_t *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return (word & UINT32_MAX) + (word >> 32);
-}
-
-/* The sum of the addresses of both ends. */
-static __rte_always_inline uint64_t
-sum_addresses(const uint8_t *ip, bool is_ipv6)
-{
-	if (is_ipv6) {
-		ip += offsetof(struct rte_ipv6_hdr, src_addr);
-		return sum_at(ip) + sum_at(ip + 8) + sum_at(ip + 16) + sum_at(ip + 24);
-	}
-	return sum_at(ip + offsetof(struct rte_ipv4_hdr, src_addr));
-}
-
-/* Bytes behind the IP header, of l3_len bytes: as it says, for frames may be padded. */
-static __rte_always_inline uint16_t
-l4_bytes(const uint8_t *ip, uint32_t l3_len, bool is_ipv6)
-{
-	uint16_t len;
-
-	if (is_ipv6) {
-		memcpy(&len, ip + offsetof(struct rte_ipv6_hdr, payload_len), sizeof(len));
-		return rte_be_to_cpu_16(len) + sizeof(struct rte_ipv6_hdr) - l3_len;
-	}
-	memcpy(&len, ip + offsetof(struct rte_ipv4_hdr, total_length), sizeof(len));
-	return rte_be_to_cpu_16(len) - l3_len;
-}
-
-/*
- * The checksum's field, at csum, holds the sum of the pseudo header, with the length of the whole
- * packet (5.1.6.2.1), also where it is going to be segmented.
- */
-static __rte_always_inline void
-put_pseudo_header(const uint8_t *ip, bool is_ipv6, uint16_t proto, uint16_t len, uint8_t *csum)
-{
-	uint16_t sum = sluice_tx_fold(sum_addresses(ip, is_ipv6) + rte_cpu_to_be_16(proto) +
-			rte_cpu_to_be_16(len));
-
-	memcpy(csum, &sum, sizeof(sum));
-}
-
 /* The protocol is what the flags say: in IPv6 other headers may stand between. */
 static void
 write_pseudo_header(const struct rte_mbuf *m, uint8_t *ip)
@@ -252,21 +218,10 @@ write_pseudo_header(const struct rte_mbuf *m, uint8_t *ip)
 	const bool is_ipv6 = (flags & RTE_MBUF_F_TX_IPV6) != 0;
 	uint32_t at = csum_offset_of(flags);
 	uint16_t proto = at == offsetof(struct rte_tcp_hdr, cksum) ? IPPROTO_TCP : IPPROTO_UDP;
-	uint16_t len = flags & GSO_FLAGS ? m->pkt_len - m->l2_len - m->l3_len :
-					   l4_bytes(ip, m->l3_len, is_ipv6);
+	uint16_t len = flags & SLUICE_TX_GSO_FLAGS ? m->pkt_len - l3_at(m) - m->l3_len :
+						     sluice_tx_l4_bytes(ip, m->l3_len, is_ipv6);
 
-	put_pseudo_header(ip, is_ipv6, proto, len, ip + m->l3_len + at);
-}
-
-static void
-write_ipv4_cksum(const struct rte_mbuf *m, uint8_t *ip)
-{
-	const size_t at = offsetof(struct rte_ipv4_hdr, hdr_checksum);
-	uint16_t cksum = 0;
-
-	memcpy(ip + at, &cksum, sizeof(cksum));
-	cksum = ~rte_raw_cksum(ip, m->l3_len);
-	memcpy(ip + at, &cksum, sizeof(cksum));
+	sluice_tx_put_pseudo_header(ip, is_ipv6, proto, len, ip + m->l3_len + at);
 }
 
 /* A tag: type, then identifier, as they stand behind the addresses. */
@@ -314,10 +269,12 @@ edit_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 		return false;
 	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && !insert_tag(m))
 		return false;
+	if (m->ol_flags & SLUICE_TX_HAS_OUTER)
+		sluice_tx_write_outer_cksums(m, rte_pktmbuf_mtod(m, uint8_t *));
 	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m));
 	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
-		write_ipv4_cksum(m, ip);
-	if (m->ol_flags & GSO_FLAGS)
+		sluice_tx_write_ipv4_cksum(ip, m->l3_len);
+	if (m->ol_flags & SLUICE_TX_GSO_FLAGS)
 		write_pseudo_header(m, ip);
 	return true;
 }
@@ -334,7 +291,7 @@ sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
 	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l.l2);
 	if (!is_ipv6)
 		sluice_tx_sum_ipv4(ip);
-	put_pseudo_header(ip, is_ipv6, IPPROTO_TCP, m->pkt_len - l.l2 - l.l3,
+	sluice_tx_put_pseudo_header(ip, is_ipv6, IPPROTO_TCP, m->pkt_len - l.l2 - l.l3,
 			ip + l.l3 + offsetof(struct rte_tcp_hdr, cksum));
 	return true;
 }
@@ -384,12 +341,13 @@ put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t nb_m
 
 	if (csum_offset != 0)
 		word = SLUICE_NET_HDR_F_NEEDS_CSUM | start << AT(csum_start);
-	if (flags & GSO_FLAGS)
+	if (flags & SLUICE_TX_GSO_FLAGS)
 		word |= gso_type(txq, m, l4) << AT(gso_type) | (start + m->l4_len) << AT(hdr_len) |
 				(uint64_t)m->tso_segsz << AT(gso_size);
 	memcpy(place, &word, sizeof(word));
 	memcpy((char *)place + sizeof(word), &csum_offset, sizeof(csum_offset));
-	sluice_tx_clear_hash(place, txq->hdr_len);
+	if (unlikely(txq->hdr_len != SLUICE_NET_HDR_LEN))
+		sluice_tx_put_rest(txq, m, nb_more, place);
 }
 
 void
@@ -411,9 +369,11 @@ sluice_tx_copy_headers(const struct sluice_txq *txq, const struct rte_mbuf *m, v
 	memcpy(to + MACS_LEN + nb_tag, from + MACS_LEN, len - MACS_LEN);
 	if (nb_tag != 0)
 		write_tag(m, to + MACS_LEN);
+	if (m->ol_flags & SLUICE_TX_HAS_OUTER)
+		sluice_tx_write_outer_cksums(m, to + nb_tag);
 	ip = to + nb_tag + l3_at(m);
 	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
-		write_ipv4_cksum(m, ip);
+		sluice_tx_write_ipv4_cksum(ip, m->l3_len);
 	if (csum_offset_of(m->ol_flags) != 0)
 		write_pseudo_header(m, ip);
 	*nb_copied = len;
@@ -431,18 +391,23 @@ refuse(enum sluice_tx_fault fault)
 static __rte_noinline bool
 prepare_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 {
-	enum sluice_tx_fault fault;
-	struct gso_lens l;
+	enum sluice_tx_fault fault = find_fault(txq, m);
 
-	/* The burst writes what is to be written. */
-	if (is_common_tso(txq, m, &l))
-		return true;
-	fault = find_fault(txq, m);
 	if (unlikely(fault != SLUICE_TX_FINE))
 		return refuse(fault);
-	if ((m->ol_flags & RTE_MBUF_F_TX_L4_MASK) && !(m->ol_flags & GSO_FLAGS) && is_ours(m))
+	if ((m->ol_flags & RTE_MBUF_F_TX_L4_MASK) && !(m->ol_flags & SLUICE_TX_GSO_FLAGS) &&
+			is_ours(m))
 		write_pseudo_header(m, rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m)));
 	return true;
+}
+
+/* One that is to be segmented as most are: the burst writes what is to be written. */
+static __rte_noinline bool
+prepare_tso(const struct sluice_txq *txq, struct rte_mbuf *m)
+{
+	struct gso_lens l;
+
+	return is_common_tso(txq, m, &l) || prepare_any(txq, m);
 }
 
 /* A common packet in a buffer of its own. False: it is another; nothing was done. */
@@ -457,7 +422,8 @@ prepare_common(struct rte_mbuf *m)
 	if (!sluice_tx_is_common(m, &c, &l2, &l3) || unlikely(rte_mbuf_refcnt_read(m) != 1))
 		return false;
 	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l2);
-	put_pseudo_header(ip, is_ipv6, c.proto, l4_bytes(ip, l3, is_ipv6), ip + l3 + c.offset);
+	sluice_tx_put_pseudo_header(ip, is_ipv6, c.proto, sluice_tx_l4_bytes(ip, l3, is_ipv6),
+			ip + l3 + c.offset);
 	return true;
 }
 
@@ -492,7 +458,7 @@ sluice_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 			if (likely(prepare_common(m)))
 				continue;
 		}
-		if (!prepare_any(txq, m))
+		if (!prepare_tso(txq, m))
 			break;
 	}
 	return i;

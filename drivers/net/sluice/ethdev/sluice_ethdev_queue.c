@@ -202,7 +202,7 @@ sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rt
 {
 	uint64_t rx_offloads = port->dev->data->dev_conf.rxmode.offloads;
 	uint32_t room = rte_pktmbuf_data_room_size(mp);
-	bool has_hash;
+	bool has_hash, has_tunnel;
 
 	rxq->pool = mp;
 	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
@@ -215,7 +215,10 @@ sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rt
 	init_rx_template(rxq, port->port_id);
 	/* If the device does not offer it, there will be a little more room. */
 	has_hash = sluice_steer_is_hash_by_device(port);
-	sluice_rxq_place(rxq, has_hash || (rx_offloads & SLUICE_RX_HEADER_OFFLOADS) != 0, has_hash);
+	has_tunnel = (sluice_tx_offloads_of(port->dev) & SLUICE_TX_TUNNEL_OFFLOADS) != 0;
+	sluice_rxq_place(rxq,
+			has_hash || has_tunnel || (rx_offloads & SLUICE_RX_HEADER_OFFLOADS) != 0,
+			has_hash, has_tunnel);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
+#include "sluice_log.h"
 
 /* Named ones are extended statistics; the others come first, in the order of enum basic. */
 struct counter {
@@ -363,8 +364,8 @@ sluice_priv_dump(struct rte_eth_dev *dev, FILE *f)
 	fprintf(f, "transport %s %s %s NUMA node %d failure: %s\n", port->transport->ops->name,
 			port->label, sluice_life_name(port->life), port->socket,
 			sluice_fail_name(port->failure));
-	fprintf(f, "features 0x%" PRIx64 " offered 0x%" PRIx64 "\n", port->features,
-			port->info.features);
+	fprintf(f, "features %s offered %s\n", sluice_features_text(port->features).text,
+			sluice_features_text(port->info.features).text);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		if (dev->data->rx_queues[i] != NULL)
 			dump_queue(f, "receive", dev->data->rx_queues[i]);

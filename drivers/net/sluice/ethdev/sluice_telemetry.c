@@ -20,6 +20,7 @@
 #include "dmap_debug.h"
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
+#include "sluice_log.h"
 #include "sluice_probe.h"
 
 /* Regions in one answer; telemetry sends 16 KiB at most. */
@@ -111,8 +112,10 @@ describe_port(struct rte_tel_data *d, struct sluice_port *port)
 			sluice_life_name(rte_atomic_load_explicit(
 					&port->life, rte_memory_order_acquire)));
 	rte_tel_data_add_dict_string(d, "failure", sluice_fail_name(port->failure));
-	add_hex(d, "offered_features", sluice_dev_info(port, &info) ? info.features : 0);
-	add_hex(d, "features", port->features);
+	rte_tel_data_add_dict_string(d, "offered_features",
+			sluice_features_text(sluice_dev_info(port, &info) ? info.features : 0)
+					.text);
+	rte_tel_data_add_dict_string(d, "features", sluice_features_text(port->features).text);
 	rte_tel_data_add_dict_string(
 			d, "rx_burst", port->rx_path == NULL ? "none" : port->rx_path->name);
 	rte_tel_data_add_dict_string(

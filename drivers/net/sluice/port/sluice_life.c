@@ -96,8 +96,8 @@ sluice_life_live(struct sluice_port *port)
 	port->tick_at = sluice_clock_ms() + SLUICE_TICK_MS;
 	/* Who slept through the absence of a device has asked nobody for interrupts. */
 	sluice_intr_wake(port);
-	SLUICE_LOG(INFO, "%s: live, features 0x%" PRIx64 ", %u queues", port->label, port->features,
-			sluice_dev_nb_queues(port));
+	SLUICE_LOG(INFO, "%s: live, features %s, %u queues", port->label,
+			sluice_features_text(port->features).text, sluice_dev_nb_queues(port));
 	return 0;
 }
 

@@ -14,15 +14,15 @@
 #include "sluice_log.h"
 
 /* What a port that has, or will have, this device negotiates. */
-static uint64_t
+static sluice_features
 negotiable_with(const struct sluice_port *port, const struct sluice_device_info *info)
 {
-	uint64_t wanted = sluice_dev_wanted_features(port);
+	sluice_features wanted = sluice_dev_wanted_features(port);
 
 	return info == NULL ? wanted : wanted & info->features;
 }
 
-uint64_t
+sluice_features
 sluice_negotiable(struct sluice_port *port)
 {
 	struct sluice_device_info info;
@@ -82,7 +82,7 @@ sluice_desc_max(struct sluice_port *port, uint16_t vq)
 }
 
 static bool
-may_scatter_with(const struct sluice_port *port, uint64_t features)
+may_scatter_with(const struct sluice_port *port, sluice_features features)
 {
 	const struct rte_eth_rxmode *mode = &port->dev->data->dev_conf.rxmode;
 
@@ -97,7 +97,7 @@ sluice_may_scatter(struct sluice_port *port)
 }
 
 static uint32_t
-room_of(const struct sluice_rxq *rxq, uint64_t features)
+room_of(const struct sluice_rxq *rxq, sluice_features features)
 {
 	return sluice_path_reads_headers(features) ? rxq->room - sluice_path_hdr_len(features) :
 						     rxq->room;
@@ -106,7 +106,7 @@ room_of(const struct sluice_rxq *rxq, uint64_t features)
 /* What is spread over buffers needs no room in one. */
 static bool
 frame_fits(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu,
-		uint64_t features)
+		sluice_features features)
 {
 	return (uint32_t)mtu + RTE_ETHER_HDR_LEN <= room_of(rxq, features) ||
 			may_scatter_with(port, features);
@@ -132,7 +132,7 @@ check_cell(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
 int
 sluice_check_frame(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
 {
-	uint64_t features = sluice_negotiable(port);
+	sluice_features features = sluice_negotiable(port);
 	const char *cure = "or RTE_ETH_RX_OFFLOAD_SCATTER (testpmd: --enable-scatter)";
 
 	if (frame_fits(port, rxq, mtu, features))
@@ -153,7 +153,7 @@ bool
 sluice_frames_fit(const struct sluice_port *port, const struct sluice_device_info *info)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
-	uint64_t features = negotiable_with(port, info);
+	sluice_features features = negotiable_with(port, info);
 	uint16_t i;
 
 	for (i = 0; i < data->nb_rx_queues; i++)

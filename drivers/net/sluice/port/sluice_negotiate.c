@@ -40,6 +40,8 @@ static const struct {
 	{ SLUICE_NET_F_DEVICE_STATS, "DEVICE_STATS" },
 	{ SLUICE_NET_F_NOTF_COAL, "NOTF_COAL" },
 	{ SLUICE_NET_F_HOST_USO, "HOST_USO" },
+	{ SLUICE_NET_F_HOST_UDP_TUNNEL_GSO, "HOST_UDP_TUNNEL_GSO" },
+	{ SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM, "HOST_UDP_TUNNEL_GSO_CSUM" },
 };
 
 /* Features whose loss changes rings or burst functions, and so is said. */
@@ -50,17 +52,21 @@ static const struct {
 
 /* What an offload that is enabled cannot do without. */
 #define TSO_FEATURES (SLUICE_BIT(SLUICE_NET_F_HOST_TSO4) | SLUICE_BIT(SLUICE_NET_F_HOST_TSO6))
+#define TUNNEL_FEATURES \
+	(TSO_FEATURES | SLUICE_BIT(SLUICE_NET_F_HOST_USO) | \
+			SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO))
 /* Without MRG_RXBUF each buffer would have to hold the longest packet (5.1.6.3.1). No mbuf can. */
 #define LRO_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | SLUICE_BIT(SLUICE_NET_F_GUEST_TSO4) | \
 			SLUICE_BIT(SLUICE_NET_F_GUEST_TSO6) | SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF))
 #define OFFLOAD_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_CSUM) | SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | TSO_FEATURES | \
-			SLUICE_BIT(SLUICE_NET_F_HOST_USO) | SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | \
-			SLUICE_BIT(SLUICE_NET_F_RSS) | SLUICE_BIT(SLUICE_NET_F_HASH_REPORT))
+			TUNNEL_FEATURES | SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM) | \
+			SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | SLUICE_BIT(SLUICE_NET_F_RSS) | \
+			SLUICE_BIT(SLUICE_NET_F_HASH_REPORT))
 
 static bool
-has(uint64_t features, unsigned int bit)
+has(sluice_features features, unsigned int bit)
 {
 	return (features & SLUICE_BIT(bit)) != 0;
 }
@@ -99,7 +105,7 @@ sluice_dev_tx_capa(struct sluice_port *port)
 			RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	struct sluice_device_info device;
 	/* Few have USO, so it is not expected. */
-	uint64_t features = SLUICE_BIT(SLUICE_NET_F_CSUM) | TSO_FEATURES;
+	sluice_features features = SLUICE_BIT(SLUICE_NET_F_CSUM) | TSO_FEATURES;
 
 	if (sluice_dev_info(port, &device))
 		features = device.features;
@@ -110,20 +116,33 @@ sluice_dev_tx_capa(struct sluice_port *port)
 		capa |= RTE_ETH_TX_OFFLOAD_TCP_TSO;
 	if (port->args.has_tso && has(features, SLUICE_NET_F_HOST_USO))
 		capa |= RTE_ETH_TX_OFFLOAD_UDP_TSO;
+	/* Bounce buffers have room for the short header. */
+	if (port->args.has_tso && (features & TUNNEL_FEATURES) == TUNNEL_FEATURES &&
+			!sluice_copies(port) && !sluice_bounces(port)) {
+		capa |= SLUICE_TX_TUNNEL_OFFLOADS | RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM;
+		if (has(features, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM))
+			capa |= RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM;
+	}
 	return capa;
 }
 
 /* What the transmit offloads that are switched on take; all of them take CSUM (5.1.3.1). */
-static uint64_t
+static sluice_features
 tx_offload_features(uint64_t offloads)
 {
-	uint64_t f = 0;
+	sluice_features f = 0;
 
 	if (offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
 		f |= SLUICE_BIT(SLUICE_NET_F_HOST_TSO4) | SLUICE_BIT(SLUICE_NET_F_HOST_TSO6) |
 				SLUICE_BIT(SLUICE_NET_F_HOST_ECN);
 	if (offloads & RTE_ETH_TX_OFFLOAD_UDP_TSO)
 		f |= SLUICE_BIT(SLUICE_NET_F_HOST_USO);
+	if (offloads & (SLUICE_TX_TUNNEL_OFFLOADS | RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM))
+		f |= TSO_FEATURES | SLUICE_BIT(SLUICE_NET_F_HOST_ECN) |
+				SLUICE_BIT(SLUICE_NET_F_HOST_USO) |
+				SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO);
+	if (offloads & RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM)
+		f |= SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM);
 	if (f != 0 || (offloads & SLUICE_TX_CSUM_OFFLOADS) != 0)
 		f |= SLUICE_BIT(SLUICE_NET_F_CSUM);
 	return f;
@@ -133,10 +152,10 @@ tx_offload_features(uint64_t offloads)
  * The same of receive offloads. Only then: without GUEST_CSUM devices leave headers empty, and they
  * need not be read (5.1.6.4.1). UDP segments of one packet (USO) are not what LRO is in DPDK.
  */
-static uint64_t
+static sluice_features
 rx_offload_features(uint64_t offloads)
 {
-	uint64_t f = 0;
+	sluice_features f = 0;
 
 	if (offloads & SLUICE_RX_HEADER_OFFLOADS)
 		f |= SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM);
@@ -146,11 +165,11 @@ rx_offload_features(uint64_t offloads)
 	return f;
 }
 
-uint64_t
+sluice_features
 sluice_dev_wanted_features(const struct sluice_port *port)
 {
 	const struct sluice_args *args = &port->args;
-	uint64_t f = SLUICE_BIT(SLUICE_F_VERSION_1) | SLUICE_BIT(SLUICE_F_INDIRECT_DESC) |
+	sluice_features f = SLUICE_BIT(SLUICE_F_VERSION_1) | SLUICE_BIT(SLUICE_F_INDIRECT_DESC) |
 			SLUICE_BIT(SLUICE_F_EVENT_IDX) | SLUICE_BIT(SLUICE_NET_F_MTU) |
 			SLUICE_BIT(SLUICE_NET_F_STATUS);
 	bool has_ctrl_vq = sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ);
@@ -193,7 +212,7 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 }
 
 static void
-log_missing(const struct sluice_port *port, uint64_t missing, const char *consequence)
+log_missing(const struct sluice_port *port, sluice_features missing, const char *consequence)
 {
 	char names[128] = "";
 	unsigned int i;
@@ -207,10 +226,10 @@ log_missing(const struct sluice_port *port, uint64_t missing, const char *conseq
 			port->transport->ops->peer, names, consequence);
 }
 
-static uint64_t
-missing_offloads(const struct sluice_port *port, uint64_t offered)
+static sluice_features
+missing_offloads(const struct sluice_port *port, sluice_features offered)
 {
-	uint64_t needed = sluice_dev_wanted_features(port) & OFFLOAD_FEATURES;
+	sluice_features needed = sluice_dev_wanted_features(port) & OFFLOAD_FEATURES;
 
 	if (port->dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO)
 		needed |= LRO_FEATURES;
@@ -327,12 +346,12 @@ sluice_dev_mtu_changed(struct sluice_port *port, uint16_t mtu)
 }
 
 /* What is asked for by default, and no news where most devices of the kernel lack it. */
-static uint64_t
+static sluice_features
 rarely_there(const struct sluice_port *port)
 {
 	const struct sluice_args *args = &port->args;
 	bool is_node = args->is_kernel || args->is_vdpa;
-	uint64_t f = 0;
+	sluice_features f = 0;
 
 	if (is_node && !args->has_packed)
 		f |= SLUICE_BIT(SLUICE_F_RING_PACKED);
@@ -345,7 +364,7 @@ int
 sluice_dev_choose(struct sluice_port *port)
 {
 	bool is_connected = port->transport->ops->is_connected(port->transport);
-	uint64_t wanted = sluice_dev_wanted_features(port), missing;
+	sluice_features wanted = sluice_dev_wanted_features(port), missing;
 	const struct sluice_rx_path *rx_path;
 	const struct sluice_tx_path *tx_path;
 	uint16_t simd_bits = port->args.is_vectorized ? sluice_path_simd_bits() : 0;

@@ -60,11 +60,17 @@ struct sluice_intr {
 /* The first of both, of packets that it sends. */
 #define SLUICE_TX_CSUM_OFFLOADS (RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 
+/* Segments of TCP, or of UDP where RTE_ETH_TX_OFFLOAD_UDP_TSO is on, in UDP tunnels. */
+#define SLUICE_TX_TUNNEL_OFFLOADS \
+	(RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO | RTE_ETH_TX_OFFLOAD_GENEVE_TNL_TSO | \
+			RTE_ETH_TX_OFFLOAD_UDP_TNL_TSO)
+
 /* What takes burst functions that look at the flags of each packet to be sent. */
 #define SLUICE_TX_OFFLOADS \
 	(SLUICE_TX_CSUM_OFFLOADS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | \
 			RTE_ETH_TX_OFFLOAD_VLAN_INSERT | RTE_ETH_TX_OFFLOAD_TCP_TSO | \
-			RTE_ETH_TX_OFFLOAD_UDP_TSO)
+			RTE_ETH_TX_OFFLOAD_UDP_TSO | SLUICE_TX_TUNNEL_OFFLOADS | \
+			RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM)
 
 /* Where a port is in its life; sluice_life.c has the table of what leads where. */
 enum sluice_life {
@@ -129,8 +135,8 @@ struct sluice_port {
 	rte_spinlock_t info_lock;       /* of info and has_info; for copies only */
 	struct sluice_device_info info; /* of the device that is, or was last, connected */
 	bool has_info;
-	uint64_t features;     /* that the port runs with, or would with a device that has all */
-	uint64_t told_missing; /* features whose lack was said since the start */
+	sluice_features features; /* that the port runs with, or would with a device that has all */
+	sluice_features told_missing;     /* features whose lack was said since the start */
 	enum sluice_refusal told_refusal; /* why the last device was not taken */
 	const struct sluice_rx_path *rx_path;
 	const struct sluice_tx_path *tx_path;
@@ -182,7 +188,7 @@ struct sluice_port {
 };
 
 /* Features that the device arguments and the configuration ask for (sluice_negotiate.c). */
-uint64_t sluice_dev_wanted_features(const struct sluice_port *port);
+sluice_features sluice_dev_wanted_features(const struct sluice_port *port);
 /*
  * Offloads (RTE_ETH_RX_OFFLOAD_*, RTE_ETH_TX_OFFLOAD_*) that the arguments allow and the device
  * has; of one that is still to come the best is expected. Any thread, never waits for a device.
@@ -209,7 +215,7 @@ int sluice_dev_choose(struct sluice_port *port);
  * What a start negotiates: what is wanted and the device offers. Of one that is still to come the
  * best is expected.
  */
-uint64_t sluice_negotiable(struct sluice_port *port);
+sluice_features sluice_negotiable(struct sluice_port *port);
 /* Does the device say which MTU it has? */
 bool sluice_has_mtu(struct sluice_port *port);
 /* The largest MTU: what the device has, as far as its frames can be received. */

@@ -96,7 +96,8 @@ static void
 place(const struct sluice_port *port, struct sluice_rxq *rxq)
 {
 	sluice_rxq_place(rxq, sluice_path_reads_headers(port->features),
-			(port->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0);
+			(port->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0,
+			(port->features & SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO)) != 0);
 	if (sluice_cells_are_used(&rxq->cells))
 		rxq->post_len = RTE_MIN(
 				rxq->post_len, rxq->cells.room + (uint32_t)SLUICE_NET_HDR_LEN);

@@ -244,6 +244,12 @@ tx_flags_of(const struct sluice_port *port)
 		{ RTE_ETH_TX_OFFLOAD_UDP_TSO,
 				RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_L4_MASK |
 						RTE_MBUF_F_TX_IP_CKSUM },
+		{ SLUICE_TX_TUNNEL_OFFLOADS,
+				RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_L4_MASK |
+						RTE_MBUF_F_TX_IP_CKSUM |
+						RTE_MBUF_F_TX_OUTER_IP_CKSUM },
+		{ RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM, RTE_MBUF_F_TX_OUTER_IP_CKSUM },
+		{ RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM, RTE_MBUF_F_TX_OUTER_UDP_CKSUM },
 	};
 	uint64_t flags = 0;
 	unsigned int i;
@@ -282,6 +288,7 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 		.reads_headers = sluice_path_reads_headers(port->features),
 		.has_csum = has(port, SLUICE_NET_F_GUEST_CSUM),
 		.has_hash = has(port, SLUICE_NET_F_HASH_REPORT),
+		.has_tunnel = has(port, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO),
 		.completes_csum = port->args.completes_csum,
 		.tx_flags = tx_flags_of(port),
 		.has_ecn = has(port, is_tx ? SLUICE_NET_F_HOST_ECN : SLUICE_NET_F_GUEST_ECN),

@@ -35,7 +35,7 @@ struct sluice_shared {
 	 * anything of them is taken away. Never 0 while there is a port.
 	 */
 	uint32_t epoch;
-	uint64_t features;              /* with which the rings of this epoch run */
+	sluice_features features;       /* with which the rings of this epoch run */
 	struct sluice_rx_stage stage;   /* and what is done with what they receive */
 	bool is_vectorized;             /* device argument */
 	bool is_sealed;                 /* isolation=sealed */

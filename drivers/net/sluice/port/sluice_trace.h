@@ -18,7 +18,7 @@ RTE_TRACE_POINT(sluice_trace_start, RTE_TRACE_POINT_ARGS(uint16_t port_id),
 RTE_TRACE_POINT(sluice_trace_stop, RTE_TRACE_POINT_ARGS(uint16_t port_id),
 		rte_trace_point_emit_u16(port_id);)
 
-/* A device is connected and taken; offered: its features. */
+/* A device is connected and taken; offered: its features, 0 to 63. */
 RTE_TRACE_POINT(sluice_trace_connect, RTE_TRACE_POINT_ARGS(uint16_t port_id, uint64_t offered),
 		rte_trace_point_emit_u16(port_id);
 		rte_trace_point_emit_u64(offered);)
@@ -27,7 +27,7 @@ RTE_TRACE_POINT(sluice_trace_connect, RTE_TRACE_POINT_ARGS(uint16_t port_id, uin
 RTE_TRACE_POINT(sluice_trace_disconnect, RTE_TRACE_POINT_ARGS(uint16_t port_id),
 		rte_trace_point_emit_u16(port_id);)
 
-/* It runs the rings with these features, and these burst functions work on them. */
+/* It runs the rings with these features (0 to 63), and these burst functions work on them. */
 RTE_TRACE_POINT(sluice_trace_live,
 		RTE_TRACE_POINT_ARGS(uint16_t port_id, uint64_t features, const char *rx_path,
 				const char *tx_path),

@@ -45,7 +45,7 @@ place_extra(struct sluice_ring_layout *l, uint16_t size, bool is_tx)
 {
 	if (!is_tx)
 		return;
-	l->zero = place(&l->len, sizeof(struct sluice_net_hdr_hash));
+	l->zero = place(&l->len, sizeof(struct sluice_net_hdr_tunnel));
 	l->extra = place(&l->len, sluice_ring_nb_extras(size) * sizeof(union sluice_tx_extra));
 }
 

@@ -91,7 +91,7 @@ struct sluice_rxq {
 	uint16_t free_thresh;      /* refill when this many slots are free */
 	uint16_t num_buffers_mask; /* the bits of the header's field that mean something; or none */
 	uint16_t hdr_off;          /* sluice_rx_hdr_off() */
-	uint16_t hdr_len;          /* SLUICE_NET_HDR_LEN, or that with a hash */
+	uint16_t hdr_len;          /* SLUICE_NET_HDR_LEN, or that with a hash or a tunnel */
 	uint32_t min_len;          /* SLUICE_RX_MIN_LEN, with such a header */
 	bool reads_headers;        /* of each packet; set with the ring, as those above */
 	bool has_hash;             /* headers have a hash (HASH_REPORT), and are read */

@@ -42,6 +42,8 @@
 #define SLUICE_NET_F_STATUS 16
 #define SLUICE_NET_F_MQ 22
 #define SLUICE_NET_F_HOST_USO 56
+#define SLUICE_NET_F_HOST_UDP_TUNNEL_GSO 67 /* virtio 1.4, as the next */
+#define SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM 68
 /* Feature bits: reserved for the ring and the transport (6). */
 #define SLUICE_F_INDIRECT_DESC 28
 #define SLUICE_F_EVENT_IDX 29
@@ -50,7 +52,10 @@
 #define SLUICE_F_IN_ORDER 35
 #define SLUICE_F_ORDER_PLATFORM 36
 
-#define SLUICE_BIT(n) (1ULL << (n))
+/* A set of feature bits (2.2): as many as a device of virtio 1.4 may have (6). */
+__extension__ typedef unsigned __int128 sluice_features;
+
+#define SLUICE_BIT(n) ((sluice_features)1 << (n))
 
 /* Largest queue: split 2.7, packed 2.8.10.1. */
 #define SLUICE_QUEUE_SIZE_MAX 32768
@@ -136,14 +141,27 @@ struct sluice_net_hdr_hash {
 };
 
 #define SLUICE_NET_HDR_HASH_LEN 20
+
+/* The same if UDP_TUNNEL_GSO was negotiated, whether there is a hash or not (virtio 1.4, 5.1.6). */
+struct sluice_net_hdr_tunnel {
+	struct sluice_net_hdr_hash hash;
+	uint16_t outer_th_offset; /* of the outer UDP header */
+	uint16_t inner_nh_offset; /* of the inner IP header */
+};
+
+#define SLUICE_NET_HDR_TUNNEL_LEN 24
 #define SLUICE_NET_HASH_REPORT_MAX 9
 
 #define SLUICE_NET_HDR_F_NEEDS_CSUM 1
 #define SLUICE_NET_HDR_F_DATA_VALID 2
+#define SLUICE_NET_HDR_F_UDP_TUNNEL_CSUM 8
 #define SLUICE_NET_HDR_GSO_NONE 0
 #define SLUICE_NET_HDR_GSO_TCPV4 1
 #define SLUICE_NET_HDR_GSO_TCPV6 4
 #define SLUICE_NET_HDR_GSO_UDP_L4 5
+/* The version of the outer IP header. (The text of 5.1.6.2.1 says the inner, Linux the outer.) */
+#define SLUICE_NET_HDR_GSO_UDP_TUNNEL_IPV4 0x20
+#define SLUICE_NET_HDR_GSO_UDP_TUNNEL_IPV6 0x40
 #define SLUICE_NET_HDR_GSO_ECN 0x80
 
 /* Configuration space of a network device (5.1.4). */
@@ -170,6 +188,7 @@ static_assert(sizeof(struct sluice_packed_desc) == 16, "2.8.13");
 static_assert(sizeof(struct sluice_packed_event) == 4, "2.8.14");
 static_assert(sizeof(struct sluice_net_hdr) == SLUICE_NET_HDR_LEN, "5.1.6");
 static_assert(sizeof(struct sluice_net_hdr_hash) == SLUICE_NET_HDR_HASH_LEN, "5.1.6");
+static_assert(sizeof(struct sluice_net_hdr_tunnel) == SLUICE_NET_HDR_TUNNEL_LEN, "5.1.6");
 static_assert(sizeof(struct sluice_net_config) == 12, "5.1.4");
 
 /* PCI transport (4.1) and what only it offers. */

@@ -103,10 +103,11 @@ struct sluice_txq {
 	uint16_t reclaim_asked;
 	uint16_t few_free; /* what tx_free_thresh becomes with a ring of this size */
 	bool has_indirect;
-	bool has_ecn;                    /* the device segments packets with ECN bits */
-	uint16_t nb_segs_max;            /* of a packet */
-	uint32_t hdr_len;                /* SLUICE_NET_HDR_LEN, or that with a hash */
-	bool has_hash;                   /* it is, and start is always SLUICE_TX_UNFIT */
+	bool has_ecn;         /* the device segments packets with ECN bits */
+	uint16_t nb_segs_max; /* of a packet */
+	/* SLUICE_NET_HDR_LEN; or that with a hash or a tunnel, and start is SLUICE_TX_UNFIT. */
+	uint32_t hdr_len;
+	bool has_hash;                   /* it is that with a hash */
 	bool is_copy;                    /* all packets are copied into the bounce buffers below */
 	bool has_own_way;                /* for packets that no batch takes: has_hash, bounces */
 	uint64_t tx_flags;               /* that packets may have, of SLUICE_TX_FLAGS */

@@ -64,7 +64,7 @@ void
 sluice_net_config_check_rss(const char *who, uint8_t key, uint16_t table, uint32_t types,
 		struct sluice_device_info *info)
 {
-	const uint64_t rss = SLUICE_BIT(SLUICE_NET_F_RSS);
+	const sluice_features rss = SLUICE_BIT(SLUICE_NET_F_RSS);
 	bool is_short = key < SLUICE_NET_RSS_KEY_MIN;
 
 	info->rss_types = types;

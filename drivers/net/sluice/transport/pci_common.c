@@ -16,7 +16,7 @@
 #define CONFIG_TRIES 8
 
 static bool
-has(uint64_t features, unsigned int bit)
+has(sluice_features features, unsigned int bit)
 {
 	return (features & SLUICE_BIT(bit)) != 0;
 }
@@ -56,38 +56,44 @@ sluice_pci_reset(const struct pci_device *dev, const struct sluice_transport *t)
 	return 0;
 }
 
-uint64_t
+/* Bits 0 to 127, of which devices of virtio 1.3 have the first 64: others read as 0 (4.1.4.3). */
+#define FEATURE_WORDS 4
+
+sluice_features
 sluice_pci_read_features(const struct pci_device *dev)
 {
-	uint64_t low;
+	sluice_features features = 0;
+	uint32_t i;
 
-	pci_common_write32(dev, PCI_COMMON_DEVICE_FEATURE_SELECT32, 0);
-	low = pci_common_read32(dev, PCI_COMMON_DEVICE_FEATURE32);
-	pci_common_write32(dev, PCI_COMMON_DEVICE_FEATURE_SELECT32, 1);
-	return low | (uint64_t)pci_common_read32(dev, PCI_COMMON_DEVICE_FEATURE32) << 32;
+	for (i = 0; i < FEATURE_WORDS; i++) {
+		pci_common_write32(dev, PCI_COMMON_DEVICE_FEATURE_SELECT32, i);
+		features |= (sluice_features)pci_common_read32(dev, PCI_COMMON_DEVICE_FEATURE32)
+				<< 32 * i;
+	}
+	return features;
 }
 
 int
-sluice_pci_accept_features(const struct pci_device *dev, uint64_t features)
+sluice_pci_accept_features(const struct pci_device *dev, sluice_features features)
 {
-	uint64_t offered = sluice_pci_read_features(dev);
+	sluice_features offered = sluice_pci_read_features(dev);
+	uint32_t i;
 
 	if (features & ~offered) {
-		SLUICE_LOG(ERR, "%s: the device took back features 0x%" PRIx64 " that it offered",
-				dev->name, features & ~offered);
+		SLUICE_LOG(ERR, "%s: the device took back features %s that it offered", dev->name,
+				sluice_features_text(features & ~offered).text);
 		return -EPROTO;
 	}
-	pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE_SELECT32, 0);
-	pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE32, (uint32_t)features);
-	pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE_SELECT32, 1);
-	pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE32, (uint32_t)(features >> 32));
+	/* A device that has but 64 may not know the others. */
+	for (i = 0; i < (offered >> 64 != 0 ? FEATURE_WORDS : 2); i++) {
+		pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE_SELECT32, i);
+		pci_common_write32(dev, PCI_COMMON_DRIVER_FEATURE32, features >> 32 * i);
+	}
 	sluice_pci_add_status(dev, SLUICE_STATUS_FEATURES_OK);
 	if (sluice_pci_status(dev) & SLUICE_STATUS_FEATURES_OK)
 		return 0;
-	SLUICE_LOG(ERR,
-			"%s: the device refuses features 0x%" PRIx64 " of the 0x%" PRIx64
-			" it offers",
-			dev->name, features, offered);
+	SLUICE_LOG(ERR, "%s: the device refuses features %s of the %s it offers", dev->name,
+			sluice_features_text(features).text, sluice_features_text(offered).text);
 	return -EPROTO;
 }
 
@@ -143,8 +149,8 @@ sluice_pci_read_info(const struct pci_device *dev, struct sluice_device_info *in
 }
 
 void
-sluice_pci_read_state(
-		const struct pci_device *dev, uint64_t features, struct sluice_device_state *state)
+sluice_pci_read_state(const struct pci_device *dev, sluice_features features,
+		struct sluice_device_state *state)
 {
 	const struct pci_window *w = &dev->layout.device;
 	uint8_t status = sluice_pci_status(dev);

@@ -24,14 +24,14 @@ void sluice_pci_add_status(const struct pci_device *dev, uint8_t bits);
  */
 int sluice_pci_reset(const struct pci_device *dev, const struct sluice_transport *t);
 
-uint64_t sluice_pci_read_features(const struct pci_device *dev);
+sluice_features sluice_pci_read_features(const struct pci_device *dev);
 /* Driver features and FEATURES_OK (3.1.1). Logs what the device did not accept. */
-int sluice_pci_accept_features(const struct pci_device *dev, uint64_t features);
+int sluice_pci_accept_features(const struct pci_device *dev, sluice_features features);
 
 /* Device configuration as far as the features say that it is there; bounded tries (2.5.1). */
 int sluice_pci_read_info(const struct pci_device *dev, struct sluice_device_info *info);
-void sluice_pci_read_state(
-		const struct pci_device *dev, uint64_t features, struct sluice_device_state *state);
+void sluice_pci_read_state(const struct pci_device *dev, sluice_features features,
+		struct sluice_device_state *state);
 
 /* What a virtqueue looks like after reset. size 0: it does not exist. */
 struct pci_vq {

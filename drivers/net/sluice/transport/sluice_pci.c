@@ -36,8 +36,8 @@ struct pci {
 	uint16_t nb_pairs_max; /* looked at */
 	bool is_connected;
 	struct pci_irq irq;
-	uint64_t offered;
-	uint64_t features; /* negotiated */
+	sluice_features offered;
+	sluice_features features; /* negotiated */
 	uint32_t ctrl_vq;
 	uint32_t nb_vqs; /* entries of the arrays below: data queues, and the control queue last */
 	struct pci_vq *vqs; /* after reset */
@@ -51,7 +51,7 @@ pci_of(const struct sluice_transport *t)
 }
 
 static bool
-has(uint64_t features, unsigned int bit)
+has(sluice_features features, unsigned int bit)
 {
 	return (features & SLUICE_BIT(bit)) != 0;
 }
@@ -71,9 +71,8 @@ check_features(const struct pci *p)
 	if (!has(p->offered, SLUICE_F_VERSION_1)) {
 		SLUICE_LOG(ERR,
 				"%s: the device does not offer VIRTIO_F_VERSION_1 "
-				"(features 0x%" PRIx64
-				"): legacy devices are not supported (QEMU: disable-modern=off)",
-				p->name, p->offered);
+				"(features %s): legacy devices are not supported (QEMU: disable-modern=off)",
+				p->name, sluice_features_text(p->offered).text);
 		return -ENOTSUP;
 	}
 	if (!has(p->offered, SLUICE_F_ACCESS_PLATFORM)) {
@@ -212,7 +211,7 @@ pci_is_connected(const struct sluice_transport *t)
 }
 
 static int
-pci_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
+pci_begin(struct sluice_transport *t, sluice_features features, uint16_t mtu)
 {
 	struct pci *p = pci_of(t);
 	int ret = sluice_pci_reset(&p->dev, &p->base);

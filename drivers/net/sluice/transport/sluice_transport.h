@@ -41,8 +41,8 @@
 
 /* What a device says of itself. */
 struct sluice_device_info {
-	uint64_t features;     /* offered */
-	uint16_t nb_pairs_max; /* queue pairs that it can serve */
+	sluice_features features; /* offered */
+	uint16_t nb_pairs_max;    /* queue pairs that it can serve */
 	bool has_mac;
 	uint8_t mac[6];
 	uint16_t mtu;       /* 0: not told */
@@ -141,9 +141,9 @@ struct sluice_transport {
 
 struct sluice_transport_ops {
 	const char *name;
-	const char *peer;   /* what is at the other end, for messages */
-	unsigned int flags; /* enum sluice_transport_flag */
-	uint64_t features;  /* that this transport asks for beside those of the port */
+	const char *peer;         /* what is at the other end, for messages */
+	unsigned int flags;       /* enum sluice_transport_flag */
+	sluice_features features; /* that this transport asks for beside those of the port */
 	/*
 	 * Reach the device and learn about it. -EAGAIN: nobody there yet. A client whose try is no
 	 * retry says what is missing and returns another error.
@@ -174,7 +174,7 @@ struct sluice_transport_ops {
 	int (*publish)(struct sluice_transport *t, const struct dmap_region *regions,
 			unsigned int nb);
 	/* Device status up to FEATURES_OK (3.1.1). mtu is told to the device if it is not 0. */
-	int (*begin)(struct sluice_transport *t, uint64_t features, uint16_t mtu);
+	int (*begin)(struct sluice_transport *t, sluice_features features, uint16_t mtu);
 	int (*vq_start)(struct sluice_transport *t, const struct sluice_vq_setup *vq);
 	/* DRIVER_OK (3.1.1); the first nb_vqs virtqueues run from here on. */
 	int (*commit)(struct sluice_transport *t, uint16_t nb_vqs);

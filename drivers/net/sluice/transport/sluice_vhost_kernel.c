@@ -179,7 +179,7 @@ vk_publish(struct sluice_transport *t, const struct dmap_region *regions, unsign
 }
 
 static int
-vk_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
+vk_begin(struct sluice_transport *t, sluice_features features, uint16_t mtu)
 {
 	struct vhost_kernel *vk = vk_of(t);
 	int ret = sluice_vk_dev_set_features(vk, features & VHOST_FEATURES);

@@ -210,7 +210,7 @@ flush(struct vhost_user *vu, struct batch *b)
 }
 
 static int
-vhost_user_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
+vhost_user_begin(struct sluice_transport *t, sluice_features features, uint16_t mtu)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
 	uint64_t protocol_bit = vu->protocol != 0 ? SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES) : 0;

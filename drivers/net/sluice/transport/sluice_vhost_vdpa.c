@@ -124,7 +124,7 @@ vdpa_publish(struct sluice_transport *t, const struct dmap_region *regions, unsi
 }
 
 static int
-vdpa_begin(struct sluice_transport *t, uint64_t features, uint16_t mtu)
+vdpa_begin(struct sluice_transport *t, sluice_features features, uint16_t mtu)
 {
 	RTE_SET_USED(mtu); /* there is no way to tell it */
 	return sluice_vdpa_dev_begin(vdpa_of(t), features);

@@ -111,18 +111,20 @@ int
 sluice_vu_handshake(struct vhost_user *vu, struct sluice_device_info *info)
 {
 	struct sluice_vu_msg owner = { .request = SLUICE_VU_SET_OWNER };
+	uint64_t offered;
 	int ret;
 
 	memset(info, 0, sizeof(*info));
 	info->nb_pairs_max = 1;
-	ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_FEATURES, &info->features);
+	ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_FEATURES, &offered);
 	if (ret != 0)
 		return ret;
+	info->features = offered;
 	if (!(info->features & SLUICE_BIT(SLUICE_F_VERSION_1))) {
 		SLUICE_LOG(ERR,
 				"path=%s: the back end does not offer VIRTIO_F_VERSION_1 "
 				"(features 0x%" PRIx64 "): legacy devices are not supported",
-				vu->path, info->features);
+				vu->path, offered);
 		return -ENOTSUP;
 	}
 	if (info->features & SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES)) {
