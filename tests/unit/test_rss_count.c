@@ -19,6 +19,7 @@
 
 #define NB 32
 #define DEVICE_HASH_MAX 6
+#define LONG_HEADER_MAX 10
 /*
  * With 512-bit registers, with 256-bit ones, and where only the multiplication has fewer bits. What
  * is asked for is gcc's; clang's code for the same takes a little more.
@@ -201,6 +202,55 @@ test_device_hash(void **state)
 	}
 }
 
+/* A burst of plain packets where offloads are switched on. */
+static double
+count_tx_burst(struct env_conf *conf, bool has_hash)
+{
+	struct rte_mbuf *pkts[NB];
+	uint64_t cost = 0;
+	struct env *e;
+	int turn, i;
+
+	conf->has_hash = has_hash;
+	e = env_open(conf);
+	/* The first burst waits until the device sees its memory. */
+	for (turn = 0; turn < 3; turn++) {
+		for (i = 0; i < NB; i++)
+			pkts[i] = fake_mbuf(e->pool, RTE_PKTMBUF_HEADROOM, 60);
+		if (turn < 2)
+			assert_int_equal(env_tx(e, pkts, NB), NB);
+		else
+			assert_int_equal(bench_meter_trap(e->tx->burst, &e->txq, pkts, NB, &cost),
+					NB);
+		fake_dev_poll(&e->dev);
+		fake_dev_complete(&e->dev, NB, FAKE_ONE_BY_ONE);
+		fake_dev_forget_sent(&e->dev);
+	}
+	env_close(e);
+	return (double)cost / NB;
+}
+
+/* Headers that have room for a hash leave batches possible. */
+static void
+test_long_headers(void **state)
+{
+	struct env_conf conf = { .size = 256, .is_tx = true, .thresh = 128 };
+	double without, with;
+
+	(void)state;
+	assert_int_equal(bench_trap_init(), 0);
+	for (conf.row = 0; conf.row < env_nb_rows(true); conf.row++) {
+		if (!env_can_run(&conf) || !env_has_offloads(&conf) || env_is_copy(&conf))
+			continue;
+		without = count_tx_burst(&conf, false);
+		with = count_tx_burst(&conf, true);
+		print_message("# %s: %.2f instructions per packet, with longer headers %.2f\n",
+				sluice_tx_path_at(conf.row)->name, without, with);
+		if (sluice_tx_path_at(conf.row)->simd_bits != 0)
+			fake_assert(with <= without + LONG_HEADER_MAX, "%.2f more", with - without);
+	}
+}
+
 /* Burst of 32, all queues have some. */
 static void
 test_hand_over(void **state)
@@ -301,5 +351,6 @@ main(void)
 	suite_add(test_packet_types, NULL, "packet types");
 	suite_add(test_flow_rules, NULL, "flow rules");
 	suite_add(test_device_hash, NULL, "hashes of the device");
+	suite_add(test_long_headers, NULL, "headers with room for a hash");
 	return suite_run("rss_count");
 }

@@ -145,6 +145,8 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
 	txq->start = txq->hdr_len != SLUICE_NET_HDR_LEN ? SLUICE_TX_UNFIT : SLUICE_TX_BATCHES;
+	if (txq->has_hash)
+		txq->start = SLUICE_TX_LONG;
 	txq->plain_start = SLUICE_TX_BATCHES;
 	txq->nb_extra = 0;
 	txq->nb_given = 0;

@@ -448,8 +448,9 @@ sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 		b = copy;
 		nb_dropped = txq->q.stats.errors - nb_dropped;
 		if (b.nb_slots != 0) {
-			txq->start = txq->plain_start;
-			if (txq->hdr_len != SLUICE_NET_HDR_LEN || 2 * b.nb_unfit >= b.nb_slots)
+			txq->start = txq->has_hash ? SLUICE_TX_LONG : txq->plain_start;
+			if (2 * b.nb_unfit >= b.nb_slots ||
+					(txq->hdr_len != SLUICE_NET_HDR_LEN && !txq->has_hash))
 				txq->start = SLUICE_TX_UNFIT;
 			txq->nb_extra = b.nb_slots - b.nb_bufs;
 		}

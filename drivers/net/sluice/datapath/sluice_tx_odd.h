@@ -51,8 +51,8 @@ uint16_t sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **
 		struct sluice_tx_burst *b);
 
 /*
- * The same for queues whose headers have room for a hash (HASH_REPORT), where plain packets are
- * given in batches of one, whatever the instruction set; and for those that bounce.
+ * The same for queues whose headers have room for a hash (HASH_REPORT), where plain packets among
+ * them are given in batches of one, whatever the instruction set; and for those that bounce.
  */
 uint16_t sluice_tx_give_own_way(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_layout layout);

@@ -213,6 +213,17 @@ sluice_tx_batch_hdr_len(const struct sluice_path_cfg cfg)
 	return cfg.has_hash ? SLUICE_NET_HDR_HASH_LEN : SLUICE_NET_HDR_LEN;
 }
 
+/*
+ * If a data_off has any of these bits, there is room for that header: nearly always it has, for
+ * there is room for much more.
+ */
+static __rte_always_inline uint16_t
+sluice_tx_room_bits(const struct sluice_path_cfg cfg)
+{
+	static_assert(SLUICE_NET_HDR_LEN <= 16 && SLUICE_NET_HDR_HASH_LEN <= 32, "lowest bits");
+	return cfg.has_hash ? 0xffe0 : 0xfff0;
+}
+
 /* Of any other packet; rows without offloads have the shorter one. */
 static __rte_always_inline uint32_t
 sluice_tx_hdr_len(const struct sluice_txq *txq, const struct sluice_path_cfg cfg)

@@ -27,15 +27,16 @@ find_shape(struct sluice_tx_shape *s, const struct rte_mbuf *m)
 bool
 sluice_tx_write_headers(struct sluice_txq *txq, struct rte_mbuf **pkts)
 {
-	const size_t len = SLUICE_NET_HDR_LEN;
+	const size_t len = txq->hdr_len;
 	uint64_t any = pkts[0]->ol_flags | pkts[1]->ol_flags | pkts[2]->ol_flags |
 			pkts[3]->ol_flags;
+	unsigned int i;
 
-	if (unlikely((any & txq->slow_flags) != 0) || !sluice_tx_write_header(pkts[0], len) ||
-			!sluice_tx_write_header(pkts[1], len) ||
-			!sluice_tx_write_header(pkts[2], len) ||
-			!sluice_tx_write_header(pkts[3], len))
+	if (unlikely((any & txq->slow_flags) != 0))
 		return false;
+	for (i = 0; i < SLUICE_TX_ALIKE; i++)
+		if (!sluice_tx_write_header(pkts[i], len))
+			return false;
 	find_shape(&txq->shape, pkts[3]);
 	return true;
 }

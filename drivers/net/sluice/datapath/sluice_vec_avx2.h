@@ -409,12 +409,14 @@ sluice_avx2_plain(const struct sluice_avx2_lines *l, __m256i pool, __m256i want,
 	bad = _mm256_or_si256(_mm256_and_si256(*differs, mask),
 			_mm256_and_si256(pools, _mm256_setr_epi64x(0, 0, 0, -1)));
 	return _mm256_testz_si256(bad, bad) &&
-			!_mm256_testz_si256(all, _mm256_setr_epi64x(0, 0, 0xfff0, 0));
+			!_mm256_testz_si256(
+					all, _mm256_setr_epi64x(0, 0, sluice_tx_room_bits(cfg), 0));
 }
 
 /* Header addresses (even words) and lengths of the data (odd words) of two mbufs. */
 static __rte_always_inline __m256i
-sluice_avx2_tx_va(const struct sluice_avx2_lines *l, unsigned int i, __m256i *lens)
+sluice_avx2_tx_va(const struct sluice_avx2_lines *l, unsigned int i, __m256i *lens,
+		const struct sluice_path_cfg cfg)
 {
 	__m256i addr_len = _mm256_permute2x128_si256(_mm256_blend_epi32(l->lo[i], l->hi[i], 0x0c),
 			_mm256_blend_epi32(l->lo[i + 1], l->hi[i + 1], 0x0c), 0x20);
@@ -424,14 +426,14 @@ sluice_avx2_tx_va(const struct sluice_avx2_lines *l, unsigned int i, __m256i *le
 	off = _mm256_and_si256(off, sluice_avx2_even(UINT16_MAX));
 	addr_len = _mm256_blend_epi32(addr_len, _mm256_setzero_si256(), 0xcc);
 	addr_len = _mm256_add_epi64(addr_len, off);
-	return _mm256_sub_epi64(addr_len, sluice_avx2_even(SLUICE_NET_HDR_LEN));
+	return _mm256_sub_epi64(addr_len, sluice_avx2_even(sluice_tx_batch_hdr_len(cfg)));
 }
 
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
-	const __m256i hdr = sluice_avx2_odd(SLUICE_NET_HDR_LEN);
+	const __m256i hdr = sluice_avx2_odd(sluice_tx_batch_hdr_len(cfg));
 	const __m256i want = cfg.has_offloads ? k->want :
 						_mm256_setr_epi64x(0, 0, SLUICE_TX_REARM_PLAIN, 0);
 	__m256i a, b, len_a, len_b, data, differs;
@@ -446,8 +448,8 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 		return false;
 	if (cfg.is_pinned && unlikely(!sluice_vec_hold_alone(pkts)))
 		return false;
-	a = sluice_avx2_tx_va(&l, 0, &len_a);
-	b = sluice_avx2_tx_va(&l, 2, &len_b);
+	a = sluice_avx2_tx_va(&l, 0, &len_a, cfg);
+	b = sluice_avx2_tx_va(&l, 2, &len_b, cfg);
 	data = _mm256_add_epi64(len_a, len_b);
 	len_a = _mm256_add_epi64(len_a, hdr);
 	len_b = _mm256_add_epi64(len_b, hdr);
@@ -458,7 +460,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 		has_shape = _mm256_testz_si256(
 				differs, _mm256_setr_epi64x(0, 0, 0, SLUICE_TX_SHAPE_FLAGS));
 		if (unlikely(!sluice_x86_write_headers(k->txq, &k->said, pkts, has_shape,
-				    _mm256_unpacklo_epi64(a, b))))
+				    _mm256_unpacklo_epi64(a, b), cfg)))
 			return false;
 		if (unlikely(!has_shape))
 			k->want = sluice_avx2_want(k->txq);

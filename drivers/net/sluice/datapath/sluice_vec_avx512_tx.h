@@ -73,7 +73,7 @@ sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d, __
 {
 	const __m512i mask = _mm512_setr_epi64(
 			0, 0, SLUICE_TX_REARM_MASK, (int64_t)sluice_tx_odd_flags(cfg), 0, 0, 0, -1);
-	const __m512i offset = _mm512_setr_epi64(0, 0, 0xfff0, 0, 0, 0, 0, 0);
+	const __m512i offset = _mm512_maskz_set1_epi64(0x04, sluice_tx_room_bits(cfg));
 	__m512i any = _mm512_or_si512(_mm512_ternarylogic_epi64(a, b, c, 0xfe), d);
 	__m512i all = _mm512_and_si512(_mm512_ternarylogic_epi64(a, b, c, 0x80), d);
 
@@ -91,7 +91,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	const __m512i pick = _mm512_setr_epi64(0, 5, 8, 13, 2, 2, 10, 10);
 	const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6);
 	const __m512i low16 = _mm512_set1_epi64(UINT16_MAX);
-	const __m512i hdr = _mm512_set1_epi64(SLUICE_NET_HDR_LEN);
+	const __m512i hdr = _mm512_set1_epi64(sluice_tx_batch_hdr_len(cfg));
 	__m512i a, b, c, d, ab, cd, va, off, lens, differs;
 	bool has_shape;
 
@@ -117,7 +117,8 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 					    _mm512_maskz_set1_epi64(0x08, SLUICE_TX_SHAPE_FLAGS)) ==
 				0;
 		if (unlikely(!sluice_x86_write_headers(k->txq, &k->said, pkts, has_shape,
-				    _mm512_castsi512_si256(_mm512_permutexvar_epi64(even, va)))))
+				    _mm512_castsi512_si256(_mm512_permutexvar_epi64(even, va)),
+				    cfg)))
 			return false;
 		if (unlikely(!has_shape))
 			k->want = sluice_avx512_want(k->txq, cfg);

@@ -402,7 +402,7 @@ sluice_neon_plain(const uint64x2_t state[4], struct rte_mbuf *const *m,
 
 	*differs = vorrq_u64(veorq_u64(any, want), veorq_u64(all, want));
 	return is_one_pool && vmaxvq_u32(vreinterpretq_u32_u64(vandq_u64(*differs, mask))) == 0 &&
-			(vgetq_lane_u64(all, 0) & 0xfff0) != 0;
+			(vgetq_lane_u64(all, 0) & sluice_tx_room_bits(cfg)) != 0;
 }
 
 /* Lengths of the data of two mbufs. */
@@ -414,11 +414,11 @@ sluice_neon_data_lens(struct rte_mbuf *const *m)
 
 /* Addresses of the headers of two mbufs with these states. */
 static __rte_always_inline uint64x2_t
-sluice_neon_tx_va(struct rte_mbuf *const *m, const uint64x2_t *state)
+sluice_neon_tx_va(struct rte_mbuf *const *m, const uint64x2_t *state, uint64x2_t hdr)
 {
 	uint64x2_t off = vandq_u64(vzip1q_u64(state[0], state[1]), vdupq_n_u64(UINT16_MAX));
 
-	off = vsubq_u64(off, vdupq_n_u64(SLUICE_NET_HDR_LEN));
+	off = vsubq_u64(off, hdr);
 	return vaddq_u64(sluice_neon_buf_addrs(m), off);
 }
 
@@ -426,7 +426,7 @@ static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
-	const uint64x2_t hdr = vdupq_n_u64(SLUICE_NET_HDR_LEN);
+	const uint64x2_t hdr = vdupq_n_u64(sluice_tx_batch_hdr_len(cfg));
 	const uint64x2_t state[4] = { sluice_neon_state(pkts[0]), sluice_neon_state(pkts[1]),
 		sluice_neon_state(pkts[2]), sluice_neon_state(pkts[3]) };
 	struct sluice_neon_words va, lens;
@@ -442,15 +442,15 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	data = vaddq_u64(lens.a, lens.b);
 	lens.a = vaddq_u64(lens.a, hdr);
 	lens.b = vaddq_u64(lens.b, hdr);
-	va.a = sluice_neon_tx_va(&pkts[0], &state[0]);
-	va.b = sluice_neon_tx_va(&pkts[2], &state[2]);
+	va.a = sluice_neon_tx_va(&pkts[0], &state[0], hdr);
+	va.b = sluice_neon_tx_va(&pkts[2], &state[2], hdr);
 	if (unlikely(!sluice_neon_in_window(&k->window, va, lens)))
 		return false;
 	if (cfg.has_offloads) {
 		has_shape = (vgetq_lane_u64(differs, 1) & SLUICE_TX_SHAPE_FLAGS) == 0;
 		if (unlikely(!sluice_vec_write_headers(k->txq, &k->said, pkts, has_shape,
 				    vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),
-				    vgetq_lane_u64(va.b, 0), vgetq_lane_u64(va.b, 1))))
+				    vgetq_lane_u64(va.b, 0), vgetq_lane_u64(va.b, 1), cfg)))
 			return false;
 		if (unlikely(!has_shape))
 			k->want = sluice_neon_want(k->txq, cfg);

@@ -19,10 +19,9 @@
  * changed.
  */
 static __rte_always_inline bool
-sluice_tx_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *m, uint8_t *h0,
-		uint8_t *h1, uint8_t *h2, uint8_t *h3)
+sluice_tx_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *m,
+		uint8_t *const hdr[SLUICE_SUMS], const struct sluice_path_cfg cfg)
 {
-	uint8_t *const hdr[SLUICE_SUMS] = { h0, h1, h2, h3 };
 	const uint32_t csum_offset = s->csum_offset;
 	const uint64_t word = s->word;
 	unsigned int i;
@@ -31,7 +30,7 @@ sluice_tx_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *m
 			    !sluice_tx_has_lens(s, m[2]) || !sluice_tx_has_lens(s, m[3])))
 		return false;
 	if (s->has_ipv4)
-		sluice_sum_ipv4_headers(hdr, SLUICE_NET_HDR_LEN + s->l2_len);
+		sluice_sum_ipv4_headers(hdr, sluice_tx_batch_hdr_len(cfg) + s->l2_len);
 #pragma GCC unroll 4
 	for (i = 0; i < SLUICE_SUMS; i++) {
 		*sluice_word_at(hdr[i], 0) = word;
@@ -41,6 +40,17 @@ sluice_tx_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *m
 	return true;
 }
 
+/* Headers with room for a hash have none where packets are sent. */
+static __rte_always_inline void
+sluice_vec_clear_hashes(uint8_t *const hdr[SLUICE_SUMS], const struct sluice_path_cfg cfg)
+{
+	unsigned int i;
+
+#pragma GCC unroll 4
+	for (i = 0; i < SLUICE_SUMS; i++)
+		sluice_tx_clear_hash(hdr[i], sluice_tx_batch_hdr_len(cfg));
+}
+
 /*
  * The headers, at four addresses, of a batch of a queue with offloads. has_shape: all packets have
  * the flags of the queue's shape; if not, the queue gets another one. False: as
@@ -48,19 +58,23 @@ sluice_tx_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *m
  */
 static __rte_always_inline bool
 sluice_vec_write_headers(struct sluice_txq *txq, uint64_t *said, struct rte_mbuf **pkts,
-		bool has_shape, uint64_t at0, uint64_t at1, uint64_t at2, uint64_t at3)
+		bool has_shape, uint64_t at0, uint64_t at1, uint64_t at2, uint64_t at3,
+		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_tx_shape *s = &txq->shape;
+	uint8_t *const hdr[] = { (uint8_t *)(uintptr_t)at0, (uint8_t *)(uintptr_t)at1,
+		(uint8_t *)(uintptr_t)at2, (uint8_t *)(uintptr_t)at3 };
 
 	if (likely(has_shape)) {
 		if (!s->asks) {
 			sluice_vec_clear_headers(said, at0, at1, at2, at3);
+			sluice_vec_clear_hashes(hdr, cfg);
 			return true;
 		}
-		if (likely(sluice_tx_put_headers(s, pkts, (uint8_t *)(uintptr_t)at0,
-				    (uint8_t *)(uintptr_t)at1, (uint8_t *)(uintptr_t)at2,
-				    (uint8_t *)(uintptr_t)at3)))
+		if (likely(sluice_tx_put_headers(s, pkts, hdr, cfg))) {
+			sluice_vec_clear_hashes(hdr, cfg);
 			return true;
+		}
 	}
 	return sluice_tx_write_headers(txq, pkts);
 }

@@ -82,11 +82,11 @@ sluice_x86_clear_headers(uint64_t *said, __m256i at)
 /* As sluice_vec_write_headers(). */
 static __rte_always_inline bool
 sluice_x86_write_headers(struct sluice_txq *txq, uint64_t *said, struct rte_mbuf **pkts,
-		bool has_shape, __m256i at)
+		bool has_shape, __m256i at, const struct sluice_path_cfg cfg)
 {
 	return sluice_vec_write_headers(txq, said, pkts, has_shape, _mm256_extract_epi64(at, 0),
 			_mm256_extract_epi64(at, 1), _mm256_extract_epi64(at, 2),
-			_mm256_extract_epi64(at, 3));
+			_mm256_extract_epi64(at, 3), cfg);
 }
 
 #endif /* SLUICE_VEC_X86_H */

@@ -52,6 +52,7 @@ enum sluice_tx_start {
 	SLUICE_TX_BATCHES, /* with batches of plain packets, */
 	SLUICE_TX_PINNED,  /* or of such with pinned external buffers; the pool has them */
 	SLUICE_TX_UNFIT,   /* with none: most slots of the last burst could not go through one */
+	SLUICE_TX_LONG,    /* with batches of their own, for headers that have room for a hash */
 };
 
 /* What packets of a batch ask for, if all ask for the same, and what the device is told of them. */
@@ -105,7 +106,7 @@ struct sluice_txq {
 	bool has_indirect;
 	bool has_ecn;         /* the device segments packets with ECN bits */
 	uint16_t nb_segs_max; /* of a packet */
-	/* SLUICE_NET_HDR_LEN; or that with a hash or a tunnel, and start is SLUICE_TX_UNFIT. */
+	/* SLUICE_NET_HDR_LEN; or that with a hash or a tunnel, and start is never for batches. */
 	uint32_t hdr_len;
 	bool has_hash;                   /* it is that with a hash */
 	bool is_copy;                    /* all packets are copied into the bounce buffers below */
