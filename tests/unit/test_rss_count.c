@@ -32,7 +32,7 @@
 #define HASH_128_MAX 31
 #define TYPES_MAX 29
 #else
-#define HASH_512_MAX 14
+#define HASH_512_MAX 13
 #define HASH_256_MAX 25
 #define HASH_128_MAX 29
 #define TYPES_MAX 25

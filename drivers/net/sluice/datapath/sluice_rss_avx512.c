@@ -105,20 +105,23 @@ hash_burst(const struct sluice_rss *rss, struct rte_mbuf **pkts, uint16_t nb)
 
 	for (; nb_groups != 0; nb_groups--, pkts += GROUP) {
 		__m512i two[GROUP / 2], first, last, other, protos;
-		__m128i lens = load_len(pkts[0]);
+		struct rte_mbuf *m[GROUP]; /* stores into them could change pkts */
 		__mmask64 is_other;
 		unsigned int i;
+		__m128i lens;
 		__m256i h;
 
+		for (i = 0; i < GROUP; i++)
+			m[i] = pkts[i];
 		for (i = 0; i < GROUP / 2; i++)
-			two[i] = _mm512_inserti64x4(
-					_mm512_castsi256_si512(load_packet(pkts[2 * i])),
-					load_packet(pkts[2 * i + 1]), 1);
+			two[i] = _mm512_inserti64x4(_mm512_castsi256_si512(load_packet(m[2 * i])),
+					load_packet(m[2 * i + 1]), 1);
 		other = _mm512_xor_si512(two[0], want);
 		for (i = 1; i < GROUP / 2; i++)
 			other = _mm512_ternarylogic_epi64(other, two[i], want, A_OR_B_XOR_C);
+		lens = load_len(m[0]);
 		for (i = 1; i < GROUP; i++)
-			lens = _mm_min_epu16(lens, load_len(pkts[i]));
+			lens = _mm_min_epu16(lens, load_len(m[i]));
 		lens = _mm_subs_epu16(_mm_set1_epi16(LEN_MIN), lens);
 		other = _mm512_ternarylogic_epi64(
 				other, _mm512_castsi128_si512(lens), lack, A_OR_B_AND_C);
@@ -132,8 +135,8 @@ hash_burst(const struct sluice_rss *rss, struct rte_mbuf **pkts, uint16_t nb)
 		h = turn_round(_mm512_castsi512_si256(_mm512_permutex2var_epi32(
 				multiply_tuples(first, addr_keys, port_key), seconds,
 				multiply_tuples(last, addr_keys, port_key))));
-		store_four(pkts, _mm256_castsi256_si128(h));
-		store_four(pkts + 4, _mm256_extracti128_si256(h, 1));
+		store_four(m, _mm256_castsi256_si128(h));
+		store_four(m + 4, _mm256_extracti128_si256(h, 1));
 	}
 	if (unlikely(pkts != end))
 		sluice_rss_kit_vclmul.burst(rss, pkts, end - pkts);
