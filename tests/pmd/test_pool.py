@@ -25,14 +25,21 @@ def tiny(packed, mbufs, size):
             "--txd=%d" % size])
 
 
-def starve(pair):
-    """Lets the back end send without taking anything until the front end finds no mbuf."""
+def starve(pair, held=1):
+    """Lets the back end send without taking anything until the front end finds no mbuf and its
+    transmit ring holds so many. The first refill that finds none may come long before: a receive
+    ring that is larger than the pool has all of it from the start."""
     front, back = pair.front, pair.back
-    before = front.stats()["RX-nombuf"]
+    before = front.stats()
+
+    def starved():
+        now = front.stats()
+        return (now["RX-nombuf"] > before["RX-nombuf"]
+            and now["TX-packets"] - before["TX-packets"] >= held)
     front.cmds("set fwd io", "start")
     back.cmds("set fwd txonly", "set txpkts 64", "start")
     try:
-        wait_for(lambda: front.stats()["RX-nombuf"] - before, 10, "RX-nombuf counted")
+        wait_for(starved, 20, "no mbuf is left, %d are sent" % held)
     finally:
         back.stop()
         front.stop()
@@ -55,7 +62,7 @@ def test_transmit_ring_holds_the_whole_pool(new_pair, packed):
     back by rte_eth_tx_done_cleanup(), testpmd's `port cleanup`."""
     pair = new_pair(tiny(packed, 1100, 2048))
     front, back = pair.front, pair.back
-    starve(pair)
+    starve(pair, held=1100)
     assert front.pool()[0] == 0
     taken = pair.rewind([[]])
     back.cmd("start")
