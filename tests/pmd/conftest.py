@@ -2,6 +2,7 @@
 # Copyright(c) 2026 The Sluice authors
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -24,6 +25,9 @@ def missing():
 
 
 def pytest_configure(config):
+    # A shell's jobs in the background ignore it, and so would each program that is started here.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     register(config, VDEV, IS_SLUICE, missing)
 
 
