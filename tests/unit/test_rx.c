@@ -351,6 +351,39 @@ test_out_of_order(void **state)
 	env_close(e);
 }
 
+static bool
+is_in_order(const struct env_conf *conf)
+{
+	return conf->is_in_order;
+}
+
+/*
+ * One used entry for many buffers. Where the others would have theirs a device leaves what it wrote
+ * a lap ago: ids that are right, and lengths that are not.
+ */
+static void
+test_completed_together(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	struct rte_mbuf *pkts[24];
+	unsigned int i;
+
+	fake_dev_poll(&e->dev);
+	for (i = 0; i < RTE_DIM(pkts); i++)
+		fake_dev_write_header(&e->dev, fake_dev_held(&e->dev, i), 1);
+	fake_dev_use_batch(&e->dev, RTE_DIM(pkts), env_post_len(e));
+	for (i = 1; i < RTE_DIM(pkts) && env_is_split(&e->conf); i++)
+		e->dev.split.used->ring[i] = (struct sluice_split_used_elem){ i, 72 };
+	assert_int_equal(env_rx(e, pkts, RTE_DIM(pkts)), RTE_DIM(pkts));
+	for (i = 0; i < RTE_DIM(pkts); i++)
+		assert_int_equal(pkts[i]->pkt_len, env_post_len(e) - SLUICE_NET_HDR_LEN);
+	rte_pktmbuf_free_bulk(pkts, RTE_DIM(pkts));
+	for (i = 0; i < RTE_DIM(pkts); i++)
+		assert_true(env_deliver(e, 60));
+	env_expect_burst(e, RTE_DIM(pkts), 60, 0);
+	env_close(e);
+}
+
 /* A stopped queue touches nothing. */
 static void
 test_stopped_queue(void **state)
@@ -383,6 +416,7 @@ main(void)
 	suite_add_rx_if(env_is_lent, test_pool_out_of_reach, "pool out of reach");
 	suite_add_rx(test_pinned_buffers, "pinned buffers");
 	suite_add_rx_if(env_is_unordered, test_out_of_order, "out of order");
+	suite_add_rx_if(is_in_order, test_completed_together, "completed together");
 	suite_add_rx(test_stopped_queue, "stopped queue");
 	return suite_run("rx");
 }

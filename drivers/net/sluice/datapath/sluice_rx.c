@@ -36,7 +36,15 @@ sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len)
 		return false;
 	rxq->nb_batch = sluice_ring_distance(r, id);
 	rxq->batch_len = len;
+	rxq->nb_batch_lens = 0;
 	return true;
+}
+
+uint32_t
+sluice_rx_end_batch(struct sluice_rxq *rxq)
+{
+	sluice_rxq_expect(rxq);
+	return rxq->batch_len;
 }
 
 void

@@ -47,6 +47,8 @@ struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
  * failed.
  */
 bool sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
+/* The last buffer of such a batch is taken next. Returns its length. */
+uint32_t sluice_rx_end_batch(struct sluice_rxq *rxq);
 /* After the oldest slot became free: free the slots behind it that the device gave back before. */
 void sluice_rx_skip_holes(struct sluice_rxq *rxq);
 /*
@@ -109,7 +111,7 @@ sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
 	}
 	if (unlikely(rxq->nb_batch != 0)) {
 		*id = r->tail;
-		*len = --rxq->nb_batch == 0 ? rxq->batch_len : rxq->post_len;
+		*len = --rxq->nb_batch == 0 ? sluice_rx_end_batch(rxq) : rxq->post_len;
 	} else if (unlikely(*id != r->tail) && r->is_in_order &&
 			sluice_rx_start_batch(rxq, *id, *len)) {
 		*id = r->tail;
@@ -171,7 +173,7 @@ sluice_rx_batch_cfg(const struct sluice_path_cfg cfg)
 static __rte_always_inline bool
 sluice_rx_may_run(const struct sluice_rxq *rxq)
 {
-	return rxq->q.ring.nb_holes == 0 && rxq->nb_batch == 0 && rxq->nb_batch_lens != 0;
+	return rxq->q.ring.nb_holes == 0 && rxq->nb_batch_lens != 0;
 }
 
 /* With headers; out of line, or those without would have fewer registers. */

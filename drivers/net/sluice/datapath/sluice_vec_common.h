@@ -43,14 +43,15 @@ sluice_vec_head_fix(const struct sluice_ring *r, uint16_t slot)
 struct sluice_vec_avail {
 	uint16_t *shadow;
 	uint16_t *dv_ring;
-	int offset;
+	size_t offset; /* modulo its range */
 };
 
 static __rte_always_inline struct sluice_vec_avail
 sluice_vec_avail(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
 		enum sluice_layout layout)
 {
-	struct sluice_vec_avail a = { .shadow = txq->avail_shadow, .offset = avail_pos - slot };
+	struct sluice_vec_avail a = { .shadow = txq->avail_shadow,
+		.offset = (size_t)avail_pos - slot };
 
 	if (layout == SLUICE_SPLIT)
 		a.dv_ring = txq->q.ring.split.dv_avail->ring;

@@ -35,7 +35,7 @@ struct sluice_vec_rx_kit {
 	struct rte_mbuf **sw_ring;
 	uint64x2_t template; /* rearm and ol_flags of a fresh mbuf */
 	uint32x4_t least;    /* shortest length */
-	uint32x4_t most;     /* longest length less that */
+	uint32x4_t nb_lens;  /* how many lengths from there on */
 	uint32x4_t hdr;      /* the header's */
 	uint32x4_t ids;      /* of the next four */
 	uint64x2_t sum;
@@ -103,7 +103,7 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 		.template = vld1q_u64(&rxq->rearm),
 		/* Of headers that are read the length is data of the queue. */
 		.least = vdupq_n_u32(cfg.has_csum ? rxq->min_len : SLUICE_RX_MIN_LEN),
-		.most = vdupq_n_u32(rxq->nb_batch_lens - 1),
+		.nb_lens = vdupq_n_u32(rxq->nb_batch_lens),
 		.hdr = vdupq_n_u32(cfg.has_csum ? rxq->hdr_len : SLUICE_NET_HDR_LEN),
 		.ids = sluice_neon_ids(r->tail),
 		.sum = vdupq_n_u64(0),
@@ -166,7 +166,7 @@ sluice_neon_take(struct sluice_vec_rx_kit *k, uint32x4_t ids, uint32x4_t lens,
 {
 	/* One comparison for both ends of the length: too short wraps around. */
 	uint32x4_t over = vsubq_u32(lens, k->least);
-	uint32x4_t good = vandq_u32(vceqq_u32(ids, k->ids), vcleq_u32(over, k->most));
+	uint32x4_t good = vandq_u32(vceqq_u32(ids, k->ids), vcltq_u32(over, k->nb_lens));
 
 	if (unlikely(vminvq_u32(good) == 0))
 		return false;

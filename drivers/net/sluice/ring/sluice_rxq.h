@@ -48,8 +48,8 @@ struct sluice_rxq {
 	uint16_t nb_batch; /* in-order: buffers that one used entry completed, still to be taken */
 	/*
 	 * So many lengths, from SLUICE_RX_MIN_LEN on, are of buffers that need no look of
-	 * sluice_rx_look(). 0: the next buffer does, whatever its length. In batches so many from
-	 * min_len on: those read hashes too.
+	 * sluice_rx_look(). 0: the next buffer does, whatever its length. In batches of the
+	 * instruction set so many from min_len on: those read hashes too. 0 while nb_batch is not.
 	 */
 	uint32_t nb_plain_lens;
 	uint32_t nb_batch_lens;
@@ -136,12 +136,12 @@ sluice_rxq_expect(struct sluice_rxq *rxq)
 {
 	/* One that is full may be the first of several. */
 	const bool counts_full = !sluice_rxq_guesses(rxq);
+	uint32_t nb_lens = rxq->post_len - rxq->min_len + counts_full;
 
 	if (rxq->nb_segs_left != 0 || rxq->must_read_header || rxq->sample <= 0)
-		rxq->nb_batch_lens = 0;
-	else
-		rxq->nb_batch_lens = rxq->post_len - rxq->min_len + counts_full;
-	rxq->nb_plain_lens = rxq->has_hash ? 0 : rxq->nb_batch_lens;
+		nb_lens = 0;
+	rxq->nb_plain_lens = rxq->has_hash ? 0 : nb_lens;
+	rxq->nb_batch_lens = rxq->nb_batch == 0 ? nb_lens : 0;
 }
 
 #endif /* SLUICE_RXQ_H */
