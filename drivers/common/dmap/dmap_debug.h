@@ -115,8 +115,7 @@ uint32_t dmap_debug_find(struct dmap_domain *d, const struct rte_mbuf *m, const 
 /** Something is wrong with a loan, or in general (NULL). */
 __rte_internal
 void dmap_debug_report(struct dmap_domain *d, enum dmap_debug_check what,
-		const struct dmap_debug_loan *loan, const char *fmt, ...)
-		__attribute__((format(printf, 4, 5)));
+		const struct dmap_debug_loan *loan, const char *fmt, ...) __rte_format_printf(4, 5);
 
 /** Reports so far, of one kind, or of all (DMAP_DEBUG_NB_CHECKS). 0 where nothing is checked. */
 __rte_internal

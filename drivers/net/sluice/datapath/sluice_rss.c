@@ -13,13 +13,6 @@
 
 #include "sluice_rss.h"
 
-#ifdef SLUICE_HAS_X86_VEC
-/* Made by sluice_rss_clmul.c. */
-extern const struct sluice_rss_kit sluice_rss_kit_clmul, sluice_rss_kit_vclmul;
-/* By sluice_rss_avx512.c. */
-extern const struct sluice_rss_kit sluice_rss_kit_avx512;
-#endif
-
 /* Addresses and ports of IPv4. */
 #define V4_PORTS_LEN 12
 

@@ -81,6 +81,10 @@ struct sluice_rss_kit {
 	void (*burst)(const struct sluice_rss *rss, struct rte_mbuf **pkts, uint16_t nb);
 };
 
+/* Where SLUICE_HAS_X86_VEC: those of sluice_rss_clmul.c, and that of sluice_rss_avx512.c. */
+extern const struct sluice_rss_kit sluice_rss_kit_clmul, sluice_rss_kit_vclmul;
+extern const struct sluice_rss_kit sluice_rss_kit_avx512;
+
 /* The key, of SLUICE_RSS_KEY_LEN bytes, and what follows from it; tuple_len is set. */
 void sluice_rss_init(struct sluice_rss *rss, const uint8_t *key);
 

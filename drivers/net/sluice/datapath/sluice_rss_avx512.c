@@ -13,8 +13,6 @@
 
 #include "sluice_rss.h"
 
-extern const struct sluice_rss_kit sluice_rss_kit_vclmul, sluice_rss_kit_avx512;
-
 #define GROUP 8
 /* Of a packet 32 bytes are loaded: 16 with what tells its kind, 16 that end with the tuple. */
 #define AT_LOAD 6

@@ -3,8 +3,8 @@
  */
 
 /*
- * Packets with offloads, four at a time. Mostly all ask for the same: what that is is found out
- * once then, and done to all of them. In bursts what the batch before asked for is remembered
+ * Packets with offloads, four at a time. Mostly all ask for the same: then it is found out once
+ * what that is, and done to all of them. In bursts what the batch before asked for is remembered
  * (struct sluice_tx_shape).
  */
 

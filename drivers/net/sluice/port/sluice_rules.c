@@ -52,11 +52,13 @@ sluice_rules_refusal(const struct sluice_port *port)
 	if (sluice_steer_spreads(port))
 		return NULL;
 	if (sluice_steer_is_by_device(port))
-		return "the device does RSS and takes no rules: rss=sw leaves RSS and rules to software";
+		return "the device does RSS and takes no rules: rss=sw leaves RSS and rules to "
+		       "software";
 	if (port->args.rss == SLUICE_RSS_ARG_OFF)
 		return "rss=off: rules take RSS by software, rss=sw";
 	if (data->dev_conf.intr_conf.rxq)
-		return "Rx interrupts are on: rules take RSS by software (rss=sw), which excludes them";
+		return "Rx interrupts are on: rules take RSS by software (rss=sw), which excludes "
+		       "them";
 	return "rules take RSS by software (rss=sw): configure RSS with hash types, and 2 to 64 "
 	       "receive queues";
 }
