@@ -12,120 +12,89 @@
 
 #include "sluice_tx_single.h"
 
-/* Slots, and what it takes to fill them; a copy as struct sluice_tx_slots. */
-struct sluice_tx_links {
-	void *dv_desc;
-	struct rte_mbuf **sw_ring;
-	uint16_t *extent;
-	struct rte_mempool *pool;
-	uint32_t size;
-	uint32_t slot;    /* next */
-	uint32_t nb_free; /* slots that chains may take */
-	uint32_t bits;    /* packed: AVAIL and USED bits of the next slot */
-};
-
-static __rte_always_inline struct sluice_tx_links
-sluice_tx_links(const struct sluice_txq *txq, const struct sluice_tx_burst *b,
-		enum sluice_layout layout)
-{
-	const struct sluice_ring *r = &txq->q.ring;
-
-	return (struct sluice_tx_links){
-		.dv_desc = layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-						    (void *)r->packed.dv_desc,
-		.sw_ring = txq->q.sw_ring,
-		.extent = txq->extent,
-		.pool = txq->pool,
-		.size = r->size,
-		.slot = b->slot,
-		/* A slot for each segment is the fastest way. */
-		.nb_free = sluice_tx_nb_to_spare(r, b),
-		.bits = sluice_packed_avail_bits(r, b->slot),
-	};
-}
-
-/* The slot after this one; AVAIL and USED bits turn where the ring begins anew (2.8.1). */
-static __rte_always_inline uint32_t
-sluice_tx_next_link(const struct sluice_tx_links *l, uint32_t slot, uint32_t *bits)
-{
-	if (likely(slot + 1 != l->size))
-		return slot + 1;
-	*bits ^= SLUICE_PACKED_BITS;
-	return 0;
-}
-
 /*
- * Write the descriptors of a packet, but what makes packed ones available: it does not matter then
- * if a segment turns out not to be plain. False: one is not, or there are more or fewer than
- * nb_segs says, or no slots.
+ * A segment in the next slot: descriptor, and what goes back to the pool. before: bytes in front of
+ * its data that are sent too. False: it is not plain, nothing was changed.
  */
 static __rte_always_inline bool
-sluice_tx_lay_chain(struct sluice_txq *txq, const struct sluice_tx_links *l, struct rte_mbuf *m,
+sluice_tx_lay_link(struct sluice_txq *txq, const struct sluice_tx_slots *s, uint32_t head,
+		struct rte_mbuf *seg, uint32_t before, uint32_t flags, bool is_head,
 		const struct sluice_path_cfg cfg)
 {
-	uint32_t i, nb = m->nb_segs, slot = l->slot, next, bits = l->bits;
-	uint32_t len, before = sluice_tx_hdr_len(txq, cfg);
-	struct rte_mbuf *seg = m;
+	const uint32_t len = seg->data_len;
 	struct dmap_addr da;
-	char *va;
 
-	if (nb > SLUICE_TX_SEGS_MAX || nb > l->nb_free || m->data_off < before)
+	if (unlikely(rte_mbuf_refcnt_read(seg) != 1 ||
+			    sluice_tx_may_have(seg, sluice_tx_odd_flags(cfg)) ||
+			    seg->pool != txq->pool || len == 0))
 		return false;
-	for (i = 1; i <= nb; i++, before = 0, slot = next, seg = seg->next) {
-		if (unlikely(seg == NULL || rte_mbuf_refcnt_read(seg) != 1 ||
-				    sluice_tx_may_have(seg, sluice_tx_odd_flags(cfg)) ||
-				    seg->pool != l->pool || seg->data_len == 0))
-			return false;
-		va = rte_pktmbuf_mtod(seg, char *) - before;
-		len = seg->data_len + before;
-		if (unlikely(!dmap_lend(&txq->q.stream, seg, va, len, &da)))
-			return false;
-		next = sluice_tx_next_link(l, slot, &bits);
-		if (cfg.layout == SLUICE_SPLIT)
-			sluice_split_desc_write((struct sluice_split_desc *)l->dv_desc + slot, da,
-					len, i < nb ? SLUICE_DESC_F_NEXT : 0, next);
-		else
-			sluice_packed_desc_write((struct sluice_packed_desc *)l->dv_desc + slot,
-					l->slot, da, len, 0, true);
-		l->sw_ring[slot] = seg;
-	}
-	return seg == NULL;
+	if (unlikely(!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, char *) - before,
+			    len + before, &da)))
+		return false;
+	sluice_tx_write_desc(s, head, da, len + before, flags, is_head, cfg.layout);
+	s->sw_ring[s->slot] = seg;
+	return true;
 }
 
 /*
- * Give the segment that was laid in a slot: as it must be to go back to its pool, and the flags of
- * a packed descriptor, but those of the burst's head.
+ * The packet whose first nb segments were laid from slot first on is not plain: it is what it was,
+ * with the segment rest behind these, and what is in the slots is not available.
  */
-static __rte_always_inline void
-sluice_tx_give_link(const struct sluice_tx_links *l, uint32_t slot, uint16_t extent, uint32_t flags,
-		bool is_head, enum sluice_layout layout)
+static __rte_noinline void
+sluice_tx_take_chain_back(struct sluice_tx_slots s, uint32_t nb_segs, uint32_t nb,
+		struct rte_mbuf *rest, enum sluice_layout layout)
 {
-	struct sluice_packed_desc *dv_desc = l->dv_desc;
-	struct rte_mbuf *seg = l->sw_ring[slot];
+	struct rte_mbuf *seg;
 
-	seg->next = NULL;
-	seg->nb_segs = 1;
-	l->extent[slot] = extent;
-	if (layout == SLUICE_PACKED && !is_head)
-		rte_atomic_store_explicit(
-				&dv_desc[slot].flags, l->bits | flags, rte_memory_order_relaxed);
+	s.sw_ring[s.slot]->nb_segs = nb_segs;
+	s.bits ^= SLUICE_DESC_F_AVAIL;
+	for (; nb != 0; nb--, seg->next = nb != 0 ? s.sw_ring[s.slot] : rest) {
+		seg = s.sw_ring[s.slot];
+		if (layout == SLUICE_PACKED)
+			sluice_tx_write_desc(&s, 0, (struct dmap_addr){ 0 }, 0, 0, false, layout);
+		sluice_tx_next_slot(&s);
+	}
 }
 
-/* Give the nb segments that were laid, two at least. Only the first can be the burst's head. */
-static __rte_always_inline void
-sluice_tx_give_chain(
-		struct sluice_tx_links *l, uint32_t nb, uint32_t head, enum sluice_layout layout)
+/*
+ * A packet of several segments, each as it must be to go back to its pool. False: one is not plain,
+ * or there are more or fewer than nb_segs says; nothing was changed.
+ */
+static __rte_always_inline bool
+sluice_tx_give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
+		const struct sluice_path_cfg cfg)
 {
-	uint32_t i, slot = l->slot;
+	const uint32_t nb = m->nb_segs, head = s->slot, hdr_len = sluice_tx_hdr_len(txq, cfg);
+	const struct sluice_tx_slots first = *s;
+	struct rte_mbuf *seg = m, *next = m->next;
+	uint32_t left = nb - 1, flags = SLUICE_DESC_F_NEXT;
 
-	sluice_tx_give_link(l, slot, nb - 1, SLUICE_DESC_F_NEXT, slot == head, layout);
-	for (i = 2; i <= nb; i++) {
-		slot = sluice_tx_next_link(l, slot, &l->bits);
-		sluice_tx_give_link(l, slot, SLUICE_TX_MIDDLE, i < nb ? SLUICE_DESC_F_NEXT : 0,
-				false, layout);
+	if (m->data_off < hdr_len ||
+			!sluice_tx_lay_link(txq, s, head, m, hdr_len, SLUICE_DESC_F_NEXT,
+					head == s->head, cfg))
+		return false;
+	s->extent[head] = left;
+	do {
+		seg->next = NULL;
+		seg->nb_segs = 1;
+		seg = next;
+		sluice_tx_next_slot(s);
+		if (left == 1)
+			flags = 0;
+		if (unlikely(seg == NULL ||
+				    !sluice_tx_lay_link(txq, s, head, seg, 0, flags, false, cfg)))
+			break;
+		s->extent[s->slot] = SLUICE_TX_MIDDLE;
+		next = seg->next;
+	} while (--left != 0);
+	if (unlikely(left != 0 || next != NULL)) {
+		*s = first;
+		sluice_tx_take_chain_back(first, nb, nb - left, left != 0 ? seg : next, cfg.layout);
+		return false;
 	}
-	l->slot = sluice_tx_next_link(l, slot, &l->bits);
-	l->nb_free -= nb;
+	seg->nb_segs = 1;
+	sluice_tx_next_slot(s);
+	return true;
 }
 
 /*
@@ -137,33 +106,39 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	struct sluice_tx_links l;
+	/* A slot for each segment is the fastest way. */
+	const uint32_t nb_spare = sluice_tx_nb_to_spare(r, b), nb_free = r->nb_free - b->nb_slots;
+	struct sluice_tx_slots s;
 	uint64_t bytes = 0;
-	uint32_t n, nb_segs, nb_slots;
+	uint32_t n, nb_segs, nb_slots = 0;
 
 	if (!sluice_tx_adopt_pool(txq, pkts[0]->pool, b->nb_slots))
 		return 0;
-	l = sluice_tx_links(txq, b, cfg.layout);
-	nb_slots = l.nb_free;
+	s = sluice_tx_slots(txq, b, cfg.layout);
 	for (n = 0; n < nb; n++) {
-		nb_segs = pkts[n]->nb_segs;
-		if (nb_segs == 1 || !sluice_tx_can_give(txq, pkts[n], cfg) ||
-				!sluice_tx_lay_chain(txq, &l, pkts[n], cfg))
+		struct rte_mbuf *m = pkts[n];
+		/* What asks for something takes no fewer on the long way. */
+		bool is_spared = !cfg.has_offloads || !sluice_tx_asks(m);
+
+		nb_segs = m->nb_segs;
+		if (nb_segs == 1 || nb_segs > SLUICE_TX_SEGS_MAX ||
+				nb_slots + nb_segs > (is_spared ? nb_spare : nb_free) ||
+				!sluice_tx_can_give(txq, m, cfg))
 			break;
 		if (cfg.layout == SLUICE_SPLIT)
-			sluice_split_make_available(r, b->nb_bufs + n, l.slot);
-		bytes += pkts[n]->pkt_len;
-		sluice_tx_fill_header(txq, pkts[n],
-				rte_pktmbuf_mtod(pkts[n], char *) - sluice_tx_hdr_len(txq, cfg),
-				cfg);
-		sluice_tx_give_chain(&l, nb_segs, r->head, cfg.layout);
+			sluice_split_make_available(r, b->nb_bufs + n, s.slot);
+		if (!sluice_tx_give_chain(txq, &s, m, cfg))
+			break;
+		sluice_tx_fill_header(txq, m,
+				rte_pktmbuf_mtod(m, char *) - sluice_tx_hdr_len(txq, cfg), cfg);
+		bytes += m->pkt_len;
+		nb_slots += nb_segs;
 	}
 	if (n == 0)
 		return 0;
 	if (b->nb_slots == 0)
 		b->head_flags = SLUICE_DESC_F_NEXT;
-	nb_slots -= l.nb_free;
-	b->slot = l.slot;
+	b->slot = s.slot;
 	b->nb_slots += nb_slots;
 	b->nb_unfit += nb_slots;
 	b->nb_bufs += n;

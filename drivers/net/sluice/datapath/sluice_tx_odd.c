@@ -115,10 +115,7 @@ give_asking_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *part
 		if (m->data_off >= txq->hdr_len) {
 			place = rte_pktmbuf_mtod(m, uint8_t *) - txq->hdr_len;
 			parts[0].len = txq->hdr_len + m->data_len;
-			if (!dmap_lend(&txq->q.stream, m, place, parts[0].len, &parts[0].da))
-				return false;
-			sluice_tx_put_header(txq, m, place);
-			return true;
+			return dmap_lend(&txq->q.stream, m, place, parts[0].len, &parts[0].da);
 		}
 		place = next_extra(txq)->headers;
 		sluice_tx_put_header(txq, m, place);

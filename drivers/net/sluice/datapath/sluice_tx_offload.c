@@ -260,42 +260,6 @@ insert_tag(struct rte_mbuf *m)
 	return true;
 }
 
-static __rte_noinline bool
-edit_any(const struct sluice_txq *txq, struct rte_mbuf *m)
-{
-	uint8_t *ip;
-
-	if (unlikely(find_fault(txq, m) != SLUICE_TX_FINE || !is_ours(m)))
-		return false;
-	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && !insert_tag(m))
-		return false;
-	if (m->ol_flags & SLUICE_TX_HAS_OUTER)
-		sluice_tx_write_outer_cksums(m, rte_pktmbuf_mtod(m, uint8_t *));
-	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m));
-	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
-		sluice_tx_write_ipv4_cksum(ip, m->l3_len);
-	if (m->ol_flags & SLUICE_TX_GSO_FLAGS)
-		write_pseudo_header(m, ip);
-	return true;
-}
-
-bool
-sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
-{
-	const bool is_ipv6 = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0;
-	struct gso_lens l;
-	uint8_t *ip;
-
-	if (!is_common_tso(txq, m, &l))
-		return edit_any(txq, m);
-	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l.l2);
-	if (!is_ipv6)
-		sluice_tx_sum_ipv4(ip);
-	sluice_tx_put_pseudo_header(ip, is_ipv6, IPPROTO_TCP, m->pkt_len - l.l2 - l.l3,
-			ip + l.l3 + offsetof(struct rte_tcp_hdr, cksum));
-	return true;
-}
-
 void
 sluice_tx_insert_tags(struct rte_mbuf **pkts, uint16_t nb)
 {
@@ -328,32 +292,80 @@ gso_type(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t l4)
 
 #define AT(field) (8 * offsetof(struct sluice_net_hdr, field))
 
-/* The net header of a packet that has nb_more bytes more in front of its IP header than it says. */
+/*
+ * The net header of a packet whose L4 header is at l4, with the checksum that the device completes
+ * at csum_offset of it, or 0; it has nb_more bytes more in front of its IP header than it says.
+ */
 static __rte_always_inline void
-put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t nb_more, void *place)
+put_header_of(const struct sluice_txq *txq, const struct rte_mbuf *m, const uint32_t csum_offset,
+		uint32_t l4, uint32_t nb_more, void *place)
 {
-	const uint64_t flags = m->ol_flags;
-	/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
-	const uint32_t csum_offset = csum_offset_of(flags);
-	const uint32_t l4 = l3_at(m) + m->l3_len;
 	const uint64_t start = l4 + nb_more;
 	uint64_t word = 0;
 
 	if (csum_offset != 0)
 		word = SLUICE_NET_HDR_F_NEEDS_CSUM | start << AT(csum_start);
-	if (flags & SLUICE_TX_GSO_FLAGS)
+	if (m->ol_flags & SLUICE_TX_GSO_FLAGS)
 		word |= gso_type(txq, m, l4) << AT(gso_type) | (start + m->l4_len) << AT(hdr_len) |
 				(uint64_t)m->tso_segsz << AT(gso_size);
 	memcpy(place, &word, sizeof(word));
+	/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
 	memcpy((char *)place + sizeof(word), &csum_offset, sizeof(csum_offset));
 	if (unlikely(txq->hdr_len != SLUICE_NET_HDR_LEN))
 		sluice_tx_put_rest(txq, m, nb_more, place);
+}
+
+static __rte_always_inline void
+put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t nb_more, void *place)
+{
+	put_header_of(txq, m, csum_offset_of(m->ol_flags), l3_at(m) + m->l3_len, nb_more, place);
 }
 
 void
 sluice_tx_put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *place)
 {
 	put_header(txq, m, 0, place);
+}
+
+static __rte_noinline bool
+edit_any(const struct sluice_txq *txq, struct rte_mbuf *m)
+{
+	uint8_t *ip;
+
+	if (unlikely(find_fault(txq, m) != SLUICE_TX_FINE || !is_ours(m)))
+		return false;
+	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && !insert_tag(m))
+		return false;
+	if (m->ol_flags & SLUICE_TX_HAS_OUTER)
+		sluice_tx_write_outer_cksums(m, rte_pktmbuf_mtod(m, uint8_t *));
+	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m));
+	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
+		sluice_tx_write_ipv4_cksum(ip, m->l3_len);
+	if (m->ol_flags & SLUICE_TX_GSO_FLAGS)
+		write_pseudo_header(m, ip);
+	if (m->data_off >= txq->hdr_len)
+		sluice_tx_put_header(txq, m, rte_pktmbuf_mtod(m, char *) - txq->hdr_len);
+	return true;
+}
+
+bool
+sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
+{
+	const bool is_ipv6 = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0;
+	struct gso_lens l;
+	uint8_t *ip;
+
+	if (!is_common_tso(txq, m, &l))
+		return edit_any(txq, m);
+	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l.l2);
+	if (!is_ipv6)
+		sluice_tx_sum_ipv4(ip);
+	sluice_tx_put_pseudo_header(ip, is_ipv6, IPPROTO_TCP, m->pkt_len - l.l2 - l.l3,
+			ip + l.l3 + offsetof(struct rte_tcp_hdr, cksum));
+	if (m->data_off >= txq->hdr_len)
+		put_header_of(txq, m, offsetof(struct rte_tcp_hdr, cksum), l.l2 + l.l3, 0,
+				rte_pktmbuf_mtod(m, char *) - txq->hdr_len);
+	return true;
 }
 
 uint32_t

@@ -318,12 +318,13 @@ enum sluice_tx_fault sluice_tx_find_fault(const struct sluice_txq *txq, const st
 
 /*
  * Do in place what the device does not: tag, IPv4 checksum, pseudo header of a packet to be
- * segmented. The packet asks for something. False: something is wrong with it, or somebody else may
- * read its first buffer, or that has no room; nothing was changed.
+ * segmented; and the net header in front of the data, if there is room. The packet asks for
+ * something. False: something is wrong with it, or somebody else may read its first buffer, or that
+ * has no room for the tag; nothing was changed.
  */
 bool sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m);
 
-/* The net header of a packet that was edited. */
+/* The net header of a packet that was edited, elsewhere. */
 void sluice_tx_put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *hdr);
 
 /*

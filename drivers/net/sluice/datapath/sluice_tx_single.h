@@ -11,7 +11,7 @@
 #ifndef SLUICE_TX_SINGLE_H
 #define SLUICE_TX_SINGLE_H
 
-#include "sluice_tx.h"
+#include "sluice_tx_slots.h"
 
 /*
  * Make pool the one of the plain packets, if none of another pool is on its way; nb_slots were
@@ -53,114 +53,73 @@ sluice_tx_can_give(struct sluice_txq *txq, struct rte_mbuf *m, const struct slui
 	return !cfg.has_offloads || likely(!sluice_tx_asks(m)) || sluice_tx_edit(txq, m);
 }
 
-/* The net header in front of the data of a packet that can be given. */
+/* The net header of a packet that asks for nothing, in front of its data; others have theirs. */
 static __rte_always_inline void
 sluice_tx_fill_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *hdr,
 		const struct sluice_path_cfg cfg)
 {
-	if (cfg.has_offloads && sluice_tx_asks(m)) {
-		sluice_tx_put_header(txq, m, hdr);
+	if (cfg.has_offloads && sluice_tx_asks(m))
 		return;
-	}
 	sluice_tx_clear_header(hdr);
 	sluice_tx_clear_hash(hdr, sluice_tx_hdr_len(txq, cfg));
 }
 
-/*
- * Slots that follow each other without a wrap, and what it takes to fill them. A copy, because the
- * compiler would read all of it again after each store that could have changed it.
- */
-struct sluice_tx_slots {
-	void *dv_desc;
-	struct rte_mbuf **sw_ring;
-	uint16_t *extent;
-	uint16_t slot;     /* next */
-	uint16_t end;      /* behind the last */
-	uint16_t pair_end; /* the same for packets that could do with fewer */
-	uint16_t bits;     /* packed: AVAIL and USED bits */
-	uint16_t head;     /* packed: the slot that is made available by publish */
-	uint16_t nb_odd;
-	uint16_t nb_pairs;
+/* Packets of a run, in slots that follow each other without a wrap. */
+struct sluice_tx_singles {
+	struct sluice_tx_slots s;
+	size_t end;      /* behind the last slot */
+	size_t pair_end; /* the same for packets that could do with fewer */
+	size_t nb_odd;
 };
-
-static __rte_always_inline struct sluice_tx_slots
-sluice_tx_slots(const struct sluice_txq *txq, const struct sluice_tx_burst *b,
-		enum sluice_layout layout)
-{
-	const struct sluice_ring *r = &txq->q.ring;
-	struct sluice_tx_slots s = {
-		.sw_ring = txq->q.sw_ring, .extent = txq->extent, .slot = b->slot, .head = r->head
-	};
-
-	s.end = RTE_MIN(r->size, b->slot + r->nb_free - b->nb_slots);
-	s.pair_end = RTE_MIN(s.end, b->slot + sluice_tx_nb_to_spare(r, b));
-	if (layout == SLUICE_SPLIT) {
-		s.dv_desc = r->split.dv_desc;
-	} else {
-		s.dv_desc = r->packed.dv_desc;
-		s.bits = sluice_packed_avail_bits(r, b->slot);
-	}
-	return s;
-}
-
-/* One descriptor, in the next slot, of a buffer that starts at slot head. */
-static __rte_always_inline void
-sluice_tx_fill_slot(struct sluice_tx_slots *s, uint16_t head, struct dmap_addr da, uint32_t len,
-		uint16_t flags, enum sluice_layout layout)
-{
-	if (layout == SLUICE_SPLIT)
-		sluice_split_desc_write((struct sluice_split_desc *)s->dv_desc + s->slot, da, len,
-				flags, s->slot + 1);
-	else
-		sluice_packed_desc_write((struct sluice_packed_desc *)s->dv_desc + s->slot, head,
-				da, len, flags | s->bits, s->slot == s->head);
-	s->slot++;
-}
 
 /*
  * A packet with the header in front of its data, alone in its slot. False: there is no slot, or no
  * address.
  */
 static __rte_always_inline bool
-sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
+sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_singles *run, struct rte_mbuf *m,
 		const struct sluice_path_cfg cfg)
 {
+	struct sluice_tx_slots *s = &run->s;
 	const uint32_t hdr_len = sluice_tx_hdr_len(txq, cfg);
 	char *hdr = rte_pktmbuf_mtod(m, char *) - hdr_len;
 	uint32_t len = m->data_len + hdr_len;
 	struct dmap_addr da;
 	bool is_foreign = m->pool != txq->pool;
 
-	if (s->slot == s->end || !dmap_lend(&txq->q.stream, m, hdr, len, &da))
+	if (s->slot == run->end || !dmap_lend(&txq->q.stream, m, hdr, len, &da))
 		return false;
 	sluice_tx_fill_header(txq, m, hdr, cfg);
 	s->sw_ring[s->slot] = m;
 	s->extent[s->slot] = is_foreign ? SLUICE_TX_FOREIGN : 0;
-	s->nb_odd += is_foreign;
-	sluice_tx_fill_slot(s, s->slot, da, len, 0, cfg.layout);
+	run->nb_odd += is_foreign;
+	sluice_tx_write_desc(s, s->slot, da, len, 0, s->slot == s->head, cfg.layout);
+	s->slot++;
 	return true;
 }
 
 /* A packet in two slots: a header that is nobody's own, and the data. */
 static __rte_always_inline bool
-sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
+sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_singles *run, struct rte_mbuf *m,
 		const struct sluice_path_cfg cfg)
 {
 	const uint32_t len = m->data_len; /* read once, whatever is stored in between */
-	uint16_t head = s->slot;
+	struct sluice_tx_slots *s = &run->s;
+	const size_t head = s->slot;
 	struct dmap_addr da;
 
-	if (head + 2 > s->pair_end || len == 0 ||
+	if (head + 2 > run->pair_end || len == 0 ||
 			!dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod(m, void *), len, &da))
 		return false;
 	s->sw_ring[head] = m;
 	s->extent[head] = SLUICE_TX_ODD | 1;
 	s->extent[head + 1] = SLUICE_TX_MIDDLE;
-	s->nb_odd += 2;
-	s->nb_pairs++;
-	sluice_tx_fill_slot(s, head, txq->zero_da, sluice_tx_hdr_len(txq, cfg), SLUICE_DESC_F_NEXT,
-			cfg.layout);
-	sluice_tx_fill_slot(s, head, da, len, 0, cfg.layout);
+	run->nb_odd += 2;
+	sluice_tx_write_desc(s, head, txq->zero_da, sluice_tx_hdr_len(txq, cfg), SLUICE_DESC_F_NEXT,
+			head == s->head, cfg.layout);
+	s->slot++;
+	sluice_tx_write_desc(s, head, da, len, 0, false, cfg.layout);
+	s->slot++;
 	return true;
 }
 
@@ -191,6 +150,24 @@ sluice_tx_has_own_room(struct rte_mbuf *m, uint32_t hdr_len, const bool is_exter
 			sluice_tx_has_pinned_room(m, hdr_len, pinned);
 }
 
+/* n packets of a run were given, nb_gso of them to be segmented. */
+static __rte_always_inline void
+sluice_tx_end_singles(struct sluice_txq *txq, const struct sluice_tx_singles *run,
+		struct sluice_tx_burst *b, uint32_t n, uint32_t nb_gso)
+{
+	const uint32_t nb_slots = run->s.slot - b->slot;
+
+	if (b->nb_slots == 0 && (run->s.extent[b->slot] & SLUICE_TX_MORE) != 0)
+		b->head_flags = SLUICE_DESC_F_NEXT;
+	b->nb_unfit += RTE_MAX(run->nb_odd, nb_gso);
+	b->nb_slots += nb_slots;
+	b->nb_bufs += n;
+	b->slot = run->s.slot == txq->q.ring.size ? 0 : run->s.slot;
+	txq->nb_odd += run->nb_odd;
+	/* Each of the pairs took a slot more. */
+	txq->nb_chained += nb_slots - n;
+}
+
 /*
  * Packets of one segment, from the first on, as long as one follows the other and slots do. Either
  * of those that have external buffers, or of the others. Returns how many; what stopped it goes the
@@ -202,17 +179,22 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		const struct sluice_path_cfg cfg)
 {
 	const uint64_t no_pair = SLUICE_TX_FLAGS | (are_external ? 0 : RTE_MBUF_F_EXTERNAL);
-	struct sluice_tx_slots s = sluice_tx_slots(txq, b, cfg.layout);
+	const struct sluice_ring *r = &txq->q.ring;
+	struct sluice_tx_singles run = {
+		.s = sluice_tx_slots(txq, b, cfg.layout),
+		.end = RTE_MIN((uint32_t)r->size, (uint32_t)b->slot + r->nb_free - b->nb_slots),
+	};
 	const uint32_t hdr_len = sluice_tx_hdr_len(txq, cfg);
 	const struct rte_mempool *pinned = NULL;
 	uint64_t bytes = 0;
-	uint16_t n, head, nb_gso = 0;
+	uint32_t n, head, nb_gso = 0;
 	bool is_given;
 
+	run.pair_end = RTE_MIN(run.end, (uint32_t)b->slot + sluice_tx_nb_to_spare(r, b));
 	for (n = 0; n < nb; n++) {
 		struct rte_mbuf *m = pkts[n];
 
-		head = s.slot;
+		head = run.s.slot;
 		if (m->nb_segs != 1)
 			break;
 		if (are_external && !(m->ol_flags & RTE_MBUF_F_EXTERNAL))
@@ -224,12 +206,12 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 			 * Until one of the run is plain: then it is known which are of another
 			 * pool.
 			 */
-			if (s.nb_odd == s.slot - b->slot)
+			if (run.nb_odd == run.s.slot - b->slot)
 				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
-			is_given = sluice_tx_fill_one(txq, &s, m, cfg);
+			is_given = sluice_tx_fill_one(txq, &run, m, cfg);
 		} else {
 			is_given = (sluice_tx_upper_flags(m) & (no_pair >> 32)) == 0 &&
-					sluice_tx_fill_pair(txq, &s, m, cfg);
+					sluice_tx_fill_pair(txq, &run, m, cfg);
 		}
 		if (!is_given)
 			break;
@@ -239,16 +221,8 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 			sluice_split_make_available(&txq->q.ring, b->nb_bufs + n, head);
 		bytes += m->pkt_len;
 	}
-	if (n == 0)
-		return 0;
-	if (b->nb_slots == 0 && (s.extent[b->slot] & SLUICE_TX_MORE) != 0)
-		b->head_flags = SLUICE_DESC_F_NEXT;
-	b->nb_unfit += RTE_MAX(s.nb_odd, nb_gso);
-	b->nb_slots += s.slot - b->slot;
-	b->nb_bufs += n;
-	b->slot = s.slot == txq->q.ring.size ? 0 : s.slot;
-	txq->nb_odd += s.nb_odd;
-	txq->nb_chained += s.nb_pairs;
+	if (n != 0)
+		sluice_tx_end_singles(txq, &run, b, n, nb_gso);
 	txq->q.stats.bytes += bytes;
 	return n;
 }
