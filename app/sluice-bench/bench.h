@@ -83,6 +83,7 @@ struct bench_opts {
 	bool rx_csum;
 	bool data_valid; /* the device says of each packet that its checksum is right */
 	bool rx_vlan;    /* it tags each packet, and the port takes the tag off */
+	bool rx_ipv4;    /* the port checks IPv4 headers, and all are right */
 	bool count_instructions;
 	bool use_marks; /* for a plug-in of the emulator, which counts then */
 	bool no_huge;

@@ -91,14 +91,15 @@ put_machine(FILE *f, const struct bench_machine *machine, const struct bench_opt
 	fprintf(f,
 			", \"no_huge\": %s, \"frame_bytes\": %u, \"tx_segs\": %u, \"simd_bits\": %u, "
 			"\"pool_cache\": %u, \"packets\": \"%s\", \"rx_mbufs\": %u, \"out_of_order\": %s, "
-			"\"cold\": %s, \"rx_csum\": %s, \"data_valid\": %s, \"rx_vlan\": %s, \"restarts\": %u, "
-			"\"blocks\": %u, \"segments\": %u, \"window_ms\": %u,\n",
+			"\"cold\": %s, \"rx_csum\": %s, \"data_valid\": %s, \"rx_vlan\": %s, "
+			"\"rx_ipv4\": %s, \"restarts\": %u, \"blocks\": %u, \"segments\": %u, \"window_ms\": %u,\n",
 			opts->no_huge ? "true" : "false", opts->frame_len, opts->nb_segs,
 			opts->simd_bits, BENCH_POOL_CACHE, bench_packets_name(opts->packets),
 			opts->rx_mbufs, opts->is_shuffled ? "true" : "false",
 			opts->is_cold ? "true" : "false", opts->rx_csum ? "true" : "false",
 			opts->data_valid ? "true" : "false", opts->rx_vlan ? "true" : "false",
-			opts->nb_restarts, opts->nb_blocks, opts->nb_segments, opts->window_ms);
+			opts->rx_ipv4 ? "true" : "false", opts->nb_restarts, opts->nb_blocks,
+			opts->nb_segments, opts->window_ms);
 }
 
 static void

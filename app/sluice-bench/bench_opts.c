@@ -51,6 +51,7 @@ enum {
 	OPT_RX_CSUM,
 	OPT_DATA_VALID,
 	OPT_RX_VLAN,
+	OPT_RX_IPV4,
 	OPT_INSTRUCTIONS,
 	OPT_MARKS,
 	OPT_JSON,
@@ -94,6 +95,7 @@ static const struct option long_options[] = {
 	{ "rx-csum", no_argument, NULL, OPT_RX_CSUM },
 	{ "data-valid", no_argument, NULL, OPT_DATA_VALID },
 	{ "rx-vlan", no_argument, NULL, OPT_RX_VLAN },
+	{ "rx-ipv4", no_argument, NULL, OPT_RX_IPV4 },
 	{ "instructions", no_argument, NULL, OPT_INSTRUCTIONS },
 	{ "marks", no_argument, NULL, OPT_MARKS },
 	{ "json", required_argument, NULL, OPT_JSON },
@@ -128,6 +130,7 @@ static const char usage[] =
 		"  --rx-csum            Rx checksum offload on       --simd BITS    EAL's SIMD limit\n"
 		"  --data-valid         with it, and model n2: the device says of each packet that it is right\n"
 		"  --rx-vlan            model n2: tagged packets, and the port takes the tags off\n"
+		"  --rx-ipv4            model n2: the port checks IPv4 headers\n"
 		"  --device-core N      cross, latency (the first)   --core N       core (the last)\n"
 		"  --mem MB             memory (as needed)\n"
 		"  --blocks N           A B B A blocks (40; 20 if not step)\n"
@@ -335,6 +338,8 @@ switch_of(struct bench_opts *opts, int opt)
 		return &opts->data_valid;
 	case OPT_RX_VLAN:
 		return &opts->rx_vlan;
+	case OPT_RX_IPV4:
+		return &opts->rx_ipv4;
 	case OPT_MARKS:
 		return &opts->use_marks;
 	case OPT_INSTRUCTIONS:

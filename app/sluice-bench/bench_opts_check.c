@@ -80,6 +80,7 @@ misplaced(const struct bench_opts *opts)
 		{ "--rx-mbufs", opts->rx_mbufs != 0, is_step },
 		{ "--size above 1518", opts->frame_len > BENCH_ONE_BUFFER, is_step },
 		{ "--rx-vlan", opts->rx_vlan, is_step },
+		{ "--rx-ipv4", opts->rx_ipv4, is_step },
 		{ "--load", opts->loads.nb != 0 && opts->loads.v[0] != 0, is_latency },
 		{ "--window", opts->window_ms != 0, !is_step },
 		{ "--segments", opts->nb_segments != 0, is_step },
@@ -302,6 +303,12 @@ check(const struct bench_opts *opts)
 		fprintf(stderr,
 				"sluice-bench: --rx-vlan needs --model n2: without its data a "
 				"packet has no tag\n");
+		return -EINVAL;
+	}
+	if (opts->rx_ipv4 && (opts->models.nb != 1 || opts->models.v[0] != NULL_N2)) {
+		fprintf(stderr,
+				"sluice-bench: --rx-ipv4 needs --model n2: without its data a "
+				"packet has no header\n");
 		return -EINVAL;
 	}
 	for (q = 0; q < opts->queues.nb; q++)

@@ -14,6 +14,7 @@
 
 #include <rte_errno.h>
 #include <rte_ether.h>
+#include <rte_ip.h>
 
 #include "bench_packets.h"
 
@@ -46,10 +47,13 @@ bench_make_frame(uint8_t *frame, unsigned int len)
 		0x40,
 		0x11,
 	};
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + RTE_ETHER_HDR_LEN);
 	unsigned int i;
 
 	for (i = 0; i < len; i++)
 		frame[i] = i < sizeof(head) ? head[i] : (uint8_t)i;
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
 void

@@ -121,6 +121,10 @@ bench_port_init(struct bench_port *port, const struct bench_opts *opts, enum ben
 	ret = make_devargs(port, opts, side);
 	if (ret != 0)
 		return ret;
+	if (opts->rx_ipv4 && !is_control_driver(port->driver)) {
+		port->rx_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+		port->rx_mask |= RTE_MBUF_F_RX_IP_CKSUM_MASK;
+	}
 	ret = bench_pool_make(port, opts, side);
 	if (ret != 0 || !port->has_device)
 		return ret;
@@ -192,6 +196,9 @@ configure(struct bench_port *port, const struct bench_opts *opts)
 	}
 	if (opts->rx_vlan)
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+	/* ethdev refuses who cannot */
+	if (opts->rx_ipv4 && !is_control_driver(port->name))
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	if (port->rx_len > BENCH_ONE_BUFFER) {
 		conf.rxmode.mtu = port->rx_len - RTE_ETHER_HDR_LEN;
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;

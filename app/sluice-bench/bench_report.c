@@ -217,14 +217,15 @@ report_conditions(const struct bench_opts *opts)
 {
 	char text[512];
 
-	printf("%s%s%s%s%s%s, %u B packets (%s) of %u Tx segment(s), mempool cache %u, SIMD limit ",
+	printf("%s%s%s%s%s%s%s, %u B packets (%s) of %u Tx segment(s), mempool cache %u, SIMD limit ",
 			opts->no_huge ? ", 4 KiB pages" : "", opts->is_cold ? ", cold rings" : "",
 			opts->is_shuffled ? ", completed out of order" : "",
 			opts->rx_mbufs != 0 ? ", Rx pool that runs dry" : "",
 			opts->data_valid              ? ", Rx checksum offload, all right" :
 					opts->rx_csum ? ", Rx checksum offload" :
 							"",
-			opts->rx_vlan ? ", Rx tags taken off" : "", opts->frame_len,
+			opts->rx_vlan ? ", Rx tags taken off" : "",
+			opts->rx_ipv4 ? ", Rx IPv4 headers checked" : "", opts->frame_len,
 			bench_packets_name(opts->packets), opts->nb_segs, BENCH_POOL_CACHE);
 	if (opts->simd_bits != 0)
 		printf("%u bits", opts->simd_bits);

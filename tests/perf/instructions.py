@@ -59,6 +59,11 @@ ASKING.update(("%s %s in_order mrg copy, Tx ipv4" % (isa, layout), (isa, int(lay
     for isa in bench.WIDTHS for layout in ("packed", "split"))
 CASES.update(ASKING)
 ODD.update((case, ["--packets", case.rsplit(" ", 1)[1]]) for case in ASKING)
+# Received packets whose IPv4 headers are checked, beside the checksums that the device knows.
+CHECKED = {"%s %s in_order mrg csum, Rx ipv4" % (isa, layout): (isa, int(layout == "packed"), 1, 1, 1)
+    for isa in bench.WIDTHS for layout in ("packed", "split")}
+CASES.update(CHECKED)
+ODD.update((case, ["--rx-ipv4", "--model", "n2"]) for case in CHECKED)
 if bench.MACHINE == "x86_64":
     ODD["AVX2 packed in_order mrg copy, 1518 bytes"] = ["--size", "1518"]
     CASES["AVX2 packed in_order mrg copy, 1518 bytes"] = ("AVX2", 1, 1, 1, 0)
@@ -133,7 +138,7 @@ def measure(case, folder, counter=COUNTER):
     side = row["a"]
     assert side["sent"] == side["seen"] and side["produced"] == side["received"], side
     for way in ("tx", "rx"):
-        name = side[way + "_mode"].split()
+        name = side[way + "_mode"].split(",")[0].split()
         # 512 bits are of no use there.
         row_isa = "AVX2" if (isa, packed, way, isolation(case)) == ("AVX512", 1, "tx", "copy") else isa
         assert name[:2] == ["Sluice", row_isa], "%s: the port took the path '%s'" % (case, side[way + "_mode"])

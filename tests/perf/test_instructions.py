@@ -26,6 +26,15 @@ def test_growth_is_noticed():
     assert instructions.grown({"tx": 51.1, "rx": 30.7}, instructions.UNCOUNTED) == []
 
 
+def test_checking_ipv4_is_cheap():
+    """What software adds to the checksums that the device knows, on x86-64: at most eight instructions per packet."""
+    cases = instructions.reference()["cases"]
+    for case in instructions.CHECKED:
+        more, plain = cases[case]["rx"], cases[case.rsplit(",", 1)[0]]["rx"]
+        if instructions.CASES[case][0] in ("AVX2", "AVX512") and more and plain:
+            assert more - plain <= 8, "%s: %.2f on top of %.2f" % (case, more - plain, plain)
+
+
 def test_update_of_a_release_is_compared():
     """A gate that is skipped with the next update of the distribution is none. Another release is another matter."""
     def of(revision, dpdk):

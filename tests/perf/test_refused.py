@@ -18,6 +18,7 @@ REFUSED = {
     "frame_above_buffers": (["--packets", "tso", "--size", "16384", "--segs", "7"], "--size 16384 needs --segs 8 at least"),
     "frame_above_all": (["--size", "9001", "--segs", "8"], "--size 9001 is for --packets tso, others have 9000"),
     "tags_without_data": (["--rx-vlan"], "--rx-vlan needs --model n2"),
+    "ipv4_without_data": (["--rx-ipv4"], "--rx-ipv4 needs --model n2"),
     "frames_in_cross": (["--size", "3000", "--segs", "2", "--mode", "cross"],
         "--size above 1518 is not for --mode cross"),
     "cold_cross": (["--cold", "--mode", "cross"], "--cold is not for --mode cross"),

@@ -50,9 +50,10 @@ struct env_conf {
 	bool has_ecn;
 	bool has_lro;
 	bool has_hash;      /* HASH_REPORT: of rows that read headers, or have offloads */
-	bool has_hash_only; /* and GUEST_CSUM was not negotiated */
+	bool has_hash_only; /* and GUEST_CSUM was not negotiated; or with checks_ipv4, just that */
 	bool has_tunnel;    /* HOST_UDP_TUNNEL_GSO and _CSUM: of the same rows */
 	bool completes_csum;
+	bool checks_ipv4;  /* of rows that read headers */
 	bool is_checked;   /* dma_debug=1 */
 	uint64_t tx_flags; /* that packets may have; 0: all, if the row has offloads */
 	uint16_t size;

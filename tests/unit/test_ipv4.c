@@ -18,6 +18,8 @@
 #define UNKNOWN RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN
 #define ROOM 128
 #define NB_RANDOM 100000
+#define NB_MAX 40 /* of a burst */
+#define LONG 5000
 
 struct sample {
 	const char *name;
@@ -170,9 +172,102 @@ test_short(void **state)
 	}
 }
 
+/* As the device delivers it; is_long: in several buffers. */
+static void
+deliver(struct env *e, const struct packet *p, bool is_long)
+{
+	static uint8_t bytes[LONG];
+
+	memcpy(bytes, p->bytes, ROOM);
+	fake_dev_poll(&e->dev);
+	assert_true(fake_dev_deliver(
+			&e->dev, bytes, is_long ? LONG : p->m.data_len, e->conf.order));
+}
+
+/*
+ * A burst of a kind: 0: plain packets; 1: with one tag each; 2: plain, but for one; 3: of any kind,
+ * short ones and, where they may be, long ones. Any of them may have a wrong sum.
+ */
+static void
+test_burst(struct env *e, unsigned int kind)
+{
+	const uint64_t mask = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	static struct packet packets[NB_MAX];
+	struct rte_mbuf *pkts[NB_MAX];
+	uint64_t want[NB_MAX], *seed = &e->random;
+	unsigned int nb = 1 + fake_below(seed, NB_MAX), odd = fake_below(seed, nb), i, n = 0;
+	bool is_valid = fake_below(seed, 2) != 0;
+
+	e->dev.offload.flags = is_valid ? SLUICE_NET_HDR_F_DATA_VALID : 0;
+	for (i = 0; i < nb; i++) {
+		bool is_any = kind == 3 || (kind == 2 && i == odd);
+		const struct sample *s = is_any ? &samples[fake_below(seed, RTE_DIM(samples))] :
+						  &samples[kind == 1];
+		struct packet *p = &packets[i];
+		bool is_long;
+
+		make(p, s, seed);
+		want[i] = s->want;
+		if (s->want == GOOD && fake_below(seed, is_any ? 2 : 16) == 0) {
+			p->bytes[p->l3 + 2 + fake_below(seed, 18)] ^= 1 << fake_below(seed, 8);
+			want[i] = BAD;
+		}
+		/* A cut one ends there, behind it lies what makes it right. */
+		is_long = is_any && s->cut == 0 && e->conf.has_mrg && fake_below(seed, 4) == 0;
+		if (s->cut == 0 && fake_below(seed, 2) != 0)
+			p->m.data_len = ROOM;
+		if (is_valid && !e->conf.has_hash_only)
+			want[i] |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+		deliver(e, p, is_long);
+	}
+	while (n < nb) {
+		uint16_t got = env_rx(e, &pkts[n], 1 + fake_below(seed, nb - n));
+
+		fake_assert(got != 0, "%u packets came of %u", n, nb);
+		n += got;
+	}
+	for (i = 0; i < nb; i++) {
+		fake_assert((pkts[i]->ol_flags & mask) == want[i],
+				"%u of %u: flags 0x%llx, not 0x%llx", i, nb,
+				(unsigned long long)pkts[i]->ol_flags, (unsigned long long)want[i]);
+		assert_memory_equal(rte_pktmbuf_mtod(pkts[i], uint8_t *), packets[i].bytes,
+				RTE_MIN(packets[i].m.data_len, pkts[i]->data_len));
+	}
+	rte_pktmbuf_free_bulk(pkts, nb);
+}
+
+/*
+ * Of a queue that checks them, with and without checksums that the device tells of; in buffers
+ * behind their mbufs or elsewhere.
+ */
+static void
+test_queue(void **state)
+{
+	struct env_conf *conf = *state;
+	unsigned int round, k;
+	struct env *e;
+
+	conf->checks_ipv4 = true;
+	for (k = 0; k < 4; k++) {
+		conf->has_hash_only = k & 1;
+		conf->is_pinned = k & 2;
+		conf->order = conf->is_in_order ? FAKE_BATCHES : FAKE_ONE_BY_ONE;
+		e = env_open_from(state, 0);
+		for (round = 0; round < 80; round++) {
+			fake_context("%s%s: round %u", env_name(conf), k & 2 ? ", pinned" : "",
+					round);
+			test_burst(e, round % 4);
+		}
+		assert_int_equal(e->q.stats.errors, 0);
+		assert_false(env_has_failed(e));
+		env_close(e);
+	}
+}
+
 int
 main(void)
 {
+	suite_add_rx_if(env_has_csum, test_queue, "queue");
 	suite_add(test_samples, NULL, "samples");
 	suite_add(test_each_bit, NULL, "each bit");
 	suite_add(test_random, NULL, "random");

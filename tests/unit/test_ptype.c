@@ -250,10 +250,9 @@ test_stage(void **state)
 
 	e->rxq.path = e->rx;
 	e->rxq.stage = &shown;
-	for (round = 0; round < 8; round++) {
+	for (round = 0; round < 4; round++) {
 		const struct sluice_rx_stage stage = { .has_vlan = round & 1,
-			.has_ipv4 = round & 2,
-			.ptypes = round & 4 ? SLUICE_PTYPE_FAMILIES : 0 };
+			.ptypes = round & 2 ? SLUICE_PTYPE_FAMILIES : 0 };
 
 		sluice_rx_stage_show(&shown, &stage);
 		burst = sluice_rx_stage_burst(&stage);
@@ -273,9 +272,6 @@ test_stage(void **state)
 			fake_assert(pkts[i]->packet_type == want, "0x%x, not 0x%x",
 					pkts[i]->packet_type, want);
 			assert_int_equal((pkts[i]->ol_flags & STRIPPED) != 0, is_stripped);
-			/* With a random sum it is bad, or rarely right; it was looked at. */
-			assert_int_equal((pkts[i]->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != 0,
-					stage.has_ipv4 && s->type == RTE_ETHER_TYPE_IPV4);
 		}
 		rte_pktmbuf_free_bulk(pkts, RTE_DIM(samples));
 	}

@@ -378,15 +378,16 @@ test_path_selection(void **state)
 	unsigned int i, k;
 
 	(void)state;
-	for (i = 0; i < 64; i++)
+	for (i = 0; i < 128; i++)
 		for (k = 0; k < RTE_DIM(simd); k++) {
 			const bool has_offloads = (i & 16) != 0, is_copy = (i & 32) != 0;
 			uint64_t f = (i & 1 ? SLUICE_BIT(bits[0]) : 0) |
 					(i & 2 ? SLUICE_BIT(bits[1]) : 0) |
 					(i & 4 ? SLUICE_BIT(bits[2]) : 0) |
 					(i & 8 ? SLUICE_BIT(bits[3]) : 0);
-			const struct sluice_rx_path *rx = sluice_rx_path_select(
-					f, is_copy, simd[k]);
+			const struct sluice_rx_path *rx = sluice_rx_path_select(f,
+					sluice_path_reads_headers(f, (i & 64) != 0), is_copy,
+					simd[k]);
 			const struct sluice_tx_path *tx = sluice_tx_path_select(
 					f, has_offloads, is_copy, simd[k]);
 
@@ -395,7 +396,7 @@ test_path_selection(void **state)
 			assert_int_equal(rx->cfg.layout == SLUICE_PACKED, (i & 1) != 0);
 			assert_int_equal(tx->cfg.layout == SLUICE_PACKED, (i & 1) != 0);
 			/* The copy has one row for both. */
-			assert_int_equal(rx->cfg.has_csum, (i & 8) != 0 || is_copy);
+			assert_int_equal(rx->cfg.has_csum, (i & (8 | 64)) != 0 || is_copy);
 			assert_int_equal(tx->cfg.has_offloads, has_offloads);
 			assert_int_equal(rx->cfg.is_copy, is_copy);
 			assert_int_equal(tx->cfg.is_copy, is_copy);

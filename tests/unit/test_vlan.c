@@ -76,13 +76,13 @@ expect(struct rte_mbuf *m, const uint8_t *bytes, uint32_t len, const struct samp
 }
 
 static sluice_rx_stage_fn
-burst_of(struct env *e, bool has_vlan, bool has_ipv4)
+burst_of(struct env *e, bool has_vlan)
 {
-	const struct sluice_rx_stage stage = { .has_vlan = has_vlan, .has_ipv4 = has_ipv4 };
+	const struct sluice_rx_stage stage = { .has_vlan = has_vlan };
 	sluice_rx_stage_fn fn = sluice_rx_stage_burst(&stage);
 
 	e->rxq.path = e->rx;
-	assert_int_equal(fn != NULL, has_vlan || has_ipv4);
+	assert_int_equal(fn != NULL, has_vlan);
 	return fn != NULL ? fn : e->rx->burst;
 }
 
@@ -102,8 +102,7 @@ test_samples(void **state)
 			fake_dev_poll(&e->dev);
 			assert_true(fake_dev_deliver(&e->dev, bytes[i], LEN, e->conf.order));
 		}
-		assert_int_equal(burst_of(e, round & 1, round & 2)(&e->rxq, pkts, 32),
-				RTE_DIM(samples));
+		assert_int_equal(burst_of(e, round & 1)(&e->rxq, pkts, 32), RTE_DIM(samples));
 		for (i = 0; i < RTE_DIM(samples); i++) {
 			seed = round * 16 + i;
 			fake_context("%s: round %u, %s", env_name(&e->conf), round,
@@ -128,33 +127,8 @@ test_short(void **state)
 		make(bytes, &samples[1], len);
 		fake_dev_poll(&e->dev);
 		assert_true(fake_dev_deliver(&e->dev, bytes, len, e->conf.order));
-		assert_int_equal(burst_of(e, true, false)(&e->rxq, &m, 1), 1);
+		assert_int_equal(burst_of(e, true)(&e->rxq, &m, 1), 1);
 		expect(m, bytes, len, &samples[1], len, len >= 18);
-	}
-	env_close(e);
-}
-
-/* What is behind the tag is checked as if there were none. */
-static void
-test_ipv4(void **state)
-{
-	/* RFC 1071 has it: a header whose sum is right. */
-	static const uint8_t header[] = { 0x45, 0, 0, 40, 0, 1, 0, 0, 64, 17, 0xf6, 0xc0, 192, 0, 2,
-		1, 192, 0, 2, 2 };
-	struct env *e = env_open_from(state, 0);
-	static uint8_t bytes[LEN];
-	struct rte_mbuf *m;
-	unsigned int i;
-
-	for (i = 0; i < 2; i++) {
-		memcpy(bytes + make(bytes, &samples[1], 1), header, sizeof(header));
-		bytes[20] ^= i;
-		fake_dev_poll(&e->dev);
-		assert_true(fake_dev_deliver(&e->dev, bytes, LEN, e->conf.order));
-		assert_int_equal(burst_of(e, true, true)(&e->rxq, &m, 1), 1);
-		assert_int_equal(m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK,
-				i == 0 ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD);
-		expect(m, bytes, LEN, &samples[1], 1, true);
 	}
 	env_close(e);
 }
@@ -164,6 +138,5 @@ main(void)
 {
 	suite_add_rx(test_samples, "samples");
 	suite_add_rx(test_short, "short");
-	suite_add_rx(test_ipv4, "ipv4");
 	return suite_run("vlan");
 }

@@ -209,23 +209,22 @@ sluice_offload_more(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct slu
 	return true;
 }
 
-void
-sluice_offload_ipv4_other(struct rte_mbuf *m)
+uint64_t
+sluice_offload_ipv4_other(const struct rte_mbuf *m)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	const struct rte_ipv4_hdr *ip;
 	uint32_t l3, len;
 	uint16_t type;
-	bool is_right;
 
 	l3 = sluice_offload_find_l3(data, m->data_len, &type);
 	if (l3 == 0 || type != RTE_ETHER_TYPE_IPV4 || m->data_len < l3 + sizeof(*ip))
-		return;
+		return RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN;
 	ip = (const struct rte_ipv4_hdr *)(data + l3);
 	len = rte_ipv4_hdr_len(ip);
 	if (len > m->data_len - l3)
-		return;
-	is_right = len >= sizeof(*ip) && ip->version == IPVERSION &&
-			rte_raw_cksum(ip, len) == UINT16_MAX;
-	m->ol_flags |= is_right ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD;
+		return RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN;
+	if (len < sizeof(*ip) || ip->version != IPVERSION || rte_raw_cksum(ip, len) != UINT16_MAX)
+		return RTE_MBUF_F_RX_IP_CKSUM_BAD;
+	return RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 }

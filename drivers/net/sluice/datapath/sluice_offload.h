@@ -52,8 +52,8 @@ void sluice_offload_hashes(const struct sluice_rxq *rxq, struct rte_mbuf **pkts,
  */
 uint32_t sluice_offload_find_l3(const uint8_t *data, uint32_t end, uint16_t *type);
 
-/* sluice_offload_ipv4() of packets with VLAN tags or options, and of those without IPv4. */
-void sluice_offload_ipv4_other(struct rte_mbuf *m);
+/* What sluice_offload_ipv4() tells of packets with VLAN tags or options, and without IPv4. */
+uint64_t sluice_offload_ipv4_other(const struct rte_mbuf *m);
 
 /*
  * Is the sum of an IPv4 header without options right (RFC 1071)? Ones' complement sums of 16-bit
@@ -76,27 +76,32 @@ sluice_offload_ipv4_is_right(const uint8_t *ip)
 	return sum % UINT16_MAX == 0;
 }
 
-/*
- * The IPv4 header's checksum into the packet's mbuf. It stays unknown where there is no such header
- * behind up to two VLAN tags, or where it does not end in the first buffer.
- */
-static __rte_always_inline void
-sluice_offload_ipv4(struct rte_mbuf *m)
+/* RTE_MBUF_F_RX_IP_CKSUM_... of a packet: see sluice_offload_ipv4(). */
+static __rte_always_inline uint64_t
+sluice_offload_ipv4_flags(const struct rte_mbuf *m)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	const uint32_t l3 = RTE_ETHER_HDR_LEN;
 	uint32_t type; /* Ethernet's, then version and header length, then what is not looked at */
 
-	if (likely(m->data_len >= l3 + sizeof(struct rte_ipv4_hdr))) {
-		memcpy(&type, data + l3 - sizeof(uint16_t), sizeof(type));
-		if (likely((type & RTE_BE32(0xffffff00)) == RTE_BE32(0x08004500))) {
-			m->ol_flags |= sluice_offload_ipv4_is_right(data + l3) ?
-					RTE_MBUF_F_RX_IP_CKSUM_GOOD :
-					RTE_MBUF_F_RX_IP_CKSUM_BAD;
-			return;
-		}
-	}
-	sluice_offload_ipv4_other(m);
+	if (unlikely(m->data_len < l3 + sizeof(struct rte_ipv4_hdr)))
+		return sluice_offload_ipv4_other(m);
+	memcpy(&type, data + l3 - sizeof(uint16_t), sizeof(type));
+	if (unlikely((type & RTE_BE32(0xffffff00)) != RTE_BE32(0x08004500)))
+		return sluice_offload_ipv4_other(m);
+	return sluice_offload_ipv4_is_right(data + l3) ? RTE_MBUF_F_RX_IP_CKSUM_GOOD :
+							 RTE_MBUF_F_RX_IP_CKSUM_BAD;
+}
+
+/*
+ * The IPv4 header's checksum into the packet's mbuf, whatever was said there. It stays unknown
+ * where there is no such header behind up to two VLAN tags, or where it does not end in the first
+ * buffer.
+ */
+static __rte_always_inline void
+sluice_offload_ipv4(struct rte_mbuf *m)
+{
+	m->ol_flags = (m->ol_flags & ~RTE_MBUF_F_RX_IP_CKSUM_MASK) | sluice_offload_ipv4_flags(m);
 }
 
 /**

@@ -104,10 +104,10 @@ has(sluice_features features, unsigned int bit)
 }
 
 bool
-sluice_path_reads_headers(sluice_features features)
+sluice_path_reads_headers(sluice_features features, bool checks_ipv4)
 {
 	/* Where nobody reads headers they have one length. */
-	return has(features, SLUICE_NET_F_GUEST_CSUM) ||
+	return checks_ipv4 || has(features, SLUICE_NET_F_GUEST_CSUM) ||
 			sluice_path_hdr_len(features) != SLUICE_NET_HDR_LEN;
 }
 
@@ -132,15 +132,15 @@ layout_of(sluice_features features)
  */
 
 const struct sluice_rx_path *
-sluice_rx_path_select(sluice_features features, bool is_copy, uint16_t simd_bits)
+sluice_rx_path_select(
+		sluice_features features, bool reads_headers, bool is_copy, uint16_t simd_bits)
 {
 	const struct sluice_rx_path *p;
 	unsigned int i;
 
 	for (i = 0; (p = sluice_rx_path_at(i)) != NULL; i++)
 		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
-				p->cfg.has_csum >= sluice_path_reads_headers(features) &&
-				p->cfg.is_copy == is_copy)
+				p->cfg.has_csum >= reads_headers && p->cfg.is_copy == is_copy)
 			break;
 	return p;
 }

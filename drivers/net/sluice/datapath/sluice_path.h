@@ -50,18 +50,21 @@ uint16_t sluice_path_cpu_bits(void);
 /* The same, and no wider than EAL allows (--force-max-simd-bitwidth). */
 uint16_t sluice_path_simd_bits(void);
 
-/* Do these features make devices say something, or more, in the headers of received packets? */
-bool sluice_path_reads_headers(sluice_features features);
+/*
+ * Are the headers of received packets read? These features make devices say something, or more; and
+ * IPv4 headers are checked by the rows that read.
+ */
+bool sluice_path_reads_headers(sluice_features features, bool checks_ipv4);
 /* How long a packet's header is with these features, in bytes and both directions (5.1.6). */
 uint16_t sluice_path_hdr_len(sluice_features features);
 
 /*
  * The row for negotiated features (bit mask) and registers of at most simd_bits: of those that do
- * all that is asked the one that does least. There is always one. is_copy: isolation=copy;
- * has_offloads: the application switched some on.
+ * all that is asked the one that does least. There is always one. reads_headers: by the former;
+ * is_copy: isolation=copy; has_offloads: the application switched some on.
  */
 const struct sluice_rx_path *sluice_rx_path_select(
-		sluice_features features, bool is_copy, uint16_t simd_bits);
+		sluice_features features, bool reads_headers, bool is_copy, uint16_t simd_bits);
 const struct sluice_tx_path *sluice_tx_path_select(
 		sluice_features features, bool has_offloads, bool is_copy, uint16_t simd_bits);
 

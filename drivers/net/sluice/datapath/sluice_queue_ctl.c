@@ -101,7 +101,8 @@ void
 sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 {
 	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
-	sluice_rxq_place(rxq, conf->reads_headers, conf->has_hash, conf->has_tunnel);
+	sluice_rxq_place(rxq, conf->reads_headers, conf->has_hash, conf->has_tunnel,
+			conf->checks_ipv4);
 	rxq->num_buffers_mask = conf->has_mrg ? UINT16_MAX : 0;
 	set_masks(rxq, conf);
 	rxq->completes_csum = conf->completes_csum;

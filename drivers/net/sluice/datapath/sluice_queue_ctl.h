@@ -28,6 +28,7 @@ struct sluice_queue_conf {
 	bool has_hash;             /* there is room for a hash in them; receive: they are read */
 	bool has_tunnel;           /* there is room for a tunnel in them; transmit: it is told of */
 	bool completes_csum;       /* receive: sums that are partial, of any header */
+	bool checks_ipv4;          /* receive: header checksums, in software; headers are read */
 	uint64_t tx_flags;         /* transmit: what packets may ask for, of SLUICE_TX_FLAGS */
 	bool has_ecn;              /* segments may have ECN bits, in this direction */
 	bool has_lro;              /* receive: packets may be of several segments */
@@ -58,9 +59,10 @@ void sluice_queue_retract(struct sluice_queue *q);
 /*
  * Where header and data of received packets go; before the queue is filled for a path that reads
  * headers or not. has_hash: headers have a hash, has_tunnel: they are as long as those of tunnels;
- * and so are read.
+ * and so are read, as they are where IPv4 headers are checked, which the same rows do.
  */
-void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool has_tunnel);
+void sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool has_tunnel,
+		bool checks_ipv4);
 /* Bytes of a header. */
 uint16_t sluice_queue_hdr_len(bool has_hash, bool has_tunnel);
 

@@ -174,6 +174,19 @@ sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m)
 	return sluice_rx_offload(rxq, m, &hdr);
 }
 
+/* As sluice_rx_read_header(), of any queue that reads them. */
+static struct rte_mbuf *
+read_header(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	uint32_t said = sluice_offload_said(m, rxq->hdr_len, rxq->num_buffers_mask);
+
+	if (rxq->has_hash)
+		sluice_offload_hashes(rxq, &m, 1);
+	if (likely((said & ((uint32_t)UINT16_MAX << 16 | rxq->hdr_mask[0])) == 0))
+		return m;
+	return sluice_rx_read_more(rxq, m);
+}
+
 void
 sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
@@ -216,7 +229,7 @@ sluice_rx_look_at_copies(
 		if (unlikely(rxq->nb_segs_left != 0))
 			m = sluice_rx_look(rxq, m, m->pkt_len + SLUICE_NET_HDR_LEN);
 		else
-			m = sluice_rx_read_header(rxq, m);
+			m = read_header(rxq, m);
 		if (unlikely(m == NULL))
 			continue;
 		*bytes += m->pkt_len;
@@ -266,20 +279,9 @@ add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	return NULL;
 }
 
-/* As sluice_rx_read_header(), of one with a hash. */
+/* As sluice_rx_look(), but for what software checks. */
 static struct rte_mbuf *
-read_hash(struct sluice_rxq *rxq, struct rte_mbuf *m)
-{
-	uint32_t said = sluice_offload_said(m, rxq->hdr_len, rxq->num_buffers_mask);
-
-	sluice_offload_hashes(rxq, &m, 1);
-	if (likely((said & ((uint32_t)UINT16_MAX << 16 | rxq->hdr_mask[0])) == 0))
-		return m;
-	return sluice_rx_read_more(rxq, m);
-}
-
-struct rte_mbuf *
-sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
 	bool is_one;
 
@@ -293,13 +295,23 @@ sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 		return NULL;
 	}
 	sluice_rx_fill_mbuf(rxq, m, len - rxq->hdr_len);
-	if (rxq->has_hash)
-		return read_hash(rxq, m);
+	/* Those read all headers. */
+	if (rxq->has_more)
+		return read_header(rxq, m);
 	is_one = is_whole(rxq, m, len);
 	sluice_rxq_expect(rxq);
 	if (!is_one)
 		return NULL;
-	return rxq->reads_headers ? sluice_rx_read_header(rxq, m) : m;
+	return rxq->reads_headers ? read_header(rxq, m) : m;
+}
+
+struct rte_mbuf *
+sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	m = look(rxq, m, len);
+	if (rxq->checks_ipv4 && m != NULL)
+		sluice_offload_ipv4(m);
+	return m;
 }
 
 uint16_t
@@ -333,7 +345,8 @@ sluice_rx_alloc_undo(struct sluice_rxq *rxq, uint16_t slot, uint16_t nb)
 }
 
 void
-sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool has_tunnel)
+sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool has_tunnel,
+		bool checks_ipv4)
 {
 	uint16_t hdr_off = sluice_rx_hdr_off(reads_headers);
 	struct rte_mbuf m;
@@ -343,6 +356,12 @@ sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool
 	rxq->hdr_off = hdr_off;
 	rxq->hdr_len = sluice_queue_hdr_len(has_hash, has_tunnel);
 	rxq->min_len = rxq->hdr_len + RTE_ETHER_HDR_LEN;
+	rxq->checks_ipv4 = checks_ipv4;
+	rxq->batch_min = checks_ipv4 ? rxq->hdr_len + SLUICE_SUM_LEAST : rxq->min_len;
+	rxq->has_more = checks_ipv4 || rxq->hdr_len != SLUICE_NET_HDR_LEN;
+	/* Of most packets this is true, and then nothing is left to be written. */
+	rxq->ol_flags &= ~RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	rxq->ol_flags |= checks_ipv4 ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : 0;
 	*sluice_mbuf_rearm(&m) = rxq->rearm;
 	m.data_off = hdr_off + rxq->hdr_len;
 	rxq->rearm = *sluice_mbuf_rearm(&m);

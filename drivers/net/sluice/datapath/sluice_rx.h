@@ -19,7 +19,8 @@
  * queues without mergeable buffers too.
  *
  * Where the device writes hashes (HASH_REPORT) the header is longer. Batches take those of a run at
- * once, when it is over (sluice_offload_hashes()); any other buffer gets a look.
+ * once, when it is over (sluice_offload_hashes()); any other buffer gets a look. IPv4 headers are
+ * checked then, too (sluice_rx_ipv4.h).
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -33,6 +34,7 @@
 #include "sluice_offload.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
+#include "sluice_rx_ipv4.h"
 #include "sluice_rx_refill.h"
 #include "sluice_vec.h"
 
@@ -192,6 +194,24 @@ sluice_rx_copy_some(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf
 	return sluice_copy_in_some(rxq, slot, pkts, n, SLUICE_VEC_RX_LEAST, false);
 }
 
+/*
+ * What is left to be done with nb packets that batches took, all at once. Those that were copied
+ * have any length, and no hash.
+ */
+static __rte_always_inline void
+sluice_rx_do_more(const struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb,
+		const struct sluice_path_cfg cfg)
+{
+	if (!cfg.is_copy && rxq->has_hash)
+		sluice_offload_hashes(rxq, pkts, nb);
+	if (!rxq->checks_ipv4)
+		return;
+	if (cfg.is_copy)
+		sluice_rx_check_each_ipv4(pkts, nb);
+	else
+		sluice_rx_check_ipv4(rxq, pkts, nb);
+}
+
 /* The oldest n used entries were taken, in order. */
 static __rte_always_inline void
 sluice_rx_skip(struct sluice_ring *r, uint16_t n, const struct sluice_path_cfg cfg)
@@ -247,12 +267,12 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb_max, u
 	}
 	if (unlikely(n == 0))
 		return 0;
-	if (batch_cfg.has_csum && rxq->has_hash)
-		sluice_offload_hashes(rxq, pkts, n - nb_bad);
 	if (cfg.is_copy && sluice_rx_copy_some(rxq, slot, pkts, n))
 		nb_bad = sluice_rx_look_at_copies(rxq, pkts, n, bytes);
 	else
 		*bytes += sluice_vec_rx_bytes(&kit, n);
+	if (cfg.has_csum && unlikely(rxq->has_more))
+		sluice_rx_do_more(rxq, pkts, n - nb_bad, cfg);
 	sluice_rx_skip(r, n, cfg);
 	if (cfg.has_csum)
 		*nb_dropped = nb_bad;

@@ -9,7 +9,6 @@
 #include <rte_pause.h>
 
 #include "sluice_clock.h"
-#include "sluice_offload.h"
 #include "sluice_path.h"
 #include "sluice_ptype.h"
 #include "sluice_rx_stage.h"
@@ -63,21 +62,10 @@ strip_tags(struct rte_mbuf **pkts, uint16_t nb)
 }
 
 static __rte_always_inline void
-check_ipv4(struct rte_mbuf **pkts, uint16_t nb)
-{
-	uint16_t i;
-
-	for (i = 0; i < nb; i++)
-		sluice_offload_ipv4(pkts[i]);
-}
-
-static __rte_always_inline void
 look_at_headers(struct rte_mbuf **pkts, uint16_t nb, const struct sluice_rx_stage stage)
 {
 	if (stage.has_vlan)
 		strip_tags(pkts, nb);
-	if (stage.has_ipv4)
-		check_ipv4(pkts, nb);
 	if (stage.ptypes != 0)
 		sluice_ptype_burst(pkts, nb, stage.ptypes);
 }
@@ -155,17 +143,11 @@ receive_and_do(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 }
 
 #define STAGES(X) \
-	X(ipv4, .has_ipv4 = true) \
 	X(hash, .has_hash = true) \
-	X(ipv4_hash, .has_ipv4 = true, .has_hash = true) \
 	X(spread, .has_hash = true, .is_spread = true) \
-	X(ipv4_spread, .has_ipv4 = true, .has_hash = true, .is_spread = true) \
 	X(vlan, .has_vlan = true) \
-	X(vlan_ipv4, .has_vlan = true, .has_ipv4 = true) \
 	X(vlan_hash, .has_vlan = true, .has_hash = true) \
-	X(vlan_ipv4_hash, .has_vlan = true, .has_ipv4 = true, .has_hash = true) \
-	X(vlan_spread, .has_vlan = true, .has_hash = true, .is_spread = true) \
-	X(vlan_ipv4_spread, .has_vlan = true, .has_ipv4 = true, .has_hash = true, .is_spread = true)
+	X(vlan_spread, .has_vlan = true, .has_hash = true, .is_spread = true)
 
 #define DEFINE_BURST(name, ...) \
 	static uint16_t burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts) \
@@ -185,7 +167,6 @@ void
 sluice_rx_stage_show(struct sluice_rx_stage *shown, const struct sluice_rx_stage *stage)
 {
 	rte_atomic_store_explicit(&shown->has_vlan, stage->has_vlan, rte_memory_order_relaxed);
-	rte_atomic_store_explicit(&shown->has_ipv4, stage->has_ipv4, rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&shown->has_hash, stage->has_hash, rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&shown->is_spread, stage->is_spread, rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&shown->has_flows, stage->has_flows, rte_memory_order_relaxed);
@@ -200,7 +181,6 @@ stage_now(const struct sluice_rxq *rxq)
 	struct sluice_rx_stage stage = { 0 };
 
 	stage.has_vlan = rte_atomic_load_explicit(&now->has_vlan, rte_memory_order_relaxed);
-	stage.has_ipv4 = rte_atomic_load_explicit(&now->has_ipv4, rte_memory_order_relaxed);
 	stage.has_hash = rte_atomic_load_explicit(&now->has_hash, rte_memory_order_relaxed);
 	stage.is_spread = rte_atomic_load_explicit(&now->is_spread, rte_memory_order_relaxed);
 	stage.ptypes = rte_atomic_load_explicit(&now->ptypes, rte_memory_order_relaxed);
@@ -233,7 +213,6 @@ sluice_rx_stage_burst(const struct sluice_rx_stage *stage)
 		return burst_ptypes;
 	for (i = 0; i < RTE_DIM(rows); i++)
 		if (rows[i].stage.has_vlan == stage->has_vlan &&
-				rows[i].stage.has_ipv4 == stage->has_ipv4 &&
 				rows[i].stage.has_hash == stage->has_hash &&
 				rows[i].stage.is_spread == stage->is_spread)
 			return rows[i].burst;

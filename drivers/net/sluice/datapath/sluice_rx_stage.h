@@ -3,11 +3,11 @@
  */
 
 /*
- * What no virtio device does, in software, for who asks: VLAN tags that are taken off, IPv4 header
- * checksums, packet types (virtio knows none of these, 5.1.6.4), the RSS hash, and spreading
- * packets by it, or by rules. Burst functions of their own around that of the port's path, so that
- * nobody else pays. With packet types, or with rules, which cost more than most, there is but one
- * each: it asks the queue what else is to be done.
+ * What no virtio device does, in software, for who asks: VLAN tags that are taken off, packet types
+ * (virtio knows neither, 5.1.6.4), the RSS hash, and spreading packets by it, or by rules. Burst
+ * functions of their own around that of the port's path, so that nobody else pays. With packet
+ * types, or with rules, which cost more than most, there is but one each: it asks the queue what
+ * else is to be done.
  */
 
 #ifndef SLUICE_RX_STAGE_H
@@ -24,7 +24,6 @@ struct sluice_rxq;
 /* What is asked for. */
 struct sluice_rx_stage {
 	bool has_vlan;  /* RTE_ETH_RX_OFFLOAD_VLAN_STRIP; may change while the port runs: atomic */
-	bool has_ipv4;  /* RTE_ETH_RX_OFFLOAD_IPV4_CKSUM */
 	bool has_hash;  /* sluice_rxq.rss is set */
 	bool is_spread; /* and sluice_rxq.hand, of all queues */
 	bool has_flows; /* and rules say where packets go (sluice_flow.h); as has_vlan: atomic */

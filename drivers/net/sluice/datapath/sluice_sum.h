@@ -16,10 +16,14 @@
 #include <stdint.h>
 
 #include <rte_common.h>
+#include <rte_ether.h>
 #include <rte_ip.h>
 
 #if defined(SLUICE_HAS_X86_VEC)
 #include "sluice_sum_x86.h"
+#ifdef __AVX2__
+#include "sluice_sum_avx2.h"
+#endif
 #elif defined(SLUICE_HAS_NEON)
 #include "sluice_sum_neon.h"
 #endif
@@ -59,5 +63,15 @@ sluice_sum_ipv4_headers(uint8_t *const data[SLUICE_SUMS], size_t l3_at)
 }
 
 #endif
+
+/*
+ * Of received packets there may be more at a time (SLUICE_SUMS_CHECKED; not defined: none).
+ *
+ * sluice_sum_are_ipv4(): are all of them IPv4 without options, and their header checksums right?
+ * has_tag: all of them have one VLAN tag; else none. Their data are data_at behind the mbufs, or
+ * with is_pinned in their buffers, and have SLUICE_SUM_LEAST bytes or more.
+ */
+#define SLUICE_SUM_LEAST \
+	(RTE_ETHER_HDR_LEN + sizeof(struct rte_vlan_hdr) + sizeof(struct rte_ipv4_hdr))
 
 #endif /* SLUICE_SUM_H */

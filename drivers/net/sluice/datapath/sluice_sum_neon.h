@@ -12,6 +12,7 @@
 #include <arm_neon.h>
 
 #include <rte_common.h>
+#include <rte_mbuf.h>
 
 static __rte_always_inline uint32x4_t
 sluice_sum_pairs_at(const uint8_t *p)
@@ -122,6 +123,71 @@ sluice_sum_put(uint32x4_t folded, uint8_t *const data[4], size_t at)
 	vst1q_lane_u16((void *)(data[1] + at), words, 2);
 	vst1q_lane_u16((void *)(data[2] + at), words, 4);
 	vst1q_lane_u16((void *)(data[3] + at), words, 6);
+}
+
+#define SLUICE_SUMS_CHECKED 8
+
+/* The 32 bytes of a packet that end with an IPv4 header, counted from 0. */
+struct sluice_neon_ipv4 {
+	size_t at; /* from an mbuf, or if pinned its buffer */
+	bool has_tag, is_pinned;
+	uint16x8_t any; /* of all packets, what is not as it has to be */
+};
+
+/*
+ * Of two packets: parts of their sums, and s->any.
+ *   32-bit words: | a | a | b | b |
+ */
+static __rte_always_inline uint32x4_t
+sluice_neon_ipv4_two(struct sluice_neon_ipv4 *s, struct rte_mbuf *const *m)
+{
+	/* In words 4 to 7, of either packet: the type, then version and header length. */
+	const uint16x8_t want = { 0, 0x0008, 0x0045, 0, 0, 0x0008, 0x0045, 0 };
+	const uint16x8_t type = { 0, -1, 0x00ff, 0, 0, -1, 0x00ff, 0 };
+	const uint16x8_t counts = { 0, 0, -1, -1, 0, 0, -1, -1 };
+	/* In words 0 to 3. */
+	const uint16x8_t tag = { 0, 0, 0, 0x0081, 0, 0, 0, 0x0081 };
+	const uint16x8_t tag_type = { 0, 0, 0, -1, 0, 0, 0, -1 };
+	const uint8_t *base_a = s->is_pinned ? m[0]->buf_addr : (const uint8_t *)m[0];
+	const uint8_t *base_b = s->is_pinned ? m[1]->buf_addr : (const uint8_t *)m[1];
+	uint64x2_t a = vreinterpretq_u64_u8(vld1q_u8(base_a + s->at));
+	uint64x2_t b = vreinterpretq_u64_u8(vld1q_u8(base_b + s->at));
+	uint16x8_t words = vreinterpretq_u16_u64(vzip2q_u64(a, b));
+	uint32x4_t sums = vpaddq_u32(sluice_sum_pairs_at(base_a + s->at + 16),
+			sluice_sum_pairs_at(base_b + s->at + 16));
+
+	s->any = vorrq_u16(s->any, vandq_u16(veorq_u16(words, want), type));
+	if (s->has_tag)
+		s->any = vorrq_u16(s->any,
+				vandq_u16(veorq_u16(vreinterpretq_u16_u64(vzip1q_u64(a, b)), tag),
+						tag_type));
+	return vpadalq_u16(sums, vandq_u16(words, counts));
+}
+
+static __rte_always_inline uint32x4_t
+sluice_neon_ipv4_four(struct sluice_neon_ipv4 *s, struct rte_mbuf *const *m)
+{
+	uint32x4_t ab = sluice_neon_ipv4_two(s, &m[0]);
+	uint32x4_t sums = vpaddq_u32(ab, sluice_neon_ipv4_two(s, &m[2]));
+
+	/* Both halves of a multiple of 65535 up to ten add up to that. */
+	return veorq_u32(vpaddlq_u16(vreinterpretq_u16_u32(sums)), vdupq_n_u32(UINT16_MAX));
+}
+
+/* See sluice_sum.h. */
+static __rte_always_inline bool
+sluice_sum_are_ipv4(struct rte_mbuf *const *m, size_t data_at, bool has_tag, bool is_pinned)
+{
+	struct sluice_neon_ipv4 s = {
+		.at = data_at + (has_tag ? 4 : 0) + 2,
+		.has_tag = has_tag,
+		.is_pinned = is_pinned,
+		.any = vdupq_n_u16(0),
+	};
+	uint32x4_t bad = sluice_neon_ipv4_four(&s, &m[0]);
+
+	bad = vorrq_u32(bad, sluice_neon_ipv4_four(&s, &m[4]));
+	return vmaxvq_u32(vorrq_u32(bad, vreinterpretq_u32_u16(s.any))) == 0;
 }
 
 #endif /* SLUICE_SUM_NEON_H */

@@ -100,7 +100,7 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 	const bool is_split = cfg.layout == SLUICE_SPLIT;
 	/* Of headers that are read the length is data of the queue. */
 	const uint32_t hdr_len = cfg.has_csum ? rxq->hdr_len : SLUICE_NET_HDR_LEN;
-	const uint32_t min_len = cfg.has_csum ? rxq->min_len : SLUICE_RX_MIN_LEN;
+	const uint32_t min_len = cfg.has_csum ? rxq->batch_min : SLUICE_RX_MIN_LEN;
 	uint16_t id = r->tail;
 
 	return (struct sluice_vec_rx_kit){

@@ -36,8 +36,9 @@ struct sluice_vec_rx_kit {
 	__m512i next;           /* how far the ids are from one whole batch to the next */
 	__m512i pick, pairs[4]; /* permutations, see below */
 	__m512i sum;
-	__m128i hdr_mask; /* what counts in a header */
-	uint16_t said;    /* by the headers of the last batch */
+	__m128i hdr_mask;   /* what counts in a header */
+	uint32_t least_len; /* of a packet */
+	uint16_t said;      /* by the headers of the last batch */
 };
 
 struct sluice_vec_give_kit {
@@ -136,10 +137,9 @@ sluice_avx512_keep(__m512i constant)
 
 /* What lengths have more than was compared, and rearm_data and ol_flags of a fresh mbuf. */
 static __rte_always_inline __m512i
-sluice_avx512_template(const struct sluice_rxq *rxq, enum sluice_layout layout)
+sluice_avx512_template(const struct sluice_rxq *rxq, uint32_t least_len, enum sluice_layout layout)
 {
-	const __m512i more = _mm512_maskz_set1_epi32(
-			SLUICE_AVX512_LENS(layout), SLUICE_RX_MIN_LEN - SLUICE_NET_HDR_LEN);
+	const __m512i more = _mm512_maskz_set1_epi32(SLUICE_AVX512_LENS(layout), (int)least_len);
 	__m128i rearm = _mm_loadu_si128((const __m128i *)&rxq->rearm);
 
 	if (layout == SLUICE_SPLIT)
@@ -154,16 +154,19 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 	const struct sluice_ring *r = &rxq->q.ring;
 	const uint64_t bits = (uint64_t)SLUICE_PACKED_BITS << 48;
 	const __mmask16 ids = SLUICE_AVX512_IDS(cfg.layout);
+	/* Of headers that are read the length is data of the queue. */
+	const uint32_t least_len = cfg.has_csum ? rxq->batch_min - rxq->hdr_len :
+						  SLUICE_RX_MIN_LEN - SLUICE_NET_HDR_LEN;
 
 	return (struct sluice_vec_rx_kit){
 		.dv_used = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_used->ring :
 							(void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
-		.template = sluice_avx512_template(rxq, cfg.layout),
+		.template = sluice_avx512_template(rxq, least_len, cfg.layout),
 		.least = _mm512_mask_set1_epi32(
 				_mm512_add_epi32(sluice_avx512_words(t->least),
 						_mm512_maskz_set1_epi32(ids, r->tail)),
-				cfg.has_csum ? SLUICE_AVX512_LENS(cfg.layout) : 0, rxq->min_len),
+				cfg.has_csum ? SLUICE_AVX512_LENS(cfg.layout) : 0, rxq->batch_min),
 		.most = _mm512_maskz_set1_epi32(
 				SLUICE_AVX512_LENS(cfg.layout), (int)rxq->nb_batch_lens - 1),
 		.used = _mm512_set1_epi64(r->used_wrap ? (int64_t)bits : 0),
@@ -175,6 +178,7 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 				sluice_avx512_words(t->pairs[3]) },
 		.sum = _mm512_setzero_si512(),
 		.hdr_mask = sluice_x86_header_mask(rxq),
+		.least_len = least_len,
 	};
 }
 
@@ -182,8 +186,7 @@ static __rte_always_inline uint64_t
 sluice_vec_rx_bytes(const struct sluice_vec_rx_kit *k, uint32_t nb)
 {
 	/* A run takes 2^15 packets at most, the slots of a ring, and each length has 16 bits. */
-	return (uint32_t)_mm512_reduce_add_epi32(k->sum) +
-			(uint64_t)nb * (SLUICE_RX_MIN_LEN - SLUICE_NET_HDR_LEN);
+	return (uint32_t)_mm512_reduce_add_epi32(k->sum) + (uint64_t)nb * k->least_len;
 }
 
 /*

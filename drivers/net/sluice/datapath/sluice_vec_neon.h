@@ -102,7 +102,7 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 		.sw_ring = rxq->q.sw_ring,
 		.template = vld1q_u64(&rxq->rearm),
 		/* Of headers that are read the length is data of the queue. */
-		.least = vdupq_n_u32(cfg.has_csum ? rxq->min_len : SLUICE_RX_MIN_LEN),
+		.least = vdupq_n_u32(cfg.has_csum ? rxq->batch_min : SLUICE_RX_MIN_LEN),
 		.nb_lens = vdupq_n_u32(rxq->nb_batch_lens),
 		.hdr = vdupq_n_u32(cfg.has_csum ? rxq->hdr_len : SLUICE_NET_HDR_LEN),
 		.ids = sluice_neon_ids(r->tail),

@@ -308,7 +308,6 @@ stage_of(const struct rte_eth_dev *dev)
 
 	return (struct sluice_rx_stage){
 		.has_vlan = (offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0,
-		.has_ipv4 = (offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0,
 		.has_hash = sluice_steer_hashes(port),
 		.is_spread = sluice_steer_spreads(port),
 		.has_flows = port->steer.rules.has_any,
@@ -383,8 +382,8 @@ sluice_describe_rx(const struct rte_eth_dev *dev, const struct sluice_rx_own *ow
 	if (own->path == NULL)
 		return -EINVAL;
 	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s%s%s%s%s%s", own->path->name,
+			rxq != NULL && rxq->checks_ipv4 ? ", IPv4 checksums" : "",
 			stage->has_vlan ? ", VLAN tags" : "",
-			stage->has_ipv4 ? ", IPv4 checksums" : "",
 			stage->ptypes != 0 ? ", packet types" : "",
 			stage->has_hash ? ", RSS hash by " : "",
 			stage->has_hash ? (own->kit != NULL ? own->kit->name : "none") : "",

@@ -202,7 +202,7 @@ sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rt
 {
 	uint64_t rx_offloads = port->dev->data->dev_conf.rxmode.offloads;
 	uint32_t room = rte_pktmbuf_data_room_size(mp);
-	bool has_hash, has_tunnel;
+	bool checks_ipv4 = sluice_rx_checks_ipv4(port->dev), has_hash, has_tunnel;
 
 	rxq->pool = mp;
 	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
@@ -217,8 +217,9 @@ sluice_rxq_init_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rt
 	has_hash = sluice_steer_is_hash_by_device(port);
 	has_tunnel = (sluice_tx_offloads_of(port->dev) & SLUICE_TX_TUNNEL_OFFLOADS) != 0;
 	sluice_rxq_place(rxq,
-			has_hash || has_tunnel || (rx_offloads & SLUICE_RX_HEADER_OFFLOADS) != 0,
-			has_hash, has_tunnel);
+			has_hash || has_tunnel || checks_ipv4 ||
+					(rx_offloads & SLUICE_RX_HEADER_OFFLOADS) != 0,
+			has_hash, has_tunnel, checks_ipv4);
 	return 0;
 }
 

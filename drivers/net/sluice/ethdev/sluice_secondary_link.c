@@ -243,7 +243,9 @@ have_rings(struct sluice_visitor *v)
 		return ret == -EAGAIN || ret == -EEXIST ? -1 : RETRY_MS;
 	}
 	v->rx.stage = shared->stage;
-	v->rx.path = sluice_rx_path_select(shared->features, shared->is_copy, simd_bits);
+	v->rx.path = sluice_rx_path_select(shared->features,
+			sluice_path_reads_headers(shared->features, sluice_rx_checks_ipv4(v->dev)),
+			shared->is_copy, simd_bits);
 	v->rx.kit = sluice_rss_kit_at(0, simd_bits);
 	v->tx_path = sluice_tx_path_select(shared->features, sluice_tx_offloads_of(v->dev) != 0,
 			shared->is_copy, simd_bits);

@@ -99,8 +99,9 @@ sluice_may_scatter(struct sluice_port *port)
 static uint32_t
 room_of(const struct sluice_rxq *rxq, sluice_features features)
 {
-	return sluice_path_reads_headers(features) ? rxq->room - sluice_path_hdr_len(features) :
-						     rxq->room;
+	return sluice_path_reads_headers(features, rxq->checks_ipv4) ?
+			rxq->room - sluice_path_hdr_len(features) :
+			rxq->room;
 }
 
 /* What is spread over buffers needs no room in one. */

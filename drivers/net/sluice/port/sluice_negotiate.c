@@ -77,6 +77,12 @@ sluice_tx_offloads_of(const struct rte_eth_dev *dev)
 	return dev->data->dev_conf.txmode.offloads & SLUICE_TX_OFFLOADS;
 }
 
+bool
+sluice_rx_checks_ipv4(const struct rte_eth_dev *dev)
+{
+	return (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
+}
+
 uint64_t
 sluice_dev_rx_capa(struct sluice_port *port)
 {
@@ -389,7 +395,9 @@ sluice_dev_choose(struct sluice_port *port)
 	SLUICE_FOREACH_QUEUE(port, q, i)
 	if (!sluice_queue_is_tx(q))
 		port->copies_rx |= ((const struct sluice_rxq *)q)->is_foreign;
-	port->rx_path = sluice_rx_path_select(port->features, port->copies_rx, simd_bits);
+	port->rx_path = sluice_rx_path_select(port->features,
+			sluice_path_reads_headers(port->features, sluice_rx_checks_ipv4(port->dev)),
+			port->copies_rx, simd_bits);
 	if (port->args.has_dma_debug)
 		port->rx_path = sluice_check_rx_path(port->rx_path);
 	SLUICE_FOREACH_QUEUE(port, q, i)

@@ -197,6 +197,8 @@ uint64_t sluice_dev_rx_capa(struct sluice_port *port);
 uint64_t sluice_dev_tx_capa(struct sluice_port *port);
 /* Those of SLUICE_TX_OFFLOADS that the application switched on. */
 uint64_t sluice_tx_offloads_of(const struct rte_eth_dev *dev);
+/* Are the IPv4 headers of packets that it receives checked? In software. */
+bool sluice_rx_checks_ipv4(const struct rte_eth_dev *dev);
 /*
  * A device is connected: may the port use it? Logs why not, or what is less than the arguments ask
  * for. From here on port->info is its.

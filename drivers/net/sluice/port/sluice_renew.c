@@ -95,9 +95,12 @@ sluice_renew_begin(struct sluice_port *port, struct sluice_rxq *rxq, bool change
 static void
 place(const struct sluice_port *port, struct sluice_rxq *rxq)
 {
-	sluice_rxq_place(rxq, sluice_path_reads_headers(port->features),
+	const bool checks_ipv4 = sluice_rx_checks_ipv4(port->dev);
+
+	sluice_rxq_place(rxq, sluice_path_reads_headers(port->features, checks_ipv4),
 			(port->features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0,
-			(port->features & SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO)) != 0);
+			(port->features & SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO)) != 0,
+			checks_ipv4);
 	if (sluice_cells_are_used(&rxq->cells))
 		rxq->post_len = RTE_MIN(
 				rxq->post_len, rxq->cells.room + (uint32_t)SLUICE_NET_HDR_LEN);

@@ -49,7 +49,7 @@ struct sluice_rxq {
 	/*
 	 * So many lengths, from SLUICE_RX_MIN_LEN on, are of buffers that need no look of
 	 * sluice_rx_look(). 0: the next buffer does, whatever its length. In batches of the
-	 * instruction set so many from min_len on: those read hashes too. 0 while nb_batch is not.
+	 * instruction set so many from batch_min on. 0 while nb_batch is not.
 	 */
 	uint32_t nb_plain_lens;
 	uint32_t nb_batch_lens;
@@ -93,8 +93,11 @@ struct sluice_rxq {
 	uint16_t hdr_off;          /* sluice_rx_hdr_off() */
 	uint16_t hdr_len;          /* SLUICE_NET_HDR_LEN, or that with a hash or a tunnel */
 	uint32_t min_len;          /* SLUICE_RX_MIN_LEN, with such a header */
+	uint32_t batch_min;        /* the same in batches that read headers; more for checks_ipv4 */
 	bool reads_headers;        /* of each packet; set with the ring, as those above */
 	bool has_hash;             /* headers have a hash (HASH_REPORT), and are read */
+	bool checks_ipv4;          /* fresh mbufs have the flag of a right IPv4 header */
+	bool has_more;             /* more is done with each than most queues do */
 	uint8_t flags_mask;        /* the flags of checksums that mean something in a header */
 	/* Of a header's first 16 bytes what batches need not see: then it says something. */
 	uint16_t hdr_mask[8];
@@ -136,11 +139,12 @@ sluice_rxq_expect(struct sluice_rxq *rxq)
 {
 	/* One that is full may be the first of several. */
 	const bool counts_full = !sluice_rxq_guesses(rxq);
-	uint32_t nb_lens = rxq->post_len - rxq->min_len + counts_full;
+	uint32_t nb_lens = rxq->post_len - rxq->batch_min + counts_full;
 
-	if (rxq->nb_segs_left != 0 || rxq->must_read_header || rxq->sample <= 0)
+	if (rxq->nb_segs_left != 0 || rxq->must_read_header || rxq->sample <= 0 ||
+			unlikely(rxq->post_len < rxq->batch_min))
 		nb_lens = 0;
-	rxq->nb_plain_lens = rxq->has_hash ? 0 : nb_lens;
+	rxq->nb_plain_lens = rxq->has_more ? 0 : nb_lens;
 	rxq->nb_batch_lens = rxq->nb_batch == 0 ? nb_lens : 0;
 }
 
