@@ -41,14 +41,10 @@ struct part {
 static bool
 give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
 {
-	bool is_own = rte_mbuf_refcnt_read(m) == 1 &&
-			(RTE_MBUF_DIRECT(m) ||
-					(RTE_MBUF_HAS_PINNED_EXTBUF(m) &&
-							rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
 	void *hdr;
 
 	*nb = 1;
-	if (is_own && m->data_off >= txq->hdr_len && m->data_len != 0) {
+	if (sluice_tx_is_ours(m) && m->data_off >= txq->hdr_len && m->data_len != 0) {
 		hdr = rte_pktmbuf_mtod(m, char *) - txq->hdr_len;
 		parts[0].len = txq->hdr_len + m->data_len;
 		if (!dmap_lend(&txq->q.stream, m, hdr, parts[0].len, &parts[0].da))
@@ -158,29 +154,18 @@ collect_rest(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uin
 	return true;
 }
 
-/* One descriptor of a buffer that starts at slot head. */
+/* A part in the next slot, of a buffer that starts at slot head. */
 static __rte_always_inline void
-write_desc(struct sluice_txq *txq, struct sluice_tx_burst *b, uint16_t head, const struct part *p,
-		uint16_t flags, enum sluice_layout layout)
+give_part(struct sluice_tx_slots *s, size_t head, const struct part *p, uint16_t flags,
+		enum sluice_layout layout)
 {
-	struct sluice_ring *r = &txq->q.ring;
-	uint16_t next = sluice_ring_next(r, b->slot, 1);
-
-	if (layout == SLUICE_SPLIT) {
-		sluice_split_desc_write(&r->split.dv_desc[b->slot], p->da, p->len, flags,
-				flags & SLUICE_DESC_F_NEXT ? next : 0);
-	} else {
-		if (b->nb_slots == 0)
-			b->head_flags = flags;
-		sluice_packed_give(r, b->slot, head, p->da, p->len, flags);
-	}
-	b->slot = next;
-	b->nb_slots++;
+	sluice_tx_write_desc(s, head, p->da, p->len, flags, s->slot == s->head, layout);
+	sluice_tx_next_slot(s);
 }
 
-/* The parts in an indirect table, one slot (2.7.5.3, 2.8.7). */
-static __rte_always_inline void
-give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts,
+/* The parts in an indirect table, one slot (2.7.5.3, 2.8.7). Returns its flags. */
+static __rte_always_inline uint16_t
+give_indirect(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct part *parts,
 		uint16_t nb, enum sluice_layout layout)
 {
 	union sluice_tx_extra *dv_extra = next_extra(txq);
@@ -198,22 +183,25 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct pa
 	}
 	table.da = next_extra_da(txq, offsetof(union sluice_tx_extra, split));
 	table.len = nb * sizeof(struct sluice_split_desc);
-	write_desc(txq, b, b->slot, &table, SLUICE_DESC_F_INDIRECT, layout);
+	give_part(s, s->slot, &table, SLUICE_DESC_F_INDIRECT, layout);
 	txq->nb_indirect++;
+	return SLUICE_DESC_F_INDIRECT;
 }
 
-/* The parts in slots of their own. */
-static __rte_always_inline void
-give_chain(struct sluice_txq *txq, struct sluice_tx_burst *b, const struct part *parts, uint16_t nb,
+/* The parts in slots of their own. The same. */
+static __rte_always_inline uint16_t
+give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct part *parts, uint16_t nb,
 		enum sluice_layout layout)
 {
-	uint16_t i, head = b->slot;
+	const size_t head = s->slot;
+	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
-		if (i != 0)
-			txq->extent[b->slot] = SLUICE_TX_MIDDLE;
-		write_desc(txq, b, head, &parts[i], i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, layout);
+		s->extent[s->slot] = SLUICE_TX_MIDDLE; /* but that of the first */
+		give_part(s, head, &parts[i], i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, layout);
 	}
+	txq->nb_chained += nb > 1;
+	return nb > 1 ? SLUICE_DESC_F_NEXT : 0;
 }
 
 static enum verdict
@@ -249,7 +237,8 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	const enum sluice_layout layout = cfg.layout;
 	struct part parts[TX_PARTS_MAX];
 	const uint32_t number = txq->nb_given + b->nb_slots;
-	uint16_t nb, nb_slots, head = b->slot;
+	uint16_t nb, nb_slots, flags, head = b->slot;
+	struct sluice_tx_slots s;
 	bool has_extra, is_indirect, is_shown;
 	enum sluice_tx_fault fault;
 
@@ -276,15 +265,16 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		return NO_ROOM;
 	if (layout == SLUICE_SPLIT)
 		sluice_split_make_available(&txq->q.ring, b->nb_bufs, head);
-	txq->q.sw_ring[head] = m;
+	s = sluice_tx_slots(txq, b, layout);
+	s.sw_ring[head] = m;
 	txq->nb_odd += nb_slots;
 	b->nb_unfit += nb_slots;
-	if (is_indirect) {
-		give_indirect(txq, b, parts, nb, layout);
-	} else {
-		give_chain(txq, b, parts, nb, layout);
-		txq->nb_chained += nb > 1;
-	}
+	flags = is_indirect ? give_indirect(txq, &s, parts, nb, layout) :
+			      give_chain(txq, &s, parts, nb, layout);
+	if (b->nb_slots == 0)
+		b->head_flags = flags;
+	b->slot = s.slot;
+	b->nb_slots += nb_slots;
 	if (is_indirect || is_copied)
 		take_extra(txq, number);
 	txq->extent[head] = SLUICE_TX_ODD | (nb_slots - 1);

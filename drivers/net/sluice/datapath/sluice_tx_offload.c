@@ -200,16 +200,6 @@ sluice_tx_find_fault(const struct sluice_txq *txq, const struct rte_mbuf *m)
 	return find_fault(txq, m);
 }
 
-/* Nobody else can read the packet's first buffer. */
-static __rte_always_inline bool
-is_ours(struct rte_mbuf *m)
-{
-	return rte_mbuf_refcnt_read(m) == 1 &&
-			(RTE_MBUF_DIRECT(m) ||
-					(RTE_MBUF_HAS_PINNED_EXTBUF(m) &&
-							rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
-}
-
 /* The protocol is what the flags say: in IPv6 other headers may stand between. */
 static void
 write_pseudo_header(const struct rte_mbuf *m, uint8_t *ip)
@@ -245,7 +235,7 @@ insert_tag(struct rte_mbuf *m)
 	const uint32_t l2 = has_outer ? m->outer_l2_len : m->l2_len;
 	uint8_t *from = rte_pktmbuf_mtod(m, uint8_t *), *to = from - VLAN_LEN, macs[MACS_LEN];
 
-	if (unlikely(!is_ours(m) || m->data_off < VLAN_LEN ||
+	if (unlikely(!sluice_tx_is_ours(m) || m->data_off < VLAN_LEN ||
 			    l2 + VLAN_LEN >= 1 << RTE_MBUF_L2_LEN_BITS))
 		return false;
 	memcpy(macs, from, MACS_LEN);
@@ -332,7 +322,7 @@ edit_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 {
 	uint8_t *ip;
 
-	if (unlikely(find_fault(txq, m) != SLUICE_TX_FINE || !is_ours(m)))
+	if (unlikely(find_fault(txq, m) != SLUICE_TX_FINE || !sluice_tx_is_ours(m)))
 		return false;
 	if ((m->ol_flags & RTE_MBUF_F_TX_VLAN) && !insert_tag(m))
 		return false;
@@ -408,7 +398,7 @@ prepare_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 	if (unlikely(fault != SLUICE_TX_FINE))
 		return refuse(fault);
 	if ((m->ol_flags & RTE_MBUF_F_TX_L4_MASK) && !(m->ol_flags & SLUICE_TX_GSO_FLAGS) &&
-			is_ours(m))
+			sluice_tx_is_ours(m))
 		write_pseudo_header(m, rte_pktmbuf_mtod_offset(m, uint8_t *, l3_at(m)));
 	return true;
 }

@@ -64,6 +64,16 @@ sluice_tx_asks(const struct rte_mbuf *m)
 	return (sluice_tx_upper_flags(m) & (SLUICE_TX_FLAGS >> 32)) != 0;
 }
 
+/* Nobody else can read the packet's first buffer: it may be written, in front of the data too. */
+static __rte_always_inline bool
+sluice_tx_is_ours(struct rte_mbuf *m)
+{
+	return rte_mbuf_refcnt_read(m) == 1 &&
+			(RTE_MBUF_DIRECT(m) ||
+					(RTE_MBUF_HAS_PINNED_EXTBUF(m) &&
+							rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
+}
+
 /* Those of packets that the device segments. */
 #define SLUICE_TX_GSO_FLAGS (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
 
