@@ -18,6 +18,23 @@ def test_reference_has_every_path():
     assert {path.isa for path in bench.plugin_paths() - met} <= waiting, "paths without a case: add one to instructions.py, then --renew"
 
 
+# What isolation=copy may cost a packet of 64 B in each direction.
+COPY_MOST = 14
+
+
+def test_price_of_a_copy():
+    """At EAL's default width. The reference is enough: each of its rows is held by test_instructions()."""
+    cases, prices = instructions.reference()["cases"], {}
+    for case, (isa, *_) in instructions.CASES.items():
+        with_copies, without = cases[case], cases.get(case.replace(" copy", ""))
+        if isa == "AVX2" and " copy" in case and without:
+            prices[case] = max(with_copies[way] - without[way] for way in ("tx", "rx"))
+    if not prices:
+        pytest.skip("the default width of this machine is another one")
+    assert any(case.endswith("Tx ipv4") for case in prices), prices
+    assert {case: price for case, price in prices.items() if price > COPY_MOST} == {}
+
+
 def test_growth_is_noticed():
     then = {"tx": 50.0, "rx": 30.0}
     assert instructions.grown({"tx": 50.9, "rx": 30.5}, then) == []

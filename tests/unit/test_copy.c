@@ -258,6 +258,37 @@ test_no_room(void **state)
 	env_close(e);
 }
 
+/* One that takes two bounce buffers, at each place among short ones: in order, counted once. */
+static void
+test_long_among_short(void **state)
+{
+	struct env *e = env_open_from(state, 0);
+	const uint32_t len_long = e->txq.cells.room + 100u;
+	struct rte_mbuf *pkts[8];
+	uint32_t at, i, len;
+	uint64_t bytes;
+
+	for (at = 0; at < RTE_DIM(pkts); at++) {
+		bytes = e->txq.q.stats.bytes;
+		for (i = 0; i < RTE_DIM(pkts); i++) {
+			len = i == at ? len_long : 60 + i;
+			/* The long one has no headroom. */
+			pkts[i] = fake_mbuf(e->pool, 0, len);
+			fake_mbuf_fill(pkts[i], i);
+			bytes += len;
+		}
+		assert_int_equal(env_tx(e, pkts, RTE_DIM(pkts)), RTE_DIM(pkts));
+		assert_int_equal(e->txq.q.stats.bytes, bytes);
+		fake_dev_poll(&e->dev);
+		assert_int_equal(e->dev.nb_sent, RTE_DIM(pkts));
+		for (i = 0; i < RTE_DIM(pkts); i++)
+			env_expect_sent(e, i, i == at ? len_long : 60 + i, i);
+		fake_dev_forget_sent(&e->dev);
+		fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+	}
+	env_close(e);
+}
+
 /* Whatever the net header of a buffer said once, the next packet's says nothing. */
 static void
 test_headers_do_not_stay(void **state)
@@ -369,6 +400,7 @@ main(void)
 	suite_add_tx_if(env_is_copy, test_end_of_buffer, "end of buffer");
 	suite_add_tx_if(env_is_copy, test_shared_and_cloned, "shared and cloned");
 	suite_add_tx_if(env_is_copy, test_no_room, "no room");
+	suite_add_tx_if(env_is_copy, test_long_among_short, "long among short");
 	suite_add_tx_if(asks_in_copies, test_headers_do_not_stay, "headers do not stay");
 	return suite_run("copy");
 }

@@ -11,7 +11,7 @@
  */
 
 #include "sluice_batch.h"
-#include "sluice_copy.h"
+#include "sluice_copy_out.h"
 
 #ifndef __AVX__
 void

@@ -3,15 +3,13 @@
  */
 
 /*
- * Between packets and bounce buffers (isolation=copy, sluice_cells.h). Part of the two loops, for
- * the rows of their tables that have cfg.is_copy.
+ * Between packets and bounce buffers (isolation=copy, sluice_cells.h): how both loops copy, and all
+ * of the receive loop, for the rows of their tables that have cfg.is_copy. Transmit is in
+ * sluice_copy_out.h.
  *
- * Receive: a slot has an mbuf of the application's pool, as ever, and the device has the slot's
+ * A slot has an mbuf of the application's pool, as ever, and the device has the slot's
  * bounce buffer. What it has filled is copied before anything of it is looked at, header included,
  * so that nothing can change behind a check.
- *
- * Transmit: data are copied when a packet is given, and its mbufs are free at once. The buffers'
- * net headers stay zero where no packet asks for anything.
  */
 
 #ifndef SLUICE_COPY_H
@@ -25,8 +23,6 @@
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
 #include "sluice_rxq.h"
-#include "sluice_tx_odd.h"
-#include "sluice_tx_shape.h"
 #include "sluice_vec_one.h"
 
 /* Half of a short packet, a register or two. */
@@ -204,139 +200,5 @@ sluice_copy_mark(struct sluice_txq *txq)
 
 /* nb slots from slot on are free; packets of several may have been there. Out of line. */
 void sluice_copy_forget(struct sluice_txq *txq, uint16_t slot, uint16_t nb);
-
-/*
- * Nobody else holds the mbuf, and it has one segment. Reads both fields at once, unless the
- * application has just written one of them.
- */
-static __rte_always_inline bool
-sluice_copy_is_alone(struct rte_mbuf *m, const struct sluice_path_cfg cfg)
-{
-	uint32_t both;
-
-	static_assert(offsetof(struct rte_mbuf, nb_segs) ==
-					offsetof(struct rte_mbuf, refcnt) + sizeof(uint16_t),
-			"read at once");
-	if (cfg.is_few)
-		return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1;
-	memcpy(&both, (const char *)m + offsetof(struct rte_mbuf, refcnt), sizeof(both));
-	return both == 0x00010001;
-}
-
-/* The data of one packet that is not short. False: it takes more than one bounce buffer. */
-static __rte_noinline bool
-sluice_copy_long_out(const struct sluice_txq *txq, const struct rte_mbuf *m, char *dv_data)
-{
-	if (m->data_len > txq->cells.room)
-		return false;
-	sluice_copy_any(dv_data, rte_pktmbuf_mtod(m, const char *), m->data_len);
-	return true;
-}
-
-/* The header of a packet that is copied. False: it has to go another way. */
-static __rte_always_inline bool
-sluice_copy_put_header(struct sluice_txq *txq, const struct rte_mbuf *m, char *dv_data)
-{
-	const struct sluice_tx_shape *s = &txq->shape;
-	char *dv_hdr = dv_data - SLUICE_NET_HDR_LEN;
-	const uint32_t csum_offset = s->csum_offset;
-	const uint64_t word = s->word;
-
-	if (unlikely((m->ol_flags & SLUICE_TX_SHAPE_FLAGS) != s->flags))
-		return sluice_tx_write_header_of_copy(txq, m, dv_data);
-	if (!s->asks) {
-		sluice_tx_clear_header(dv_hdr);
-		return true;
-	}
-	if (unlikely(!sluice_tx_has_lens(s, m)))
-		return sluice_tx_write_header_of_copy(txq, m, dv_data);
-	if (s->has_ipv4)
-		sluice_tx_sum_ipv4((uint8_t *)dv_data + s->l2_len);
-	*sluice_word_at(dv_hdr, 0) = word;
-	/* num_buffers is 0 (5.1.6.2.1). */
-	memcpy(dv_hdr + sizeof(word), &csum_offset, sizeof(csum_offset));
-	return true;
-}
-
-/* A packet into its bounce buffer, if it can be part of a run. */
-static __rte_always_inline bool
-sluice_copy_out(struct sluice_txq *txq, const struct rte_mbuf *m, char *dv_data, uint32_t len,
-		const struct sluice_path_cfg cfg)
-{
-	if (sluice_copy_is_short(len))
-		sluice_copy_short(dv_data, rte_pktmbuf_mtod(m, const char *), len);
-	else if (!sluice_copy_long_out(txq, m, dv_data))
-		return false;
-	/* Where nobody asks for anything they stay zero. */
-	return !cfg.has_offloads || sluice_copy_put_header(txq, m, dv_data);
-}
-
-/*
- * As sluice_tx_run(), of packets of one segment that fit a bounce buffer, and ask for no more than
- * what batches do.
- */
-static __rte_always_inline uint16_t
-sluice_copy_out_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_max,
-		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
-{
-	const uint32_t slot = b->slot, stride = txq->cells.stride;
-	char *dv_data = sluice_cell(&txq->cells, slot) + SLUICE_NET_HDR_LEN;
-	const struct sluice_ring *r = &txq->q.ring;
-	uint64_t bytes = 0, word = 0, fix = 0, addr = sluice_cell_da(&txq->cells, slot).v;
-	struct rte_mempool *pool;
-	struct sluice_vec_avail avail = { 0 };
-	sluice_desc_word *dv_words;
-	uint16_t avail_pos;
-	uint32_t n, len;
-
-	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - slot));
-	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
-	if (cfg.layout == SLUICE_SPLIT) {
-		avail_pos = (r->avail_idx + b->nb_bufs) & r->mask;
-		nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - avail_pos));
-		avail = sluice_vec_avail(txq, slot, avail_pos, cfg.layout);
-		dv_words = (sluice_desc_word *)&r->split.dv_desc[slot];
-	} else {
-		word = sluice_vec_packed_word(r, slot, 0) | (uint64_t)slot << 32;
-		fix = sluice_vec_head_fix(r, slot);
-		dv_words = (sluice_desc_word *)&r->packed.dv_desc[slot];
-	}
-	if (unlikely(nb_max == 0))
-		return 0;
-	word += SLUICE_NET_HDR_LEN;
-	pool = pkts[0]->pool;
-	for (n = 0; n < nb_max; n++, dv_data += stride) {
-		struct rte_mbuf *m = pkts[n];
-
-		len = m->data_len;
-		if (unlikely(!sluice_copy_is_alone(m, cfg) ||
-				    sluice_tx_may_have(m, sluice_tx_odd_flags(cfg)) ||
-				    m->pool != pool))
-			break;
-		if (unlikely(!sluice_copy_out(txq, m, dv_data, len, cfg)))
-			break;
-		bytes += len;
-		rte_atomic_store_explicit(
-				&dv_words[2 * n + 1], (word + len) ^ fix, rte_memory_order_relaxed);
-		if (cfg.layout == SLUICE_SPLIT) {
-			/* The address is always the same. */
-			sluice_vec_make_one_available(&avail, slot + n);
-		} else {
-			rte_atomic_store_explicit(&dv_words[2 * n], addr, rte_memory_order_relaxed);
-			addr += stride;
-			word += SLUICE_ONE_NEXT_ID;
-			fix = 0;
-		}
-	}
-	if (unlikely(n == 0))
-		return 0;
-	/* What starts there is 0, as at each free slot (sluice_copy_forget()). */
-	sluice_pool_put(pool, (void *const *)pkts, n);
-	b->bytes += bytes;
-	b->slot = sluice_ring_next(r, slot, n);
-	b->nb_slots += n;
-	b->nb_bufs += n;
-	return n;
-}
 
 #endif /* SLUICE_COPY_H */

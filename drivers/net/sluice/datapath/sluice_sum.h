@@ -54,12 +54,16 @@ sluice_sum_pseudo_headers(uint8_t *const data[SLUICE_SUMS], bool is_ipv6, size_t
 				data, csum_at);
 }
 
-/* The checksum of the IPv4 header, without options, of each packet. */
+/*
+ * The checksum of the IPv4 header, without options, of each packet, into the header at to_at of the
+ * same packet or of a copy.
+ */
 static __rte_always_inline void
-sluice_sum_ipv4_headers(uint8_t *const data[SLUICE_SUMS], size_t l3_at)
+sluice_sum_ipv4_headers(uint8_t *const data[SLUICE_SUMS], size_t l3_at,
+		uint8_t *const to[SLUICE_SUMS], size_t to_at)
 {
-	sluice_sum_put(sluice_sum_invert(sluice_sum_fold(sluice_sum_but_cksum(data, l3_at))), data,
-			l3_at + offsetof(struct rte_ipv4_hdr, hdr_checksum));
+	sluice_sum_put(sluice_sum_invert(sluice_sum_fold(sluice_sum_but_cksum(data, l3_at))), to,
+			to_at + offsetof(struct rte_ipv4_hdr, hdr_checksum));
 }
 
 #endif

@@ -24,7 +24,7 @@
 #include <rte_atomic.h>
 #include <rte_prefetch.h>
 
-#include "sluice_copy.h"
+#include "sluice_copy_out.h"
 #include "sluice_pool.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"

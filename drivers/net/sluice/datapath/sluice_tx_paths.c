@@ -104,11 +104,13 @@ SLUICE_TX_PATHS(DEFINE_FEW)
 	static __rte_noinline uint16_t sluice_tx_rest_##name(struct sluice_txq *txq, \
 			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
 	{ \
-		const struct sluice_path_cfg cfg = { __VA_ARGS__ }; \
+		struct sluice_path_cfg cfg = CFG_MANY(__VA_ARGS__); \
 \
 		if (cfg.has_offloads && !cfg.is_copy && txq->has_hash) \
 			return sluice_tx_rest_long_##name(txq, pkts, nb, b); \
-		return sluice_tx_rest_tmpl(txq, pkts, nb, b, CFG_MANY(__VA_ARGS__)); \
+		/* One by one, where four at a time would be as much code again. */ \
+		cfg.is_few |= cfg.is_copy; \
+		return sluice_tx_rest_tmpl(txq, pkts, nb, b, cfg); \
 	} \
 	static __rte_noinline uint16_t sluice_tx_rest_pinned_##name(struct sluice_txq *txq, \
 			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \

@@ -24,13 +24,14 @@ sluice_tx_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *m
 {
 	const uint32_t csum_offset = s->csum_offset;
 	const uint64_t word = s->word;
+	const size_t l3_at = sluice_tx_batch_hdr_len(cfg) + s->l2_len;
 	unsigned int i;
 
 	if (unlikely(!sluice_tx_has_lens(s, m[0]) || !sluice_tx_has_lens(s, m[1]) ||
 			    !sluice_tx_has_lens(s, m[2]) || !sluice_tx_has_lens(s, m[3])))
 		return false;
 	if (s->has_ipv4)
-		sluice_sum_ipv4_headers(hdr, sluice_tx_batch_hdr_len(cfg) + s->l2_len);
+		sluice_sum_ipv4_headers(hdr, l3_at, hdr, l3_at);
 #pragma GCC unroll 4
 	for (i = 0; i < SLUICE_SUMS; i++) {
 		*sluice_word_at(hdr[i], 0) = word;
