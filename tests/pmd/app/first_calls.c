@@ -274,16 +274,21 @@ static uint64_t
 echo(void)
 {
 	struct rte_mbuf *pkts[BURST];
-	uint64_t received = 0;
+	uint64_t received = 0, before;
+	unsigned int rounds_left = 1000; /* a peer that goes on does not keep it */
 	uint16_t q, nb, sent;
 
-	while (!is_over)
+	/* What is in the rings when it is told to end has come, too. */
+	do {
+		before = received;
+		rounds_left -= is_over;
 		for (q = 0; q < nb_rx; q++) {
 			nb = rte_eth_rx_burst(0, q, pkts, BURST);
 			received += nb;
 			sent = nb_tx != 0 ? rte_eth_tx_burst(0, q % nb_tx, pkts, nb) : 0;
 			rte_pktmbuf_free_bulk(pkts + sent, nb - sent);
 		}
+	} while (!is_over || (received != before && rounds_left != 0));
 	return received;
 }
 
