@@ -111,10 +111,42 @@ test_tables_run_out(void **state)
 	env_close(e);
 }
 
+/* One that says it has none, with a full ring: what the device has stays as it is. */
+static void
+test_no_segments(void **state)
+{
+	struct env_conf *conf = *state;
+	struct rte_mbuf *pkts[17];
+	unsigned int i, nb;
+	struct env *e;
+
+	conf->size = 16;
+	e = env_open(conf);
+	for (i = 0; i < RTE_DIM(pkts); i++) {
+		pkts[i] = fake_mbuf(e->pool, 128, 60);
+		fake_mbuf_fill(pkts[i], i);
+	}
+	nb = env_tx(e, pkts, RTE_DIM(pkts));
+	assert_int_equal(nb, 16);
+	pkts[16]->nb_segs = 0;
+	assert_int_equal(env_tx(e, &pkts[16], 1), 0);
+	pkts[16]->nb_segs = 1;
+	rte_pktmbuf_free(pkts[16]);
+	fake_dev_poll(&e->dev);
+	for (i = 0; i < 16; i++)
+		env_expect_sent(e, i, 60, i);
+	fake_dev_forget_sent(&e->dev);
+	fake_dev_complete(&e->dev, 16, FAKE_ONE_BY_ONE);
+	e->tx->cleanup(&e->txq, 0);
+	fake_pool_assert_full(e->pool);
+	env_close(e);
+}
+
 int
 main(void)
 {
 	suite_add_tx_if(env_is_lent, test_pairs_fill_the_ring, "pairs fill the ring");
 	suite_add_tx_if(env_is_lent, test_tables_run_out, "tables run out");
+	suite_add_tx(test_no_segments, "no segments");
 	return suite_run("tx_full");
 }

@@ -132,7 +132,8 @@ sluice_copy_out_ones(struct sluice_copy_run *run, uint32_t nb, const struct slui
 	uint64_t word = sluice_copy_word(r, run->slot, cfg.layout), fix = 0;
 	uint64_t addr = sluice_cell_da(&run->txq->cells, run->slot).v;
 	char *dv_data = run->dv_data;
-	uint32_t n, len;
+	uint32_t len;
+	size_t n;
 
 	if (cfg.layout == SLUICE_PACKED)
 		fix = sluice_vec_head_fix(r, run->slot);
@@ -161,6 +162,20 @@ sluice_copy_out_ones(struct sluice_copy_run *run, uint32_t nb, const struct slui
 	}
 	run->dv_data = dv_data;
 	return n;
+}
+
+/*
+ * Are packets copied four at a time? Packed descriptors are written in pairs then, which pays where
+ * one register holds a pair.
+ */
+static __rte_always_inline bool
+sluice_copy_goes_by_fours(const struct sluice_path_cfg cfg)
+{
+#ifdef __AVX2__
+	return !cfg.is_few;
+#else
+	return !cfg.is_few && cfg.layout == SLUICE_SPLIT;
+#endif
 }
 
 #ifdef SLUICE_SUMS
@@ -297,6 +312,30 @@ sluice_copy_out_fours(struct sluice_copy_run *run, uint32_t nb, const struct slu
 
 #endif
 
+/* The same, four at a time where they are alike. Moves the run on. */
+static __rte_always_inline uint32_t
+sluice_copy_out_many(struct sluice_copy_run *run, uint32_t nb_max, const struct sluice_path_cfg cfg)
+{
+	uint32_t n = 0, nb, nb_ones;
+
+	for (;;) {
+		nb = sluice_copy_out_fours(run, nb_max - n, cfg);
+		n += nb;
+		if (likely(n == nb_max))
+			return n;
+		run->slot += nb;
+		run->pkts += nb;
+		/* So many one by one, before others are alike. */
+		nb_ones = RTE_MIN(nb_max - n, (uint32_t)SLUICE_COPY_ALIKE);
+		nb = sluice_copy_out_ones(run, nb_ones, cfg);
+		n += nb;
+		if (nb != nb_ones || n == nb_max)
+			return n;
+		run->slot += nb;
+		run->pkts += nb;
+	}
+}
+
 /*
  * As sluice_tx_run(), of packets of one segment that fit a bounce buffer, and ask for no more than
  * what batches do.
@@ -313,8 +352,8 @@ sluice_copy_out_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 		.dv_data = sluice_cell(&txq->cells, b->slot) + SLUICE_NET_HDR_LEN,
 		.stride = txq->cells.stride,
 	};
-	uint32_t n = 0, nb, nb_ones;
 	uint16_t avail_pos;
+	uint32_t n;
 
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - b->slot));
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
@@ -326,23 +365,8 @@ sluice_copy_out_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 	if (unlikely(nb_max == 0))
 		return 0;
 	run.pool = pkts[0]->pool;
-	for (;;) {
-		nb = cfg.is_few ? 0 : sluice_copy_out_fours(&run, nb_max - n, cfg);
-		n += nb;
-		if (likely(n == nb_max))
-			break;
-		run.slot += nb;
-		run.pkts += nb;
-		/* So many one by one, before others are alike. */
-		nb_ones = RTE_MIN(nb_max - n,
-				(uint32_t)(cfg.is_few ? UINT16_MAX : SLUICE_COPY_ALIKE));
-		nb = sluice_copy_out_ones(&run, nb_ones, cfg);
-		n += nb;
-		if (nb != nb_ones || n == nb_max)
-			break;
-		run.slot += nb;
-		run.pkts += nb;
-	}
+	n = sluice_copy_goes_by_fours(cfg) ? sluice_copy_out_many(&run, nb_max, cfg) :
+					     sluice_copy_out_ones(&run, nb_max, cfg);
 	if (unlikely(n == 0))
 		return 0;
 	/* What starts there is 0, as at each free slot (sluice_copy_forget()). */

@@ -259,6 +259,7 @@ add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 	 * (5.1.6.4).
 	 */
 	sluice_rx_fill_mbuf(rxq, m, len);
+	m->ol_flags &= ~RTE_MBUF_F_RX_IP_CKSUM_MASK; /* said of a packet, with its first buffer */
 	m->data_off -= rxq->hdr_len;
 	rxq->seg_last->next = m;
 	rxq->seg_last = m;
@@ -295,9 +296,14 @@ look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 		return NULL;
 	}
 	sluice_rx_fill_mbuf(rxq, m, len - rxq->hdr_len);
-	/* Those read all headers. */
-	if (rxq->has_more)
+	/* Those read all headers: there is nothing to find out when the count is over. */
+	if (rxq->has_more) {
+		if (unlikely(rxq->sample <= 0)) {
+			rxq->sample = INT32_MAX;
+			sluice_rxq_expect(rxq);
+		}
 		return read_header(rxq, m);
+	}
 	is_one = is_whole(rxq, m, len);
 	sluice_rxq_expect(rxq);
 	if (!is_one)

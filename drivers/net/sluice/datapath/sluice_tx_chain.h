@@ -13,12 +13,13 @@
 #include "sluice_tx_single.h"
 
 /*
- * A segment in the next slot: descriptor, and what goes back to the pool. before: bytes in front of
- * its data that are sent too. False: it is not plain, nothing was changed.
+ * A segment in the next slot: descriptor, but the flags of a packed one, and what goes back to the
+ * pool. before: bytes in front of its data that are sent too. False: it is not plain, nothing was
+ * changed.
  */
 static __rte_always_inline bool
 sluice_tx_lay_link(struct sluice_txq *txq, const struct sluice_tx_slots *s, uint32_t head,
-		struct rte_mbuf *seg, uint32_t before, uint32_t flags, bool is_head,
+		struct rte_mbuf *seg, uint32_t before, uint32_t flags,
 		const struct sluice_path_cfg cfg)
 {
 	const uint32_t len = seg->data_len;
@@ -31,29 +32,59 @@ sluice_tx_lay_link(struct sluice_txq *txq, const struct sluice_tx_slots *s, uint
 	if (unlikely(!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, char *) - before,
 			    len + before, &da)))
 		return false;
-	sluice_tx_write_desc(s, head, da, len + before, flags, is_head, cfg.layout);
+	sluice_tx_write_desc(s, head, da, len + before, flags, true, cfg.layout);
 	s->sw_ring[s->slot] = seg;
 	return true;
 }
 
 /*
  * The packet whose first nb segments were laid from slot first on is not plain: it is what it was,
- * with the segment rest behind these, and what is in the slots is not available.
+ * with the segment rest behind these.
  */
 static __rte_noinline void
-sluice_tx_take_chain_back(struct sluice_tx_slots s, uint32_t nb_segs, uint32_t nb,
-		struct rte_mbuf *rest, enum sluice_layout layout)
+sluice_tx_take_chain_back(
+		struct sluice_tx_slots s, uint32_t nb_segs, uint32_t nb, struct rte_mbuf *rest)
 {
 	struct rte_mbuf *seg;
 
 	s.sw_ring[s.slot]->nb_segs = nb_segs;
-	s.bits ^= SLUICE_DESC_F_AVAIL;
 	for (; nb != 0; nb--, seg->next = nb != 0 ? s.sw_ring[s.slot] : rest) {
 		seg = s.sw_ring[s.slot];
-		if (layout == SLUICE_PACKED)
-			sluice_tx_write_desc(&s, 0, (struct dmap_addr){ 0 }, 0, 0, false, layout);
 		sluice_tx_next_slot(&s);
 	}
+}
+
+/* The flags of packed descriptors in slots from one to before another; all have one behind them. */
+static __rte_always_inline void
+sluice_tx_put_next_flags(const struct sluice_tx_slots *s, size_t from, size_t to)
+{
+	struct sluice_packed_desc *dv_desc = s->dv_desc;
+
+	for (; from != to; from++)
+		rte_atomic_store_explicit(&dv_desc[from].flags, s->bits | SLUICE_DESC_F_NEXT,
+				rte_memory_order_relaxed);
+}
+
+/*
+ * The flags of the nb packed descriptors that were laid from slot first on, but the burst's head.
+ * Not before all segments are known to be plain: a device may read flags ahead.
+ */
+static __rte_always_inline void
+sluice_tx_put_chain_flags(struct sluice_tx_slots s, uint32_t nb)
+{
+	struct sluice_packed_desc *dv_desc = s.dv_desc;
+	const size_t from = s.slot + (s.slot == s.head);
+	size_t last = s.slot + nb - 1;
+
+	if (likely(last < s.size)) {
+		sluice_tx_put_next_flags(&s, from, last);
+	} else {
+		last -= s.size;
+		sluice_tx_put_next_flags(&s, from, s.size);
+		s.bits ^= SLUICE_PACKED_BITS;
+		sluice_tx_put_next_flags(&s, 0, last);
+	}
+	rte_atomic_store_explicit(&dv_desc[last].flags, s.bits, rte_memory_order_relaxed);
 }
 
 /*
@@ -70,8 +101,7 @@ sluice_tx_give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct r
 	uint32_t left = nb - 1, flags = SLUICE_DESC_F_NEXT;
 
 	if (m->data_off < hdr_len ||
-			!sluice_tx_lay_link(txq, s, head, m, hdr_len, SLUICE_DESC_F_NEXT,
-					head == s->head, cfg))
+			!sluice_tx_lay_link(txq, s, head, m, hdr_len, SLUICE_DESC_F_NEXT, cfg))
 		return false;
 	s->extent[head] = left;
 	do {
@@ -81,19 +111,20 @@ sluice_tx_give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct r
 		sluice_tx_next_slot(s);
 		if (left == 1)
 			flags = 0;
-		if (unlikely(seg == NULL ||
-				    !sluice_tx_lay_link(txq, s, head, seg, 0, flags, false, cfg)))
+		if (unlikely(seg == NULL || !sluice_tx_lay_link(txq, s, head, seg, 0, flags, cfg)))
 			break;
 		s->extent[s->slot] = SLUICE_TX_MIDDLE;
 		next = seg->next;
 	} while (--left != 0);
 	if (unlikely(left != 0 || next != NULL)) {
 		*s = first;
-		sluice_tx_take_chain_back(first, nb, nb - left, left != 0 ? seg : next, cfg.layout);
+		sluice_tx_take_chain_back(first, nb, nb - left, left != 0 ? seg : next);
 		return false;
 	}
 	seg->nb_segs = 1;
 	sluice_tx_next_slot(s);
+	if (cfg.layout == SLUICE_PACKED)
+		sluice_tx_put_chain_flags(first, nb);
 	return true;
 }
 
@@ -121,7 +152,7 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 		bool is_spared = !cfg.has_offloads || !sluice_tx_asks(m);
 
 		nb_segs = m->nb_segs;
-		if (nb_segs == 1 || nb_segs > SLUICE_TX_SEGS_MAX ||
+		if (nb_segs < 2 || nb_segs > SLUICE_TX_SEGS_MAX ||
 				nb_slots + nb_segs > (is_spared ? nb_spare : nb_free) ||
 				!sluice_tx_can_give(txq, m, cfg))
 			break;

@@ -139,10 +139,12 @@ sluice_rxq_expect(struct sluice_rxq *rxq)
 {
 	/* One that is full may be the first of several. */
 	const bool counts_full = !sluice_rxq_guesses(rxq);
-	uint32_t nb_lens = rxq->post_len - rxq->batch_min + counts_full;
+	/* Copies are made of any length. */
+	const uint32_t min = sluice_cells_are_used(&rxq->cells) ? rxq->min_len : rxq->batch_min;
+	uint32_t nb_lens = rxq->post_len - min + counts_full;
 
 	if (rxq->nb_segs_left != 0 || rxq->must_read_header || rxq->sample <= 0 ||
-			unlikely(rxq->post_len < rxq->batch_min))
+			unlikely(rxq->post_len < min))
 		nb_lens = 0;
 	rxq->nb_plain_lens = rxq->has_more ? 0 : nb_lens;
 	rxq->nb_batch_lens = rxq->nb_batch == 0 ? nb_lens : 0;
