@@ -84,7 +84,7 @@ struct sluice_txq {
 	uint16_t nb_extra;
 	uint32_t nb_given;    /* slots given, free-running */
 	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */
-	uint16_t *extent;     /* per slot: what starts there, see below */
+	uint16_t *extent;     /* per slot: what starts there, see above */
 	uint64_t nb_unmapped; /* dropped: memory that the device cannot reach */
 	uint64_t nb_oversize; /* dropped: more segments than the ring has slots */
 	uint64_t nb_faults[SLUICE_TX_FINE]; /* dropped: by enum sluice_tx_fault */
