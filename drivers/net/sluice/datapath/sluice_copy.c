@@ -12,6 +12,7 @@
 
 #include "sluice_batch.h"
 #include "sluice_copy_out.h"
+#include "sluice_tx_slots.h"
 
 #ifndef __AVX__
 void
@@ -94,26 +95,22 @@ static void
 write_descs(struct sluice_txq *txq, struct sluice_tx_burst *b, uint32_t len, uint16_t nb,
 		enum sluice_layout layout)
 {
-	const uint16_t head = b->slot;
-	struct sluice_ring *r = &txq->q.ring;
-	uint16_t flags, next, i;
-	struct dmap_addr da;
+	struct sluice_tx_slots s = sluice_tx_slots(txq, b, layout);
+	const size_t head = s.slot;
 	uint32_t n;
+	uint16_t i;
 
-	for (i = 1; i <= nb; i++, len -= n, b->slot = next, b->nb_slots++) {
-		next = sluice_ring_next(r, b->slot, 1);
-		flags = i < nb ? SLUICE_DESC_F_NEXT : 0;
+	for (i = 1; i <= nb; i++, len -= n) {
 		n = RTE_MIN(len, cell_len(txq));
-		da = sluice_cell_da(&txq->cells, b->slot);
-		if (b->nb_slots == 0)
-			b->head_flags = flags;
-		if (layout == SLUICE_SPLIT)
-			sluice_split_desc_write(&r->split.dv_desc[b->slot], da, n, flags,
-					i < nb ? next : 0);
-		else
-			sluice_packed_give(r, b->slot, head, da, n, flags);
-		txq->extent[b->slot] = i == 1 ? nb - 1 : SLUICE_TX_MIDDLE;
+		s.extent[s.slot] = i == 1 ? nb - 1 : SLUICE_TX_MIDDLE;
+		sluice_tx_write_desc(&s, head, sluice_cell_da(&txq->cells, s.slot), n,
+				i < nb ? SLUICE_DESC_F_NEXT : 0, s.slot == s.head, layout);
+		sluice_tx_next_slot(&s);
 	}
+	if (b->nb_slots == 0)
+		b->head_flags = nb > 1 ? SLUICE_DESC_F_NEXT : 0;
+	b->slot = s.slot;
+	b->nb_slots += nb;
 	if (nb > 1) {
 		b->chain_end = b->nb_slots;
 		txq->nb_chained++;

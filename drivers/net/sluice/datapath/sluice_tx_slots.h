@@ -4,7 +4,7 @@
 
 /*
  * Slots that a burst gives one after the other to what is no batch, and their descriptors: the only
- * place that writes these, for every way of sluice_tx_odd.c.
+ * place that writes these, for every way of sluice_tx_odd.c and for copies of several slots.
  */
 
 #ifndef SLUICE_TX_SLOTS_H
