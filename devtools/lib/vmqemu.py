@@ -295,8 +295,12 @@ class Vm:
             self.qmp = Qmp(self.ends["qmp"][0])
             self.agent.wait(lambda data: b"READY" in data and data.endswith(b"\n"), seconds, "boot")
         except (GuestDied, GuestDeadline, Trouble) as error:
+            try:        # its lines close a moment before it has a status
+                status = "ended with status %d" % self.process.wait(1)
+            except subprocess.TimeoutExpired:
+                status = "runs"
             self.kill()
-            raise type(error)("%s\n%s" % (error, self.logs())) from None
+            raise type(error)("%s; QEMU %s\n%s" % (error, status, self.logs())) from None
         self.boot_seconds = time.monotonic() - begin
         return self
 

@@ -9,7 +9,7 @@ import vmfetch
 import vmvduse
 from debpkg import Trouble
 from guest import BUILD, IS_SLUICE, ROOT, GuestTestpmd
-from vmqemu import Nic, Vm, negotiated_features
+from vmqemu import GuestDeadline, GuestDied, Nic, Vm, negotiated_features
 
 RESULTS = os.path.join(ROOT, "build", "logs", "vm")
 
@@ -44,15 +44,23 @@ class Guest:
 
     def __init__(self, machine):
         self.machine = machine
-        self.nics = {name: nic.copy() if isinstance(nic, Nic) else Nic(nic)
-            for name, nic in machine.nics.items()}
         self.folder = os.path.join(RESULTS, machine.name)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.vm = Vm(self.folder, list(self.nics.values()), build=BUILD, **machine.how)
-        self.vm.start()
+        try:
+            self.start()
+        except (GuestDied, GuestDeadline) as error:
+            # Now and then an emulated kernel ends while it starts its processors. No test has begun by then.
+            print("once more, because:", error)
+            self.start()
         self.seen = {"guest_errors.log": 0, "qemu.log": 0}
         self.testpmds = []
         self.vm.check("dmesg -n 5")
+
+    def start(self):
+        self.nics = {name: nic.copy() if isinstance(nic, Nic) else Nic(nic)
+            for name, nic in self.machine.nics.items()}
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.vm = Vm(self.folder, list(self.nics.values()), build=BUILD, **self.machine.how)
+        self.vm.start()
 
     def testpmd(self, nics, *args, **how):
         self.testpmds.append(GuestTestpmd(self.vm, [self.nics[n] for n in nics], *args, **how))
