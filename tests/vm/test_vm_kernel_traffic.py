@@ -2,6 +2,7 @@
 # Copyright(c) 2026 The Sluice authors
 """What goes between two interfaces of a guest's kernel that a program of DPDK forwards, each in a network namespace of its
 own. The kernel cuts and joins UDP, too, and its vhost-net's workers are threads of the process."""
+import concurrent.futures
 import os
 import random
 import re
@@ -144,8 +145,23 @@ def test_beside_net_virtio_user(guest):
     forwarder.end()
 
 
+def send_paced_bursts(t, nb=5):
+    """32 packets each to both interfaces, long after what was sent last: the kernel sleeps, and one system call wakes it."""
+    t.cmd("set fwd rxonly")
+    before = [t.xstats(port) for port in (0, 1)]
+    with SystemCalls(t) as calls:
+        for _ in range(nb):
+            t.cmds("start tx_first", "stop")
+    sent = [{name: n - then[name] for name, n in t.xstats(port).items()} for port, then in enumerate(before)]
+    assert all(0 < port["tx_q0_kicks"] <= nb and port["tx_q0_packets"] == 32 * nb for port in sent), sent
+    # For each time that EAL has the thread work it reads once, and answers.
+    kicks = calls.pop("write") - calls.pop("read")
+    assert kicks == sum(port["tx_q0_kicks"] + port["rx_q0_kicks"] for port in sent) and not calls, (kicks, calls, sent)
+
+
 def test_system_calls(guest):
-    """With many streams at most two thirds of what net_virtio_user makes of the same, in the same guest."""
+    """With many streams at most two thirds of what net_virtio_user makes of the same, in the same guest; with a burst now
+    and then, one for each."""
     calls = {}
     for driver in ("net_sluice", "net_virtio_user"):
         forwarder = Forwarder(guest, driver=driver)
@@ -153,6 +169,8 @@ def test_system_calls(guest):
             send(*forwarder.sides, 5001, 1, 8)
         calls[driver] = sum(counts.values())
         forwarder.testpmd.stop()
+        if driver == "net_sluice":
+            send_paced_bursts(forwarder.testpmd)
         forwarder.end()
     print("system calls for 8 MB: %s" % calls)
     assert 0 < 3 * calls["net_sluice"] <= 2 * calls["net_virtio_user"], calls
@@ -234,9 +252,33 @@ def test_checksums(guest, how):
     vm.check("ip link del in0; ip link del bridge0")
 
 
+def send_the_longest(guest, t):
+    """65,549 bytes, IP's 65,535 behind an Ethernet header. The kernel cuts them on the way to the port; testpmd joins what a
+    burst has of them, and the other interface gets in one piece what was sent."""
+    mss, head = 1000, Ether(src="02:00:00:00:00:aa", dst="02:00:00:00:00:bb") / IP(src="192.0.2.1", dst="192.0.2.2") / Tcp(
+        sport=7, dport=7, flags="A")
+    want = bytes(head / Raw(random.Random(1).randbytes(65549 - len(head))))
+    pieces = -(-(len(want) - len(head)) // MSS)
+    # testpmd has something cut if the first of what it joins was long enough for that.
+    t.cmds("port stop 1", "csum set ip hw 1", "tso set %d 1" % mss, "port start 1", "set burst 64", "set port 0 gro on",
+        "set port 0 ptype_mask 0xfff")
+    wait_for(lambda: t.link_up(1), 10, "link")
+    before = [t.xstats(port) for port in (0, 1)]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        got = pool.submit(through, guest.vm, "send", "tap0", "tap1", [(needs(want, NEEDS_CSUM, GSO_TCPV4, MSS), partial(want))])
+        wait_for(lambda: " %d\n" % pieces in t.cmd("show port 0 rxq 0 desc used count"), 10, "%d pieces" % pieces)
+        t.cmd("start")
+        [(header, frame)] = got.result()
+    t.stop()
+    assert completed(header, frame) == want, (len(frame), header)
+    assert (header[1], header[3]) == (GSO_TCPV4, mss), header
+    for port, name, count in ((0, "rx_q0_packets", pieces), (1, "tx_q0_packets", 1)):
+        assert t.xstats(port)[name] - before[port][name] == count, (name, t.xstats(port), before)
+
+
 def test_sizes(guest):
-    """60 to 65,535 bytes, more than which this kernel cuts by itself: as frames up to the MTU, which the interface has from
-    the port, and above it as segments that were never cut."""
+    """60 to 65,535 bytes, more than which the kernel cuts before an interface sends it: as frames up to the MTU, which the
+    interface has from the port, and above it as segments that were never cut."""
     t = launch(guest, ["tap0", "tap1"], OFFLOADS + ["--max-pkt-len=9018"])
     up(guest.vm, "tap0", "ip link set dev tap1 up")
     assert guest.vm.check("cat /sys/class/net/tap0/mtu /sys/class/net/tap1/mtu").split() == ["9000", "9000"]
@@ -259,6 +301,7 @@ def test_sizes(guest):
         assert completed(header, frame) == want, (number, len(want), len(frame), header)
         has_segments = len(want) - header[4] - 20 > MSS
         assert (header[1] != 0, header[3]) == (has_segments, MSS if has_segments else 0), (number, len(want), header)
+    send_the_longest(guest, t)
     for port in (0, 1):
         stats = t.xstats(port)
         assert not [name for name, n in stats.items() if "error" in name and n], stats
