@@ -2,129 +2,15 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
-/* ethdev operations and burst functions of a secondary process: see sluice_secondary.h. */
+/* ethdev operations of a secondary process: see sluice_secondary.h. */
 
 #include <errno.h>
-#include <string.h>
 
 #include <ethdev_driver.h>
 
 #include "sluice_ethdev.h"
 #include "sluice_log.h"
 #include "sluice_secondary.h"
-#include "sluice_tx_offload.h"
-#include "sluice_visit.h"
-
-/* A core comes into a queue of the rings that are here. NULL: it must not. */
-static inline struct sluice_visitor *
-enter(struct sluice_queue *q)
-{
-	struct sluice_visitor *v;
-	uint32_t mine;
-
-	/* A port that is gone leaves zeros to who still polls it. */
-	if (unlikely(q == NULL || q->port_id >= RTE_MAX_ETHPORTS || q->vq >= RTE_DIM(v->inside)))
-		return NULL;
-	v = &sluice_visitors[q->port_id];
-	if (unlikely(rte_atomic_load_explicit(&v->epoch, rte_memory_order_relaxed) == 0))
-		return NULL;
-	/* Pairs with the barrier on all cores in let_go(): the compiler's order is enough. */
-	rte_atomic_store_explicit(&v->inside[q->vq], 1, rte_memory_order_relaxed);
-	rte_compiler_barrier();
-	mine = rte_atomic_load_explicit(&v->epoch, rte_memory_order_acquire);
-	if (likely(mine != 0 && sluice_visit_begin(q, v->who, &v->shared->epoch, mine)))
-		return v;
-	rte_atomic_store_explicit(&v->inside[q->vq], 0, rte_memory_order_release);
-	return NULL;
-}
-
-static inline void
-leave(struct sluice_visitor *v, struct sluice_queue *q)
-{
-	sluice_visit_end(q);
-	rte_atomic_store_explicit(&v->inside[q->vq], 0, rte_memory_order_release);
-}
-
-static uint16_t
-rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
-{
-	struct sluice_visitor *v = enter(queue);
-
-	if (v == NULL)
-		return 0;
-	nb = sluice_rx_stage_visit(queue, pkts, nb, &v->rx);
-	leave(v, queue);
-	return nb;
-}
-
-static uint16_t
-tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
-{
-	struct sluice_visitor *v = enter(queue);
-
-	if (v == NULL)
-		return 0;
-	nb = v->tx_path->burst(queue, pkts, nb);
-	leave(v, queue);
-	return nb;
-}
-
-/* Entries that wait to be taken, and packets that other queues have for this one. */
-static uint32_t
-count_used(struct sluice_queue *q)
-{
-	struct sluice_visitor *v = enter(q);
-	uint32_t nb;
-
-	if (v == NULL)
-		return 0;
-	nb = sluice_queue_nb_used(q);
-	if (!sluice_queue_is_tx(q) && v->rx.stage.is_spread)
-		nb += sluice_rx_stage_nb_waiting((struct sluice_rxq *)q);
-	leave(v, q);
-	return nb;
-}
-
-static sluice_compat_count
-rx_queue_count(void *queue)
-{
-	return count_used(queue);
-}
-
-static int
-rx_descriptor_status(void *queue, uint16_t offset)
-{
-	return sluice_rx_status_of(queue, offset, count_used(queue));
-}
-
-static int
-tx_descriptor_status(void *queue, uint16_t offset)
-{
-	return sluice_tx_status_of(queue, offset, count_used(queue));
-}
-
-static int
-tx_queue_count(void *queue)
-{
-	return sluice_tx_count_of(queue, count_used(queue));
-}
-
-static int
-tx_done_cleanup(void *queue, uint32_t nb_max)
-{
-	struct sluice_visitor *v = enter(queue);
-	struct sluice_txq *txq = queue;
-	int nb = 0;
-
-	if (v == NULL)
-		return 0;
-	if (sluice_queue_enter(&txq->q, sluice_path_run(v->tx_path->cfg))) {
-		nb = v->tx_path->cleanup(txq, nb_max);
-		sluice_queue_leave(&txq->q);
-	}
-	leave(v, queue);
-	return nb;
-}
 
 /* The primary process was told to be gone, in a line. */
 static int
@@ -325,17 +211,35 @@ static int
 rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
 {
 	const struct sluice_visitor *v = dev->process_private;
+	int ret = check_primary(dev);
 
-	return sluice_describe_rx(dev, &v->rx, id, mode);
+	return ret != 0 ? ret : sluice_describe_rx(dev, &v->rx, id, mode);
 }
 
 static int
 tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
 {
 	const struct sluice_visitor *v = dev->process_private;
+	int ret = check_primary(dev);
 
 	RTE_SET_USED(id);
-	return sluice_describe_tx(v->tx_path, mode);
+	return ret != 0 ? ret : sluice_describe_tx(v->tx_path, mode);
+}
+
+static int
+rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
+{
+	int ret = check_primary(dev);
+
+	return ret != 0 ? ret : sluice_rss_hash_conf_get(dev, conf);
+}
+
+static int
+reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
+{
+	int ret = check_primary(dev);
+
+	return ret != 0 ? ret : sluice_reta_query(dev, reta, size);
 }
 
 static int
@@ -404,31 +308,18 @@ static const struct eth_dev_ops ops = {
 	.rxq_info_get = sluice_rxq_info_get,
 	.txq_info_get = sluice_txq_info_get,
 	.rss_hash_update = rss_hash_update,
-	.rss_hash_conf_get = sluice_rss_hash_conf_get,
+	.rss_hash_conf_get = rss_hash_conf_get,
 	.reta_update = reta_update,
-	.reta_query = sluice_reta_query,
+	.reta_query = reta_query,
 	.rx_burst_mode_get = rx_burst_mode_get,
 	.tx_burst_mode_get = tx_burst_mode_get,
-	.tx_done_cleanup = tx_done_cleanup,
+	.tx_done_cleanup = sluice_secondary_tx_done_cleanup,
 	.stats_get = SLUICE_COMPAT_STATS_OP(stats_get),
 	.stats_reset = stats_reset,
 	.xstats_get = xstats_get,
 	.xstats_get_names = xstats_get_names,
 	.xstats_reset = stats_reset,
 };
-
-static void
-set_functions(struct rte_eth_dev *dev)
-{
-	dev->dev_ops = &ops;
-	dev->rx_pkt_burst = rx_burst;
-	dev->tx_pkt_burst = tx_burst;
-	dev->tx_pkt_prepare = sluice_tx_prepare;
-	dev->rx_queue_count = rx_queue_count;
-	dev->rx_descriptor_status = rx_descriptor_status;
-	dev->tx_descriptor_status = tx_descriptor_status;
-	SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, tx_queue_count);
-}
 
 /* The files of packet buffers are the primary process's. */
 static int
@@ -479,7 +370,8 @@ sluice_secondary_probe(struct rte_device *device, const char *name, const char *
 		goto release;
 	dev->process_private = &sluice_visitors[dev->data->port_id];
 	dev->device = device;
-	set_functions(dev);
+	dev->dev_ops = &ops;
+	sluice_secondary_set_bursts(dev);
 	ret = sluice_secondary_open(dev);
 	if (ret != 0)
 		goto release;

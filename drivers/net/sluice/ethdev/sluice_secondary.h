@@ -71,6 +71,12 @@ struct sluice_visitor {
  */
 int sluice_secondary_probe(struct rte_device *device, const char *name, const char *argument);
 
+/* sluice_secondary_burst.c */
+
+void sluice_secondary_set_bursts(struct rte_eth_dev *dev);
+/* The operation; 0, as bursts, where the rings are not here. */
+int sluice_secondary_tx_done_cleanup(void *queue, uint32_t nb_max);
+
 /* sluice_secondary_link.c */
 
 /* By number of the port. */
