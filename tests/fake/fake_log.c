@@ -8,11 +8,6 @@
 #include <rte_log.h>
 
 #include "fake_log.h"
-#include "sluice_log.h"
-
-/* What sluice_probe.c defines in the driver. */
-RTE_LOG_REGISTER(sluice_logtype, pmd.net.sluice, NOTICE);
-RTE_LOG_REGISTER(sluice_logtype_init, pmd.net.sluice.init, NOTICE);
 
 static char *text;
 static size_t text_len;

@@ -29,9 +29,6 @@
 
 #define DRIVER_NAME net_sluice
 
-RTE_LOG_REGISTER_DEFAULT(sluice_logtype, NOTICE);
-RTE_LOG_REGISTER_SUFFIX(sluice_logtype_init, init, NOTICE);
-
 static int
 publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 {
