@@ -326,7 +326,8 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 	port->info = *info;
 	port->has_info = true;
 	if (has(sluice_dev_wanted_features(port) & info->features, SLUICE_NET_F_DEVICE_STATS))
-		port->shared->has_device_stats = 1;
+		rte_atomic_store_explicit(
+				&port->shared->has_device_stats, 1, rte_memory_order_relaxed);
 	rte_spinlock_unlock(&port->info_lock);
 	return 0;
 }

@@ -153,9 +153,13 @@ may_connect(struct sluice_port *port)
 void
 sluice_port_tell_sizes(struct sluice_port *port)
 {
-	port->shared->dma_maps = dmap_nb_maps(port->domain);
-	port->shared->dma_bytes = dmap_bytes(port->domain);
-	port->shared->nb_dma_reports = dmap_debug_nb(port->domain, DMAP_DEBUG_NB_CHECKS);
+	struct sluice_shared *shared = port->shared;
+	struct dmap_domain *d = port->domain;
+
+	rte_atomic_store_explicit(&shared->dma_maps, dmap_nb_maps(d), rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&shared->dma_bytes, dmap_bytes(d), rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&shared->nb_dma_reports, dmap_debug_nb(d, DMAP_DEBUG_NB_CHECKS),
+			rte_memory_order_relaxed);
 }
 
 static void
