@@ -110,7 +110,8 @@ def test_a_hostile_back_end_is_told_of(fake, testpmds, packed):
 
 
 @pytest.mark.parametrize("what,report", [("twice", "given although the device has it already"),
-    ("end", "bytes beyond the end of what is mapped"), ("write", "written to while the device has it")])
+    ("end", "bytes beyond the end of what is mapped"), ("write", "written to while the device has it"),
+    ("free", "freed while a device has it")])
 def test_a_wrong_application_is_told_of(fake, what, report):
     """app/wrong_buffers.c: one line, with queue, slot, mbuf and pool."""
     backend = fake(traffic="hold")

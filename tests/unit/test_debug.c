@@ -154,25 +154,47 @@ free_given(struct rig *g, bool is_wrong)
 	dmap_unmap(&g->s, &m);
 }
 
+/* As a transmit queue does. */
+static uint32_t
+lend(struct rig *g, struct dmap_debug_loan *loan)
+{
+	*loan = (struct dmap_debug_loan){ g->m, g->data, LEN, DMAP_TO_DEVICE, .place = "tx" };
+	return dmap_debug_lent(g->d, loan);
+}
+
 /* As a receive queue that gets the mbuf from its pool. */
 static void
 freed_in_flight(struct rig *g, bool is_wrong)
 {
-	const struct dmap_debug_loan sent = {
-		.m = g->m, .va = g->data, .len = LEN, .dir = DMAP_TO_DEVICE, .place = "tx queue 0"
-	};
-	struct dmap_debug_loan posted = sent;
-	uint32_t number = dmap_debug_lent(g->d, &sent);
+	struct dmap_debug_loan loan;
+	uint32_t number = lend(g, &loan);
 
 	if (!is_wrong)
 		dmap_debug_returned(number);
 	rte_pktmbuf_free(g->m);
-	posted.m = rte_pktmbuf_alloc(g->pool->mp);
-	posted.dir = DMAP_FROM_DEVICE;
-	assert_ptr_equal(posted.m, g->m);
-	dmap_debug_check_buffer(g->d, &posted);
+	loan.dir = DMAP_FROM_DEVICE;
+	assert_ptr_equal(rte_pktmbuf_alloc(g->pool->mp), g->m);
+	dmap_debug_check_buffer(g->d, &loan);
 	if (is_wrong)
 		dmap_debug_returned(number);
+}
+
+/* Nobody gets it from there. */
+static void
+freed_unseen(struct rig *g, bool is_wrong)
+{
+	struct dmap_debug_loan loan;
+	uint32_t number = lend(g, &loan);
+
+	dmap_debug_watch(number);
+	if (is_wrong) {
+		rte_pktmbuf_free(g->m);
+		assert_ptr_equal(rte_mbuf_raw_alloc(g->pool->mp), g->m);
+	}
+	dmap_debug_unwatch(g->d, number);
+	dmap_debug_watch(number); /* left alone from here on */
+	assert_true(is_wrong == (g->m->nb_segs == 1));
+	dmap_debug_returned(number);
 }
 
 static void
@@ -292,6 +314,7 @@ static const struct {
 	{ "two devices", DMAP_DEBUG_TWO_DEVICES, two_devices, false },
 	{ "free and given", DMAP_DEBUG_FREE_GIVEN, free_given, false },
 	{ "freed in flight", DMAP_DEBUG_FREED_IN_FLIGHT, freed_in_flight, false },
+	{ "freed, and nobody has it", DMAP_DEBUG_FREED_IN_FLIGHT, freed_unseen, false },
 	{ "hidden in flight", DMAP_DEBUG_HIDDEN_IN_FLIGHT, hidden_in_flight, false },
 	{ "memory freed in flight", DMAP_DEBUG_HIDDEN_IN_FLIGHT, memory_freed, false },
 	{ "unmap of nothing", DMAP_DEBUG_UNMAP_UNKNOWN, unmap_unknown, false },

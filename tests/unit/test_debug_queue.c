@@ -44,15 +44,64 @@ expect_silence(struct env *e)
 				dmap_debug_name(what));
 }
 
-/* One packet or several segments, of this pool; shared ones are held by the test, too. */
-static struct rte_mbuf *
-make_packet(struct env *e, unsigned int nth)
-{
-	struct rte_mbuf *m = fake_mbuf(e->pool, nth % 16 == 3 ? 4 : 128, 60 + nth % 900);
+/* What the test holds beside the device: references to packets, and a buffer that some attach. */
+#define NB_SHARED 64
+struct holder {
+	struct rte_mbuf *shared[NB_SHARED]; /* let go one after the other, sent or not */
+	struct rte_mbuf *buffer;
+	struct rte_mbuf_ext_shared_info info;
+};
 
+static void
+hold_open(struct holder *h, struct env *e)
+{
+	memset(h, 0, sizeof(*h));
+	h->buffer = fake_mbuf(e->pool, 128, LEN);
+	fake_mbuf_fill(h->buffer, 7);
+	h->info.free_cb = NULL; /* the test's own reference is the last */
+	rte_mbuf_ext_refcnt_set(&h->info, 1);
+}
+
+/* When the device has nothing. */
+static void
+hold_close(struct holder *h, struct env *e)
+{
+	unsigned int i;
+
+	fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+	e->tx->cleanup(&e->txq, 0);
+	for (i = 0; i < NB_SHARED; i++)
+		rte_pktmbuf_free(h->shared[i]);
+	rte_pktmbuf_free(h->buffer);
+}
+
+/* One packet or several segments, shared, cloned, or in an external buffer. */
+static struct rte_mbuf *
+make_packet(struct env *e, struct holder *h, unsigned int nth)
+{
+	struct rte_mbuf *m = fake_mbuf(e->pool, nth % 16 == 3 ? 4 : 128, 60 + nth % 900), *original;
+
+	if (nth % 16 == 9) {
+		rte_mbuf_ext_refcnt_update(&h->info, 1);
+		rte_pktmbuf_attach_extbuf(
+				m, h->buffer->buf_addr, RTE_BAD_IOVA, h->buffer->buf_len, &h->info);
+		m->data_off = h->buffer->data_off;
+		m->data_len = m->pkt_len = LEN;
+		return m;
+	}
 	if (nth % 8 == 5)
 		rte_pktmbuf_chain(m, fake_mbuf(e->pool, nth % 64, 1 + nth % 70));
 	fake_mbuf_fill(m, nth);
+	if (nth % 16 == 7) {
+		rte_pktmbuf_free(h->shared[nth / 16 % NB_SHARED]);
+		h->shared[nth / 16 % NB_SHARED] = m;
+		rte_pktmbuf_refcnt_update(m, 1);
+	}
+	if (nth % 16 == 11 || nth % 16 == 13) {
+		original = m;
+		m = rte_pktmbuf_clone(original, e->pool->mp);
+		rte_pktmbuf_free(original);
+	}
 	return m;
 }
 
@@ -65,11 +114,13 @@ test_sending_is_silent(void **state)
 	struct env *e = open_checked(state);
 	struct rte_mbuf *pkts[64];
 	unsigned int round, i, nb, n;
+	struct holder h;
 
+	hold_open(&h, e);
 	for (round = 0; round < 60; round++) {
 		nb = 1 + round % RTE_DIM(pkts);
 		for (i = 0; i < nb; i++)
-			pkts[i] = make_packet(e, round + i);
+			pkts[i] = make_packet(e, &h, round * RTE_DIM(pkts) + i);
 		n = env_tx(e, pkts, nb);
 		rte_pktmbuf_free_bulk(pkts + n, nb - n);
 		fake_dev_poll(&e->dev);
@@ -77,10 +128,14 @@ test_sending_is_silent(void **state)
 		fake_dev_forget_sent(&e->dev);
 		if (round % 7 == 6)
 			e->tx->cleanup(&e->txq, round % 14 == 6 ? 0 : 5);
-		if (round == 40)
+		if (round == 40) {
+			hold_close(&h, e);
 			env_restart(e);
+			hold_open(&h, e);
+		}
 	}
 	expect_silence(e);
+	hold_close(&h, e);
 	env_close(e);
 }
 
@@ -113,16 +168,23 @@ test_receiving_is_silent(void **state)
 	env_close(e);
 }
 
-/* A packet that the device has. */
+/* A packet that the device has, and the test has references to. */
 static struct rte_mbuf *
-send_one(struct env *e)
+send_shared(struct env *e, unsigned int nb_refs)
 {
 	struct rte_mbuf *m = fake_mbuf(e->pool, 128, LEN);
 
 	fake_mbuf_fill(m, 1);
+	rte_mbuf_refcnt_update(m, nb_refs);
 	assert_int_equal(env_tx(e, &m, 1), 1);
 	fake_dev_poll(&e->dev);
 	return m;
+}
+
+static struct rte_mbuf *
+send_one(struct env *e)
+{
+	return send_shared(e, 0);
 }
 
 /* Another burst, and all comes back. */
@@ -143,6 +205,50 @@ test_written_while_sent(void **state)
 	rte_pktmbuf_mtod(m, char *)[LEN - 1] ^= 1;
 	go_on(e);
 	expect_only(e, DMAP_DEBUG_WRITTEN);
+	env_close(e);
+}
+
+/* So that the pool gets it once only; it is as it was freed. */
+static void
+free_wrongly(struct env *e, struct rte_mbuf *m)
+{
+	rte_pktmbuf_free(m);
+	assert_ptr_equal(rte_mbuf_raw_alloc(e->pool->mp), m);
+}
+
+/* Into its pool, where nobody changes it. Who has a reference of his own may let go of that. */
+static void
+test_freed_while_sent(void **state)
+{
+	struct rte_mbuf *m;
+	unsigned int nb;
+	struct env *e;
+
+	for (nb = 0; nb < 2; nb++) {
+		e = open_checked(state);
+		m = send_shared(e, nb);
+		send_one(e);
+		if (nb != 0)
+			rte_pktmbuf_free(m);
+		send_one(e);
+		expect_silence(e);
+		free_wrongly(e, m);
+		go_on(e);
+		expect_only(e, DMAP_DEBUG_FREED_IN_FLIGHT);
+		assert_int_equal(dmap_debug_nb(e->domain, DMAP_DEBUG_FREED_IN_FLIGHT), 1);
+		env_close(e);
+	}
+}
+
+/* By who ends the queue, too. */
+static void
+test_freed_before_the_end(void **state)
+{
+	struct env *e = open_checked(state);
+
+	free_wrongly(e, send_one(e));
+	env_drain(e);
+	expect_only(e, DMAP_DEBUG_FREED_IN_FLIGHT);
 	env_close(e);
 }
 
@@ -330,6 +436,8 @@ main(void)
 	suite_add_tx(test_sending_is_silent, "sending is silent");
 	suite_add_rx(test_receiving_is_silent, "receiving is silent");
 	suite_add_tx_if(env_is_lent, test_written_while_sent, "written while sent");
+	suite_add_tx_if(env_is_lent, test_freed_while_sent, "freed while sent");
+	suite_add_tx_if(env_is_lent, test_freed_before_the_end, "freed before the end");
 	suite_add_tx_if(is_scalar_and_lent, test_sent_twice, "sent twice");
 	suite_add_tx_if(env_is_lent, test_descriptor_changed, "descriptor changed, tx");
 	suite_add_rx(test_descriptor_changed, "descriptor changed, rx");

@@ -105,6 +105,12 @@ dmap_debug_at(uint32_t number)
 			&entries[number];
 }
 
+uint32_t
+dmap_debug_number(const struct dmap_debug_entry *e)
+{
+	return e - entries;
+}
+
 static int
 take_table(void)
 {
@@ -225,6 +231,7 @@ dmap_debug_returned(uint32_t number)
 	if (number == 0)
 		return;
 	rte_spinlock_lock(&dmap_debug_lock);
+	dmap_debug_unmark(&entries[number]);
 	release(number);
 	rte_spinlock_unlock(&dmap_debug_lock);
 }
@@ -247,7 +254,7 @@ dmap_debug_find(struct dmap_domain *d, const struct rte_mbuf *m, const char *pla
 		if (e->domain == d && e->loan.place == place)
 			break;
 	rte_spinlock_unlock(&dmap_debug_lock);
-	return e == NULL ? 0 : e - entries;
+	return e == NULL ? 0 : dmap_debug_number(e);
 }
 
 /* " at testpmd+0x1234 (pkt_burst_io_forward)" */

@@ -69,6 +69,7 @@ struct dmap_debug_loan {
 	uint32_t more;
 	uint64_t sum;
 	bool is_gone;                    /* hidden or freed meanwhile: not to be read */
+	uint16_t nb_segs;                /* of the mbuf, while it is watched; 0: it is not */
 	char pool[RTE_MEMPOOL_NAMESIZE]; /* that the mbuf is of, which may be gone in a report */
 };
 
@@ -100,7 +101,19 @@ void dmap_debug_check_place(struct dmap_domain *d, const struct dmap_debug_loan 
 __rte_internal
 uint32_t dmap_debug_lent(struct dmap_domain *d, const struct dmap_debug_loan *loan);
 
-/** It is the CPU's again, or forgotten. 0 is fine. */
+/**
+ * From here on it shows if its mbuf is freed: nb_segs holds a mark, which rte_pktmbuf_free() and
+ * its like overwrite, in builds without checks too. Nothing happens to an mbuf that somebody else
+ * has a reference to, who may look at it. Who lends, while nobody can complete it; 0 is fine.
+ */
+__rte_internal
+void dmap_debug_watch(uint32_t number);
+
+/** It is as it was, and may be completed. Reports if it was freed. Who lends; 0 is fine. */
+__rte_internal
+void dmap_debug_unwatch(struct dmap_domain *d, uint32_t number);
+
+/** It is the CPU's again, or forgotten, and is not watched any more. 0 is fine. */
 __rte_internal
 void dmap_debug_returned(uint32_t number);
 

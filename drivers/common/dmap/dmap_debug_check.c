@@ -83,6 +83,58 @@ dmap_debug_check_buffer(struct dmap_domain *d, const struct dmap_debug_loan *loa
 				m->buf_len);
 }
 
+/* An mbuf has not so many segments, and one that two loans are of is not taken for the other's. */
+static uint16_t
+mark_of(const struct dmap_debug_entry *e)
+{
+	return DMAP_DEBUG_MARK | dmap_debug_number(e);
+}
+
+bool
+dmap_debug_unmark(struct dmap_debug_entry *e)
+{
+	struct rte_mbuf *m = (struct rte_mbuf *)(uintptr_t)e->loan.m;
+	uint16_t nb_segs = e->loan.nb_segs;
+
+	e->loan.nb_segs = 0;
+	if (nb_segs == 0)
+		return true;
+	if (m->nb_segs != mark_of(e))
+		return false;
+	m->nb_segs = nb_segs;
+	return true;
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_debug_watch)
+void
+dmap_debug_watch(uint32_t number)
+{
+	struct dmap_debug_entry *e = dmap_debug_at(number);
+	struct rte_mbuf *m;
+
+	if (e == NULL || e->loan.is_gone)
+		return;
+	m = (struct rte_mbuf *)(uintptr_t)e->loan.m;
+	if (rte_mbuf_refcnt_read(m) != 1 || m->nb_segs >= DMAP_DEBUG_MARK)
+		return;
+	e->loan.nb_segs = m->nb_segs;
+	m->nb_segs = mark_of(e);
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_debug_unwatch)
+void
+dmap_debug_unwatch(struct dmap_domain *d, uint32_t number)
+{
+	struct dmap_debug_entry *e = dmap_debug_at(number);
+
+	if (e == NULL || dmap_debug_unmark(e))
+		return;
+	e->loan.is_gone = true;
+	dmap_debug_report(d, DMAP_DEBUG_FREED_IN_FLIGHT, &e->loan,
+			"it is in its pool, or was taken from there, as nb_segs %u shows",
+			e->loan.m->nb_segs);
+}
+
 static bool
 overlap(const struct dmap_debug_loan *l, const void *va, uint32_t len)
 {
@@ -139,6 +191,7 @@ note_hidden(struct dmap_debug_entry *e, void *arg)
 	for (i = 0; i < l->nb && !e->loan.is_gone; i++) {
 		if (!overlap(&e->loan, (const void *)l->r[i].va, RTE_MIN(l->r[i].len, UINT32_MAX)))
 			continue;
+		dmap_debug_unmark(e);
 		e->loan.is_gone = true;
 		s->found = e->loan;
 		s->nb++;

@@ -12,6 +12,8 @@
 
 /* Loans of all devices at a time, and number 0. */
 #define DMAP_DEBUG_ENTRIES 65536
+/* In nb_segs of mbufs that are watched, with the number of their loan. */
+#define DMAP_DEBUG_MARK 0x8000
 
 struct dmap_debug {
 	char who[64];
@@ -35,7 +37,10 @@ struct dmap_debug_entry *dmap_debug_first(const void *key);
 struct dmap_debug_entry *dmap_debug_next(struct dmap_debug_entry *e);
 /* NULL: nothing has this number. The lock is held. */
 struct dmap_debug_entry *dmap_debug_at(uint32_t number);
+uint32_t dmap_debug_number(const struct dmap_debug_entry *e);
 
+/* The mbuf is as it was before it was watched. False: it is not, since somebody has freed it. */
+bool dmap_debug_unmark(struct dmap_debug_entry *e);
 /* The domain ends: reports what is left. */
 void dmap_debug_end(struct dmap_domain *d);
 /* The verbs of dmap_map.h, of a domain that is checked; site: who calls. */

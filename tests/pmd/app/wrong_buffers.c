@@ -3,8 +3,8 @@
 /*
  * An application that gives its port buffers which it must not give: what its argument says. twice:
  * a packet two times in a burst; end: one that goes on behind its buffer; write: one that it writes
- * to before it is sent, with a device that completes nothing. Ends as it is, since its pool is not
- * what it should be.
+ * to before it is sent, with a device that completes nothing; free: one that it frees before it is
+ * sent, and that nobody gets from the pool. Ends as it is, since its pool is not what it should be.
  */
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +45,7 @@ make_packet(void)
 int
 main(int argc, char **argv)
 {
-	struct rte_mbuf *pkts[2];
+	struct rte_mbuf *pkts[2], *last;
 	const char *what;
 	int n = rte_eal_init(argc, argv);
 
@@ -55,14 +55,16 @@ main(int argc, char **argv)
 	what = argv[n + 1];
 	pkts[0] = make_packet();
 	pkts[1] = strcmp(what, "twice") == 0 ? pkts[0] : make_packet();
+	last = make_packet();
 	if (strcmp(what, "end") == 0)
 		pkts[0]->data_len = pkts[0]->pkt_len = pkts[0]->buf_len;
 	if (rte_eth_tx_burst(0, 0, pkts, 2) != 2)
 		return 3;
 	if (strcmp(what, "write") == 0)
 		memset(rte_pktmbuf_mtod(pkts[1], void *), 2, LEN);
-	pkts[0] = make_packet();
-	if (rte_eth_tx_burst(0, 0, pkts, 1) != 1)
+	if (strcmp(what, "free") == 0)
+		rte_pktmbuf_free(pkts[1]);
+	if (rte_eth_tx_burst(0, 0, &last, 1) != 1)
 		return 3;
 	printf("given\n");
 	fflush(stdout);

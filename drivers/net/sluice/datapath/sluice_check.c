@@ -243,8 +243,10 @@ sluice_check_forget(struct sluice_queue *q)
 	/* Its core may not have come to it. */
 	if (q->fail != SLUICE_FAIL_NONE)
 		sluice_check_failed(c, q);
-	for (i = 0; i < c->size; i++)
+	for (i = 0; i < c->size; i++) {
+		sluice_check_unwatch(c, i);
 		sluice_check_take_back(c, i);
+	}
 	/* Those that a core has not noted yet are nobody's either. */
 	sluice_check_remember(c, q);
 	c->tail = c->head;

@@ -67,6 +67,8 @@ struct sluice_check {
 void sluice_check_remember(struct sluice_check *c, const struct sluice_queue *q);
 /* The packet that starts at a slot. */
 void sluice_check_take_back(struct sluice_check *c, uint16_t slot);
+/* Was the packet that starts at a slot freed? It is as it was before, and may be completed. */
+void sluice_check_unwatch(const struct sluice_check *c, uint16_t slot);
 /* Is the ring as it was left? If not, somebody else was there: what it has is noted anew. */
 void sluice_check_catch_up(struct sluice_check *c, struct sluice_queue *q);
 /* Descriptors, and what the device only reads. */

@@ -207,6 +207,29 @@ nb_freed(const struct sluice_check *c, const struct sluice_queue *q)
 	return nb;
 }
 
+/*
+ * Of a packet that the device has: nobody completes it before the queue is looked at again. Not of
+ * receive buffers, which the control side may change for others; who has freed one of them shows
+ * when it is given again.
+ */
+static void
+watch(const struct sluice_check *c, uint16_t slot)
+{
+	uint32_t loan = c->slots[slot].loan;
+
+	for (; loan != 0; loan = dmap_debug_loan(loan)->more)
+		dmap_debug_watch(loan);
+}
+
+void
+sluice_check_unwatch(const struct sluice_check *c, uint16_t slot)
+{
+	uint32_t loan = c->slots[slot].loan;
+
+	for (; loan != 0; loan = dmap_debug_loan(loan)->more)
+		dmap_debug_unwatch(c->domain, loan);
+}
+
 void
 sluice_check_note(struct sluice_check *c, struct sluice_queue *q, const void *site)
 {
@@ -222,6 +245,8 @@ sluice_check_note(struct sluice_check *c, struct sluice_queue *q, const void *si
 	note_holes(c, q);
 	note_given(c, q, c->head, sluice_ring_nb_busy(r) - nb_kept, site);
 	sluice_check_remember(c, q);
+	for (i = 0; i < sluice_ring_nb_busy(r) && sluice_queue_is_tx(q); i++)
+		watch(c, sluice_ring_next(r, r->tail, i));
 	if (q->fail != SLUICE_FAIL_NONE)
 		sluice_check_failed(c, q);
 }
@@ -284,8 +309,11 @@ sluice_check_look(struct sluice_check *c, const struct sluice_queue *q)
 					dmap_debug_loan(c->slots[slot].loan),
 					"descriptor of %s slot %u", c->place, slot);
 		if (sluice_queue_is_tx(q))
-			look_at_bytes(c, slot);
+			sluice_check_unwatch(c, slot);
 	}
+	/* A wrong packet may have bytes of its neighbours, so not before all are as they were. */
+	for (i = 0; i < sluice_ring_nb_busy(r) && sluice_queue_is_tx(q); i++)
+		look_at_bytes(c, sluice_ring_next(r, r->tail, i));
 	if (q->layout == SLUICE_SPLIT &&
 			rte_atomic_load_explicit(&r->split.dv_avail->idx,
 					rte_memory_order_relaxed) != r->avail_idx)
