@@ -18,6 +18,7 @@
 #include "env.h"
 #include "fake_clock.h"
 #include "fake_port.h"
+#include "sluice_build.h"
 #include "sluice_fds.h"
 #include "sluice_visit.h"
 

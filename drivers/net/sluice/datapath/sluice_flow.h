@@ -20,7 +20,7 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
-#include "sluice_spread.h"
+#include "sluice_rss.h"
 
 /* Each packet is compared with one after the other. */
 #define SLUICE_FLOW_RULES_MAX 64

@@ -28,6 +28,9 @@
 #define SLUICE_RSS_NB_WORDS (SLUICE_RSS_TUPLE_MAX / 4)
 #define SLUICE_RSS_RETA_SIZE 128
 
+/* Most queues among which packets are spread. */
+#define SLUICE_SPREAD_QUEUES_MAX 64
+
 /* What a packet is to the hash. */
 enum sluice_rss_class {
 	SLUICE_RSS_TCP,

@@ -24,8 +24,6 @@
 #include "sluice_rss.h"
 #include "sluice_rxq.h"
 
-/* Most queues among which packets are spread. */
-#define SLUICE_SPREAD_QUEUES_MAX 64
 /* Packets that wait for a queue at most, of each other one. */
 #define SLUICE_SPREAD_ROOM 511
 

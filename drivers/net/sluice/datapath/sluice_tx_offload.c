@@ -15,7 +15,6 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "sluice_tx.h"
 #include "sluice_tx_offload.h"
 #include "sluice_tx_shape.h"
 #include "sluice_tx_tunnel.h"

@@ -8,6 +8,7 @@
 
 #include <ethdev_driver.h>
 
+#include "sluice_build.h"
 #include "sluice_ethdev.h"
 #include "sluice_log.h"
 #include "sluice_secondary.h"

@@ -13,17 +13,13 @@
 #ifndef SLUICE_LIFE_H
 #define SLUICE_LIFE_H
 
+#include "sluice_life_lock.h"
 #include "sluice_port.h"
 
 /* All exchanges from the first word to a running device. */
 #define SLUICE_HANDSHAKE_MS 5000
 /* All exchanges that stop a device. */
 #define SLUICE_END_MS 1000
-/*
- * A control call waits this long for the control thread to finish with a device; then the device is
- * cut off.
- */
-#define SLUICE_LOCK_MS 500
 /* A core gets this long to leave a burst. */
 #define SLUICE_QUIESCE_MS 200
 /* A port that is closed waits this long for back ends that still have buffers. */
@@ -56,12 +52,6 @@ struct sluice_life_news {
 /* A fresh port; no lock needed. */
 void sluice_life_init(struct sluice_port *port);
 void sluice_life_fini(struct sluice_port *port);
-
-/*
- * port->lock within ms milliseconds, or else the device is cut off, so that whoever holds the lock
- * has nothing to wait for. No lock held.
- */
-void sluice_life_lock(struct sluice_port *port, unsigned int ms);
 
 /* The following take the lock themselves. They log what went wrong. */
 

@@ -12,7 +12,8 @@
 #include <ethdev_driver.h>
 
 #include "sluice_clock.h"
-#include "sluice_life.h"
+#include "sluice_life_lock.h"
+#include "sluice_port.h"
 
 /*
  * How long a thread that was cut off from its device may take before it is looked whether it hangs.

@@ -8,8 +8,9 @@
 #include <ethdev_driver.h>
 #include <rte_malloc.h>
 
-#include "sluice_life.h"
+#include "sluice_life_lock.h"
 #include "sluice_log.h"
+#include "sluice_port.h"
 #include "sluice_rules.h"
 
 /* What an application has in its hands. */

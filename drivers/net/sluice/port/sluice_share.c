@@ -14,6 +14,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include "sluice_build.h"
 #include "sluice_clock.h"
 #include "sluice_log.h"
 #include "sluice_port.h"

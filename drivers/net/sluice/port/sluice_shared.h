@@ -19,12 +19,27 @@
 #include <rte_ethdev.h>
 
 #include "dmap.h"
-#include "sluice_build.h"
 #include "sluice_queue.h"
 #include "sluice_rss.h"
 #include "sluice_rx_stage.h"
 
 #define SLUICE_DEVICE_COUNTERS 5
+
+/* First bytes of what the driver shares. */
+#define SLUICE_BUILD_MAGIC 0x4543554c53554c53ULL
+
+/* Which build of the driver this is (sluice_build.h). */
+struct sluice_build {
+	uint64_t magic;
+	char dpdk[32];   /* the release that runs */
+	uint32_t layout; /* sizes and places of what is shared */
+	uint32_t id_len;
+	/*
+	 * The linker's build ID of the plug-in. All zeros in a program that the driver is linked
+	 * into: two programs have two IDs with the same driver, so that is left to layout and dpdk.
+	 */
+	uint8_t id[20];
+};
 
 struct sluice_shared {
 	/* constant after probe */
