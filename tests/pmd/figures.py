@@ -14,5 +14,5 @@ def run_app(name, vdevs, args):
         "--single-file-segments", "-m", "256", "-l", "0,1", "-d", os.path.basename(PLUGIN)] +
         ["--vdev=" + vdev for vdev in vdevs] + ["--"] + [str(arg) for arg in args], env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=die_with_parent, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.returncode == 0 and "dma_debug: " not in done.stdout, done.stdout[-3000:]
     return {key: int(value) for key, value in re.findall(r"\b(\w+)=(-?\d+)\b", done.stdout)}

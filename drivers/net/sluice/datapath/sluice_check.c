@@ -105,6 +105,7 @@ checked_fill(struct sluice_rxq *rxq)
 {
 	struct sluice_check *c = check_of(&rxq->q);
 
+	sluice_check_catch_up(c, &rxq->q);
 	c->rx->fill(rxq);
 	sluice_check_note(c, &rxq->q, NULL);
 }
@@ -184,9 +185,8 @@ sluice_check_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkts, ui
 
 /* Packets may take several buffers, so it does no harm if each is a little shorter. */
 static void
-fence_off(struct sluice_check *c, struct sluice_rxq *rxq)
+fence_off(struct sluice_rxq *rxq)
 {
-	c->buf_len = rte_pktmbuf_data_room_size(rxq->pool);
 	if (rxq->num_buffers_mask == 0)
 		return;
 	rxq->post_len -= SLUICE_CHECK_ZONE;
@@ -217,7 +217,8 @@ sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d, const struct s
 	snprintf(c->place, sizeof(c->place), "%s queue %u", rx != NULL ? "rx" : "tx", q->id);
 	c->slots = calloc(q->ring.size, sizeof(c->slots[0]));
 	if (rx != NULL && !c->is_copy) {
-		fence_off(c, (struct sluice_rxq *)q);
+		c->buf_len = rte_pktmbuf_data_room_size(((struct sluice_rxq *)q)->pool);
+		fence_off((struct sluice_rxq *)q);
 		c->before = malloc((size_t)q->ring.size * c->buf_len);
 	}
 	if (c->slots == NULL || (rx != NULL && !c->is_copy && c->before == NULL)) {
@@ -229,6 +230,13 @@ sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d, const struct s
 	c->was_failure_told = false;
 	c->domain = d;
 	return 0;
+}
+
+void
+sluice_check_placed(struct sluice_rxq *rxq)
+{
+	if (is_checked(&rxq->q) && !check_of(&rxq->q)->is_copy)
+		fence_off(rxq);
 }
 
 void

@@ -32,10 +32,16 @@ bool sluice_check_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkt
 int sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d,
 		const struct sluice_rx_path *rx, const struct sluice_tx_path *tx);
 
-/* Its buffers are not the device's any more. Fine for a queue that nobody looks at. */
+/* The ring of a receive queue is kept, and where its buffers end is set anew. */
+void sluice_check_placed(struct sluice_rxq *rxq);
+
+/*
+ * Its buffers are not the device's any more, or will be others; what the ring has then is noted
+ * when it is used. Like the next one, fine for a queue that nobody looks at.
+ */
 void sluice_check_forget(struct sluice_queue *q);
 
-/* The queue ends. Likewise. */
+/* The queue ends. */
 void sluice_check_end(struct sluice_queue *q);
 
 /* --- between sluice_check.c and sluice_check_ring.c --- */

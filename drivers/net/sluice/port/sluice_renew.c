@@ -13,6 +13,7 @@
 
 #include <ethdev_driver.h>
 
+#include "sluice_check.h"
 #include "sluice_life_impl.h"
 #include "sluice_log.h"
 
@@ -83,6 +84,7 @@ sluice_renew_begin(struct sluice_port *port, struct sluice_rxq *rxq, bool change
 		sluice_life_let_go(port, ret);
 		return 0;
 	}
+	sluice_check_forget(&rxq->q);
 	port->shared->nb_rx_lost += sluice_rxq_drop_waiting(rxq);
 	/* The control thread does the rest. */
 	return rxq->q.fail == SLUICE_FAIL_NONE ? 0 : -EIO;
@@ -105,6 +107,7 @@ place(const struct sluice_port *port, struct sluice_rxq *rxq)
 		rxq->post_len = RTE_MIN(
 				rxq->post_len, rxq->cells.room + (uint32_t)SLUICE_NET_HDR_LEN);
 	sluice_rxq_expect(rxq);
+	sluice_check_placed(rxq);
 }
 
 int
