@@ -100,6 +100,7 @@ open_dev(void)
 			continue;
 		*dev = (struct fake_vk_dev){ .fd = fake_vk.last_fd++ };
 		dev->rings[0].backend = dev->rings[1].backend = -1;
+		dev->rings[0].busy_poll_us = dev->rings[1].busy_poll_us = UINT32_MAX;
 		fake_vk.nb_open++;
 		return dev->fd;
 	}
@@ -208,6 +209,8 @@ ring_ioctl(struct fake_vk_dev *dev, unsigned long request, void *arg)
 		r->call_fd = file->fd;
 	else if (request == VHOST_SET_VRING_ERR)
 		r->err_fd = file->fd;
+	else if (request == VHOST_SET_VRING_BUSYLOOP_TIMEOUT)
+		r->busy_poll_us = state->num;
 	else
 		return -ENOTTY;
 	return 0;

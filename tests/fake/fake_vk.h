@@ -26,6 +26,7 @@
 
 struct fake_vk_ring {
 	uint32_t num, base;
+	uint32_t busy_poll_us; /* UINT32_MAX: nobody said */
 	struct vhost_vring_addr addr;
 	int kick_fd, call_fd, err_fd;
 	int backend; /* descriptor of the interface's queue; -1: it has none */

@@ -169,6 +169,7 @@ test_bad_numbers(void **state)
 						"4294967552" } },
 		{ "speed", "0 to 2147483647",
 				{ "2147483648", "-1", "", "10G", "4294967296", "ten" } },
+		{ "busy_poll_us", "0 to 1000", { "1001", "-1", "", "50us", "65586" } },
 		{ "server", "0 or 1", { "2", "-1", "", "yes", "true", "01x", "256" } },
 		{ "packed_vq", "0 or 1", { "2", "", "on" } },
 		{ "idle_reclaim", "0 or 1", { "2", "", "100" } },
@@ -267,6 +268,11 @@ test_kernel(void **state)
 	assert_int_equal(parse("path=/x,iface=tap0", &a), -EINVAL);
 	assert_non_null(strstr(logged, "iface=tap0"));
 	assert_non_null(strstr(logged, "path=/dev/vhost-net"));
+	assert_int_equal(must_parse("path=/dev/vhost-net").busy_poll_us, 0);
+	assert_int_equal(must_parse("path=/dev/vhost-net,busy_poll_us=1000").busy_poll_us, 1000);
+	assert_int_equal(must_parse("path=/x,busy_poll_us=0").busy_poll_us, 0);
+	assert_int_equal(parse("path=/x,busy_poll_us=50", &a), -EINVAL);
+	assert_non_null(strstr(logged, "'busy_poll_us=50' is for path=/dev/vhost-net"));
 	assert_int_equal(parse("path=/dev/vhost-net,server=1", &a), -EINVAL);
 	assert_non_null(strstr(logged, "server=1"));
 }
@@ -316,7 +322,7 @@ test_string_is_true(void **state)
 	static const char *const keys[] = { "path", "iface", "queues", "queue_size", "mac",
 		"server", "socket_mode", "socket_group", "packed_vq", "mrg_rxbuf", "in_order",
 		"vectorized", "csum", "complete_csum", "tso", "lro", "speed", "idle_reclaim",
-		"isolation", "bounce", "ro_rings", "rss", "hash", "dma_debug" };
+		"busy_poll_us", "isolation", "bounce", "ro_rings", "rss", "hash", "dma_debug" };
 	char *list = strdup(SLUICE_ARGS_STRING), *word, *save, params[64];
 	unsigned int nb = 0, i;
 

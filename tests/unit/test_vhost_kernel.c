@@ -270,6 +270,30 @@ test_queues(void **state)
 	destroy(t);
 }
 
+/* For all rings that run, each time; who does not ask has what the kernel does by itself. */
+static void
+test_busy_poll(void **state)
+{
+	struct sluice_transport *t = create_one();
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(t->ops->connect(t, &info), 0);
+	assert_int_equal(run(t, 2, ALL), 0);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(fake_vk.devs[0].rings[i].busy_poll_us, UINT32_MAX);
+	destroy(t);
+	fake_vk_reset();
+	busy_poll_us = 50;
+	t = create(2, NULL);
+	busy_poll_us = 0;
+	assert_int_equal(t->ops->connect(t, &info), 0);
+	assert_int_equal(run(t, 4, ALL), 0);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(fake_vk.devs[i / 2].rings[i % 2].busy_poll_us, 50);
+	destroy(t);
+}
+
 static void
 test_mac_and_mtu(void **state)
 {
@@ -403,6 +427,7 @@ main(void)
 	suite_add(test_regions, NULL, "regions");
 	suite_add(test_regions_merge, NULL, "regions merge");
 	suite_add(test_queues, NULL, "queues");
+	suite_add(test_busy_poll, NULL, "busy poll");
 	suite_add(test_mac_and_mtu, NULL, "MAC and MTU");
 	suite_add(test_mac_and_mtu_change, NULL, "MAC and MTU change");
 	suite_add(test_cut_and_errors, NULL, "cut and errors");

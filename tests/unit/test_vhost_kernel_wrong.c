@@ -66,6 +66,7 @@ test_each_call_fails(void **state)
 	uint16_t nb_pairs;
 
 	(void)state;
+	busy_poll_us = 50;
 	for (nb_pairs = 1; nb_pairs <= 2; nb_pairs++) {
 		fake_vk_reset();
 		t = create(nb_pairs, (const uint8_t *)"\x02\0\0\0\0\x01");
@@ -78,6 +79,7 @@ test_each_call_fails(void **state)
 			for (i = 0; i < RTE_DIM(errors); i++)
 				try_failure(nb_pairs, nth, errors[i]);
 	}
+	busy_poll_us = 0;
 }
 
 struct trouble {

@@ -25,6 +25,7 @@
 #define ALL UINT64_MAX
 
 static struct sluice_device_info info;
+static uint16_t busy_poll_us; /* of transports that are created */
 
 static inline struct sluice_transport *
 create(uint16_t nb_pairs, const uint8_t *mac)
@@ -32,6 +33,7 @@ create(uint16_t nb_pairs, const uint8_t *mac)
 	struct sluice_vhost_kernel_conf conf = { .path = "/dev/vhost-net",
 		.iface = "tap0",
 		.nb_pairs = nb_pairs,
+		.busy_poll_us = busy_poll_us,
 		.has_mac = mac != NULL,
 		.sys = &fake_vk_sys };
 	struct sluice_transport *t = NULL;

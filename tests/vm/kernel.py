@@ -42,14 +42,12 @@ def close(testpmd):
     testpmd.quit(30)
 
 
-class SystemCalls:
-    """Those of testpmd's core that forwards, counted by the guest's kernel while the block runs: {name: how many}"""
-    event = "/sys/kernel/tracing/events/raw_syscalls/sys_enter"
+class Counted:
+    """Events that the guest's kernel counts while the block runs: {value of a field: how many}"""
 
-    def __init__(self, testpmd):
-        self.vm, self.counts = testpmd.vm, {}
-        tid = self.vm.check("grep -l rte-worker /proc/%d/task/*/comm | cut -d/ -f5" % testpmd.pid_in_guest()).strip()
-        self.trigger = "hist:keys=id.syscall if common_pid==" + tid
+    def __init__(self, vm, event, field, condition):
+        self.vm, self.event, self.counts = vm, "/sys/kernel/tracing/events/" + event, {}
+        self.trigger = "hist:keys=%s if %s" % (field, condition)
 
     def __enter__(self):
         self.vm.check("echo '%s' >%s/trigger" % (self.trigger, self.event))
@@ -57,7 +55,15 @@ class SystemCalls:
 
     def __exit__(self, *_):
         text = self.vm.check("cat %s/hist; echo '!%s' >%s/trigger" % (self.event, self.trigger, self.event))
-        self.counts.update((name, int(n)) for name, n in re.findall(r"id: sys_(\w+) .* hitcount: +(\d+)", text))
+        self.counts.update((name, int(n)) for name, n in re.findall(r"\w+: (?:sys_)?(\w+) .* hitcount: +(\d+)", text))
+
+
+class SystemCalls(Counted):
+    """Those of testpmd's core that forwards: {name: how many}"""
+
+    def __init__(self, testpmd):
+        tid = testpmd.vm.check("grep -l rte-worker /proc/%d/task/*/comm | cut -d/ -f5" % testpmd.pid_in_guest()).strip()
+        super().__init__(testpmd.vm, "raw_syscalls/sys_enter", "id.syscall", "common_pid==" + tid)
 
 
 def up(vm, iface, *more):

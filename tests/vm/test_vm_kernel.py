@@ -9,10 +9,11 @@ import pytest
 
 import vmimage
 from guest import GuestSleeper, with_checksums
-from kernel import HEADER, MACHINE, PATH, close, echo, launch, load, shown, through, up, vdev
+from kernel import Counted, HEADER, MACHINE, PATH, close, echo, launch, load, shown, through, up, vdev
 from test_vm_secondary import QUEUES as SECONDARY_QUEUES, Second
 from testpmd import wait_for
 
+BUSYLOOP_TIMEOUT = "4008af23"     # VHOST_SET_VRING_...
 # A burst that meets the reclaim of an idle queue takes nothing, for as long as an emulated machine may make that.
 FORWARD = ["set burst tx delay 1 retry 2000000", "set fwd io retry", "start"]
 pytestmark = pytest.mark.sluice
@@ -63,8 +64,8 @@ def test_a_silent_queue_gives_its_buffers_back(guest, devargs):
 
 def test_what_the_kernel_reaches(guest):
     """As the requests say: rings, and the pages of the pool; nothing after a stop. There are more pages than vhost takes
-    regions."""
-    t = launch(guest, ["tap0"], ["--total-num-mbufs=70000"], eal=["--log-level=pmd.net.sluice:debug"])
+    regions. What is asked for beside is asked for each ring that starts."""
+    t = launch(guest, ["tap0"], ["--total-num-mbufs=70000"], "busy_poll_us=50", eal=["--log-level=pmd.net.sluice:debug"])
     up(guest.vm, "tap0")
     wait_for(t.link_up, 10, "link")
     zones = t.memzones()
@@ -80,8 +81,12 @@ def test_what_the_kernel_reaches(guest):
     t.stop()
     t.cmd("port stop 0")
     assert shown(t) == (0, 0)
-    t.cmd("port start 0")
-    assert shown(t) == (regions, length)
+    with Counted(guest.vm, "syscalls/sys_enter_ioctl", "cmd.hex", "cmd==0x" + BUSYLOOP_TIMEOUT) as requests:
+        t.cmd("port start 0")
+    assert shown(t) == (regions, length) and requests == {BUSYLOOP_TIMEOUT: 2}, requests
+    t.cmd("start")
+    echo(guest.vm, "tap0", 50)
+    t.stop()
     close(t)
 
 
@@ -226,6 +231,7 @@ def test_refusals(guest):
             ("iface=lo", "iface=lo: an interface of another kind"),
             ("iface=tap0", "iface=tap0: the interface is in use"),
             ("iface=one0,queues=2", "iface=one0: queues=2, and the interface has one"),
+            ("iface=new0,busy_poll_us=1001", "'busy_poll_us=1001'; allowed: 0 to 1000 microseconds"),
             ("iface=0123456789abcdef", "bad device argument 'iface=0123456789abcdef'"),
             ("iface=new0,queues=127,queue_size=4,server=1", "'server=1' is for sockets")):
         before = len(user.log())

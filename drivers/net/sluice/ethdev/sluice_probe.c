@@ -135,6 +135,7 @@ create_transport(struct sluice_port *port)
 	struct sluice_vhost_kernel_conf kernel = { .path = args->path,
 		.iface = args->iface,
 		.nb_pairs = args->nb_pairs,
+		.busy_poll_us = args->busy_poll_us,
 		.has_mac = args->has_mac };
 	struct sluice_vhost_vdpa_conf vdpa = { .path = args->path };
 

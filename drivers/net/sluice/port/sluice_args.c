@@ -26,6 +26,7 @@
 #define QUEUE_SIZE_MIN 4
 #define SPEED_MAX 0x7fffffff /* virtio 1.3, 5.1.4: more means unknown */
 #define COAL_MAX INT32_MAX
+#define BUSY_POLL_MAX 1000 /* us, for which a ring that is taken back may have to be waited for */
 
 /* Parse a decimal number in [min, max]. */
 static int
@@ -178,6 +179,7 @@ SETTER(complete_csum, parse_flag(value, &args->completes_csum))
 SETTER(tso, parse_flag(value, &args->has_tso))
 SETTER(lro, parse_flag(value, &args->has_lro))
 SETTER(speed, parse_number(value, 0, SPEED_MAX, &args->speed))
+SETTER(busy_poll_us, parse_number16(value, 0, BUSY_POLL_MAX, &args->busy_poll_us))
 SETTER(bounce, parse_flag(value, &args->bounces))
 SETTER(dma_debug, parse_flag(value, &args->has_dma_debug))
 SETTER(rx_coal_usecs, parse_number(value, 0, COAL_MAX, &args->rx_coal.usecs))
@@ -281,6 +283,7 @@ static const struct arg_key vdev_keys[] = {
 	{ "lro", set_lro, "0 or 1" },
 	{ "speed", set_speed, "0 to 2147483647 Mbit/s" },
 	{ "idle_reclaim", set_idle_reclaim, "0 or 1" },
+	{ "busy_poll_us", set_busy_poll_us, "0 to 1000 microseconds" },
 	{ "isolation", set_isolation, "scoped, sealed, copy or none" },
 	{ "bounce", set_bounce, "0 or 1" },
 	{ "ro_rings", set_ro_rings, "0 or 1" },

@@ -84,6 +84,7 @@ struct sluice_args {
 	uint32_t speed;        /* Mbit/s; UINT32_MAX: unknown */
 	bool is_idle_reclaim;  /* buffers of idle transmit queues come back by themselves */
 	bool has_idle_reclaim; /* asked for, one way or the other */
+	uint16_t busy_poll_us; /* the kernel looks for packets so long before it sleeps */
 	enum sluice_isolation isolation;
 	bool bounces; /* packets of pools that a sealed port does not show are copied */
 	enum sluice_rss_arg rss;
@@ -98,7 +99,7 @@ struct sluice_args {
 	"path=<path> iface=<name> queues=<int> queue_size=<int> mac=<mac> server=<0|1> socket_mode=<octal> " \
 	"socket_group=<group> packed_vq=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> vectorized=<0|1> " \
 	"csum=<0|1> complete_csum=<0|1> tso=<0|1> lro=<0|1> speed=<int> idle_reclaim=<0|1> " \
-	"isolation=<scoped|sealed|copy|none> bounce=<0|1> ro_rings=<0|1> rss=<sw|off> hash=<0|1> " \
+	"busy_poll_us=<int> isolation=<scoped|sealed|copy|none> bounce=<0|1> ro_rings=<0|1> rss=<sw|off> hash=<0|1> " \
 	"dma_debug=<0|1>"
 
 #define SLUICE_PCI_ARGS_STRING \

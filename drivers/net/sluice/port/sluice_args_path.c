@@ -52,6 +52,13 @@ check_kernel(const struct sluice_args *args)
 				args->iface, args->path);
 		return -EINVAL;
 	}
+	if (args->busy_poll_us != 0 && !args->is_kernel) {
+		SLUICE_INIT_LOG(ERR,
+				"device argument 'busy_poll_us=%u' is for path=/dev/vhost-net, and path=%s is "
+				"none: leave it away",
+				args->busy_poll_us, args->path);
+		return -EINVAL;
+	}
 	if (args->is_server && (args->is_kernel || args->is_vdpa)) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'server=1' is for sockets, and path=%s is none: leave it "

@@ -295,7 +295,8 @@ struct sluice_vhost_kernel_conf {
 	const char *path; /* the device node of vhost-net */
 	/* The interface, up to 15 characters; %d: a number of the kernel's choice. */
 	const char *iface;
-	uint16_t nb_pairs; /* as many queues has the interface */
+	uint16_t nb_pairs;     /* as many queues has the interface */
+	uint16_t busy_poll_us; /* the kernel looks for packets so long before it sleeps */
 	bool has_mac;
 	uint8_t mac[6];
 	const struct sluice_vk_sys *sys; /* NULL: Linux */

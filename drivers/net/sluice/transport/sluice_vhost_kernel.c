@@ -373,6 +373,7 @@ sluice_vhost_kernel_create(
 	vk->base.ops = &vhost_kernel_ops;
 	vk->sys = conf->sys != NULL ? conf->sys : &sluice_vk_linux;
 	vk->err_fd = -1;
+	vk->busy_poll_us = conf->busy_poll_us;
 	vk->has_mac = conf->has_mac;
 	memcpy(vk->mac, conf->mac, sizeof(vk->mac));
 	rte_spinlock_init(&vk->lock);

@@ -24,6 +24,7 @@ struct vhost_kernel {
 	bool has_mac;   /* asked for */
 	uint8_t mac[6]; /* that is to be the interface's, or is */
 	uint16_t nb_pairs;
+	uint16_t busy_poll_us;
 	unsigned int regions_max;
 	uint64_t offered; /* by vhost-net */
 	bool is_connected;

@@ -228,6 +228,21 @@ request_of(void *ctx, unsigned long what, const char *name, void *arg)
 	return request(p->vk, p->pair, what, name, arg);
 }
 
+/* How long vhost-net looks at the ring, and for frames, before it waits for a kick. */
+static int
+set_busy_poll(struct vhost_kernel *vk, uint16_t vq)
+{
+	struct vhost_vring_state us = { .index = vq % 2, .num = vk->busy_poll_us };
+	int ret = vk->sys->ioctl(vk->fds[vq / 2], VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &us);
+
+	if (ret >= 0)
+		return 0;
+	if (!sluice_vk_is_told(vk, "busy_poll_us", ret))
+		SLUICE_LOG(ERR, "path=%s: the kernel refuses busy_poll_us=%u: %s: leave it away",
+				vk->path, vk->busy_poll_us, strerror(-ret));
+	return ret;
+}
+
 int
 sluice_vk_dev_set_ring(struct vhost_kernel *vk, const struct sluice_vq_setup *vq)
 {
@@ -237,8 +252,9 @@ sluice_vk_dev_set_ring(struct vhost_kernel *vk, const struct sluice_vq_setup *vq
 		.device = (uintptr_t)vq->dv_device,
 		.err_fd = vk->err_fd };
 	struct pair_of p = { vk, vq->vq / 2 };
+	int ret = sluice_vhost_set_ring(&ring, vq, request_of, &p);
 
-	return sluice_vhost_set_ring(&ring, vq, request_of, &p);
+	return ret == 0 && vk->busy_poll_us != 0 ? set_busy_poll(vk, vq->vq) : ret;
 }
 
 int
