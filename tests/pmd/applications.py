@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
-"""The applications of app/applications.h, and what app/first_calls.c says in the role of one."""
+"""The applications of app/applications.h, and what app/first_calls.c says in the role of one; what app/wrong_buffers.c is told."""
 import os
 import re
 
@@ -22,3 +22,11 @@ def received(log):
     count, missing = re.search(r"first_calls: (\d+) received, (\d+) missing", log).groups()
     assert missing == "0", log[-3000:]
     return int(count)
+
+
+def is_told_once(log, report):
+    """By dma_debug=1 of a port with transmit queue 0, with the place and the mbuf; and it went on."""
+    told = [line for line in log.splitlines() if "dma_debug: " in line]
+    assert len(told) == 1 and report in told[0], log[-3000:]
+    assert all(word in told[0] for word in ("tx queue 0", "slot ", "mbuf 0x", "pool", "given at")), told
+    assert int(re.search(r"wrong_buffers: (\d+) reports", log).group(1)) > 1, log[-3000:]

@@ -13,6 +13,7 @@ from fake_backend import F_RING_PACKED, FEATURES, bits
 from fake_rings import FRAME, HDR_LEN
 from frames import SMALL
 from pair import Config
+from applications import is_told_once
 from refusal import one_line_says, run_front
 from test_telemetry import Telemetry
 from testpmd import BUILD, PLUGIN, VDEV, die_with_parent, environment, wait_for
@@ -113,12 +114,10 @@ def test_a_hostile_back_end_is_told_of(fake, testpmds, packed):
     ("end", "bytes beyond the end of what is mapped"), ("write", "written to while the device has it"),
     ("free", "freed while a device has it")])
 def test_a_wrong_application_is_told_of(fake, what, report):
-    """app/wrong_buffers.c: one line, with queue, slot, mbuf and pool."""
+    """app/wrong_buffers.c: one line, with queue, slot, mbuf and pool. What it does again is counted."""
     backend = fake(traffic="hold")
     done = subprocess.run([os.path.join(BUILD, "tests", "wrong_buffers"), "--no-pci", "--iova-mode=va", "--in-memory", "--no-telemetry",
         "-m", "32", "-l", "0", "-d", os.path.basename(PLUGIN), "--vdev=%s0,path=%s,dma_debug=1" % (VDEV, backend.path), "--", what],
         env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=die_with_parent, text=True, timeout=60)
-    assert done.returncode == 0 and "given\n" in done.stdout, done.stdout
-    told = [line for line in done.stdout.splitlines() if "dma_debug: " in line]
-    assert len(told) == 1 and report in told[0], told
-    assert all(word in told[0] for word in ("tx queue 0", "slot ", "mbuf 0x", "pool")), told
+    assert done.returncode == 0, done.stdout
+    is_told_once(done.stdout, report)

@@ -147,11 +147,11 @@ class GuestTestpmd(Testpmd):
 class GuestOther(GuestTestpmd):
     """A program with EAL on the guest's terminal that is no testpmd; SIGINT ends it."""
 
-    def __init__(self, vm, program, nic, ready, args=(), cores=1):
+    def __init__(self, vm, program, nic, ready, args=(), cores=1, devargs="sluice=1"):
         self.vm = vm
         self.name = "guest's " + program
         self.start([program, "-l", ",".join(map(str, range(cores))), "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN,
-            "-a", nic.bdf + ",sluice=1"] + list(args))
+            "-a", nic.bdf + "," + devargs] + list(args))
         self.wait_log(ready, 60)
 
     def cpu_ticks(self, lcore=0):

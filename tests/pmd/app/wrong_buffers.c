@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright(c) 2026 The Sluice authors
 /*
- * An application that gives its port buffers which it must not give: what its argument says. twice:
- * a packet two times in a burst; end: one that goes on behind its buffer; write: one that it writes
- * to before it is sent, with a device that completes nothing; free: one that it frees before it is
- * sent, and that nobody gets from the pool. Ends as it is, since its pool is not what it should be.
+ * An application that gives its port buffers which it must not give, two times what its argument
+ * says. twice: a packet two times in a burst; end: one that goes on behind its buffer; write: one
+ * that it writes to before it is sent, with a device that completes nothing; free: one that it
+ * frees before it is sent, and that nobody gets from the pool. Says how often dma_debug=1 reports
+ * something. Ends as it is, since its pool is not what it should be.
  */
 #include <stdio.h>
 #include <string.h>
@@ -42,31 +43,40 @@ make_packet(void)
 	return m;
 }
 
-int
-main(int argc, char **argv)
+static bool
+do_wrong(const char *what)
 {
 	struct rte_mbuf *pkts[2], *last;
-	const char *what;
-	int n = rte_eal_init(argc, argv);
 
-	if (n < 0 || n + 1 >= argc || !one_port_set_up(false) || rte_eth_dev_start(0) != 0 ||
-			!wait_link())
-		return 2;
-	what = argv[n + 1];
 	pkts[0] = make_packet();
 	pkts[1] = strcmp(what, "twice") == 0 ? pkts[0] : make_packet();
 	last = make_packet();
 	if (strcmp(what, "end") == 0)
 		pkts[0]->data_len = pkts[0]->pkt_len = pkts[0]->buf_len;
 	if (rte_eth_tx_burst(0, 0, pkts, 2) != 2)
-		return 3;
+		return false;
 	if (strcmp(what, "write") == 0)
 		memset(rte_pktmbuf_mtod(pkts[1], void *), 2, LEN);
 	if (strcmp(what, "free") == 0)
 		rte_pktmbuf_free(pkts[1]);
-	if (rte_eth_tx_burst(0, 0, &last, 1) != 1)
+	return rte_eth_tx_burst(0, 0, &last, 1) == 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t id, nb = 0;
+	int n = rte_eal_init(argc, argv);
+
+	if (n < 0 || n + 1 >= argc || !one_port_set_up(false) || rte_eth_dev_start(0) != 0 ||
+			!wait_link())
+		return 2;
+	if (!do_wrong(argv[n + 1]) || !do_wrong(argv[n + 1]))
 		return 3;
-	printf("given\n");
+	if (rte_eth_xstats_get_id_by_name(0, "dma_debug_reports", &id) != 0 ||
+			rte_eth_xstats_get_by_id(0, &id, &nb, 1) != 1)
+		return 4;
+	printf("wrong_buffers: %u reports\n", (unsigned int)nb);
 	fflush(stdout);
 	_exit(0);
 }
