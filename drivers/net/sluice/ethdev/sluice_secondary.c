@@ -13,6 +13,8 @@
 #include "sluice_log.h"
 #include "sluice_secondary.h"
 
+#define INFO_TRIES 1000
+
 /* The primary process was told to be gone, in a line. */
 static int
 check_primary(const struct rte_eth_dev *dev)
@@ -180,11 +182,18 @@ static int
 dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
 	const struct rte_eth_dev_info ours = *info;
+	struct sluice_shared *shared = sluice_shared_of(dev);
+	unsigned int nb_tries = 0;
+	uint32_t turn;
 	int ret = check_primary(dev);
 
 	if (ret != 0)
 		return ret;
-	*info = sluice_shared_of(dev)->info;
+	/* A primary process that ended while it wrote stays in its turn. */
+	do {
+		turn = rte_seqlock_read_begin(&shared->info_lock);
+		*info = shared->info;
+	} while (rte_seqlock_read_retry(&shared->info_lock, turn) && ++nb_tries < INFO_TRIES);
 	/* These ethdev has filled in; it adds what else points. */
 	info->device = ours.device;
 	info->switch_info = ours.switch_info;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include <rte_ethdev.h>
+#include <rte_seqlock.h>
 
 #include "dmap.h"
 #include "sluice_queue.h"
@@ -57,6 +58,7 @@ struct sluice_shared {
 	bool is_copy;                   /* isolation=copy */
 	struct sluice_rss_settings rss; /* as asked for */
 	struct rte_eth_dev_info info;   /* as the primary process answers, without what points */
+	rte_seqlock_t info_lock;
 	/* counters, and what they said when they were reset (sluice_stats.c) */
 	uint64_t nb_failures;
 	uint64_t nb_connects;
