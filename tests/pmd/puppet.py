@@ -47,7 +47,7 @@ class Call:
 
     def wait(self, timeout=30):
         """What the answer says, as integers: ret, us and more."""
-        pattern = re.compile(rb"^=%s (.*?)\r?$" % self.tag.encode(), re.M)
+        pattern = re.compile(rb"^=%s (.*?)\r?\n" % self.tag.encode(), re.M)
         end = time.monotonic() + timeout
         with self.puppet.changed:
             while True:

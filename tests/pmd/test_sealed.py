@@ -12,14 +12,17 @@ import time
 
 import pytest
 
-from fake_backend import F_RING_PACKED, FEATURES, P_GPA_ADDRESSES, PROTOCOL_FEATURES, FakeBackend, bits
+from fake_backend import F_RING_PACKED, FEATURES, P_GPA_ADDRESSES, PROTOCOL_FEATURES, FakeBackend, Fault, bits
 from frames import SMALL, compare, expected, l4_layers, packet
 from pair import Config, check_pool
 from processes import Program, run_tool
+from puppet import Puppet
 from refusal import one_line_says, run_front
 from test_environment import build_shim
+from test_hostile import moving
 from test_live_change import change
 from test_map import told
+from test_new_memory import P_CONFIGURE_MEM_SLOTS
 from test_telemetry import Telemetry
 from testpmd import BUILD, MBUFS, VDEV, lcores, wait_for
 
@@ -253,6 +256,46 @@ def test_holes(connect, packed, what, level):
     front.cmds("stop", "port stop 0")
     check_pool(front)
     front.quit()
+
+
+@pytest.mark.parametrize("answer", ["accepted", "refused"])
+def test_the_table_grows_while_there_are_holes(fake, shim, answer):
+    """A pool comes, and the back end takes all other pages away before it answers. Rings that mean nothing fail the port, which
+    starts again with both pools, and no mbuf is lost."""
+    backend = fake(features=FEATURES & ~bits(F_RING_PACKED), protocol_features=PROTOCOL_FEATURES | bits(P_CONFIGURE_MEM_SLOTS), traffic="echo")
+    front = Puppet(env={"LD_PRELOAD": shim})
+    try:
+        front.open(0, "path=%s,packed_vq=0,isolation=sealed" % backend.path)
+        front.wait_up(0)
+        front.do("poll", 0, 64)
+        moving(front)
+        front.do("idle", 0)
+        backend.withheld.add("ADD_MEM_REG")
+        before = backend.messages.count("ADD_MEM_REG")
+        front.do("foreign", 0)
+        front.do("poll", 0, 0)
+        wait_for(lambda: backend.messages.count("ADD_MEM_REG") > before, 10, "a new region")
+        for region in list(backend.regions):
+            punch(region)
+        # Bursts meet them while the thread of the port waits for the answer.
+        time.sleep(0.1)
+        backend.faults = [Fault("ADD_MEM_REG", "refuse", connection=0)] * (answer == "refused")
+        backend.withheld.clear()
+        wait_for(lambda: front.do("xstats", 0)["device_failures"] == 1, 10, "a failed port")
+        front.wait_up(0, False)
+        front.do("idle", 0)
+        front.do("stop", 0)
+        front.check_pool(0, 15)
+        front.do("start", 0)
+        front.wait_up(0)
+        front.do("poll", 0, 0)
+        moving(front)
+        assert backend.messages.count("SET_OWNER") == 2
+        front.do("idle", 0)
+        front.do("stop", 0)
+        front.check_pool(0, 15)
+    finally:
+        front.kill()
 
 
 def test_ports_share_a_pool(folder, testpmds, shim):
