@@ -136,9 +136,9 @@ dmap_debug_unwatch(struct dmap_domain *d, uint32_t number)
 }
 
 static bool
-overlap(const struct dmap_debug_loan *l, const void *va, uint32_t len)
+loan_overlaps(const struct dmap_debug_loan *l, uintptr_t va, uint64_t len)
 {
-	return (uintptr_t)l->va < (uintptr_t)va + len && (uintptr_t)va < (uintptr_t)l->va + l->len;
+	return dmap_overlap((uintptr_t)l->va, l->len, va, len);
 }
 
 /* Calls fn for each loan of a domain until it says false; the lock is held meanwhile. */
@@ -173,7 +173,7 @@ note_overlap(struct dmap_debug_entry *e, void *arg)
 {
 	struct search *s = arg;
 
-	if (e->loan.place != NULL || !overlap(&e->loan, s->map->va, s->map->len) ||
+	if (e->loan.place != NULL || !loan_overlaps(&e->loan, (uintptr_t)s->map->va, s->map->len) ||
 			(e->loan.dir == DMAP_TO_DEVICE && s->map->dir == DMAP_TO_DEVICE))
 		return true;
 	s->found = e->loan;
@@ -189,7 +189,7 @@ note_hidden(struct dmap_debug_entry *e, void *arg)
 	unsigned int i;
 
 	for (i = 0; i < l->nb && !e->loan.is_gone; i++) {
-		if (!overlap(&e->loan, (const void *)l->r[i].va, RTE_MIN(l->r[i].len, UINT32_MAX)))
+		if (!loan_overlaps(&e->loan, l->r[i].va, l->r[i].len))
 			continue;
 		dmap_debug_unmark(e);
 		e->loan.is_gone = true;

@@ -48,6 +48,13 @@ enum dmap_owner_kind {
 
 #define DMAP_HUGE_PAGE ((size_t)2 << 20)
 
+/* Have a_len bytes from a on and b_len bytes from b on an address in common? */
+static inline bool
+dmap_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a < b + b_len && b < a + a_len;
+}
+
 /* A growing array of regions. */
 struct dmap_region_list {
 	struct dmap_region *r;

@@ -80,13 +80,6 @@ dmap_set_own_addresses(struct dmap_domain *d)
 	return ret;
 }
 
-/* Two pieces overlap where they start at a and b. */
-static bool
-overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
-{
-	return a < b + b_len && b < a + a_len;
-}
-
 /* Where the first of nb regions ends that lies in [da, da + len); 0: none does. */
 static uint64_t
 end_of_taken(const struct dmap_region *r, unsigned int nb, uint64_t da, uint64_t len)
@@ -94,7 +87,7 @@ end_of_taken(const struct dmap_region *r, unsigned int nb, uint64_t da, uint64_t
 	unsigned int i;
 
 	for (i = 0; i < nb; i++)
-		if (overlap(r[i].da.v, r[i].len, da, len))
+		if (dmap_overlap(r[i].da.v, r[i].len, da, len))
 			return r[i].da.v + r[i].len;
 	return 0;
 }
@@ -107,7 +100,7 @@ end_of_any(const struct dmap_domain *d, const struct dmap_owner *fresh, unsigned
 	uint64_t end = end_of_taken(fresh->pages.r, nb, da, len);
 	const struct dmap_owner *o;
 
-	if (end == 0 && d->has_own_da && overlap(HOLE_DA, HOLE_LEN, da, len))
+	if (end == 0 && d->has_own_da && dmap_overlap(HOLE_DA, HOLE_LEN, da, len))
 		end = HOLE_DA + HOLE_LEN;
 	TAILQ_FOREACH(o, &d->owners, next)
 		if (end == 0)
@@ -127,7 +120,7 @@ has_address(const struct dmap_domain *d, const struct dmap_region *r)
 
 	TAILQ_FOREACH(o, &d->owners, next)
 		for (i = 0; i < o->pages.nb; i++)
-			if (overlap(o->pages.r[i].va, o->pages.r[i].len, r->va, r->len))
+			if (dmap_overlap(o->pages.r[i].va, o->pages.r[i].len, r->va, r->len))
 				return true;
 	return false;
 }

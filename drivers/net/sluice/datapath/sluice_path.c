@@ -97,33 +97,21 @@ sluice_path_simd_bits(void)
 	return RTE_MIN(sluice_path_cpu_bits(), rte_vect_get_max_simd_bitwidth());
 }
 
-static bool
-has(sluice_features features, unsigned int bit)
-{
-	return (features & SLUICE_BIT(bit)) != 0;
-}
-
 bool
 sluice_path_reads_headers(sluice_features features, bool checks_ipv4)
 {
 	/* Where nobody reads headers they have one length. */
-	return checks_ipv4 || has(features, SLUICE_NET_F_GUEST_CSUM) ||
+	return checks_ipv4 || sluice_has(features, SLUICE_NET_F_GUEST_CSUM) ||
 			sluice_path_hdr_len(features) != SLUICE_NET_HDR_LEN;
 }
 
 uint16_t
 sluice_path_hdr_len(sluice_features features)
 {
-	if (has(features, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO))
+	if (sluice_has(features, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO))
 		return SLUICE_NET_HDR_TUNNEL_LEN;
-	return has(features, SLUICE_NET_F_HASH_REPORT) ? SLUICE_NET_HDR_HASH_LEN :
-							 SLUICE_NET_HDR_LEN;
-}
-
-static enum sluice_layout
-layout_of(sluice_features features)
-{
-	return has(features, SLUICE_F_RING_PACKED) ? SLUICE_PACKED : SLUICE_SPLIT;
+	return sluice_has(features, SLUICE_NET_F_HASH_REPORT) ? SLUICE_NET_HDR_HASH_LEN :
+								SLUICE_NET_HDR_LEN;
 }
 
 /*
@@ -139,7 +127,7 @@ sluice_rx_path_select(
 	unsigned int i;
 
 	for (i = 0; (p = sluice_rx_path_at(i)) != NULL; i++)
-		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
+		if (p->simd_bits <= simd_bits && p->cfg.layout == sluice_layout_of(features) &&
 				p->cfg.has_csum >= reads_headers && p->cfg.is_copy == is_copy)
 			break;
 	return p;
@@ -154,7 +142,7 @@ sluice_tx_path_select(sluice_features features, bool has_offloads, bool is_copy,
 	unsigned int i;
 
 	for (i = 0; (p = sluice_tx_path_at(i)) != NULL; i++)
-		if (p->simd_bits <= simd_bits && p->cfg.layout == layout_of(features) &&
+		if (p->simd_bits <= simd_bits && p->cfg.layout == sluice_layout_of(features) &&
 				p->cfg.has_offloads >= needs && p->cfg.is_copy == is_copy)
 			break;
 	return p;

@@ -33,7 +33,7 @@ struct __rte_cache_aligned answer {
 };
 
 static struct sluice_ring_layout
-layout_of(const struct sluice_ctrl *c, uint16_t size)
+ring_layout(const struct sluice_ctrl *c, uint16_t size)
 {
 	return sluice_ring_layout(c->is_packed ? SLUICE_PACKED : SLUICE_SPLIT, size, false);
 }
@@ -110,10 +110,10 @@ sluice_ctrl_prepare(struct sluice_port *port)
 				port, SLUICE_VQ_CTRL(port->info.nb_pairs_max), &c->kick_fd);
 	if (ret != 0)
 		return ret;
-	c->is_packed = (port->features & SLUICE_BIT(SLUICE_F_RING_PACKED)) != 0;
+	c->is_packed = sluice_has(port->features, SLUICE_F_RING_PACKED);
 	/* A power of two also for packed rings: each place has its two slots. */
 	size = rte_align32prevpow2(RTE_MIN(size, SLUICE_CTRL_RING_SIZE));
-	l = layout_of(c, size);
+	l = ring_layout(c, size);
 	sluice_ring_init(&c->ring, c->is_packed ? SLUICE_PACKED : SLUICE_SPLIT, size, &l, c->mem.va,
 			c->avail_shadow);
 	c->ring.has_event_idx = (port->features & SLUICE_BIT(SLUICE_F_EVENT_IDX)) != 0;

@@ -27,22 +27,18 @@ sluice_life_is_connected(const struct sluice_port *port)
 	return port->transport->ops->is_connected(port->transport);
 }
 
-static bool
-has(const struct sluice_port *port, unsigned int bit)
-{
-	return (port->features & SLUICE_BIT(bit)) != 0;
-}
-
 /* From a connected device to one that runs the rings (3.1.1). */
 static int
 start_device(struct sluice_port *port)
 {
 	const struct sluice_transport_ops *ops = port->transport->ops;
 	uint16_t nb_vqs = sluice_dev_nb_vqs(port);
-	bool has_mtu = has(port, SLUICE_NET_F_MTU), has_ctrl = has(port, SLUICE_NET_F_CTRL_VQ);
+	const sluice_features f = port->features;
+	bool has_mtu = sluice_has(f, SLUICE_NET_F_MTU),
+	     has_ctrl = sluice_has(f, SLUICE_NET_F_CTRL_VQ);
 	int ret;
 
-	ret = ops->begin(port->transport, port->features, has_mtu ? port->dev->data->mtu : 0);
+	ret = ops->begin(port->transport, f, has_mtu ? port->dev->data->mtu : 0);
 	if (ret == 0)
 		ret = sluice_rings_restrict(port);
 	if (ret == 0 && has_ctrl)
@@ -57,9 +53,9 @@ start_device(struct sluice_port *port)
 	if (ret == 0)
 		ret = ops->commit(port->transport, nb_vqs);
 	/* One pair is in use without being asked for. RSS says how many there are, too. */
-	if (ret == 0 && has_ctrl && nb_vqs > 2 && !has(port, SLUICE_NET_F_RSS))
+	if (ret == 0 && has_ctrl && nb_vqs > 2 && !sluice_has(f, SLUICE_NET_F_RSS))
 		ret = sluice_ctrl_set_pairs(port, nb_vqs / 2);
-	if (ret == 0 && (has(port, SLUICE_NET_F_RSS) || has(port, SLUICE_NET_F_HASH_REPORT)))
+	if (ret == 0 && (f & SLUICE_NET_HASH_FEATURES))
 		ret = sluice_steer_tell(port, &port->shared->rss);
 	if (ret == 0)
 		ret = sluice_life_tell_held(port);

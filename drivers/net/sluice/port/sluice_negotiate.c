@@ -65,12 +65,6 @@ static const struct {
 			SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN) | SLUICE_BIT(SLUICE_NET_F_RSS) | \
 			SLUICE_BIT(SLUICE_NET_F_HASH_REPORT))
 
-static bool
-has(sluice_features features, unsigned int bit)
-{
-	return (features & SLUICE_BIT(bit)) != 0;
-}
-
 uint64_t
 sluice_tx_offloads_of(const struct rte_eth_dev *dev)
 {
@@ -91,15 +85,15 @@ sluice_dev_rx_capa(struct sluice_port *port)
 	struct sluice_device_info device;
 	bool has_device = sluice_dev_info(port, &device);
 
-	if (!has_device || has(device.features, SLUICE_NET_F_GUEST_CSUM))
+	if (!has_device || sluice_has(device.features, SLUICE_NET_F_GUEST_CSUM))
 		capa |= SLUICE_RX_CSUM_OFFLOADS;
 	if (port->args.has_lro && port->args.has_mrg &&
 			(!has_device || (device.features & LRO_FEATURES) == LRO_FEATURES))
 		capa |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
-	if (has_device && has(device.features, SLUICE_NET_F_CTRL_VLAN) &&
+	if (has_device && sluice_has(device.features, SLUICE_NET_F_CTRL_VLAN) &&
 			sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ))
 		capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
-	if (has(sluice_negotiable(port), SLUICE_NET_F_MRG_RXBUF))
+	if (sluice_has(sluice_negotiable(port), SLUICE_NET_F_MRG_RXBUF))
 		capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
 	return capa;
 }
@@ -115,18 +109,18 @@ sluice_dev_tx_capa(struct sluice_port *port)
 
 	if (sluice_dev_info(port, &device))
 		features = device.features;
-	if (!port->args.has_csum || !has(features, SLUICE_NET_F_CSUM))
+	if (!port->args.has_csum || !sluice_has(features, SLUICE_NET_F_CSUM))
 		return capa;
 	capa |= SLUICE_TX_CSUM_OFFLOADS;
 	if (port->args.has_tso && (features & TSO_FEATURES) == TSO_FEATURES)
 		capa |= RTE_ETH_TX_OFFLOAD_TCP_TSO;
-	if (port->args.has_tso && has(features, SLUICE_NET_F_HOST_USO))
+	if (port->args.has_tso && sluice_has(features, SLUICE_NET_F_HOST_USO))
 		capa |= RTE_ETH_TX_OFFLOAD_UDP_TSO;
 	/* Bounce buffers have room for the short header. */
 	if (port->args.has_tso && (features & TUNNEL_FEATURES) == TUNNEL_FEATURES &&
 			!sluice_copies(port) && !sluice_bounces(port)) {
 		capa |= SLUICE_TX_TUNNEL_OFFLOADS | RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM;
-		if (has(features, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM))
+		if (sluice_has(features, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM))
 			capa |= RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM;
 	}
 	return capa;
@@ -224,7 +218,7 @@ log_missing(const struct sluice_port *port, sluice_features missing, const char 
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(feature_names); i++)
-		if (has(missing, feature_names[i].bit)) {
+		if (sluice_has(missing, feature_names[i].bit)) {
 			strlcat(names, " ", sizeof(names));
 			strlcat(names, feature_names[i].name, sizeof(names));
 		}
@@ -253,7 +247,8 @@ judge(const struct sluice_port *port, const struct sluice_device_info *info)
 {
 	const struct rte_eth_dev_data *data = port->dev->data;
 
-	if (!has(info->features, SLUICE_F_RING_PACKED) && !rte_is_power_of_2(port->args.queue_size))
+	if (!sluice_has(info->features, SLUICE_F_RING_PACKED) &&
+			!rte_is_power_of_2(port->args.queue_size))
 		return SLUICE_REFUSED_SIZE;
 	if (!is_started(port))
 		return SLUICE_TAKEN;
@@ -325,7 +320,8 @@ sluice_dev_accept(struct sluice_port *port, const struct sluice_device_info *inf
 	rte_spinlock_lock(&port->info_lock);
 	port->info = *info;
 	port->has_info = true;
-	if (has(sluice_dev_wanted_features(port) & info->features, SLUICE_NET_F_DEVICE_STATS))
+	if (sluice_has(sluice_dev_wanted_features(port) & info->features,
+			    SLUICE_NET_F_DEVICE_STATS))
 		rte_atomic_store_explicit(
 				&port->shared->has_device_stats, 1, rte_memory_order_relaxed);
 	rte_spinlock_unlock(&port->info_lock);

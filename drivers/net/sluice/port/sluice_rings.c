@@ -75,18 +75,6 @@ sluice_dev_queue(const struct sluice_port *port, unsigned int i)
 	return i < sluice_dev_nb_rx(port) ? sluice_queue_at(port, SLUICE_VQ_RX(i)) : NULL;
 }
 
-static bool
-has(const struct sluice_port *port, unsigned int bit)
-{
-	return (port->features & SLUICE_BIT(bit)) != 0;
-}
-
-static enum sluice_layout
-layout_of(const struct sluice_port *port)
-{
-	return has(port, SLUICE_F_RING_PACKED) ? SLUICE_PACKED : SLUICE_SPLIT;
-}
-
 uint16_t
 sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_desc)
 {
@@ -96,7 +84,7 @@ sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_de
 	if (ops->vq_size_max != NULL && ops->vq_size_max(port->transport, vq) != 0)
 		max = RTE_MIN(max, ops->vq_size_max(port->transport, vq));
 	size = RTE_MIN(nb_desc, max);
-	if (layout_of(port) == SLUICE_PACKED)
+	if (sluice_layout_of(port->features) == SLUICE_PACKED)
 		return size;
 	size = rte_align32pow2(size);
 	return size <= max ? size : size / 2;
@@ -118,7 +106,7 @@ layout_at(const struct sluice_port *port, uint16_t vq)
 	/* One without a queue has not what transmit queues have beside their ring. */
 	bool is_tx = SLUICE_VQ_IS_TX(vq) && !is_idle(port, vq);
 
-	return sluice_ring_layout(layout_of(port), port->nb_slots[vq], is_tx);
+	return sluice_ring_layout(sluice_layout_of(port->features), port->nb_slots[vq], is_tx);
 }
 
 /*
@@ -135,7 +123,7 @@ cell_room(const struct sluice_port *port, const struct sluice_queue *q)
 		return RTE_MIN(RTE_MAX(frame, (uint32_t)SLUICE_TX_CELL_MIN), (uint32_t)TX_CELL_MAX);
 	room = ((const struct sluice_rxq *)q)->room;
 	/* What a device joins has any length. */
-	if (has(port, SLUICE_NET_F_GUEST_TSO4))
+	if (sluice_has(port->features, SLUICE_NET_F_GUEST_TSO4))
 		return room;
 	return RTE_MIN(room, RTE_MAX(frame, (uint32_t)RX_CELL_MIN));
 }
@@ -275,26 +263,26 @@ begin_check(struct sluice_port *port, struct sluice_queue *q, bool is_tx)
 static void
 reset_queue(struct sluice_port *port, struct sluice_queue *q)
 {
+	const sluice_features f = port->features;
 	bool is_tx = sluice_queue_is_tx(q);
 	struct sluice_queue_conf conf = {
-		.layout = layout_of(port),
+		.layout = sluice_layout_of(f),
 		.size = size_of(port, q),
 		.nb_slots = port->nb_slots[q->vq],
 		.run = sluice_path_run(is_tx ? port->tx_path->cfg : port->rx_path->cfg),
-		.has_event_idx = has(port, SLUICE_F_EVENT_IDX),
-		.is_in_order = has(port, SLUICE_F_IN_ORDER),
-		.has_indirect = has(port, SLUICE_F_INDIRECT_DESC),
-		.has_mrg = has(port, SLUICE_NET_F_MRG_RXBUF),
-		.reads_headers = sluice_path_reads_headers(
-				port->features, sluice_rx_checks_ipv4(port->dev)),
-		.has_csum = has(port, SLUICE_NET_F_GUEST_CSUM),
-		.has_hash = has(port, SLUICE_NET_F_HASH_REPORT),
-		.has_tunnel = has(port, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO),
+		.has_event_idx = sluice_has(f, SLUICE_F_EVENT_IDX),
+		.is_in_order = sluice_has(f, SLUICE_F_IN_ORDER),
+		.has_indirect = sluice_has(f, SLUICE_F_INDIRECT_DESC),
+		.has_mrg = sluice_has(f, SLUICE_NET_F_MRG_RXBUF),
+		.reads_headers = sluice_path_reads_headers(f, sluice_rx_checks_ipv4(port->dev)),
+		.has_csum = sluice_has(f, SLUICE_NET_F_GUEST_CSUM),
+		.has_hash = sluice_has(f, SLUICE_NET_F_HASH_REPORT),
+		.has_tunnel = sluice_has(f, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO),
 		.completes_csum = port->args.completes_csum,
 		.checks_ipv4 = sluice_rx_checks_ipv4(port->dev),
 		.tx_flags = tx_flags_of(port),
-		.has_ecn = has(port, is_tx ? SLUICE_NET_F_HOST_ECN : SLUICE_NET_F_GUEST_ECN),
-		.has_lro = has(port, SLUICE_NET_F_GUEST_TSO4),
+		.has_ecn = sluice_has(f, is_tx ? SLUICE_NET_F_HOST_ECN : SLUICE_NET_F_GUEST_ECN),
+		.has_lro = sluice_has(f, SLUICE_NET_F_GUEST_TSO4),
 		.va = (char *)port->rings.va + port->slices[q->vq],
 		.da.v = port->rings.da.v + port->slices[q->vq],
 		.domain = port->domain,
@@ -397,7 +385,7 @@ int
 sluice_rings_start_one(struct sluice_port *port, const struct dmap_coherent *mem,
 		const struct sluice_ring *r, struct sluice_vq_setup *vq)
 {
-	vq->is_packed = layout_of(port) == SLUICE_PACKED;
+	vq->is_packed = sluice_layout_of(port->features) == SLUICE_PACKED;
 	if (vq->is_packed) {
 		vq->dv_desc = r->packed.dv_desc;
 		vq->dv_driver = r->packed.dv_driver_event;
@@ -425,7 +413,7 @@ start_idle(struct sluice_port *port, uint16_t vq)
 	struct sluice_ring ring = { 0 };
 
 	memset(va, 0, l.len);
-	sluice_ring_init(&ring, layout_of(port), size, &l, va, shadow);
+	sluice_ring_init(&ring, sluice_layout_of(port->features), size, &l, va, shadow);
 	return sluice_rings_start_one(port, &port->rings, &ring, &setup);
 }
 

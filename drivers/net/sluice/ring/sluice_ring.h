@@ -24,6 +24,12 @@
 
 enum sluice_layout { SLUICE_SPLIT, SLUICE_PACKED };
 
+static inline enum sluice_layout
+sluice_layout_of(sluice_features features)
+{
+	return sluice_has(features, SLUICE_F_RING_PACKED) ? SLUICE_PACKED : SLUICE_SPLIT;
+}
+
 /* How a kick reaches the device: a register, or an eventfd. */
 struct sluice_doorbell {
 	volatile void *dv_reg; /* NULL: there is none */

@@ -12,6 +12,7 @@
 #define SLUICE_SPEC_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,12 @@
 __extension__ typedef unsigned __int128 sluice_features;
 
 #define SLUICE_BIT(n) ((sluice_features)1 << (n))
+
+static inline bool
+sluice_has(sluice_features features, unsigned int bit)
+{
+	return (features & SLUICE_BIT(bit)) != 0;
+}
 
 /* Largest queue: split 2.7, packed 2.8.10.1. */
 #define SLUICE_QUEUE_SIZE_MAX 32768

@@ -153,7 +153,7 @@ find_msix(const uint8_t *config, uint32_t cap, struct pci_layout *layout)
 }
 
 static bool
-overlap(const struct pci_window *a, const struct pci_window *b)
+windows_overlap(const struct pci_window *a, const struct pci_window *b)
 {
 	return a->len != 0 && b->len != 0 && a->bar == b->bar && a->offset < b->offset + b->len &&
 			b->offset < a->offset + a->len;
@@ -175,10 +175,10 @@ check_layout(struct pci_device *dev)
 					dev->name, type_names[a]);
 			return -ENOTSUP;
 		}
-		if (overlap(w, &dev->layout.msix))
+		if (windows_overlap(w, &dev->layout.msix))
 			return refuse(dev, "overlaps the MSI-X table", a, w);
 		for (b = CAP_COMMON; b < a; b++)
-			if (overlap(w, window_of(&dev->layout, b)))
+			if (windows_overlap(w, window_of(&dev->layout, b)))
 				return refuse(dev, "overlaps another one", a, w);
 	}
 	return 0;

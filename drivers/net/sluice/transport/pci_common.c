@@ -15,12 +15,6 @@
 /* A configuration that changes this often while it is read never comes to rest (2.5.1). */
 #define CONFIG_TRIES 8
 
-static bool
-has(sluice_features features, unsigned int bit)
-{
-	return (features & SLUICE_BIT(bit)) != 0;
-}
-
 uint8_t
 sluice_pci_status(const struct pci_device *dev)
 {
@@ -166,12 +160,12 @@ sluice_pci_read_state(const struct pci_device *dev, sluice_features features,
 	if (state->is_gone)
 		return;
 	/* One access each: nothing to tear. */
-	if (has(features, SLUICE_NET_F_STATUS)) {
+	if (sluice_has(features, SLUICE_NET_F_STATUS)) {
 		net_status = pci_read(dev, w, offsetof(struct sluice_net_config, status), 2);
 		state->is_link_up = (net_status & SLUICE_NET_S_LINK_UP) != 0;
 		state->wants_announce = (net_status & SLUICE_NET_S_ANNOUNCE) != 0;
 	}
-	if (has(features, SLUICE_NET_F_SPEED_DUPLEX)) {
+	if (sluice_has(features, SLUICE_NET_F_SPEED_DUPLEX)) {
 		state->speed = pci_read(dev, w, SLUICE_NET_CONFIG_SPEED, 4);
 		state->is_half_duplex = pci_read(dev, w, SLUICE_NET_CONFIG_DUPLEX, 1) == 0;
 	}

@@ -50,12 +50,6 @@ pci_of(const struct sluice_transport *t)
 	return (struct pci *)(uintptr_t)t;
 }
 
-static bool
-has(sluice_features features, unsigned int bit)
-{
-	return (features & SLUICE_BIT(bit)) != 0;
-}
-
 /* Entry of a virtqueue in the arrays; nb_vqs: none. */
 static uint32_t
 index_of(const struct pci *p, uint32_t vq)
@@ -68,14 +62,14 @@ index_of(const struct pci *p, uint32_t vq)
 static int
 check_features(const struct pci *p)
 {
-	if (!has(p->offered, SLUICE_F_VERSION_1)) {
+	if (!sluice_has(p->offered, SLUICE_F_VERSION_1)) {
 		SLUICE_LOG(ERR,
 				"%s: the device does not offer VIRTIO_F_VERSION_1 "
 				"(features %s): legacy devices are not supported (QEMU: disable-modern=off)",
 				p->name, sluice_features_text(p->offered).text);
 		return -ENOTSUP;
 	}
-	if (!has(p->offered, SLUICE_F_ACCESS_PLATFORM)) {
+	if (!sluice_has(p->offered, SLUICE_F_ACCESS_PLATFORM)) {
 		SLUICE_LOG(ERR,
 				"%s: the device does not offer VIRTIO_F_ACCESS_PLATFORM: it bypasses the IOMMU "
 				"and could reach all memory of the machine (QEMU: give the device "
@@ -108,7 +102,7 @@ read_queues(struct pci *p, uint16_t nb_pairs)
 		}
 	}
 	p->ctrl_vq = UINT32_MAX;
-	if (has(p->offered, SLUICE_NET_F_CTRL_VQ)) {
+	if (sluice_has(p->offered, SLUICE_NET_F_CTRL_VQ)) {
 		p->ctrl_vq = SLUICE_VQ_CTRL(nb_pairs);
 		p->vqs[nb] = sluice_pci_read_vq(&p->dev, p->ctrl_vq);
 	}
@@ -130,7 +124,7 @@ handshake(struct pci *p, struct sluice_device_info *info)
 	ret = check_features(p);
 	if (ret != 0)
 		return ret;
-	if (!has(p->offered, SLUICE_NET_F_CTRL_VQ))
+	if (!sluice_has(p->offered, SLUICE_NET_F_CTRL_VQ))
 		p->offered &= ~SLUICE_NET_CTRL_FEATURES;
 	if (p->dev.layout.device.len <= SLUICE_NET_CONFIG_DUPLEX)
 		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX);
@@ -240,7 +234,7 @@ pci_vq_start(struct sluice_transport *t, const struct sluice_vq_setup *vq)
 {
 	struct pci *p = pci_of(t);
 	uint32_t i = index_of(p, vq->vq);
-	uint8_t notify_len = has(p->features, SLUICE_F_NOTIFICATION_DATA) ? 4 : 2;
+	uint8_t notify_len = sluice_has(p->features, SLUICE_F_NOTIFICATION_DATA) ? 4 : 2;
 	int ret;
 
 	if (i == p->nb_vqs || vq->size > p->vqs[i].size) {
@@ -325,7 +319,7 @@ pci_notify(const struct sluice_transport *t, uint16_t vq)
 
 	return (struct sluice_notify){
 		.addr = p->dev.ops->address(p->dev.ctx, p->dev.layout.notify.bar, p->notify_at[i]),
-		.has_data = has(p->features, SLUICE_F_NOTIFICATION_DATA),
+		.has_data = sluice_has(p->features, SLUICE_F_NOTIFICATION_DATA),
 	};
 }
 

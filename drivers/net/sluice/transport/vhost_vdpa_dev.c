@@ -39,12 +39,6 @@ request(void *ctx, unsigned long what, const char *name, void *arg)
 }
 #define REQUEST(v, what, arg) request(v, what, #what, arg)
 
-static bool
-has(uint64_t features, unsigned int bit)
-{
-	return (features & SLUICE_BIT(bit)) != 0;
-}
-
 static int
 explain_open(struct vhost_vdpa *v, int err)
 {
@@ -299,7 +293,7 @@ judge_config(struct vhost_vdpa *v, const uint8_t *bytes, struct sluice_device_in
 static int
 check_features(struct vhost_vdpa *v)
 {
-	if (!has(v->offered, SLUICE_F_VERSION_1)) {
+	if (!sluice_has(v->offered, SLUICE_F_VERSION_1)) {
 		if (!sluice_vdpa_is_told(v, "features", -ENOTSUP))
 			SLUICE_LOG(ERR,
 					"path=%s: the device has no VIRTIO_F_VERSION_1 "
@@ -307,7 +301,7 @@ check_features(struct vhost_vdpa *v)
 					v->path, v->offered);
 		return -ENOTSUP;
 	}
-	if (!has(v->offered, SLUICE_NET_F_CTRL_VQ))
+	if (!sluice_has(v->offered, SLUICE_NET_F_CTRL_VQ))
 		v->offered &= ~SLUICE_NET_CTRL_FEATURES;
 	if (v->config_len <= SLUICE_NET_CONFIG_DUPLEX)
 		v->offered &= ~SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX);
