@@ -23,6 +23,8 @@ Dir::State::lists "{folder}/lists";
 Dir::State::status "{folder}/status";
 Dir::Cache "{folder}/cache";
 """
+# Of all that a program's package depends on, those that have libraries.
+LIBRARY_PACKAGE = re.compile(r"(?:lib(?!python).*|zlib1g|ibverbs-providers)(?<!-dev)")
 ARCHITECTURE = 'APT::Architecture "{0}";\nAPT::Architectures {{ "{0}"; }};\n'
 
 
@@ -108,6 +110,13 @@ class PrivateApt:
     def download(self, packages, target):
         """Just these packages, into a folder"""
         self.get("download", *packages, cwd=target)
+
+    def unpack_programs(self, packages, more, root):
+        """Unpacks packages below a folder, with the libraries, the dynamic linker among them, that they and others (more) need."""
+        libraries = [name for name in self.packages(packages + more) if LIBRARY_PACKAGE.fullmatch(name)]
+        self.download(packages + libraries, self.folder)
+        for file in sorted(glob.glob(self.path("*.deb"))):
+            output("dpkg-deb", "-x", file, root)
 
     def download_with_needs(self, packages):
         """These packages and all that they need; their files"""

@@ -51,7 +51,7 @@ def parse():
     parser.add_argument("--memory", type=int, default=2048, metavar="MB")
     parser.add_argument("--hugepages", type=int, default=400, metavar="N", help="of 2 MiB (default 400)")
     parser.add_argument("--append", default="", help="more kernel command line")
-    parser.add_argument("--qemu", default="qemu-system-x86_64", help="another QEMU; backports: the one from Debian's backports")
+    parser.add_argument("--qemu", default="qemu-system-x86_64", help="another QEMU; backports, testing: the one from there in Debian")
     parser.add_argument("--kernel", default=vmfetch.KERNEL, choices=[vmfetch.KERNEL, vmfetch.NEW_KERNEL],
         help="the guest's kernel (default %(default)s)")
     parser.add_argument("--qemu-arg", action="append", default=[], metavar="ARG",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """Debian packages that guests are made of, downloaded and unpacked below .cache/vm/, never installed:
-the kernel of the stable release, and from its backports, which the machine's own apt may not know, a newer kernel
-and a newer QEMU.
+the kernel of the stable release, from its backports, which the machine's own apt may not know, a newer kernel
+and a newer QEMU, and from the testing release QEMU 11 with its libraries.
 """
 import glob
 import os
@@ -18,6 +18,8 @@ CACHE = os.path.join(ROOT, ".cache", "vm")
 MIRROR = "http://deb.debian.org/debian"
 KERNEL, NEW_KERNEL = "6.1", "6.12"
 QEMU_TREE = os.path.join(CACHE, "qemu-backports")
+TESTING, TESTING_TREE = "forky", os.path.join(CACHE, "qemu-testing")
+LIBRARIES = os.path.join("usr", "lib", "x86_64-linux-gnu")
 QEMU_PACKAGES = ["qemu-system-x86", "qemu-system-common", "qemu-system-data"]
 
 
@@ -94,13 +96,28 @@ def qemu_program(tree=QEMU_TREE):
 
 
 def qemu(which):
-    """(command, changes of the environment) that start a QEMU: "backports", or a program's name or path"""
-    if which != "backports":
+    """(command, changes of the environment) that start a QEMU: "backports", "testing", or a program's name or path"""
+    if which not in ("backports", "testing"):
         return [need(which, "qemu-system-x86")], {}
-    if not os.path.exists(qemu_program()):
-        raise Trouble("no QEMU from Debian's backports: run devtools/setup")
-    return ([qemu_program(), "-L", QEMU_TREE + "/usr/share/qemu", "-L", "/usr/share/seabios"],
-        {"QEMU_MODULE_DIR": QEMU_TREE + "/usr/lib/x86_64-linux-gnu/qemu"})
+    tree = QEMU_TREE if which == "backports" else TESTING_TREE
+    libraries = os.path.join(tree, LIBRARIES)
+    if not os.path.exists(qemu_program(tree)):
+        raise Trouble("no QEMU from Debian's %s: run devtools/setup" % which)
+    linker = [libraries + "/ld-linux-x86-64.so.2", "--library-path", libraries] if which == "testing" else []
+    return (linker + [qemu_program(tree), "-L", tree + "/usr/share/qemu", "-L", "/usr/share/seabios"],
+        {"QEMU_MODULE_DIR": libraries + "/qemu"})
+
+
+def fetch_testing():
+    """40 MB: with its own dynamic linker and libraries, as this machine's are too old."""
+    if os.path.exists(qemu_program(TESTING_TREE)):
+        return
+    say("fetching QEMU of Debian's %s (40 MB, once)" % TESTING)
+    new = TESTING_TREE + ".new"
+    shutil.rmtree(new, ignore_errors=True)
+    with PrivateApt("Debian's " + TESTING, CACHE, [(MIRROR, TESTING)]) as apt:
+        apt.unpack_programs(QEMU_PACKAGES, [], new)
+    os.rename(new, TESTING_TREE)
 
 
 def fetch_backports():
@@ -117,11 +134,14 @@ def fetch_backports():
 
 
 def main():
-    try:
-        fetch_backports()
-    except Trouble as error:
-        say(str(error))
-        sys.exit(1)
+    status = 0
+    for fetch in (fetch_backports, fetch_testing):
+        try:
+            fetch()
+        except Trouble as error:
+            say(str(error))
+            status = 1
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ TREE = os.path.join(CACHE, "vduse")
 PROGRAM = "usr/bin/dpdk-testpmd"
 # Loaded by name, so that no program says that it needs them.
 DRIVERS = ["librte_%s.so.25" % name for name in ("bus_vdev", "mempool_ring", "net_vhost")]
-# Packages with libraries, of all that the program's package depends on.
-LIBRARY_PACKAGE = re.compile(r"(?:lib(?!python).*|zlib1g|ibverbs-providers)(?<!-dev)")
 
 
 def needed(path):
@@ -34,10 +32,7 @@ def find(root, library):
 
 def unpack(apt, root):
     """The program, and all libraries that it may want; 25 MB to download"""
-    wanted = apt.packages(["dpdk-dev"] + [d[:-6].replace("_", "-") + "25" for d in DRIVERS])
-    apt.download(["dpdk-dev"] + [name for name in wanted if LIBRARY_PACKAGE.fullmatch(name)], apt.folder)
-    for file in glob.glob(apt.path("*.deb")):
-        output("dpkg-deb", "-x", file, root)
+    apt.unpack_programs(["dpdk-dev"], [d[:-6].replace("_", "-") + "25" for d in DRIVERS], root)
 
 
 def gather(root):

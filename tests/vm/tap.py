@@ -11,6 +11,7 @@ import threading
 
 CLONE_NEWNET = 0x40000000
 TUNSETIFF = 0x400454ca
+TUNSETOFFLOAD, TUN_F_CSUM, TUN_F_TSO4, TUN_F_UDP_TUNNEL_GSO = 0x400454d0, 0x1, 0x2, 0x80
 IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_VNET_HDR = 0x2, 0x1000, 0x100, 0x4000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 SIOCBRADDBR, SIOCBRADDIF = 0x89a0, 0x89a2
@@ -100,3 +101,24 @@ class WireTap(Tap):
 
 def usable():
     return os.geteuid() == 0 and os.path.exists("/dev/net/tun")
+
+
+def segments_tunnels():
+    """Whether taps of this kernel take packets to be segmented inside of UDP tunnels"""
+    answer = []
+
+    def ask():
+        if libc.unshare(CLONE_NEWNET):
+            return
+        try:
+            with open("/dev/net/tun", "r+b", buffering=0) as file:
+                fcntl.ioctl(file, TUNSETIFF, ifreq(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+                fcntl.ioctl(file, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_UDP_TUNNEL_GSO)
+            answer.append(True)
+        except OSError:
+            pass
+    if usable():
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    return bool(answer)
