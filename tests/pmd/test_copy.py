@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from figures import run_app
 from frames import SMALL
 from pair import Config
 from refusal import one_line_says, run_front
@@ -73,3 +74,12 @@ def test_mtu_while_the_port_runs(new_pair):
     pair.wait_link()
     pair.exchange("io", 300, (60, 2900))
     pair.close()
+
+
+@pytest.mark.parametrize("level", ["scoped", "copy"])
+def test_cycles(folder, level):
+    """They are there, and say what else the machine does: doc/perf.md has those of a quiet one."""
+    path = folder + "/v.sock"
+    found = run_app("copy_cycles", ["net_vhost0,iface=%s,client=1" % path, "net_sluice0,path=%s,server=1,isolation=%s" % (path, level)], [1518])
+    print(level, found)
+    assert len(found) == 7 and min(found.values()) > 0, found
