@@ -16,7 +16,7 @@ esac
 PYTHON=/usr/bin/python3
 
 # The driver headers that distributions leave out of their DPDK packages, and where the DPDK source has them.
-SDK_HEADERS="lib/ethdev/ethdev_driver.h lib/ethdev/ethdev_pci.h lib/ethdev/ethdev_vdev.h
+SDK_HEADERS="lib/ethdev/ethdev_driver.h lib/ethdev/ethdev_pci.h lib/ethdev/ethdev_vdev.h lib/ethdev/rte_flow_driver.h
 	lib/eal/include/bus_driver.h lib/eal/include/dev_driver.h
 	drivers/bus/pci/bus_pci_driver.h drivers/bus/vdev/bus_vdev_driver.h"
 # DPDK's own example programs that the tests run over the driver; the folders build by themselves.

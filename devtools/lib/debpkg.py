@@ -15,6 +15,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 CONFIGURATION = """\
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
+Acquire::Languages "none";
 Acquire::Retries "2";
 Acquire::http::Timeout "20";
 Dir::Etc::sourcelist "/dev/null";
@@ -56,11 +57,12 @@ def archives():
 
 class PrivateApt:
     """An apt that knows nothing but these archives, on a machine on which nothing is installed; in a with
-    statement. what: is fetched, for messages; architecture: this machine's unless given"""
+    statement. what: is fetched, for messages; sources: [(URI, release)]; architecture: this machine's unless given;
+    keyring and kinds: of another distribution, and which lists are wanted: {"deb": components, "deb-src": components}"""
 
-    def __init__(self, what, parent, sources, architecture=None):
-        if not os.path.exists(KEYRING):
-            raise Trouble("no %s: install debian-archive-keyring" % KEYRING)
+    def __init__(self, what, parent, sources, architecture=None, keyring=KEYRING, kinds=None):
+        if not os.path.exists(keyring):
+            raise Trouble("no %s: install debian-archive-keyring" % keyring)
         self.what = what
         self.folder = tempfile.mkdtemp(prefix="apt-", dir=parent)
         self.conf = self.path("apt.conf")
@@ -69,8 +71,8 @@ class PrivateApt:
         self.write("status", "")
         self.write("apt.conf", CONFIGURATION.format(folder=self.folder)
             + (ARCHITECTURE.format(architecture) if architecture else ""))
-        self.write("parts/debian.list", "".join("deb [signed-by=%s] %s %s main\n" % (KEYRING, uri, release)
-            for uri, release in sources))
+        self.write("parts/archives.list", "".join("%s [signed-by=%s] %s %s %s\n" % (kind, keyring, uri, release, components)
+            for uri, release in sources for kind, components in (kinds or {"deb": "main"}).items()))
 
     def __enter__(self):
         try:
@@ -101,6 +103,12 @@ class PrivateApt:
     def depends(self, package):
         """What apt-cache says about it"""
         return output("apt-cache", "-c", self.conf, "depends", package)
+
+    def source(self, name):
+        """[(SHA-256, path below the archive)] of the files of a source package"""
+        text = output("apt-cache", "-c", self.conf, "showsrc", "--only-source", name)
+        folder = re.search(r"^Directory: (.*)", text, re.M).group(1)
+        return [(digest, folder + "/" + file) for digest, file in re.findall(r"^ ([0-9a-f]{64}) \d+ (\S+)$", text, re.M)]
 
     def packages(self, packages):
         """The names of these and of all that they need"""

@@ -209,7 +209,26 @@ cross_tree()
 cross_pytest_part()
 {
 	export SLUICE_TEST_FRONT="qemu-aarch64 -L '$AARCH64/root' '$AARCH64/root/usr/bin/dpdk-testpmd'"
-	pytest_part "$@"
+	peers_part "$@"
+}
+
+# A newer DPDK in packages; devtools/lib/newerdpdk.py made what it takes.
+NEWER=$SLUICE_ROOT/.cache/dpdk
+
+has_newer() { [ -d "$NEWER" ]; }
+
+no_newer()
+{
+	echo "there is no newer DPDK: devtools/setup says why"
+	return 77
+}
+
+# The plug-in alone: what is a program links with libraries that want a newer C library than this machine's.
+newer_tree()
+{
+	local -x PKG_CONFIG_PATH
+	PKG_CONFIG_PATH=$(dpdk_pc "$NEWER/usr")
+	TARGETS=drivers/librte_net_sluice.so build_tree "$1" "$GCC" -Dtests=false -Dapps=false -Ddpdk_src="$NEWER/source"
 }
 
 # The folder of libdpdk.pc below a prefix; nothing when there is none.
