@@ -97,6 +97,47 @@ test_packet_in_pieces(void **state)
 }
 
 /*
+ * Buffers between a packet's first and last are taken as full ones as long as they are, and any
+ * other way when they are not: each of them short in turn, in a burst that ends anywhere.
+ */
+static void
+test_short_middle(void **state)
+{
+	enum { NB = 6, SHORT = 100 };
+	struct env *e = env_open_from(state, 0);
+	uint32_t post = env_post_len(e), i, round, len, at;
+	static uint8_t bytes[NB * 4096];
+	struct fake_buf *b;
+
+	for (round = 0; round < 20 * NB; round++) {
+		const uint32_t at_short = round % NB;
+
+		fake_context("%s: buffer %u is short", env_name(&e->conf), at_short);
+		len = NB * post - SLUICE_NET_HDR_LEN - (at_short != 0 ? post - SHORT : 0);
+		fake_fill(bytes, len, round);
+		fake_dev_poll(&e->dev);
+		for (i = 0, at = 0; i < NB; i++) {
+			uint32_t hdr = i == 0 ? SLUICE_NET_HDR_LEN : 0;
+			uint32_t used = i != 0 && i == at_short ? SHORT : post;
+
+			b = fake_dev_held(&e->dev, 0);
+			if (i == 0)
+				fake_dev_write_header(&e->dev, b, NB);
+			fake_dev_write(&e->dev, b, hdr, bytes + at, used - hdr);
+			at += used - hdr;
+			fake_dev_use(&e->dev, 0, used);
+			if (i == round / NB % NB && i != NB - 1)
+				env_expect_burst(e, 0, 0, 0);
+		}
+		assert_int_equal(at, len);
+		env_expect(e, len, round);
+	}
+	assert_false(env_has_failed(e));
+	assert_int_equal(e->rxq.nb_multi, 20 * NB);
+	env_close(e);
+}
+
+/*
  * What the second half of a packet is, which has no header: like one of many buffers, or like an
  * empty one.
  */
@@ -309,6 +350,7 @@ main(void)
 	suite_add_rx_if(env_has_mrg, test_mergeable_packets, "mergeable packets");
 	suite_add_rx(test_buffers_exactly_full, "buffers exactly full");
 	suite_add_rx_if(env_has_mrg, test_packet_in_pieces, "packet in pieces");
+	suite_add_rx_if(env_has_mrg, test_short_middle, "short middle");
 	suite_add_rx_if(is_sampled, test_header_sampling, "header sampling");
 	suite_add_rx_if(env_has_mrg, test_zero_num_buffers, "num_buffers left 0");
 	suite_add_rx_if(is_sampled, test_zero_halves, "halves without a header");

@@ -51,14 +51,15 @@ class Ended:
 class GuestTestpmd(Testpmd):
     """As its parent, on the guest's terminal. nics: those that it is given; devargs: for each;
     claim: the devarg by which the driver under test takes them; wrap: how a shell runs it; own_files: its
-    memory is in files, which another process of DPDK can attach to."""
+    memory is in files, which another process of DPDK can attach to; lcores: EAL's, and the CPUs of each."""
     line = 0    # of the guest's terminals
 
     def __init__(self, vm, nics, args=(), eal=(), devargs="", workers=1, claim=IS_SLUICE, wrap="exec %s",
-            own_files=False):
+            own_files=False, lcores=None):
         self.vm = vm
         self.name = "guest's"
-        command = ["dpdk-testpmd", "-l", ",".join(map(str, range(1 + workers))), "--no-telemetry"]
+        cores = ["--lcores", lcores] if lcores else ["-l", ",".join(map(str, range(1 + workers)))]
+        command = ["dpdk-testpmd"] + cores + ["--no-telemetry"]
         if not own_files:
             command += ["--in-memory"]
         if IS_SLUICE:

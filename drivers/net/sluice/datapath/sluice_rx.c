@@ -3,8 +3,9 @@
  */
 
 /*
- * The rare half of receiving: unordered and batched completions, packets of several buffers, pools
- * that run dry, lengths that cannot be. All of it checks what the device wrote; see sluice_rx.h.
+ * The rare half of receiving: unordered and batched completions, the first of several buffers,
+ * pools that run dry, lengths that cannot be. All of it checks what the device wrote; see
+ * sluice_rx.h.
  */
 
 #include "sluice_batch.h"
@@ -238,46 +239,12 @@ sluice_rx_look_at_copies(
 	return nb - nb_left;
 }
 
-/* One more buffer of a packet; the packet when it is complete. */
-static struct rte_mbuf *
-add_segment(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+/* One more buffer of a packet. Out of line: what is none is looked at in fewer instructions. */
+static __rte_noinline struct rte_mbuf *
+add_one(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
-	struct rte_mbuf *first = rxq->seg_first;
-
-	if (len == 0 || len > rxq->post_len) {
-		put_back(rxq, m);
-		sluice_queue_break(&rxq->q, SLUICE_FAIL_BAD_LEN);
-		return NULL;
-	}
-	if (first->pkt_len + len > SLUICE_RX_MAX_FRAME) {
-		put_back(rxq, m);
-		sluice_queue_break(&rxq->q, SLUICE_FAIL_NUM_BUFFERS);
-		return NULL;
-	}
-	/*
-	 * No header in the following buffers: data start where the device was told to write
-	 * (5.1.6.4).
-	 */
-	sluice_rx_fill_mbuf(rxq, m, len);
-	m->ol_flags &= ~RTE_MBUF_F_RX_IP_CKSUM_MASK; /* said of a packet, with its first buffer */
-	m->data_off -= rxq->hdr_len;
-	rxq->seg_last->next = m;
-	rxq->seg_last = m;
-	first->nb_segs++;
-	first->pkt_len += len;
-	if (--rxq->nb_segs_left != 0)
-		return NULL;
-	rxq->seg_first = NULL;
-	rxq->seg_last = NULL;
-	rxq->nb_multi++;
-	sluice_rxq_expect(rxq);
-	if (likely(rxq->may_scatter))
-		return first;
-	/* An application that did not ask for chains may take the first segment for the packet. */
-	sluice_mbuf_free(first);
-	rxq->nb_scattered++;
-	rxq->q.stats.errors++;
-	return NULL;
+	m = sluice_rx_add(rxq, m, len);
+	return rxq->reads_headers && m != NULL ? sluice_rx_offload(rxq, m, &rxq->seg_hdr) : m;
 }
 
 /* As sluice_rx_look(), but for what software checks. */
@@ -286,11 +253,8 @@ look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
 	bool is_one;
 
-	if (rxq->nb_segs_left != 0) {
-		m = add_segment(rxq, m, len);
-		return rxq->reads_headers && m != NULL ? sluice_rx_offload(rxq, m, &rxq->seg_hdr) :
-							 m;
-	}
+	if (unlikely(rxq->nb_segs_left != 0))
+		return add_one(rxq, m, len);
 	if (len - rxq->min_len > rxq->post_len - rxq->min_len) {
 		reject(rxq, m, len);
 		return NULL;

@@ -40,7 +40,7 @@
 
 #define SLUICE_RX_SAMPLE 1024
 
-/* Out of line, in sluice_rx.c. */
+/* Out of line, in sluice_rx.c and sluice_rx_multi.c. */
 
 /* A completion of another slot than the oldest: an mbuf, or NULL and the queue failed. */
 struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
@@ -59,6 +59,14 @@ void sluice_rx_skip_holes(struct sluice_rxq *rxq);
  * packet that is complete with it, or NULL: more to come, dropped, or the queue failed.
  */
 struct rte_mbuf *sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
+/* One more buffer of a packet, of which len bytes were used: the packet, or NULL as above. */
+struct rte_mbuf *sluice_rx_add(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
+/*
+ * What follows the first of a packet's buffers, up to the one before its last: at most nb, as long
+ * as used entries are in order and buffers are full, as a device leaves them (5.1.6.4). Returns how
+ * many.
+ */
+uint16_t sluice_rx_add_full(struct sluice_rxq *rxq, uint16_t nb);
 /*
  * The header of m, the first buffer of a packet, says something. The packet, or NULL: as above.
  */
@@ -127,14 +135,20 @@ sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
  * the pool.
  */
 static __rte_always_inline void
-sluice_rx_fill_mbuf(const struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+sluice_rx_fill_as(struct rte_mbuf *m, uint32_t len, uint64_t rearm, uint64_t ol_flags)
 {
-	*sluice_mbuf_rearm(m) = rxq->rearm;
-	m->ol_flags = rxq->ol_flags;
+	*sluice_mbuf_rearm(m) = rearm;
+	m->ol_flags = ol_flags;
 	m->packet_type = 0;
 	m->pkt_len = len;
 	m->data_len = len;
 	m->vlan_tci = 0;
+}
+
+static __rte_always_inline void
+sluice_rx_fill_mbuf(const struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	sluice_rx_fill_as(m, len, rxq->rearm, rxq->ol_flags);
 }
 
 /* nb fresh mbufs whose headers have no flag but DATA_VALID, if any. */
@@ -434,6 +448,8 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		if (unlikely(m == NULL)) {
 			if (rxq->q.fail != SLUICE_FAIL_NONE)
 				break;
+			if (rxq->nb_segs_left > 1)
+				left -= sluice_rx_add_full(rxq, left);
 			continue;
 		}
 		bytes += m->pkt_len;

@@ -119,14 +119,19 @@ sluice_packed_slot_id(const struct sluice_ring *r, uint16_t slot)
 	return rte_atomic_load_explicit(&r->packed.dv_desc[slot].id, rte_memory_order_relaxed);
 }
 
+/* The entry in a descriptor that is used; it is not taken. */
+static __rte_always_inline void
+sluice_packed_look(const struct sluice_ring *r, uint16_t slot, uint32_t *id, uint32_t *len)
+{
+	*id = sluice_packed_slot_id(r, slot);
+	*len = rte_atomic_load_explicit(&r->packed.dv_desc[slot].len, rte_memory_order_relaxed);
+}
+
 /* Entry at the used position; does not move on, since a buffer may have taken several slots. */
 static __rte_always_inline void
 sluice_packed_take(const struct sluice_ring *r, uint32_t *id, uint32_t *len)
 {
-	const struct sluice_packed_desc *dv_desc = &r->packed.dv_desc[r->used_idx];
-
-	*id = sluice_packed_slot_id(r, r->used_idx);
-	*len = rte_atomic_load_explicit(&dv_desc->len, rte_memory_order_relaxed);
+	sluice_packed_look(r, r->used_idx, id, len);
 }
 
 static __rte_always_inline void

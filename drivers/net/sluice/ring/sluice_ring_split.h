@@ -93,14 +93,20 @@ sluice_split_is_used(const struct sluice_ring *r)
 			r->used_idx;
 }
 
+/* The used entry at a position in the ring; it is not taken. */
 static __rte_always_inline void
-sluice_split_take(struct sluice_ring *r, uint32_t *id, uint32_t *len)
+sluice_split_look(const struct sluice_ring *r, uint16_t pos, uint32_t *id, uint32_t *len)
 {
-	const struct sluice_split_used_elem *dv_elem =
-			&r->split.dv_used->ring[r->used_idx & r->mask];
+	const struct sluice_split_used_elem *dv_elem = &r->split.dv_used->ring[pos];
 
 	*id = rte_atomic_load_explicit(&dv_elem->id, rte_memory_order_relaxed);
 	*len = rte_atomic_load_explicit(&dv_elem->len, rte_memory_order_relaxed);
+}
+
+static __rte_always_inline void
+sluice_split_take(struct sluice_ring *r, uint32_t *id, uint32_t *len)
+{
+	sluice_split_look(r, r->used_idx & r->mask, id, len);
 	r->used_idx++;
 }
 
