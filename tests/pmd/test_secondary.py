@@ -217,8 +217,9 @@ def test_calls_that_change_something_are_refused(processes):
 
 
 def test_rings_in_memory_of_eal_stay_while_a_core_hangs(processes):
-    """Otherwise it would write, when it goes on, into what is somebody else's by then. The next port has the name, too."""
-    pair = processes(two_queues(isolation="none", front_eal=["--single-file-segments"]))
+    """Otherwise it would write, when it goes on, into what is somebody else's by then. The next port has the name, too;
+    what dma_debug=1 noted of the queue is not taken for its own."""
+    pair = processes(two_queues(isolation="none", dma_debug=1, front_eal=["--single-file-segments"]))
     pair.second.forward()
     for _ in range(50):
         pair.second.suspend()

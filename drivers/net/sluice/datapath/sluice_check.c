@@ -13,6 +13,7 @@
 
 /* Rows in all tables, at most. */
 #define ROWS_MAX 128
+#define NB_VQS (2 * (UINT8_MAX + 1))
 
 /* By virtqueue, of ports that asked for it. They stay for the next port of the same number. */
 static struct sluice_check *tables[RTE_MAX_ETHPORTS];
@@ -21,8 +22,20 @@ int
 sluice_check_open(uint16_t port_id)
 {
 	if (tables[port_id] == NULL)
-		tables[port_id] = calloc(2 * (UINT8_MAX + 1), sizeof(struct sluice_check));
+		tables[port_id] = calloc(NB_VQS, sizeof(struct sluice_check));
 	return tables[port_id] == NULL ? -ENOMEM : 0;
+}
+
+void
+sluice_check_close(uint16_t port_id, const struct dmap_domain *d)
+{
+	struct sluice_check *t = tables[port_id];
+	unsigned int i;
+
+	/* A core that stays in a burst may come back to it. */
+	for (i = 0; t != NULL && d != NULL && i < NB_VQS; i++)
+		if (t[i].domain == d)
+			tables[port_id] = NULL;
 }
 
 /* Of a queue of such a port. */
@@ -99,17 +112,6 @@ checked_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	return nb;
 }
 
-/* The control side, of a queue that does not run. */
-static void
-checked_fill(struct sluice_rxq *rxq)
-{
-	struct sluice_check *c = check_of(&rxq->q);
-
-	sluice_check_catch_up(c, &rxq->q);
-	c->rx->fill(rxq);
-	sluice_check_note(c, &rxq->q, NULL);
-}
-
 /* By who is inside of the queue, or has paused it. */
 static uint32_t
 checked_cleanup(struct sluice_txq *txq, uint32_t nb_max)
@@ -150,7 +152,6 @@ sluice_check_rx_path(const struct sluice_rx_path *path)
 		snprintf(r->name, sizeof(r->name), "%s, checked", path->name);
 		r->row.name = r->name;
 		r->row.burst = checked_rx_burst;
-		r->row.fill = checked_fill;
 		r->real = path;
 	}
 	rte_spinlock_unlock(&rows_lock);

@@ -8,7 +8,8 @@
  * the port would have, and do not know of it.
  *
  * Threads: as the functions that are looked at. What is remembered of a queue belongs to who is
- * inside of it. Queues that a secondary process polls are not looked at.
+ * inside of it. What a receive ring has is noted by its first burst: queues that a secondary
+ * process polls are not looked at.
  */
 
 #ifndef SLUICE_CHECK_H
@@ -19,6 +20,8 @@
 
 /* A port wants it; before its queues are. -ENOMEM. */
 int sluice_check_open(uint16_t port_id);
+/* Any port's domain is to end, or NULL; queues that are parked are not looked at any more. */
+void sluice_check_close(uint16_t port_id, const struct dmap_domain *d);
 
 /* The row that looks around a row. */
 const struct sluice_rx_path *sluice_check_rx_path(const struct sluice_rx_path *path);

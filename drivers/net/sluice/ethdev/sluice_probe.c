@@ -117,6 +117,7 @@ sluice_port_destroy(struct sluice_port *port)
 		sluice_rings_end(port);
 	}
 	rte_memzone_free(port->claim);
+	sluice_check_close(port->port_id, port->domain);
 	dmap_domain_destroy(port->domain);
 	if (port->transport != NULL)
 		port->transport->ops->destroy(port->transport);
