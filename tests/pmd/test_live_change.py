@@ -14,7 +14,7 @@ from figures import run_app
 pytestmark = pytest.mark.sluice
 SHARE = 1 if os.environ.get("SLUICE_TEST_CHANGES") == "full" else 10
 QUEUE_US = 1000  # from call to return, of a stop and a start in both directions
-LAYOUTS = pytest.mark.parametrize("devargs", ["packed_vq=1", "packed_vq=0", "packed_vq=0,isolation=copy"])
+LAYOUTS = pytest.mark.parametrize("devargs", ["packed_vq=1", "packed_vq=0", "packed_vq=0,isolation=copy", "packed_vq=0,dma_debug=1"])
 
 
 def change(folder, what, count, devargs="packed_vq=1"):

@@ -257,6 +257,45 @@ test_freed_before_the_end(void **state)
 	env_close(e);
 }
 
+static void
+pause_queue(void *q)
+{
+	sluice_queue_pause(q);
+}
+
+/*
+ * The control side stops the queue in a burst, so that nobody notes what that did: who gets the
+ * buffer that it freed is not blamed.
+ */
+static void
+test_paused_in_a_burst(void **state)
+{
+	struct dmap_debug_loan loan = { .len = LEN, .dir = DMAP_FROM_DEVICE };
+	struct rte_mbuf *pkts[2];
+	struct env *e;
+
+	((struct env_conf *)*state)->thresh = 1;
+	e = open_checked(state);
+	loan.m = send_one(e);
+	loan.va = rte_pktmbuf_mtod(loan.m, char *);
+	fake_dev_complete(&e->dev, 1, FAKE_ONE_BY_ONE);
+	pkts[0] = fake_mbuf(e->pool, 128, LEN);
+	e->pool->on_put = pause_queue;
+	e->pool->on_put_ctx = &e->q;
+	assert_int_equal(env_tx(e, pkts, 1), 1);
+	e->pool->on_put = NULL;
+	assert_int_equal(e->q.state, SLUICE_QUEUE_STOPPED);
+	pkts[1] = rte_pktmbuf_alloc(e->pool->mp);
+	assert_ptr_equal(pkts[1], loan.m);
+	dmap_debug_check_buffer(e->domain, &loan);
+	expect_silence(e);
+	sluice_queue_resume(&e->q);
+	rte_pktmbuf_free(pkts[1]);
+	go_on(e);
+	expect_silence(e);
+	env_close(e);
+}
+
 /* Twice in one burst, without a reference for each. */
 static void
 test_sent_twice(void **state)
@@ -443,6 +482,7 @@ main(void)
 	suite_add_tx_if(env_is_lent, test_written_while_sent, "written while sent");
 	suite_add_tx_if(env_is_lent, test_freed_while_sent, "freed while sent");
 	suite_add_tx_if(env_is_lent, test_freed_before_the_end, "freed before the end");
+	suite_add_tx_if(env_is_lent, test_paused_in_a_burst, "paused in a burst");
 	suite_add_tx_if(is_scalar_and_lent, test_sent_twice, "sent twice");
 	suite_add_tx_if(env_is_lent, test_descriptor_changed, "descriptor changed, tx");
 	suite_add_rx(test_descriptor_changed, "descriptor changed, rx");

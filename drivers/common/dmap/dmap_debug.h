@@ -69,6 +69,7 @@ struct dmap_debug_loan {
 	uint32_t more;
 	uint64_t sum;
 	bool is_gone;                    /* hidden or freed meanwhile: not to be read */
+	const uint32_t *is_stale;        /* atomic, or NULL: true if it may be returned already */
 	uint16_t nb_segs;                /* of the mbuf, while it is watched; 0: it is not */
 	char pool[RTE_MEMPOOL_NAMESIZE]; /* that the mbuf is of, which may be gone in a report */
 };

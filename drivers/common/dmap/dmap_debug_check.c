@@ -50,6 +50,10 @@ check_others(struct dmap_domain *d, const struct dmap_debug_loan *loan)
 
 	rte_spinlock_lock(&dmap_debug_lock);
 	for (e = dmap_debug_first(loan->m); e != NULL; e = dmap_debug_next(e)) {
+		if (e->loan.is_stale != NULL &&
+				rte_atomic_load_explicit(
+						e->loan.is_stale, rte_memory_order_acquire) != 0)
+			continue;
 		nb++;
 		if (other == NULL || e->domain != d)
 			other = e->domain;

@@ -53,13 +53,22 @@ is_checked(const struct sluice_queue *q)
 }
 
 /*
- * Into a queue that may have failed in the burst. False: the control side has it by now, which sees
- * to the rest (sluice_check_forget()).
+ * Into a queue that may have failed in the burst. False: the control side has it by now, which
+ * forgets what there is (sluice_check_forget()), or goes; then the next burst notes all anew.
  */
 static bool
 enter_after(struct sluice_queue *q)
 {
 	return sluice_queue_enter(q, q->run) || sluice_queue_enter(q, SLUICE_QUEUE_FAILED);
+}
+
+/* Before anything is completed: others may get it before it is noted. */
+static void
+look_before(struct sluice_check *c, struct sluice_queue *q)
+{
+	sluice_check_catch_up(c, q);
+	sluice_check_look(c, q);
+	rte_atomic_store_explicit(&c->is_stale, 1, rte_memory_order_release);
 }
 
 static void
@@ -82,8 +91,7 @@ checked_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 
 	if (!sluice_queue_enter(&rxq->q, rxq->q.run))
 		return 0;
-	sluice_check_catch_up(c, &rxq->q);
-	sluice_check_look(c, &rxq->q);
+	look_before(c, &rxq->q);
 	sluice_queue_leave(&rxq->q);
 	nb = c->rx->burst(queue, pkts, nb);
 	/* What a burst took before its queue failed is the application's, too. */
@@ -104,8 +112,7 @@ checked_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 
 	if (!sluice_queue_enter(&txq->q, txq->q.run))
 		return 0;
-	sluice_check_catch_up(c, &txq->q);
-	sluice_check_look(c, &txq->q);
+	look_before(c, &txq->q);
 	sluice_queue_leave(&txq->q);
 	nb = c->tx->burst(queue, pkts, nb);
 	look_after(c, &txq->q, site);
@@ -119,8 +126,7 @@ checked_cleanup(struct sluice_txq *txq, uint32_t nb_max)
 	struct sluice_check *c = check_of(&txq->q);
 	uint32_t nb;
 
-	sluice_check_catch_up(c, &txq->q);
-	sluice_check_look(c, &txq->q);
+	look_before(c, &txq->q);
 	nb = c->tx->cleanup(txq, nb_max);
 	sluice_check_note(c, &txq->q, NULL);
 	return nb;
@@ -229,6 +235,7 @@ sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d, const struct s
 	c->size = q->ring.size;
 	sluice_check_remember(c, q);
 	c->was_failure_told = false;
+	c->is_stale = 0;
 	c->domain = d;
 	return 0;
 }

@@ -65,7 +65,8 @@ struct sluice_check {
 	char place[16];
 	bool is_copy; /* the device gets bounce buffers */
 	bool was_failure_told;
-	uint16_t size; /* of the ring; the rest as it was when it was looked at last */
+	uint32_t is_stale; /* atomic: a burst has not noted what it did, or is at it */
+	uint16_t size;     /* of the ring; the rest as it was when it was looked at last */
 	uint16_t head, tail, nb_free;
 	uint32_t nb_given; /* transmit */
 	struct sluice_check_slot *slots;

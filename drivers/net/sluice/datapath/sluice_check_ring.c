@@ -45,6 +45,7 @@ tx_loan(const struct sluice_check *c, const struct rte_mbuf *seg, uint16_t slot,
 	struct dmap_debug_loan loan = { .va = rte_pktmbuf_mtod(seg, const void *),
 		.len = seg->data_len,
 		.dir = DMAP_TO_DEVICE,
+		.is_stale = &c->is_stale,
 		.place = c->place,
 		.slot = slot,
 		.site = site };
@@ -114,6 +115,7 @@ lend_buffer(struct sluice_check *c, const struct sluice_rxq *rxq, uint16_t slot,
 	struct dmap_debug_loan loan = { .m = m,
 		.len = rxq->post_len,
 		.dir = DMAP_FROM_DEVICE,
+		.is_stale = &c->is_stale,
 		.place = c->place,
 		.slot = slot,
 		.site = site };
@@ -243,6 +245,7 @@ sluice_check_note(struct sluice_check *c, struct sluice_queue *q, const void *si
 	for (i = 0; i < nb; i++)
 		sluice_check_take_back(c, sluice_ring_next(r, c->tail, i));
 	note_holes(c, q);
+	rte_atomic_store_explicit(&c->is_stale, 0, rte_memory_order_release);
 	note_given(c, q, c->head, sluice_ring_nb_busy(r) - nb_kept, site);
 	sluice_check_remember(c, q);
 	for (i = 0; i < sluice_ring_nb_busy(r) && sluice_queue_is_tx(q); i++)
@@ -258,10 +261,12 @@ sluice_check_catch_up(struct sluice_check *c, struct sluice_queue *q)
 	uint16_t i;
 
 	if (c->domain == NULL ||
-			(c->head == r->head && c->tail == r->tail && c->nb_free == r->nb_free))
+			(c->head == r->head && c->tail == r->tail && c->nb_free == r->nb_free &&
+					!c->is_stale))
 		return;
 	for (i = 0; i < c->size; i++)
 		sluice_check_take_back(c, i);
+	rte_atomic_store_explicit(&c->is_stale, 0, rte_memory_order_release);
 	note_given(c, q, r->tail, sluice_ring_nb_busy(r), NULL);
 	sluice_check_remember(c, q);
 }
