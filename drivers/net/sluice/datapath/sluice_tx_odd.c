@@ -323,8 +323,12 @@ static __rte_noinline uint16_t
 give_chains_asking(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_layout layout)
 {
+	if (layout == SLUICE_SPLIT)
+		return sluice_tx_give_chains(txq, pkts, nb, b,
+				(struct sluice_path_cfg){
+						.layout = SLUICE_SPLIT, .has_offloads = true });
 	return sluice_tx_give_chains(txq, pkts, nb, b,
-			(struct sluice_path_cfg){ .layout = layout, .has_offloads = true });
+			(struct sluice_path_cfg){ .layout = SLUICE_PACKED, .has_offloads = true });
 }
 
 static __rte_noinline uint16_t
