@@ -426,11 +426,46 @@ test_tunnels(void **state)
 		}
 }
 
+/*
+ * IPv4 checksums are asked for, or no more, after queues were set up: the header of a packet will
+ * lie in the room of its data, or not.
+ */
+static void
+test_room(void **state)
+{
+	const struct fake_port_conf conf = { 0 };
+	struct fake_port *f = fake_port_open(&conf);
+	const uint16_t mtu = f->rxq[0].room - RTE_ETHER_HDR_LEN;
+	struct sluice_device_info info;
+	bool checks;
+
+	(void)state;
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	assert_true(sluice_dev_info(f->port, &info));
+	f->data.mtu = mtu;
+	for (checks = false;; checks = true) {
+		f->data.dev_conf.rxmode.offloads = checks ? RTE_ETH_RX_OFFLOAD_IPV4_CKSUM : 0;
+		f->rxq[0].checks_ipv4 = !checks;
+		fake_log_begin();
+		assert_int_equal(
+				sluice_check_frame(f->port, &f->rxq[0], mtu), checks ? -EINVAL : 0);
+		assert_int_equal(strstr(fake_log_end(), "a smaller MTU") != NULL, checks);
+		assert_int_equal(sluice_frames_fit(f->port, &info), !checks);
+		assert_int_equal(sluice_check_frame(f->port, &f->rxq[0], mtu - SLUICE_NET_HDR_LEN),
+				0);
+		if (checks)
+			break;
+	}
+	f->rxq[0].checks_ipv4 = false;
+	fake_port_close(f);
+}
+
 int
 main(void)
 {
 	suite_add(test_registers, NULL, "registers");
 	suite_add(test_description, NULL, "description");
+	suite_add(test_room, NULL, "room");
 	suite_add(test_link, NULL, "link");
 	suite_add(test_link_stays, NULL, "link stays");
 	suite_add(test_tunnels, NULL, "tunnels");

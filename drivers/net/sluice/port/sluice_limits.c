@@ -96,10 +96,11 @@ sluice_may_scatter(struct sluice_port *port)
 	return may_scatter_with(port, sluice_negotiable(port));
 }
 
+/* As the queue will be when the port starts. */
 static uint32_t
-room_of(const struct sluice_rxq *rxq, sluice_features features)
+room_of(const struct sluice_port *port, const struct sluice_rxq *rxq, sluice_features features)
 {
-	return sluice_path_reads_headers(features, rxq->checks_ipv4) ?
+	return sluice_path_reads_headers(features, sluice_rx_checks_ipv4(port->dev)) ?
 			rxq->room - sluice_path_hdr_len(features) :
 			rxq->room;
 }
@@ -109,7 +110,7 @@ static bool
 frame_fits(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu,
 		sluice_features features)
 {
-	return (uint32_t)mtu + RTE_ETHER_HDR_LEN <= room_of(rxq, features) ||
+	return (uint32_t)mtu + RTE_ETHER_HDR_LEN <= room_of(port, rxq, features) ||
 			may_scatter_with(port, features);
 }
 
@@ -146,7 +147,7 @@ sluice_check_frame(struct sluice_port *port, const struct sluice_rxq *rxq, uint1
 			"port %u receive queue %u: MTU %u makes frames of %u bytes, mempool %s has buffers "
 			"of %u bytes: a smaller MTU, larger buffers, %s",
 			port->port_id, rxq->q.id, mtu, mtu + RTE_ETHER_HDR_LEN, rxq->pool->name,
-			room_of(rxq, features), cure);
+			room_of(port, rxq, features), cure);
 	return -EINVAL;
 }
 
