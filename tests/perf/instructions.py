@@ -62,8 +62,15 @@ ODD.update((case, ["--packets", case.rsplit(" ", 1)[1]]) for case in ASKING)
 # Received packets whose IPv4 headers are checked, beside the checksums that the device knows.
 CHECKED = {"%s %s in_order mrg csum, Rx ipv4" % (isa, layout): (isa, int(layout == "packed"), 1, 1, 1)
     for isa in bench.WIDTHS for layout in ("packed", "split")}
-CASES.update(CHECKED)
 ODD.update((case, ["--rx-ipv4", "--model", "n2"]) for case in CHECKED)
+if bench.MACHINE == "x86_64":
+    # Packets that no batch takes, and packets of batches that are too few for a group of sums.
+    for burst in (1, 7):
+        plain = "AVX2 packed in_order mrg csum burst %d" % burst
+        CASES[plain] = CHECKED[plain + ", Rx ipv4"] = ("AVX2", 1, 1, 1, 1)
+        ODD[plain] = ["--burst", str(burst)]
+        ODD[plain + ", Rx ipv4"] = ["--burst", str(burst), "--rx-ipv4", "--model", "n2"]
+CASES.update(CHECKED)
 if bench.MACHINE == "x86_64":
     ODD["AVX2 packed in_order mrg copy, 1518 bytes"] = ["--size", "1518"]
     CASES["AVX2 packed in_order mrg copy, 1518 bytes"] = ("AVX2", 1, 1, 1, 0)

@@ -44,12 +44,15 @@ def test_growth_is_noticed():
 
 
 def test_checking_ipv4_is_cheap():
-    """What software adds to the checksums that the device knows, on x86-64: at most eight instructions per packet."""
+    """What software adds to the checksums that the device knows: at most eight instructions per packet in batches on
+    x86-64; of packets one by one no more than what a stage of its own took, which checked them so."""
     cases = instructions.reference()["cases"]
     for case in instructions.CHECKED:
         more, plain = cases[case]["rx"], cases[case.rsplit(",", 1)[0]]["rx"]
-        if instructions.CASES[case][0] in ("AVX2", "AVX512") and more and plain:
-            assert more - plain <= 8, "%s: %.2f on top of %.2f" % (case, more - plain, plain)
+        has_groups = instructions.CASES[case][0] in ("AVX2", "AVX512") and "burst" not in case
+        if more and plain:
+            most = 8 if has_groups else 28
+            assert more - plain < most + 0.01, "%s: %.2f on top of %.2f" % (case, more - plain, plain)
 
 
 def test_update_of_a_release_is_compared():

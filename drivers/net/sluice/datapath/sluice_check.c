@@ -194,7 +194,7 @@ sluice_check_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkts, ui
 static void
 fence_off(struct sluice_rxq *rxq)
 {
-	if (rxq->num_buffers_mask == 0)
+	if ((uint16_t)rxq->num_buffers_mask == 0)
 		return;
 	rxq->post_len -= SLUICE_CHECK_ZONE;
 	sluice_rxq_expect(rxq);

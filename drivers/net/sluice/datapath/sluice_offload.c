@@ -209,8 +209,8 @@ sluice_offload_more(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct slu
 	return true;
 }
 
-uint64_t
-sluice_offload_ipv4_other(const struct rte_mbuf *m)
+static uint64_t
+check_ipv4(const struct rte_mbuf *m)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	const struct rte_ipv4_hdr *ip;
@@ -227,4 +227,10 @@ sluice_offload_ipv4_other(const struct rte_mbuf *m)
 	if (len < sizeof(*ip) || ip->version != IPVERSION || rte_raw_cksum(ip, len) != UINT16_MAX)
 		return RTE_MBUF_F_RX_IP_CKSUM_BAD;
 	return RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
+
+void
+sluice_offload_ipv4(struct rte_mbuf *m)
+{
+	m->ol_flags = (m->ol_flags & ~RTE_MBUF_F_RX_IP_CKSUM_MASK) | check_ipv4(m);
 }

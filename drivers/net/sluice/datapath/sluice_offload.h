@@ -19,9 +19,7 @@
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 
-#include "sluice_spec.h"
-
-struct sluice_rxq;
+#include "sluice_rxq.h"
 
 /*
  * A header that says more than DATA_VALID (5.1.6.4). False: the packet shall be dropped, and is
@@ -52,8 +50,11 @@ void sluice_offload_hashes(const struct sluice_rxq *rxq, struct rte_mbuf **pkts,
  */
 uint32_t sluice_offload_find_l3(const uint8_t *data, uint32_t end, uint16_t *type);
 
-/* What sluice_offload_ipv4() tells of packets with VLAN tags or options, and without IPv4. */
-uint64_t sluice_offload_ipv4_other(const struct rte_mbuf *m);
+/*
+ * The IPv4 header's checksum into a packet's mbuf, whatever was said there. It is unknown where
+ * there is no such header behind up to two VLAN tags, or where it does not end in the first buffer.
+ */
+void sluice_offload_ipv4(struct rte_mbuf *m);
 
 /*
  * Is the sum of an IPv4 header without options right (RFC 1071)? Ones' complement sums of 16-bit
@@ -63,45 +64,39 @@ uint64_t sluice_offload_ipv4_other(const struct rte_mbuf *m);
 static __rte_always_inline bool
 sluice_offload_ipv4_is_right(const uint8_t *ip)
 {
-	uint64_t first, second, sum;
-	uint32_t third;
+	uint64_t first, second, third, sum;
+	uint32_t last;
 
 	memcpy(&first, ip, sizeof(first));
 	memcpy(&second, ip + 8, sizeof(second));
-	memcpy(&third, ip + 16, sizeof(third));
+	memcpy(&last, ip + 16, sizeof(last));
 	sum = first + second;
-	sum += sum < first;
+	third = (uint64_t)last + (sum < first);
 	sum += third;
 	sum += sum < third;
 	return sum % UINT16_MAX == 0;
 }
 
-/* RTE_MBUF_F_RX_IP_CKSUM_... of a packet: see sluice_offload_ipv4(). */
-static __rte_always_inline uint64_t
-sluice_offload_ipv4_flags(const struct rte_mbuf *m)
+/* Is there an IPv4 header without options, with a right sum, behind Ethernet's without a tag? */
+static __rte_always_inline bool
+sluice_offload_is_plain_ipv4(const uint8_t *data)
 {
-	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	const uint32_t l3 = RTE_ETHER_HDR_LEN;
 	uint32_t type; /* Ethernet's, then version and header length, then what is not looked at */
 
-	if (unlikely(m->data_len < l3 + sizeof(struct rte_ipv4_hdr)))
-		return sluice_offload_ipv4_other(m);
 	memcpy(&type, data + l3 - sizeof(uint16_t), sizeof(type));
 	if (unlikely((type & RTE_BE32(0xffffff00)) != RTE_BE32(0x08004500)))
-		return sluice_offload_ipv4_other(m);
-	return sluice_offload_ipv4_is_right(data + l3) ? RTE_MBUF_F_RX_IP_CKSUM_GOOD :
-							 RTE_MBUF_F_RX_IP_CKSUM_BAD;
+		return false;
+	return sluice_offload_ipv4_is_right(data + l3);
 }
 
-/*
- * The IPv4 header's checksum into the packet's mbuf, whatever was said there. It stays unknown
- * where there is no such header behind up to two VLAN tags, or where it does not end in the first
- * buffer.
- */
-static __rte_always_inline void
-sluice_offload_ipv4(struct rte_mbuf *m)
+/* The same of a packet of any length. */
+static __rte_always_inline bool
+sluice_offload_has_plain_ipv4(const struct rte_mbuf *m)
 {
-	m->ol_flags = (m->ol_flags & ~RTE_MBUF_F_RX_IP_CKSUM_MASK) | sluice_offload_ipv4_flags(m);
+	if (unlikely(m->data_len < RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr)))
+		return false;
+	return sluice_offload_is_plain_ipv4(rte_pktmbuf_mtod(m, const uint8_t *));
 }
 
 /**
@@ -125,18 +120,18 @@ sluice_offload_copy(const void *dv_hdr)
 
 /*
  * What the net header of this length in front of m's data says: flags and gso_type, and above
- * those num_buffers where it is not 1, as far as the mask's bits count. Of one that says much a
- * copy is made then, and looked at.
+ * those num_buffers where it is not 1, as far as its bits count; of a queue with checks_ipv4 also
+ * SLUICE_SAID_IPV4. Of one that says much a copy is made then, and looked at.
  */
-static __rte_always_inline uint32_t
-sluice_offload_said(const struct rte_mbuf *m, int hdr_len, uint16_t num_buffers_mask)
+static __rte_always_inline uint64_t
+sluice_offload_said(const struct sluice_rxq *rxq, const struct rte_mbuf *m, int hdr_len)
 {
 	const uint16_t *dv_halves = rte_pktmbuf_mtod_offset(m, const uint16_t *, -hdr_len);
 	/* flags and gso_type; num_buffers. */
 	uint16_t said = rte_atomic_load_explicit(&dv_halves[0], rte_memory_order_relaxed);
-	uint16_t nb = rte_atomic_load_explicit(&dv_halves[5], rte_memory_order_relaxed);
+	uint32_t nb = rte_atomic_load_explicit(&dv_halves[5], rte_memory_order_relaxed);
 
-	return said | (uint32_t)((nb ^ 1) & num_buffers_mask) << 16;
+	return said | (uint64_t)((nb ^ rxq->num_buffers_plain) & rxq->num_buffers_mask) << 16;
 }
 
 /**

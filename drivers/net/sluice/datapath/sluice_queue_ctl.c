@@ -103,7 +103,7 @@ sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 	reset_queue(&rxq->q, conf, false, rxq->avail_shadow);
 	sluice_rxq_place(rxq, conf->reads_headers, conf->has_hash, conf->has_tunnel,
 			conf->checks_ipv4);
-	rxq->num_buffers_mask = conf->has_mrg ? UINT16_MAX : 0;
+	rxq->num_buffers_mask = SLUICE_SAID_IPV4 >> 16 | (conf->has_mrg ? UINT16_MAX : 0);
 	set_masks(rxq, conf);
 	rxq->completes_csum = conf->completes_csum;
 	reset_rx_cells(rxq, conf);

@@ -179,7 +179,7 @@ sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m)
 static struct rte_mbuf *
 read_header(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
-	uint32_t said = sluice_offload_said(m, rxq->hdr_len, rxq->num_buffers_mask);
+	uint32_t said = sluice_offload_said(rxq, m, rxq->hdr_len);
 
 	if (rxq->has_hash)
 		sluice_offload_hashes(rxq, &m, 1);
@@ -327,6 +327,7 @@ sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool
 	rxq->hdr_len = sluice_queue_hdr_len(has_hash, has_tunnel);
 	rxq->min_len = rxq->hdr_len + RTE_ETHER_HDR_LEN;
 	rxq->checks_ipv4 = checks_ipv4;
+	rxq->num_buffers_plain = 1 | (checks_ipv4 ? SLUICE_SAID_IPV4 >> 16 : 0);
 	rxq->batch_min = checks_ipv4 ? rxq->hdr_len + SLUICE_SUM_LEAST : rxq->min_len;
 	rxq->has_more = checks_ipv4 || rxq->hdr_len != SLUICE_NET_HDR_LEN;
 	/* Of most packets this is true, and then nothing is left to be written. */

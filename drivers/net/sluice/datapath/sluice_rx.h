@@ -20,7 +20,7 @@
  *
  * Where the device writes hashes (HASH_REPORT) the header is longer. Batches take those of a run at
  * once, when it is over (sluice_offload_hashes()); any other buffer gets a look. IPv4 headers are
- * checked then, too (sluice_rx_ipv4.h).
+ * checked then, too (sluice_rx_ipv4.h); those of other buffers when the net header is read.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -365,13 +365,22 @@ sluice_rx_offload(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluic
 static __rte_always_inline struct rte_mbuf *
 sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {
-	uint32_t said = sluice_offload_said(m, SLUICE_NET_HDR_LEN, rxq->num_buffers_mask);
+	uint64_t said = sluice_offload_said(rxq, m, SLUICE_NET_HDR_LEN);
 
 	/* Most say nothing at all. */
 	if (likely(said == 0))
 		return m;
-	if (unlikely(said != SLUICE_NET_HDR_F_DATA_VALID))
-		return sluice_rx_read_more(rxq, m);
+	if (unlikely(said != SLUICE_NET_HDR_F_DATA_VALID)) {
+		if ((said & SLUICE_SAID_IPV4) == 0)
+			return sluice_rx_read_more(rxq, m);
+		if (unlikely(!sluice_offload_has_plain_ipv4(m)))
+			sluice_offload_ipv4(m);
+		if (likely((uint32_t)said == 0))
+			return m;
+		/* A device may say what it was not asked for. */
+		if ((uint32_t)said != SLUICE_NET_HDR_F_DATA_VALID || rxq->flags_mask == 0)
+			return sluice_rx_read_more(rxq, m);
+	}
 	m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	return m;
 }

@@ -14,23 +14,34 @@
 #include "sluice_rxq.h"
 #include "sluice_sum.h"
 
+/* Packets of any kind. */
 static __rte_always_inline void
 sluice_rx_check_each_ipv4(struct rte_mbuf **pkts, uint32_t nb)
 {
 	uint32_t i;
 
 	for (i = 0; i < nb; i++)
-		sluice_offload_ipv4(pkts[i]);
+		if (unlikely(!sluice_offload_has_plain_ipv4(pkts[i])))
+			sluice_offload_ipv4(pkts[i]);
 }
 
 #ifdef SLUICE_SUMS_CHECKED
 
-/*
- * The first group of packets up to end, and of as many as a group has at least, that are not all
- * plain and right; or end. Calls nothing, so that it keeps nothing on a stack.
- */
 static __rte_always_inline struct rte_mbuf **
-sluice_rx_find_odd_tmpl(
+sluice_rx_find_odd_one(
+		struct rte_mbuf **pkts, struct rte_mbuf **end, size_t data_at, const bool is_pinned)
+{
+	for (; pkts != end; pkts++) {
+		const uint8_t *base = is_pinned ? (*pkts)->buf_addr : (void *)*pkts;
+
+		if (unlikely(!sluice_offload_is_plain_ipv4(base + data_at)))
+			break;
+	}
+	return pkts;
+}
+
+static __rte_always_inline struct rte_mbuf **
+sluice_rx_find_odd_group(
 		struct rte_mbuf **pkts, struct rte_mbuf **end, size_t data_at, const bool is_pinned)
 {
 	/* The second group has some of the first one, so that the last one ends where they do. */
@@ -42,19 +53,23 @@ sluice_rx_find_odd_tmpl(
 	return pkts;
 }
 
+/*
+ * The first packet up to end that is not plain and right, or the first group of packets of which
+ * one is not; or end. Calls nothing, so that it keeps nothing on a stack.
+ */
 static __rte_noinline struct rte_mbuf **
-sluice_rx_find_odd(struct rte_mbuf **pkts, struct rte_mbuf **end, size_t data_at)
+sluice_rx_find_odd(const struct sluice_rxq *rxq, struct rte_mbuf **pkts, struct rte_mbuf **end)
 {
-	return sluice_rx_find_odd_tmpl(pkts, end, data_at, false);
+	const size_t data_at = rxq->hdr_off + rxq->hdr_len + rxq->buf_off;
+
+	if (unlikely(end - pkts < SLUICE_SUMS_CHECKED))
+		return rxq->buf_off != 0 ? sluice_rx_find_odd_one(pkts, end, data_at, false) :
+					   sluice_rx_find_odd_one(pkts, end, data_at, true);
+	return rxq->buf_off != 0 ? sluice_rx_find_odd_group(pkts, end, data_at, false) :
+				   sluice_rx_find_odd_group(pkts, end, data_at, true);
 }
 
-static __rte_noinline struct rte_mbuf **
-sluice_rx_find_odd_pinned(struct rte_mbuf **pkts, struct rte_mbuf **end, size_t data_at)
-{
-	return sluice_rx_find_odd_tmpl(pkts, end, data_at, true);
-}
-
-/* From the group on that is odd. */
+/* From one on that is odd. */
 static __rte_noinline void
 sluice_rx_check_odd_ipv4(
 		const struct sluice_rxq *rxq, struct rte_mbuf **pkts, struct rte_mbuf **end)
@@ -62,14 +77,11 @@ sluice_rx_check_odd_ipv4(
 	const size_t data_at = rxq->hdr_off + rxq->hdr_len + rxq->buf_off;
 	const bool is_pinned = rxq->buf_off == 0;
 
-	while (end - pkts >= SLUICE_SUMS_CHECKED) {
+	for (; end - pkts >= SLUICE_SUMS_CHECKED; pkts = sluice_rx_find_odd(rxq, pkts, end)) {
 		if (is_pinned ? !sluice_sum_are_ipv4(pkts, data_at, true, true) :
 				!sluice_sum_are_ipv4(pkts, data_at, true, false))
 			sluice_rx_check_each_ipv4(pkts, SLUICE_SUMS_CHECKED);
 		pkts += SLUICE_SUMS_CHECKED;
-		if (end - pkts >= SLUICE_SUMS_CHECKED)
-			pkts = is_pinned ? sluice_rx_find_odd_pinned(pkts, end, data_at) :
-					   sluice_rx_find_odd(pkts, end, data_at);
 	}
 	sluice_rx_check_each_ipv4(pkts, end - pkts);
 }
@@ -78,13 +90,9 @@ sluice_rx_check_odd_ipv4(
 static __rte_always_inline void
 sluice_rx_check_ipv4(const struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb)
 {
-	const size_t data_at = rxq->hdr_off + rxq->hdr_len + rxq->buf_off;
 	struct rte_mbuf **end = pkts + nb;
 
-	if (likely(nb >= SLUICE_SUMS_CHECKED && rxq->buf_off != 0))
-		pkts = sluice_rx_find_odd(pkts, end, data_at);
-	else if (nb >= SLUICE_SUMS_CHECKED)
-		pkts = sluice_rx_find_odd_pinned(pkts, end, data_at);
+	pkts = sluice_rx_find_odd(rxq, pkts, end);
 	if (unlikely(pkts != end))
 		sluice_rx_check_odd_ipv4(rxq, pkts, end);
 }

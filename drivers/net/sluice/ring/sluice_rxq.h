@@ -34,6 +34,9 @@ sluice_rx_hdr_off(bool is_read)
 #define SLUICE_RX_MAX_FRAME \
 	(UINT16_MAX + 40 + RTE_ETHER_HDR_LEN + 2 * (uint32_t)sizeof(struct rte_vlan_hdr))
 
+/* Above what a header says (sluice_offload_said()): its IPv4 header is checked. */
+#define SLUICE_SAID_IPV4 (1ULL << 32)
+
 struct sluice_rx_path;
 struct sluice_rx_stage;
 struct sluice_rss;
@@ -88,17 +91,23 @@ struct sluice_rxq {
 	uint32_t room;     /* of a buffer, behind the headroom */
 	uint32_t buf_off;  /* from an mbuf of the pool to its buffer; 0: each has to be asked */
 	uint32_t post_len; /* bytes that the device may write: net header and data room */
-	uint16_t free_thresh;      /* refill when this many slots are free */
-	uint16_t num_buffers_mask; /* the bits of the header's field that mean something; or none */
-	uint16_t hdr_off;          /* sluice_rx_hdr_off() */
-	uint16_t hdr_len;          /* SLUICE_NET_HDR_LEN, or that with a hash or a tunnel */
-	uint32_t min_len;          /* SLUICE_RX_MIN_LEN, with such a header */
-	uint32_t batch_min;        /* the same in batches that read headers; more for checks_ipv4 */
-	bool reads_headers;        /* of each packet; set with the ring, as those above */
-	bool has_hash;             /* headers have a hash (HASH_REPORT), and are read */
-	bool checks_ipv4;          /* fresh mbufs have the flag of a right IPv4 header */
-	bool has_more;             /* more is done with each than most queues do */
-	uint8_t flags_mask;        /* the flags of checksums that mean something in a header */
+	uint16_t free_thresh; /* refill when this many slots are free */
+	/*
+	 * The header's num_buffers where it says nothing: 1; and which of its bits mean something,
+	 * or none. Above it, in the first, SLUICE_SAID_IPV4 of a queue with checks_ipv4: then no
+	 * header says nothing.
+	 */
+	uint32_t num_buffers_plain;
+	uint32_t num_buffers_mask;
+	uint16_t hdr_off;   /* sluice_rx_hdr_off() */
+	uint16_t hdr_len;   /* SLUICE_NET_HDR_LEN, or that with a hash or a tunnel */
+	uint32_t min_len;   /* SLUICE_RX_MIN_LEN, with such a header */
+	uint32_t batch_min; /* the same in batches that read headers; more for checks_ipv4 */
+	bool reads_headers; /* of each packet; set with the ring, as those above */
+	bool has_hash;      /* headers have a hash (HASH_REPORT), and are read */
+	bool checks_ipv4;   /* fresh mbufs have the flag of a right IPv4 header */
+	bool has_more;      /* more is done with each than most queues do */
+	uint8_t flags_mask; /* the flags of checksums that mean something in a header */
 	/* Of a header's first 16 bytes what batches need not see: then it says something. */
 	uint16_t hdr_mask[8];
 	uint16_t free_thresh_asked;
@@ -130,7 +139,7 @@ sluice_rxq_free_thresh(const struct sluice_rxq *rxq, uint16_t size)
 static inline bool
 sluice_rxq_guesses(const struct sluice_rxq *rxq)
 {
-	return rxq->num_buffers_mask != 0 && !rxq->reads_headers;
+	return (uint16_t)rxq->num_buffers_mask != 0 && !rxq->reads_headers;
 }
 
 /* What comes next, a packet or one more buffer of it: see nb_plain_lens. */
@@ -146,7 +155,10 @@ sluice_rxq_expect(struct sluice_rxq *rxq)
 	if (rxq->nb_segs_left != 0 || rxq->must_read_header || rxq->sample <= 0 ||
 			unlikely(rxq->post_len < min))
 		nb_lens = 0;
-	rxq->nb_plain_lens = rxq->has_more ? 0 : nb_lens;
+	/* Of any length that is a packet, there. */
+	rxq->nb_plain_lens = 0;
+	if (nb_lens != 0 && rxq->hdr_len == SLUICE_NET_HDR_LEN)
+		rxq->nb_plain_lens = nb_lens + min - SLUICE_RX_MIN_LEN;
 	rxq->nb_batch_lens = rxq->nb_batch == 0 ? nb_lens : 0;
 }
 
