@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
-"""A newer DPDK that nobody has to build, below .cache/dpdk/: Ubuntu's packages, because their archive also keeps the source
+"""A newer DPDK that nobody has to build, below .cache/dpdk-RELEASE/: Ubuntu's packages, because their archive also keeps the source
 that they were made from, and with it the headers for drivers, which no package has. Nothing is installed.
 
     usr/        headers, libraries and libdpdk.pc to build Sluice with; also by a compiler that is older than their C library
@@ -22,15 +22,15 @@ import dpdkpkg
 from debpkg import PrivateApt, Trouble, output
 from vmfetch import ROOT
 
-TREE = os.path.join(ROOT, ".cache", "dpdk")
 MIRROR, RELEASE, ABI = "http://archive.ubuntu.com/ubuntu", "resolute", 26
+TREE = os.path.join(ROOT, ".cache", "dpdk-" + RELEASE)
 # What apt checks all else with.
 KEYRING_PACKAGE = "pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1build1_all.deb"
 KEYRING_SHA256 = "c377ccf26964f4c206c05c0bc7adb708e031beb919bb9a0ff63af983d064cd66"
 SOURCES = ["VERSION", "lib/ethdev/", "lib/eal/include/", "drivers/bus/pci/", "drivers/bus/vdev/"]
 TESTPMD = """#!/bin/sh
 run=$(dirname "$0")/run
-exec "$run/ld-linux-x86-64.so.2" --library-path "$run:$LD_LIBRARY_PATH" "$run/dpdk-testpmd" %s "$@"
+exec "$run/ld-linux-x86-64.so.2" --library-path "$run${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$run/dpdk-testpmd" %s "$@"
 """
 
 

@@ -213,7 +213,7 @@ cross_pytest_part()
 }
 
 # A newer DPDK in packages; devtools/lib/newerdpdk.py made what it takes.
-NEWER=$SLUICE_ROOT/.cache/dpdk
+NEWER=$SLUICE_ROOT/.cache/dpdk-resolute
 
 has_newer() { [ -d "$NEWER" ]; }
 
@@ -315,7 +315,7 @@ run_part()
 	[ "$f" = 0 ] || verdict=FAILED
 	case $rc in 124 | 137) [ "$verdict" = FAILED ] && verdict="FAILED: not done after $seconds s" ;; esac
 	printf '%-32s %s%s, %d s\n' "$name" "$verdict" "$counts" $((SECONDS - begin))
-	[ -z "$again" ] || printf '  passed when it ran once more: %s\n' $again
+	[ -z "$again" ] || sed 's/^/  passed when it ran once more: /' <<<"$again"
 	if [ "$f" -gt 0 ]; then
 		FAILED_PARTS+=("$name")
 		echo "----- the end of ${log#"$SLUICE_ROOT"/} -----"

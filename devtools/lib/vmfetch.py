@@ -108,6 +108,10 @@ def qemu(which):
         {"QEMU_MODULE_DIR": libraries + "/qemu"})
 
 
+def qemu_version(command):
+    return re.search(r"version (\S+)", output(*command, "--version")).group(1)
+
+
 def fetch_testing():
     """40 MB: with its own dynamic linker and libraries, as this machine's are too old."""
     if os.path.exists(qemu_program(TESTING_TREE)):

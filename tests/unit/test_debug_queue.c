@@ -4,50 +4,12 @@
 
 /*
  * The checker around burst functions (dma_debug=1), with each row of the tables: nothing is said of
- * traffic as it should be, and each fault of a device or an application is found, and no other.
+ * traffic as it should be, and each fault of a device is found, and no other.
  */
 
 #include <string.h>
 
-#include "dmap_debug.h"
-#include "env.h"
-#include "sluice_check.h"
-
-#define LEN 100
-
-static struct env *
-open_checked(void **state)
-{
-	struct env_conf *conf = *state;
-	struct env *e;
-
-	conf->is_checked = true;
-	e = env_open(conf);
-	/* What a receive ring has is noted by the first burst. */
-	if (!conf->is_tx)
-		env_rx_and_free(e, 1);
-	return e;
-}
-
-/* This was said, more than once maybe, and nothing else. */
-static void
-expect_only(struct env *e, enum dmap_debug_check what)
-{
-	uint64_t nb = dmap_debug_nb(e->domain, what);
-
-	fake_assert(nb != 0, "no report: %s", dmap_debug_name(what));
-	fake_assert(dmap_debug_nb(e->domain, DMAP_DEBUG_NB_CHECKS) == nb, "other reports");
-}
-
-static void
-expect_silence(struct env *e)
-{
-	enum dmap_debug_check what;
-
-	for (what = 0; what < DMAP_DEBUG_NB_CHECKS; what++)
-		fake_assert(dmap_debug_nb(e->domain, what) == 0, "reported: %s",
-				dmap_debug_name(what));
-}
+#include "debug_steps.h"
 
 /* What the test holds beside the device: references to packets, and a buffer that some attach. */
 #define NB_SHARED 64
@@ -171,159 +133,6 @@ test_receiving_is_silent(void **state)
 	env_rx_and_free(e, ENV_BURST_MAX);
 	expect_silence(e);
 	env_close(e);
-}
-
-/* A packet that the device has, and the test has references to. */
-static struct rte_mbuf *
-send_shared(struct env *e, unsigned int nb_refs)
-{
-	struct rte_mbuf *m = fake_mbuf(e->pool, 128, LEN);
-
-	fake_mbuf_fill(m, 1);
-	rte_mbuf_refcnt_update(m, nb_refs);
-	assert_int_equal(env_tx(e, &m, 1), 1);
-	fake_dev_poll(&e->dev);
-	return m;
-}
-
-static struct rte_mbuf *
-send_one(struct env *e)
-{
-	return send_shared(e, 0);
-}
-
-/* Another burst, and all comes back. */
-static void
-go_on(struct env *e)
-{
-	send_one(e);
-	fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
-	e->tx->cleanup(&e->txq, 0);
-}
-
-static void
-test_written_while_sent(void **state)
-{
-	struct env *e = open_checked(state);
-	struct rte_mbuf *m = send_one(e);
-
-	rte_pktmbuf_mtod(m, char *)[LEN - 1] ^= 1;
-	go_on(e);
-	expect_only(e, DMAP_DEBUG_WRITTEN);
-	env_close(e);
-}
-
-/* So that the pool gets it once only; it is as it was freed. */
-static void
-free_wrongly(struct env *e, struct rte_mbuf *m)
-{
-	rte_pktmbuf_free(m);
-	assert_ptr_equal(rte_mbuf_raw_alloc(e->pool->mp), m);
-}
-
-/* Into its pool, where nobody changes it. Who has a reference of his own may let go of that. */
-static void
-test_freed_while_sent(void **state)
-{
-	struct rte_mbuf *m;
-	unsigned int nb;
-	struct env *e;
-
-	for (nb = 0; nb < 2; nb++) {
-		e = open_checked(state);
-		m = send_shared(e, nb);
-		send_one(e);
-		if (nb != 0)
-			rte_pktmbuf_free(m);
-		send_one(e);
-		expect_silence(e);
-		free_wrongly(e, m);
-		go_on(e);
-		expect_only(e, DMAP_DEBUG_FREED_IN_FLIGHT);
-		assert_int_equal(dmap_debug_nb(e->domain, DMAP_DEBUG_FREED_IN_FLIGHT), 1);
-		env_close(e);
-	}
-}
-
-/* By who ends the queue, too. */
-static void
-test_freed_before_the_end(void **state)
-{
-	struct env *e = open_checked(state);
-
-	free_wrongly(e, send_one(e));
-	env_drain(e);
-	expect_only(e, DMAP_DEBUG_FREED_IN_FLIGHT);
-	env_close(e);
-}
-
-static void
-pause_queue(void *q)
-{
-	sluice_queue_pause(q);
-}
-
-/*
- * The control side stops the queue in a burst, so that nobody notes what that did: who gets the
- * buffer that it freed is not blamed.
- */
-static void
-test_paused_in_a_burst(void **state)
-{
-	struct dmap_debug_loan loan = { .len = LEN, .dir = DMAP_FROM_DEVICE };
-	struct rte_mbuf *pkts[2];
-	struct env *e;
-
-	((struct env_conf *)*state)->thresh = 1;
-	e = open_checked(state);
-	loan.m = send_one(e);
-	loan.va = rte_pktmbuf_mtod(loan.m, char *);
-	fake_dev_complete(&e->dev, 1, FAKE_ONE_BY_ONE);
-	pkts[0] = fake_mbuf(e->pool, 128, LEN);
-	e->pool->on_put = pause_queue;
-	e->pool->on_put_ctx = &e->q;
-	assert_int_equal(env_tx(e, pkts, 1), 1);
-	e->pool->on_put = NULL;
-	assert_int_equal(e->q.state, SLUICE_QUEUE_STOPPED);
-	pkts[1] = rte_pktmbuf_alloc(e->pool->mp);
-	assert_ptr_equal(pkts[1], loan.m);
-	dmap_debug_check_buffer(e->domain, &loan);
-	expect_silence(e);
-	sluice_queue_resume(&e->q);
-	rte_pktmbuf_free(pkts[1]);
-	go_on(e);
-	expect_silence(e);
-	env_close(e);
-}
-
-/* Twice in one burst, without a reference for each. */
-static void
-test_sent_twice(void **state)
-{
-	struct env *e = open_checked(state);
-	struct rte_mbuf *m = fake_mbuf(e->pool, 128, LEN), *pkts[2] = { m, m };
-
-	rte_mbuf_refcnt_set(m, 2);
-	assert_int_equal(env_tx(e, pkts, 2), 2);
-	expect_silence(e);
-	go_on(e);
-	m = fake_mbuf(e->pool, 128, LEN);
-	pkts[0] = m;
-	pkts[1] = m;
-	assert_int_equal(env_tx(e, pkts, 2), 2);
-	expect_only(e, DMAP_DEBUG_TWICE);
-	/* The pool would get it twice, which is what was reported. */
-	e->q.sw_ring[sluice_ring_next(&e->q.ring, e->q.ring.head, e->conf.size - 1)] = fake_mbuf(
-			e->pool, 128, LEN);
-	env_close(e);
-}
-
-static bool
-is_scalar_and_lent(const struct env_conf *conf)
-{
-	const struct sluice_tx_path *p = sluice_tx_path_at(conf->row);
-
-	return p->simd_bits == 0 && env_is_lent(conf);
 }
 
 /* Where the device only reads. */
@@ -479,11 +288,6 @@ main(void)
 {
 	suite_add_tx(test_sending_is_silent, "sending is silent");
 	suite_add_rx(test_receiving_is_silent, "receiving is silent");
-	suite_add_tx_if(env_is_lent, test_written_while_sent, "written while sent");
-	suite_add_tx_if(env_is_lent, test_freed_while_sent, "freed while sent");
-	suite_add_tx_if(env_is_lent, test_freed_before_the_end, "freed before the end");
-	suite_add_tx_if(env_is_lent, test_paused_in_a_burst, "paused in a burst");
-	suite_add_tx_if(is_scalar_and_lent, test_sent_twice, "sent twice");
 	suite_add_tx_if(env_is_lent, test_descriptor_changed, "descriptor changed, tx");
 	suite_add_rx(test_descriptor_changed, "descriptor changed, rx");
 	suite_add_rx_if(env_is_split, test_available_index_changed, "available index changed");

@@ -153,7 +153,8 @@ def send_paced_bursts(t, nb=5):
         for _ in range(nb):
             t.cmds("start tx_first", "stop")
     sent = [{name: n - then[name] for name, n in t.xstats(port).items()} for port, then in enumerate(before)]
-    assert all(0 < port["tx_q0_kicks"] <= nb and port["tx_q0_packets"] == 32 * nb for port in sent), sent
+    # A burst that meets the control thread, which looks for what an idle queue has to give back, takes nothing.
+    assert all(0 < port["tx_q0_kicks"] <= nb and port["tx_q0_packets"] in (32 * nb - 32, 32 * nb) for port in sent), sent
     # For each time that EAL has the thread work it reads once, and answers.
     kicks = calls.pop("write") - calls.pop("read")
     assert kicks == sum(port["tx_q0_kicks"] + port["rx_q0_kicks"] for port in sent) and not calls, (kicks, calls, sent)

@@ -35,7 +35,7 @@ const void *dmap_debug_key(const struct dmap_debug_loan *loan);
 /* The loans with a key; NULL behind the last. The lock is held. */
 struct dmap_debug_entry *dmap_debug_first(const void *key);
 struct dmap_debug_entry *dmap_debug_next(struct dmap_debug_entry *e);
-/* NULL: nothing has this number. The lock is held. */
+/* NULL: nothing has this number. The lock is held, or the loan is the caller's. */
 struct dmap_debug_entry *dmap_debug_at(uint32_t number);
 uint32_t dmap_debug_number(const struct dmap_debug_entry *e);
 

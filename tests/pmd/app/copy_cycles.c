@@ -138,7 +138,7 @@ int
 main(int argc, char **argv)
 {
 	static struct times times[4];
-	struct rte_eth_link link = { 0 };
+	struct rte_eth_link links[2] = { 0 };
 	struct rte_mempool *pools[2];
 	struct buffers mbufs, slots;
 	unsigned int i;
@@ -151,8 +151,12 @@ main(int argc, char **argv)
 		return 2;
 	pools[BACK] = set_up(BACK, "back");
 	pools[FRONT] = set_up(FRONT, "front");
-	for (i = 0; i < DEADLINE_MS && link.link_status == 0; i++, usleep(1000))
-		rte_eth_link_get_nowait(FRONT, &link);
+	for (i = 0; i < DEADLINE_MS && !(links[BACK].link_status && links[FRONT].link_status);
+			i++) {
+		rte_eth_link_get_nowait(BACK, &links[BACK]);
+		rte_eth_link_get_nowait(FRONT, &links[FRONT]);
+		usleep(1000);
+	}
 	/* net_vhost may not be ready yet: its queue is told to run later. */
 	for (i = 0; i < 2 * ROUNDS && times[3].nb < ROUNDS && times[1].nb < ROUNDS; i++) {
 		pass(FRONT, BACK, pools[FRONT], len, &times[0], &times[1]);

@@ -76,10 +76,12 @@ look_after(struct sluice_check *c, struct sluice_queue *q, const void *site)
 {
 	if (!enter_after(q))
 		return;
-	if (q->fail == SLUICE_FAIL_NONE)
+	if (q->fail == SLUICE_FAIL_NONE) {
 		sluice_check_note(c, q, site);
-	else
+		sluice_check_watch(c, q);
+	} else {
 		sluice_check_failed(c, q);
+	}
 	sluice_queue_leave(q);
 }
 

@@ -224,6 +224,18 @@ watch(const struct sluice_check *c, uint16_t slot)
 }
 
 void
+sluice_check_watch(const struct sluice_check *c, const struct sluice_queue *q)
+{
+	const struct sluice_ring *r = &q->ring;
+	uint16_t i;
+
+	if (c->domain == NULL || !sluice_queue_is_tx(q))
+		return;
+	for (i = 0; i < sluice_ring_nb_busy(r); i++)
+		watch(c, sluice_ring_next(r, r->tail, i));
+}
+
+void
 sluice_check_unwatch(const struct sluice_check *c, uint16_t slot)
 {
 	uint32_t loan = c->slots[slot].loan;
@@ -248,8 +260,6 @@ sluice_check_note(struct sluice_check *c, struct sluice_queue *q, const void *si
 	rte_atomic_store_explicit(&c->is_stale, 0, rte_memory_order_release);
 	note_given(c, q, c->head, sluice_ring_nb_busy(r) - nb_kept, site);
 	sluice_check_remember(c, q);
-	for (i = 0; i < sluice_ring_nb_busy(r) && sluice_queue_is_tx(q); i++)
-		watch(c, sluice_ring_next(r, r->tail, i));
 	if (q->fail != SLUICE_FAIL_NONE)
 		sluice_check_failed(c, q);
 }

@@ -9,10 +9,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "sluice_batch.h"
 #include "sluice_queue_ctl.h"
 #include "sluice_rx.h"
+
+#define LEND_TRIES 1000
+#define LEND_PAUSE_US 100
 
 /* The mbuf of the next used entry; NULL: there is none, or it cannot be, and the queue failed. */
 static struct rte_mbuf *
@@ -45,14 +49,21 @@ sluice_rxq_drop_waiting(struct sluice_rxq *rxq)
 	return nb;
 }
 
-/* Where the device writes; false: it does not reach the mbuf's buffer. */
+/*
+ * Where the device reaches the buffer of an mbuf; false: it does not. Another thread may have the
+ * table for a moment: bursts do not wait for it, this may.
+ */
 static bool
-find_place(struct sluice_rxq *rxq, uint32_t slot, const struct rte_mbuf *m, struct dmap_addr *da)
+find_place(struct sluice_rxq *rxq, const struct rte_mbuf *m, struct dmap_addr *da)
 {
-	if (!sluice_cells_are_used(&rxq->cells))
-		return dmap_lend(&rxq->q.stream, m, (const char *)m->buf_addr + rxq->hdr_off,
-				rxq->post_len, da);
-	*da = sluice_cell_da(&rxq->cells, slot);
+	const char *va = (const char *)m->buf_addr + rxq->hdr_off;
+	unsigned int nb_tries = 0;
+
+	while (!dmap_lend(&rxq->q.stream, m, va, rxq->post_len, da)) {
+		if (!dmap_may_come(&rxq->q.stream) || ++nb_tries == LEND_TRIES)
+			return false;
+		usleep(LEND_PAUSE_US);
+	}
 	return true;
 }
 
@@ -71,23 +82,29 @@ write_place(const struct sluice_rxq *rxq, uint32_t slot, struct dmap_addr da)
 	}
 }
 
+struct fresh {
+	struct rte_mbuf **m;
+	struct dmap_addr *da; /* not with cells: those stay where they are */
+};
+
 static void
-swap(struct sluice_rxq *rxq, struct rte_mempool *old, struct rte_mbuf **fresh)
+swap(struct sluice_rxq *rxq, struct rte_mempool *old, struct fresh fresh)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
+	const bool has_cells = sluice_cells_are_used(&rxq->cells);
 	struct rte_mbuf **sw;
-	struct dmap_addr da;
 	uint32_t n, slot;
 
 	for (n = 0; n < r->size; n++) {
 		slot = sluice_ring_next(r, r->tail, n);
 		sw = &rxq->q.sw_ring[slot];
 		if (n < sluice_ring_nb_busy(r) && *sw != NULL) {
-			find_place(rxq, slot, *fresh, &da);
-			write_place(rxq, slot, da);
+			write_place(rxq, slot,
+					has_cells ? sluice_cell_da(&rxq->cells, slot) :
+						    *fresh.da++);
 			sluice_pool_put_more(old, (void **)sw, 1);
-			*sw = *fresh++;
-		} else if (sluice_cells_are_used(&rxq->cells) && rxq->q.layout == SLUICE_SPLIT) {
+			*sw = *fresh.m++;
+		} else if (has_cells && rxq->q.layout == SLUICE_SPLIT) {
 			/* It is not written again when the slot is given. */
 			write_place(rxq, slot, sluice_cell_da(&rxq->cells, slot));
 		}
@@ -101,23 +118,26 @@ sluice_rxq_change_pool(struct sluice_rxq *rxq, struct rte_mempool *old)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 	uint32_t nb = sluice_ring_nb_busy(r) - r->nb_holes, i;
-	struct rte_mbuf **fresh = calloc(nb + 1, sizeof(*fresh));
-	struct dmap_addr da;
+	struct fresh fresh = { .m = calloc(nb + 1, sizeof(*fresh.m)),
+		.da = calloc(nb + 1, sizeof(*fresh.da)) };
 	int ret = 0;
 
-	if (fresh == NULL || sluice_pool_get(rxq->pool, (void **)fresh, nb) != 0) {
-		free(fresh);
+	if (fresh.m == NULL || fresh.da == NULL ||
+			sluice_pool_get(rxq->pool, (void **)fresh.m, nb) != 0) {
+		free(fresh.m);
+		free(fresh.da);
 		return -ENOMEM;
 	}
 	dmap_stream_refresh(&rxq->q.stream);
-	for (i = 0; i < nb && ret == 0; i++)
-		ret = find_place(rxq, 0, fresh[i], &da) ? 0 : -ENOSPC;
+	for (i = 0; i < nb && ret == 0 && !sluice_cells_are_used(&rxq->cells); i++)
+		ret = find_place(rxq, fresh.m[i], &fresh.da[i]) ? 0 : -ENOSPC;
 	if (ret == 0)
 		swap(rxq, old, fresh);
 	else
-		sluice_pool_put_more(rxq->pool, (void **)fresh, nb);
+		sluice_pool_put_more(rxq->pool, (void **)fresh.m, nb);
 	/* The polling core has a look at it of its own. */
 	dmap_stream_ask(&rxq->q.stream);
-	free(fresh);
+	free(fresh.m);
+	free(fresh.da);
 	return ret;
 }

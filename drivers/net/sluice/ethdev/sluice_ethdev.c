@@ -77,7 +77,10 @@ dev_configure(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	ret = sluice_steer_configure(port);
-	return ret == 0 ? sluice_intr_configure(dev) : ret;
+	if (ret == 0)
+		ret = sluice_intr_configure(dev);
+	sluice_ethdev_share_info(port);
+	return ret;
 }
 
 /* No lock: the answer is old as soon as it is given, and a handshake may take seconds. */
