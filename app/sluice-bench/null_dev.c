@@ -3,7 +3,7 @@
  */
 
 /*
- * The work of the null device as far as it does not depend on the ring layout: the loops and the
+ * The work of the null device as far as it does not depend on the ring type: the loops and the
  * three models. It must never trust what the driver wrote without a check.
  */
 #include "null_dev.h"

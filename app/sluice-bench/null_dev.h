@@ -150,7 +150,7 @@ void null_dev_flush_rings(struct null_dev *dev);
 /** Doorbells rung since the last call. */
 uint64_t null_dev_kicks(struct null_dev *dev);
 
-/* Ring primitives, one pair per layout.
+/* Ring primitives, one pair per ring type.
  * pop: 1 = `buf` filled, 0 = nothing available, negative = the driver broke a rule (dev->error).
  * flush: write the used_shadow entries to the ring and make them visible.
  */

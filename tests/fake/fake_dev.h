@@ -4,7 +4,7 @@
 
 /*
  * The device side of a virtqueue, written from the specification; shares nothing with the driver
- * but the wire layouts. It reaches memory through the table that was published, notes every broken
+ * but the wire layouts. It reaches memory through the table that was shown, notes every broken
  * MUST of the driver with fake_error(), delivers and collects packets, completes them in any legal
  * way, and lies on request: a test may write the rings as it likes.
  *
@@ -67,7 +67,7 @@ struct fake_packet {
 	uint32_t len;
 };
 
-/* A descriptor of either layout as 16 bytes. */
+/* A descriptor of either ring type as 16 bytes. */
 union fake_desc {
 	struct sluice_split_desc split;
 	struct sluice_packed_desc packed;
@@ -176,7 +176,7 @@ void fake_dev_lie_used(struct fake_dev *dev, uint32_t id, uint32_t len);
 /* Forget that a buffer is held, without using it. */
 void fake_dev_drop_held(struct fake_dev *dev, uint32_t nth);
 
-/* Inside (fake_dev_split.c, fake_dev_packed.c): the layouts. */
+/* Inside (fake_dev_split.c, fake_dev_packed.c): the ring types. */
 struct fake_buf *fake_split_fetch(struct fake_dev *dev);
 void fake_split_put_used(struct fake_dev *dev, uint32_t id, uint32_t len, uint16_t nb_skipped);
 struct fake_buf *fake_packed_fetch(struct fake_dev *dev);

@@ -161,13 +161,13 @@ fake_domain_await(struct fake_domain *f)
 }
 
 static int
-fake_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
+fake_show(void *ctx, const struct dmap_region *regions, unsigned int nb)
 {
 	struct fake_domain *f = ctx;
 	unsigned int i;
 
 	wait_until_free(f);
-	f->nb_publishes++;
+	f->nb_shows++;
 	if (f->refusal != 0)
 		return f->refusal;
 	if (f->nb_max != 0 && nb > f->nb_max)
@@ -236,7 +236,7 @@ const struct dmap_backend fake_domain_backend = {
 	.coherent_alloc = fake_coherent_alloc,
 	.coherent_free = fake_coherent_free,
 	.assign = fake_assign,
-	.publish = fake_publish,
+	.show = fake_show,
 };
 
 const struct dmap_backend fake_domain_remote_backend = {
@@ -244,7 +244,7 @@ const struct dmap_backend fake_domain_remote_backend = {
 	.coherent_alloc = fake_coherent_alloc,
 	.coherent_free = fake_remote_coherent_free,
 	.assign = fake_assign,
-	.publish = fake_publish,
+	.show = fake_show,
 	.is_remote = true,
 };
 
@@ -252,7 +252,7 @@ const struct dmap_backend fake_domain_remote_all_eal_backend = {
 	.name = "fake, remote, all of EAL",
 	.coherent_alloc = fake_coherent_alloc,
 	.coherent_free = fake_remote_coherent_free,
-	.publish = fake_publish,
+	.show = fake_show,
 	.is_remote = true,
 	.shows_all_eal = true,
 };
@@ -261,6 +261,6 @@ const struct dmap_backend fake_domain_all_eal_backend = {
 	.name = "fake, all of EAL",
 	.coherent_alloc = fake_coherent_alloc,
 	.coherent_free = fake_coherent_free,
-	.publish = fake_publish,
+	.show = fake_show,
 	.shows_all_eal = true,
 };

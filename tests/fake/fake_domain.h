@@ -26,13 +26,13 @@ struct fake_given {
 
 struct fake_domain {
 	bool is_lying;
-	int refusal;                 /* what publish answers instead of accepting */
+	int refusal;                 /* what show answers instead of accepting */
 	unsigned int nb_max;         /* more regions are refused; 0: no limit */
 	int refusal_nb_max;          /* by this; 0: -ENOSPC */
-	struct dmap_region *regions; /* as published */
+	struct dmap_region *regions; /* as shown */
 	unsigned int nb;
 	unsigned int last; /* region of the last hit */
-	unsigned int nb_publishes;
+	unsigned int nb_shows;
 	unsigned int nb_coherent; /* pieces alive */
 	bool keeps_coherent;      /* remote: what was freed stays for the test to look at */
 	void *kept[64];
@@ -49,7 +49,7 @@ struct fake_domain {
 /* Context: struct fake_domain. */
 extern const struct dmap_backend fake_domain_backend;
 extern const struct dmap_backend fake_domain_all_eal_backend;
-/* As a vhost-user back end: its device is told by dmap_publish() and dmap_serve() only. */
+/* As a vhost-user back end: its device is told by dmap_show() and dmap_serve() only. */
 extern const struct dmap_backend fake_domain_remote_backend;
 extern const struct dmap_backend fake_domain_remote_all_eal_backend;
 
@@ -59,11 +59,11 @@ void fake_domain_fini(struct fake_domain *f);
 void fake_domain_block(struct fake_domain *f, bool is_blocked);
 /* Until a thread waits for the device. */
 void fake_domain_await(struct fake_domain *f);
-/* For struct dmap_publisher: there is nobody to tell. */
+/* For struct dmap_remote: there is nobody to tell. */
 int fake_no_device(void *ctx, const struct dmap_region *regions, unsigned int nb);
 
 /*
- * What the device finds at [da, da + len) through the published table; NULL if it may not go there.
+ * What the device finds at [da, da + len) through the shown table; NULL if it may not go there.
  */
 void *fake_domain_reach(struct fake_domain *f, uint64_t da, uint64_t len);
 

@@ -96,7 +96,7 @@ init_pair(struct fake_port *f, uint16_t i)
 	rxq->free_thresh_asked = 32;
 	rxq->nb_desc = f->conf.size;
 	txq->avail_shadow = calloc(QUEUE_SIZE, sizeof(uint16_t));
-	txq->extent = calloc(QUEUE_SIZE, sizeof(uint16_t));
+	txq->slot_kind = calloc(QUEUE_SIZE, sizeof(uint16_t));
 	txq->extra_user = calloc(sluice_ring_nb_extras(QUEUE_SIZE), sizeof(uint32_t));
 	txq->reclaim_asked = 32;
 	txq->nb_desc = f->conf.size;
@@ -114,7 +114,7 @@ nb_posted(const struct fake_transport *ft)
 
 	for (i = 0; i < f->conf.nb_pairs; i++)
 		if (!(ft->forgotten & 1u << SLUICE_VQ_RX(i)))
-			nb += sluice_ring_nb_busy(&f->rxq[i].q.ring);
+			nb += sluice_ring_nb_in_flight(&f->rxq[i].q.ring);
 	return nb;
 }
 
@@ -203,7 +203,7 @@ fake_port_close(struct fake_port *f)
 		free(f->txq[i].q.sw_ring);
 		free(f->rxq[i].avail_shadow);
 		free(f->txq[i].avail_shadow);
-		free(f->txq[i].extent);
+		free(f->txq[i].slot_kind);
 		free(f->txq[i].extra_user);
 	}
 	fake_pool_assert_full(f->pool);

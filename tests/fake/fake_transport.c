@@ -197,7 +197,7 @@ fake_begin(struct sluice_transport *t, sluice_features features, uint16_t mtu)
 
 /* What the domain shows. A back end is told by a message, an IOMMU by the kernel. */
 static int
-fake_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
+fake_show(void *ctx, const struct dmap_region *regions, unsigned int nb)
 {
 	struct fake_transport *ft = (void *)((char *)ctx - offsetof(struct fake_transport, dom));
 	int ret;
@@ -205,10 +205,10 @@ fake_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
 	if (ft->is_pci && nb == 0) {
 		note(ft, FAKE_REVOKE, 0, 0);
 		release_all(ft);
-		return fake_domain_backend.publish(ctx, regions, nb);
+		return fake_domain_backend.show(ctx, regions, nb);
 	}
 	ret = talk(ft, FAKE_PUBLISH, 0);
-	return ret != 0 ? ret : fake_domain_backend.publish(ctx, regions, nb);
+	return ret != 0 ? ret : fake_domain_backend.show(ctx, regions, nb);
 }
 
 static int
@@ -368,7 +368,7 @@ fake_transport_init(struct fake_transport *ft, bool is_pci)
 		.polled = fake_polled,
 	};
 	ft->backend = is_pci ? fake_domain_backend : fake_domain_remote_backend;
-	ft->backend.publish = fake_publish;
+	ft->backend.show = fake_show;
 	if (is_pci) {
 		ft->ops.flags = SLUICE_TRANSPORT_HAS_REGISTERS | SLUICE_TRANSPORT_CAN_REVOKE |
 				SLUICE_TRANSPORT_HAS_STATUS | SLUICE_TRANSPORT_HAS_CTRL_VQ |

@@ -7,7 +7,7 @@ import mmap
 import struct
 
 F_NEXT, F_WRITE, F_INDIRECT, F_AVAIL, F_USED = 1, 2, 4, 1 << 7, 1 << 15
-DESC = struct.Struct("<QIHH")  # of both layouts, though a packed one has the id before the flags
+DESC = struct.Struct("<QIHH")  # of both ring types, though a packed one has the id before the flags
 HDR_LEN = 12
 
 

@@ -29,7 +29,7 @@ def ring_regions(backend):
     """The regions that hold the rings; each address of a ring must lie in one."""
     found = []
     for index, areas in backend.vring_addr.items():
-        # Descriptors are 16 bytes each in both layouts, and the largest area.
+        # Descriptors are 16 bytes each in both ring types, and the largest area.
         for address, length in zip(areas, (16 * backend.vring_num[index], 4, 4)):
             holders = [r for r in backend.regions if r.holds(address, length)]
             assert len(holders) == 1, "ring %d at %#x" % (index, address)

@@ -27,7 +27,7 @@ path_cfg(const struct env_conf *conf)
 bool
 env_is_packed(const struct env_conf *conf)
 {
-	return path_cfg(conf)->layout == SLUICE_PACKED;
+	return path_cfg(conf)->ring_type == SLUICE_PACKED;
 }
 
 bool
@@ -133,9 +133,9 @@ static void
 start_device(struct env *e)
 {
 	const struct sluice_ring *r = &e->q.ring;
-	struct sluice_ring_layout l = sluice_ring_layout(e->q.layout, r->size, e->conf.is_tx);
+	struct sluice_ring_offsets l = sluice_ring_offsets(e->q.ring_type, r->size, e->conf.is_tx);
 	struct fake_dev_conf c = {
-		.is_packed = e->q.layout == SLUICE_PACKED,
+		.is_packed = e->q.ring_type == SLUICE_PACKED,
 		.is_tx = e->conf.is_tx,
 		.size = r->size,
 		.is_in_order = e->conf.is_in_order,
@@ -171,7 +171,7 @@ start_queue(struct env *e)
 	const struct env_conf *c = &e->conf;
 	struct sluice_queue *q = &e->q;
 	struct sluice_queue_conf conf = {
-		.layout = path_cfg(c)->layout,
+		.ring_type = path_cfg(c)->ring_type,
 		.size = c->size,
 		.run = sluice_path_run(*path_cfg(c)),
 		.has_event_idx = c->has_event_idx,
@@ -194,7 +194,7 @@ start_queue(struct env *e)
 	};
 
 	if (env_is_copy(c) || c->bounces) {
-		size_t at = sluice_ring_layout(conf.layout, conf.size, c->is_tx).len;
+		size_t at = sluice_ring_offsets(conf.ring_type, conf.size, c->is_tx).len;
 
 		conf.cells = sluice_cells_at((char *)conf.va + at,
 				(struct dmap_addr){ conf.da.v + at }, cell_room(e));
@@ -204,7 +204,7 @@ start_queue(struct env *e)
 	else
 		sluice_rxq_reset(&e->rxq, &conf);
 	q->ring.doorbell.fd = e->kick_fd;
-	if (q->layout == SLUICE_PACKED) {
+	if (q->ring_type == SLUICE_PACKED) {
 		start_packed(&q->ring, c->start);
 		sluice_packed_disable_interrupts(&q->ring);
 	} else {
@@ -249,7 +249,7 @@ setup_tx(struct env *e)
 	if (e->conf.is_checked)
 		e->tx = sluice_check_tx_path(e->tx);
 	e->txq.avail_shadow = e->avail_shadow;
-	e->txq.extent = calloc(e->conf.size, sizeof(uint16_t));
+	e->txq.slot_kind = calloc(e->conf.size, sizeof(uint16_t));
 	e->txq.extra_user = calloc(sluice_ring_nb_extras(e->conf.size), sizeof(uint32_t));
 	e->txq.reclaim_asked = e->conf.thresh;
 }
@@ -261,7 +261,7 @@ env_open(const struct env_conf *conf)
 	struct fake_pool_conf pool = {
 		.name = "pool", .is_pinned = conf->is_pinned, .data_room = conf->data_room
 	};
-	struct sluice_ring_layout l;
+	struct sluice_ring_offsets l;
 
 	fake_errors_clear();
 	fake_context("%s", env_name(conf));
@@ -279,8 +279,8 @@ env_open(const struct env_conf *conf)
 	if (conf->is_checked)
 		assert_int_equal(sluice_check_open(0) + dmap_debug_start(e->domain, "unit"), 0);
 	e->q.vq = conf->is_tx ? SLUICE_VQ_TX(0) : SLUICE_VQ_RX(0);
-	e->q.layout = path_cfg(conf)->layout;
-	l = sluice_ring_layout(e->q.layout, conf->size, conf->is_tx);
+	e->q.ring_type = path_cfg(conf)->ring_type;
+	l = sluice_ring_offsets(e->q.ring_type, conf->size, conf->is_tx);
 	if (env_is_copy(conf) || conf->bounces)
 		l.len += sluice_cells_len(conf->size, cell_room(e));
 	assert_int_equal(dmap_alloc_coherent(e->domain, "rings", l.len, 0, &e->rings), 0);
@@ -345,7 +345,7 @@ env_close(struct env *e)
 	free(e->avail_shadow);
 	free(e->q.sw_ring);
 	if (e->conf.is_tx) {
-		free(e->txq.extent);
+		free(e->txq.slot_kind);
 		free(e->txq.extra_user);
 	}
 	free(e);

@@ -11,7 +11,7 @@
 
 #include "sluice_transport.h"
 
-/* Queues 0 to nb_vqs, once regions are published. */
+/* Queues 0 to nb_vqs, once regions are shown. */
 static inline int
 run_queues(struct sluice_transport *t, uint16_t nb_vqs,
 		struct sluice_vq_setup (*setup_of)(uint16_t vq))

@@ -74,7 +74,7 @@ test_received_is_exact(void **state)
 		uint16_t i;
 
 		/* Those that wait in the ring; nobody looks at them before they are filled. */
-		for (i = 0; i < sluice_ring_nb_busy(r); i++) {
+		for (i = 0; i < sluice_ring_nb_in_flight(r); i++) {
 			m = e->q.sw_ring[sluice_ring_next(r, r->tail, i)];
 			if (m != NULL)
 				memset(m->buf_addr, CANARY, m->buf_len);
@@ -362,7 +362,7 @@ test_any_pool(void **state)
 static void
 test_size(void **state)
 {
-	unsigned int layout;
+	unsigned int ring_type;
 	size_t len;
 
 	(void)state;
@@ -374,9 +374,9 @@ test_size(void **state)
 	assert_int_equal(sluice_cells_len(256, 1526), 128 + 256 * 1664);
 	assert_int_equal(sluice_cells_len(256, 2048), 128 + 256 * 2176);
 #endif
-	for (layout = SLUICE_SPLIT; layout <= SLUICE_PACKED; layout++) {
-		len = sluice_ring_layout(layout, 256, false).len +
-				sluice_ring_layout(layout, 256, true).len +
+	for (ring_type = SLUICE_SPLIT; ring_type <= SLUICE_PACKED; ring_type++) {
+		len = sluice_ring_offsets(ring_type, 256, false).len +
+				sluice_ring_offsets(ring_type, 256, true).len +
 				sluice_cells_len(256, 2048) + sluice_cells_len(256, 1526);
 		assert_in_range(len, 256 * (1600 + 2112), 5 << 18);
 	}

@@ -145,8 +145,8 @@ test_descriptor_changed(void **state)
 
 	if (e->conf.is_tx)
 		send_one(e);
-	addr = e->q.layout == SLUICE_SPLIT ? &r->split.dv_desc[r->tail].addr :
-					     &r->packed.dv_desc[r->tail].addr;
+	addr = e->q.ring_type == SLUICE_SPLIT ? &r->split.dv_desc[r->tail].addr :
+						&r->packed.dv_desc[r->tail].addr;
 	*addr += 64;
 	if (e->conf.is_tx)
 		send_one(e);

@@ -216,7 +216,7 @@ do_step(struct sluice_transport *t, unsigned int i)
 	case 1:
 		return t->ops->begin(t, SLUICE_BIT(SLUICE_F_VERSION_1), 1500);
 	case 2:
-		return t->ops->publish(t, &region, 1);
+		return t->ops->show(t, &region, 1);
 	case 3:
 	case 4:
 		vq.vq = i - 3;

@@ -145,13 +145,13 @@ test_hold_tx(void **state)
 		assert_int_equal(f->ft.nb_calls, 0);
 		assert_int_equal(transmit(f, 0), 0);
 		assert_int_equal(transmit(f, 1), 1);
-		assert_int_equal(sluice_ring_nb_busy(&f->txq[0].q.ring), 1);
+		assert_int_equal(sluice_ring_nb_in_flight(&f->txq[0].q.ring), 1);
 		assert_int_equal(fake_dev_poll(&dev), 1);
 		fake_dev_complete(&dev, 1, FAKE_ONE_BY_ONE);
 		/* What is done by then is free at once. */
 		sluice_life_start_queue(f->port, &f->txq[0].q);
 		assert_int_equal(sluice_life_hold_queue(f->port, &f->txq[0].q), 0);
-		assert_int_equal(sluice_ring_nb_busy(&f->txq[0].q.ring), 0);
+		assert_int_equal(sluice_ring_nb_in_flight(&f->txq[0].q.ring), 0);
 		sluice_life_start_queue(f->port, &f->txq[0].q);
 		assert_int_equal(transmit(f, 0), 1);
 		fake_dev_fini(&dev);
@@ -178,7 +178,7 @@ test_deferred(void **state)
 			assert_true(sluice_queue_is_running(&f->rxq[0].q));
 			assert_false(sluice_queue_is_running(&f->rxq[1].q));
 			/* The device has nothing to fill: nobody would take it. */
-			assert_int_equal(sluice_ring_nb_busy(&f->rxq[1].q.ring), 0);
+			assert_int_equal(sluice_ring_nb_in_flight(&f->rxq[1].q.ring), 0);
 			assert_int_equal(f->ft.disabled, f->conf.is_pci ? 0 : 1 << SLUICE_VQ_RX(1));
 			assert_int_equal(transmit(f, 1), 0);
 			sluice_life_start_queue(f->port, &f->rxq[1].q);
@@ -302,7 +302,7 @@ test_forget_rx(void **state)
 	for (i = 0; i < 2; i++) {
 		f = open_forgetful(i);
 		fake_port_live(f);
-		busy = sluice_ring_nb_busy(&f->rxq[1].q.ring);
+		busy = sluice_ring_nb_in_flight(&f->rxq[1].q.ring);
 		fake_port_device(f, SLUICE_VQ_RX(1), &devs[1]);
 		for (run = 1; run <= 3; run++) {
 			fake_port_device(f, SLUICE_VQ_RX(0), &devs[0]);
@@ -314,14 +314,14 @@ test_forget_rx(void **state)
 			assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
 			assert_string_equal(fake_transport_calls(&f->ft), "VQ_RESET 0");
 			assert_int_equal(f->port->shared->nb_rx_lost, run);
-			assert_int_equal(nb_out(f), sluice_ring_nb_busy(&f->rxq[1].q.ring));
+			assert_int_equal(nb_out(f), sluice_ring_nb_in_flight(&f->rxq[1].q.ring));
 			assert_int_equal(poll_queue(f, 0), 0);
 			deliver(&devs[1]);
 			assert_int_equal(poll_queue(f, 1), 1);
 			fake_dev_fini(&devs[0]);
 			sluice_life_start_queue(f->port, &f->rxq[0].q);
 			assert_string_equal(fake_transport_calls(&f->ft), "VQ_RESET 0 VQ_START 0");
-			assert_int_equal(sluice_ring_nb_busy(&f->rxq[0].q.ring), busy);
+			assert_int_equal(sluice_ring_nb_in_flight(&f->rxq[0].q.ring), busy);
 		}
 		/* A port that stops meanwhile has nothing of it, and starts with all. */
 		assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
@@ -371,7 +371,7 @@ test_forget_tx(void **state)
 		fake_clock_on_sleep = NULL;
 		assert_int_equal(f->port->shared->nb_tx_lost, i / 2);
 		assert_in_range(sluice_clock_ms() - begin, 0, i / 2 == 0 ? 1 : 11);
-		assert_int_equal(sluice_ring_nb_busy(&f->txq[0].q.ring), 0);
+		assert_int_equal(sluice_ring_nb_in_flight(&f->txq[0].q.ring), 0);
 		assert_int_equal(transmit(f, 0), 0);
 		assert_int_equal(transmit(f, 1), 1);
 		fake_dev_fini(&dev);

@@ -45,9 +45,9 @@ pass(struct fake_port *f, unsigned int ms)
 }
 
 static uint16_t
-nb_busy(const struct fake_port *f)
+nb_in_flight(const struct fake_port *f)
 {
-	return sluice_ring_nb_busy(&f->txq[0].q.ring);
+	return sluice_ring_nb_in_flight(&f->txq[0].q.ring);
 }
 
 static void
@@ -80,15 +80,15 @@ test_back_in_time(void **state)
 		complete(&dev, 5);
 		pass(f, BACK_MS);
 		/* Who did not ask for it has them until the next burst, or the stop. */
-		assert_int_equal(nb_busy(f), i / 2 == 0 ? 0 : 5);
+		assert_int_equal(nb_in_flight(f), i / 2 == 0 ? 0 : 5);
 		/* What the device has it keeps, and gives back when it is done. */
 		assert_true(fake_port_send(f));
 		pass(f, BACK_MS);
-		n = nb_busy(f);
+		n = nb_in_flight(f);
 		assert_int_not_equal(n, 0);
 		complete(&dev, 1);
 		pass(f, BACK_MS);
-		assert_int_equal(nb_busy(f), i / 2 == 0 ? 0 : n);
+		assert_int_equal(nb_in_flight(f), i / 2 == 0 ? 0 : n);
 		assert_true(fake_port_send(f));
 		close_port(f, &dev);
 	}
@@ -109,15 +109,15 @@ test_not_idle(void **state)
 			assert_true(fake_port_send(f));
 			complete(&dev, 1);
 			pass(f, 10);
-			assert_int_equal(nb_busy(f), n + 1);
+			assert_int_equal(nb_in_flight(f), n + 1);
 		}
 		f->txq[0].q.in_burst = 1;
 		pass(f, BACK_MS);
-		assert_int_equal(nb_busy(f), 30);
+		assert_int_equal(nb_in_flight(f), 30);
 		assert_true(sluice_queue_is_running(&f->txq[0].q));
 		f->txq[0].q.in_burst = 0;
 		pass(f, BACK_MS);
-		assert_int_equal(nb_busy(f), 0);
+		assert_int_equal(nb_in_flight(f), 0);
 		close_port(f, &dev);
 	}
 }
@@ -136,7 +136,7 @@ test_one_core_pool(void **state)
 		assert_true(fake_port_send(f));
 		complete(&dev, 1);
 		pass(f, 3 * BACK_MS);
-		assert_int_equal(nb_busy(f), 1);
+		assert_int_equal(nb_in_flight(f), 1);
 		assert_true(f->port->was_idle_told);
 		assert_true(sluice_queue_is_running(&f->txq[0].q));
 		close_port(f, &dev);

@@ -219,9 +219,9 @@ expect(const struct rig *g, uint32_t pages, unsigned int nb_slots)
 }
 
 static int
-publish(struct rig *g, const struct dmap_region *r, unsigned int nb)
+show(struct rig *g, const struct dmap_region *r, unsigned int nb)
 {
-	return sluice_vu_publish(&g->vu.base, r, nb);
+	return sluice_vu_show(&g->vu.base, r, nb);
 }
 
 /* A region in use grows at both ends, and never leaves. */
@@ -234,20 +234,20 @@ test_growth(void **state)
 	(void)state;
 	rig_open(&g, true);
 	r[0] = region(&g, 0, 4, 4);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	expect(&g, 0xf0, 1);
 	g.vu.is_running = true;
 	g.peer.watched = BASE + 5 * PAGE_LEN;
 	r[0] = region(&g, 0, 2, 8);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	expect(&g, 0x3fc, 3);
 	assert_int_equal(g.peer.nb_rems, 0);
 	/* Nothing new: nothing is said. */
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	assert_int_equal(g.peer.nb_adds, 3);
 	/* What is not wanted goes, as far as slots go. */
 	r[0] = region(&g, 0, 4, 5);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	expect(&g, 0x3f0, 2);
 	rig_close(&g);
 }
@@ -265,19 +265,19 @@ test_shrink(void **state)
 	(void)state;
 	rig_open(&g, true);
 	r[0] = region(&g, 0, 0, 12);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	g.vu.is_running = true;
 	g.peer.watched = BASE;
 	r[0] = region(&g, 0, 0, 4);
 	r[1] = region(&g, 0, 8, 4);
-	assert_int_equal(publish(&g, r, 2), 0);
+	assert_int_equal(show(&g, r, 2), 0);
 	expect(&g, 0xfff, 1);
 	assert_int_equal(g.peer.nb_rems, 0);
 	g.vu.is_running = false;
 	g.peer.watched = 0;
-	assert_int_equal(publish(&g, r, 2), 0);
+	assert_int_equal(show(&g, r, 2), 0);
 	expect(&g, 0xf0f, 2);
-	assert_int_equal(publish(&g, NULL, 0), 0);
+	assert_int_equal(show(&g, NULL, 0), 0);
 	expect(&g, 0, 0);
 	rig_close(&g);
 }
@@ -296,15 +296,15 @@ test_other_file(void **state)
 	rig_open(&g, true);
 	g.vu.is_running = true;
 	r[0] = region(&g, 0, 0, 4);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	assert_int_equal(dup2(g.files[1], g.files[0]), g.files[0]);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	expect(&g, 0xf, 1);
 	assert_int_equal(g.peer.nb_adds, 2);
 	assert_int_equal(g.peer.nb_rems, 1);
 	/* Another number for the same file is none. */
 	r[0].fd = dup(g.files[0]);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	assert_int_equal(g.peer.nb_adds, 2);
 	close(r[0].fd);
 	rig_close(&g);
@@ -320,16 +320,16 @@ test_refusal(void **state)
 	(void)state;
 	rig_open(&g, true);
 	r[0] = region(&g, 0, 0, 2);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	g.vu.is_running = true;
 	r[1] = region(&g, 1, 4, 2);
 	r[2] = region(&g, 2, 8, 2);
 	g.peer.refuse_after = 2;
-	assert_int_equal(publish(&g, r, 3), -EREMOTEIO);
+	assert_int_equal(show(&g, r, 3), -EREMOTEIO);
 	expect(&g, 0x33, 2);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	expect(&g, 0x3, 1);
-	assert_int_equal(publish(&g, r, 3), 0);
+	assert_int_equal(show(&g, r, 3), 0);
 	expect(&g, 0x333, 3);
 	rig_close(&g);
 }
@@ -349,14 +349,14 @@ test_too_many(void **state)
 		for (i = 0; i < 9; i++)
 			r[i] = region(&g, 0, 3 * i, 1);
 		fake_log_begin();
-		assert_int_equal(publish(&g, r, 9), -ENOSPC);
+		assert_int_equal(show(&g, r, 9), -ENOSPC);
 		log = fake_log_end();
 		assert_non_null(strstr(log, "path=unit.sock"));
 		assert_non_null(strstr(log, "9 files"));
 		assert_non_null(strstr(log, "takes 8"));
 		assert_non_null(strstr(log, "--single-file-segments"));
 		expect(&g, 0, 0);
-		assert_int_equal(publish(&g, r, 8), 0);
+		assert_int_equal(show(&g, r, 8), 0);
 		expect(&g, 0x249249, 8);
 		assert_int_equal(g.peer.nb_tables, !slots);
 		rig_close(&g);
@@ -365,14 +365,14 @@ test_too_many(void **state)
 	rig_open(&g, true);
 	for (i = 0; i < 8; i++)
 		r[i] = region(&g, 0, 3 * i, 1);
-	assert_int_equal(publish(&g, r, 8), 0);
+	assert_int_equal(show(&g, r, 8), 0);
 	g.vu.is_running = true;
 	r[0] = region(&g, 0, 0, 2);
-	assert_int_equal(publish(&g, r, 8), -ENOSPC);
+	assert_int_equal(show(&g, r, 8), -ENOSPC);
 	expect(&g, 0x249249, 8);
 	g.vu.is_running = false;
 	r[0] = region(&g, 0, 0, 24);
-	assert_int_equal(publish(&g, r, 1), 0);
+	assert_int_equal(show(&g, r, 1), 0);
 	expect(&g, 0xffffff, 1);
 	rig_close(&g);
 }
@@ -387,7 +387,7 @@ test_no_peer(void **state)
 	rig_open(&g, true);
 	r[0] = region(&g, 0, 0, 1);
 	shutdown(g.peer.sock, SHUT_RDWR);
-	assert_int_equal(publish(&g, r, 1), -ECONNRESET);
+	assert_int_equal(show(&g, r, 1), -ECONNRESET);
 	rig_close(&g);
 }
 

@@ -53,7 +53,7 @@ madvise(void *addr, size_t len, int advice)
 }
 
 struct rig {
-	struct dmap_publisher publisher;
+	struct dmap_remote remote;
 	struct dmap_domain *d;
 };
 
@@ -63,8 +63,8 @@ rig_open(struct rig *g, int huge, int small)
 	huge_says = huge;
 	small_says = small;
 	nb_asked = 0;
-	g->publisher = (struct dmap_publisher){ .publish = fake_no_device };
-	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_backend, &g->publisher, &g->d), 0);
+	g->remote = (struct dmap_remote){ .show = fake_no_device };
+	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_backend, &g->remote, &g->d), 0);
 }
 
 /* Emulators of user space say yes to any advice, and do nothing. */
@@ -104,8 +104,7 @@ test_small(void **state)
 	(void)state;
 	rig_open(&g, 0, 0);
 	dmap_domain_destroy(g.d);
-	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_small_backend, &g.publisher, &g.d),
-			0);
+	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_small_backend, &g.remote, &g.d), 0);
 	assert_false(check_rings(&g, BIG));
 	assert_int_equal(dmap_alloc_coherent(g.d, "rings", BIG, 0, &c), 0);
 	assert_int_equal(c.len % (2UL << 20), 0);

@@ -281,7 +281,7 @@ test_refusal_rolls_back(void **state)
 	dmap_del_pool(g.d, p->mp);
 	assert_int_equal(dmap_lookup(g.d, p->mem, 1, &(struct dmap_window){ 0 }), -ENOENT);
 	g.dom.refusal = 0;
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(g.dom.nb, 2);
 	rig_close(&g);
 	fake_eal_free(mem);
@@ -456,7 +456,7 @@ test_pools_come_and_go(void **state)
 		expect_pools(d[1], pools, given[1]);
 	}
 	for (k = 0; k < 2; k++) {
-		assert_true(dom[k].nb == 0 && dom[k].nb_publishes > 100);
+		assert_true(dom[k].nb == 0 && dom[k].nb_shows > 100);
 		dmap_domain_destroy(d[k]);
 		fake_domain_fini(&dom[k]);
 	}

@@ -119,7 +119,7 @@ static void
 test_another_pool(void **state)
 {
 	struct world w;
-	uint32_t nb_busy, nb_before;
+	uint32_t nb_in_flight, nb_before;
 	unsigned int i;
 
 	(void)state;
@@ -130,17 +130,17 @@ test_another_pool(void **state)
 		assert_true(fake_dev_deliver(&w.dev, data, LEN, FAKE_ONE_BY_ONE));
 		look_away(&w.dev);
 		assert_int_equal(sluice_life_hold_queue(w.f->port, &w.rxq->q), 0);
-		nb_busy = sluice_ring_nb_busy(&w.rxq->q.ring);
+		nb_in_flight = sluice_ring_nb_in_flight(&w.rxq->q.ring);
 		nb_before = w.f->pool->nb_free;
 		assert_int_equal(change_pool(&w), 0);
 		assert_int_equal(w.f->port->shared->nb_rx_lost, 1);
-		assert_int_equal(w.f->pool->nb_free, nb_before + nb_busy);
-		assert_int_equal(w.other->conf.nb - w.other->nb_free, nb_busy - 1);
+		assert_int_equal(w.f->pool->nb_free, nb_before + nb_in_flight);
+		assert_int_equal(w.other->conf.nb - w.other->nb_free, nb_in_flight - 1);
 		assert_int_equal(w.f->ft.disabled, 1 << SLUICE_VQ_RX(0));
 		sluice_life_start_queue(w.f->port, &w.rxq->q);
 		receive(&w, w.other);
 		/* Two rounds of the ring: those that were filled again, too. */
-		for (nb_busy = 0; nb_busy < 2 * SIZE; nb_busy++)
+		for (nb_in_flight = 0; nb_in_flight < 2 * SIZE; nb_in_flight++)
 			receive(&w, w.other);
 		fake_dev_fini(&w.dev);
 		close_world(&w);

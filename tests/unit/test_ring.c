@@ -151,7 +151,7 @@ is_apart(size_t begin_a, size_t end_a, size_t begin_b, size_t end_b)
  * no other.
  */
 static void
-check_parts(const struct sluice_ring_layout *l, const struct part *p, unsigned int nb)
+check_parts(const struct sluice_ring_offsets *l, const struct part *p, unsigned int nb)
 {
 	const size_t page = 4096;
 	size_t begin = l->read_only.offset, end = begin + l->read_only.len;
@@ -173,9 +173,9 @@ check_parts(const struct sluice_ring_layout *l, const struct part *p, unsigned i
 
 /* What the device sees of a queue: who lets it grow, says so in doc/perf.md. */
 static void
-check_pages(enum sluice_layout layout, uint16_t size, bool is_tx, unsigned int nb)
+check_pages(enum sluice_ring_type ring_type, uint16_t size, bool is_tx, unsigned int nb)
 {
-	assert_int_equal(sluice_ring_layout(layout, size, is_tx).len, nb * SLUICE_RING_PAGE);
+	assert_int_equal(sluice_ring_offsets(ring_type, size, is_tx).len, nb * SLUICE_RING_PAGE);
 }
 
 /* What a ring's parts must keep to (2.7, 2.8.10.1), and in which pages they lie. */
@@ -187,8 +187,8 @@ test_layout(void **state)
 	(void)state;
 	for (size = 1; size <= 32768; size += size < 2000 ? 1 : 719)
 		for (tx = 0; tx < 2; tx++) {
-			struct sluice_ring_layout s = sluice_ring_layout(SLUICE_SPLIT, size, tx);
-			struct sluice_ring_layout p = sluice_ring_layout(SLUICE_PACKED, size, tx);
+			struct sluice_ring_offsets s = sluice_ring_offsets(SLUICE_SPLIT, size, tx);
+			struct sluice_ring_offsets p = sluice_ring_offsets(SLUICE_PACKED, size, tx);
 			const struct part split[] = {
 				{ s.desc, s.desc + 16 * size, false },
 				{ s.driver, s.driver + 6 + 2 * size, false },
@@ -393,8 +393,8 @@ test_path_selection(void **state)
 
 			assert_non_null(rx);
 			assert_non_null(tx);
-			assert_int_equal(rx->cfg.layout == SLUICE_PACKED, (i & 1) != 0);
-			assert_int_equal(tx->cfg.layout == SLUICE_PACKED, (i & 1) != 0);
+			assert_int_equal(rx->cfg.ring_type == SLUICE_PACKED, (i & 1) != 0);
+			assert_int_equal(tx->cfg.ring_type == SLUICE_PACKED, (i & 1) != 0);
 			/* The copy has one row for both. */
 			assert_int_equal(rx->cfg.has_csum, (i & (8 | 64)) != 0 || is_copy);
 			assert_int_equal(tx->cfg.has_offloads, has_offloads);
@@ -419,7 +419,7 @@ test_count_used(void **state)
 		conf.start = env_is_packed(&conf) ? 9 : 65529;
 		e = env_open(&conf);
 		for (i = 0; i <= 16; i++) {
-			assert_int_equal(e->q.layout == SLUICE_PACKED ?
+			assert_int_equal(e->q.ring_type == SLUICE_PACKED ?
 							sluice_packed_count_used(&e->q.ring) :
 							sluice_split_count_used(&e->q.ring),
 					i);

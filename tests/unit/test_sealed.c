@@ -32,7 +32,7 @@
 
 /* Devices, and a pool of which nothing is looked at but where it is. */
 struct rig {
-	struct dmap_publisher publisher;
+	struct dmap_remote remote;
 	struct dmap_domain *d[DOMAINS];
 	struct dmap_coherent rings[DOMAINS];
 	struct rte_mempool mp;
@@ -54,11 +54,11 @@ make_pool(struct rig *g, size_t len, size_t whole)
 static void
 open_domain(struct rig *g, unsigned int i, const struct dmap_backend *backend)
 {
-	assert_int_equal(dmap_domain_create("unit", backend, &g->publisher, &g->d[i]), 0);
+	assert_int_equal(dmap_domain_create("unit", backend, &g->remote, &g->d[i]), 0);
 	assert_int_equal(dmap_set_own_addresses(g->d[i]), 0);
 	assert_int_equal(dmap_set_sealed(g->d[i], REMEDY), 0);
 	assert_int_equal(dmap_alloc_coherent(g->d[i], "rings", 10000, 0, &g->rings[i]), 0);
-	assert_int_equal(dmap_publish(g->d[i]), 0);
+	assert_int_equal(dmap_show(g->d[i]), 0);
 }
 
 static void
@@ -69,7 +69,7 @@ rig_open(struct rig *g)
 	fake_errors_clear();
 	fake_context("sealed pools");
 	memset(g, 0, sizeof(*g));
-	g->publisher = (struct dmap_publisher){ .publish = fake_no_device };
+	g->remote = (struct dmap_remote){ .show = fake_no_device };
 	make_pool(g, POOL_LEN, WHOLE);
 	for (i = 0; i < DOMAINS; i++)
 		open_domain(g, i, &dmap_memfd_backend);
@@ -282,8 +282,8 @@ test_other_level(void **state)
 
 	(void)state;
 	rig_open(&g);
-	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_backend, &g.publisher, &d), 0);
-	assert_int_equal(dmap_publish(d), 0);
+	assert_int_equal(dmap_domain_create("unit", &dmap_memfd_backend, &g.remote, &d), 0);
+	assert_int_equal(dmap_show(d), 0);
 	assert_int_equal(dmap_add_pool(d, &g.mp), 0);
 	assert_int_equal(dmap_serve(d), 0);
 	assert_int_equal(dmap_bytes(d), WHOLE);

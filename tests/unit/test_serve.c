@@ -10,7 +10,7 @@
 #include "fake_log.h"
 #include "remote.h"
 
-/* Without a device everything is only noted; dmap_publish() says it all at once. */
+/* Without a device everything is only noted; dmap_show() says it all at once. */
 static void
 test_no_device(void **state)
 {
@@ -24,19 +24,19 @@ test_no_device(void **state)
 	dmap_del_pool(g.d, g.pools[1]->mp);
 	assert_false(may_use(&g, g.pools[1]->mem));
 	assert_int_equal(dmap_serve(g.d), 0);
-	assert_int_equal(g.dom.nb_publishes, 0);
+	assert_int_equal(g.dom.nb_shows, 0);
 	assert_int_equal(wakes(&g), 0);
-	assert_int_equal(dmap_publish(g.d), 0);
-	assert_int_equal(g.dom.nb_publishes, 1);
+	assert_int_equal(dmap_show(g.d), 0);
+	assert_int_equal(g.dom.nb_shows, 1);
 	assert_true(device_sees(&g, g.pools[0]->mem));
 	assert_int_equal(lend(&g, 0), 0);
 	dmap_revoke(g.d);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
 	assert_int_equal(dmap_serve(g.d), 0);
-	assert_int_equal(g.dom.nb_publishes, 1);
+	assert_int_equal(g.dom.nb_shows, 1);
 	/* A device that does not take part: the start fails, and says so. */
 	g.dom.refusal = -ENOSPC;
-	assert_int_equal(dmap_publish(g.d), -ENOSPC);
+	assert_int_equal(dmap_show(g.d), -ENOSPC);
 	g.dom.refusal = 0;
 	rig_close(&g);
 }
@@ -54,20 +54,20 @@ test_first_seen(void **state)
 	(void)state;
 	rig_open(&g, 3);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	generation = *dmap_generation(g.d);
 	assert_int_equal(lend(&g, 1), -EAGAIN);
 	assert_int_equal(lend(&g, 1), -EAGAIN);
 	assert_int_equal(wakes(&g), 1);
-	assert_int_equal(g.dom.nb_publishes, 1);
+	assert_int_equal(g.dom.nb_shows, 1);
 	assert_int_equal(dmap_serve(g.d), 0);
-	assert_int_equal(g.dom.nb_publishes, 2);
+	assert_int_equal(g.dom.nb_shows, 2);
 	assert_int_equal(lend(&g, 1), 0);
 	assert_int_equal(lend(&g, 0), 0);
 	assert_int_equal(*dmap_generation(g.d), generation);
 	/* Two at once are one table. */
 	assert_int_equal(dmap_serve(g.d), 0);
-	assert_int_equal(g.dom.nb_publishes, 2);
+	assert_int_equal(g.dom.nb_shows, 2);
 	/* One that the application names while the device runs. */
 	wakes(&g);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[2]->mp), 0);
@@ -90,12 +90,12 @@ test_kept(void **state)
 	kept = g.pools[1]->mp;
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 2), -EAGAIN);
 	assert_int_equal(dmap_serve(g.d), 0);
 	dmap_revoke(g.d);
 	dmap_keep_pools(g.d, &kept, 1);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_false(device_sees(&g, g.pools[0]->mem));
 	assert_true(device_sees(&g, g.pools[1]->mem));
 	assert_true(device_sees(&g, g.pools[2]->mem));
@@ -122,7 +122,7 @@ test_removal(void **state)
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
 	assert_int_equal(dmap_add_range(g.d, mem, 2 * FAKE_PAGE), 0);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 0), 0);
 	assert_int_equal(lend(&g, 1), 0);
 	fake_event_memory_freed(mem + FAKE_PAGE, FAKE_PAGE);
@@ -130,11 +130,11 @@ test_removal(void **state)
 	fake_event_pool_destroyed(g.pools[0]->mp);
 	assert_false(may_use(&g, g.pools[0]->mem));
 	assert_false(dmap_stream_is_fresh(&g.s));
-	assert_int_equal(g.dom.nb_publishes, 1);
+	assert_int_equal(g.dom.nb_shows, 1);
 	assert_true(device_sees(&g, g.pools[0]->mem));
 	assert_int_equal(wakes(&g), 2);
 	assert_int_equal(dmap_serve(g.d), 0);
-	assert_int_equal(g.dom.nb_publishes, 2);
+	assert_int_equal(g.dom.nb_shows, 2);
 	assert_false(device_sees(&g, g.pools[0]->mem));
 	assert_false(device_sees(&g, mem + FAKE_PAGE));
 	assert_int_equal(lend(&g, 1), 0);
@@ -174,7 +174,7 @@ test_entries(void **state)
 	assert_int_equal(dmap_entries(g.d, 0, NULL, 0), 0);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
 	assert_int_equal(told(&g, g.pools[0], 0), -1);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(told(&g, g.pools[0], 0), 1);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
 	assert_int_equal(told(&g, g.pools[1], 0), -1);
@@ -208,21 +208,21 @@ test_refusal(void **state)
 	for (i = 0; i < RTE_DIM(answers); i++) {
 		rig_open(&g, 3);
 		assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
-		assert_int_equal(dmap_publish(g.d), 0);
+		assert_int_equal(dmap_show(g.d), 0);
 		g.dom.nb_max = g.dom.nb;
 		g.dom.refusal_nb_max = answers[i];
 		assert_int_equal(lend(&g, 1), -EAGAIN);
 		fake_log_begin();
 		assert_int_equal(dmap_serve(g.d), 0);
 		assert_non_null(strstr(fake_log_end(), "the device cannot reach it"));
-		nb = g.dom.nb_publishes;
+		nb = g.dom.nb_shows;
 		assert_int_equal(lend(&g, 1), -EACCES);
 		assert_int_equal(lend(&g, 0), 0);
 		/* Remembered: nobody is asked again yet. */
 		wakes(&g);
 		assert_int_equal(lend(&g, 1), -EACCES);
 		assert_int_equal(dmap_serve(g.d), 0);
-		assert_int_equal(g.dom.nb_publishes, nb);
+		assert_int_equal(g.dom.nb_shows, nb);
 		assert_int_equal(wakes(&g), 0);
 		/* What the device knows is what is used. */
 		assert_true(device_sees(&g, g.pools[0]->mem));
@@ -248,7 +248,7 @@ test_room_again(void **state)
 	rig_open(&g, 3);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	g.dom.nb_max = g.dom.nb;
 	assert_int_equal(lend(&g, 2), -EAGAIN);
 	assert_int_equal(dmap_serve(g.d), 0);
@@ -272,7 +272,7 @@ test_smaller_device(void **state)
 	(void)state;
 	rig_open(&g, 2);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	g.dom.nb_max = g.dom.nb;
 	g.dom.nb_max *= 2;
 	assert_int_equal(lend(&g, 1), -EAGAIN);
@@ -280,7 +280,7 @@ test_smaller_device(void **state)
 	assert_int_equal(lend(&g, 1), 0);
 	dmap_revoke(g.d);
 	g.dom.nb_max /= 2;
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 0), 0);
 	assert_int_equal(lend(&g, 1), -EAGAIN);
 	assert_int_equal(dmap_serve(g.d), 0);
@@ -288,7 +288,7 @@ test_smaller_device(void **state)
 	/* One that the application named is no such thing. */
 	dmap_revoke(g.d);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
-	assert_int_equal(dmap_publish(g.d), -ENOSPC);
+	assert_int_equal(dmap_show(g.d), -ENOSPC);
 	rig_close(&g);
 }
 
@@ -300,7 +300,7 @@ test_broken_exchange(void **state)
 
 	(void)state;
 	rig_open(&g, 1);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 0), -EAGAIN);
 	g.dom.refusal = -ETIMEDOUT;
 	assert_int_equal(dmap_serve(g.d), -ETIMEDOUT);
@@ -308,7 +308,7 @@ test_broken_exchange(void **state)
 	dmap_revoke(g.d);
 	g.dom.refusal = 0;
 	/* The pool is in the domain by now. */
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 0), 0);
 	rig_close(&g);
 }
@@ -322,7 +322,7 @@ test_many_pools(void **state)
 
 	(void)state;
 	rig_open(&g, RTE_DIM(g.pools));
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	for (round = 0; round < 3; round++) {
 		nb_lent = 0;
 		for (i = 0; i < RTE_DIM(g.pools); i++) {
@@ -335,7 +335,7 @@ test_many_pools(void **state)
 	}
 	assert_int_equal(nb_lent, RTE_DIM(g.pools));
 	/* One table for as many as asked. */
-	assert_int_equal(g.dom.nb_publishes, 3);
+	assert_int_equal(g.dom.nb_shows, 3);
 	rig_close(&g);
 }
 
@@ -353,7 +353,7 @@ test_all_eal(void **state)
 	mem = fake_eal_alloc(2);
 	fake_domain_init(&f, false);
 	assert_int_equal(dmap_domain_create("all", &fake_domain_remote_all_eal_backend, &f, &d), 0);
-	assert_int_equal(dmap_publish(d), 0);
+	assert_int_equal(dmap_show(d), 0);
 	assert_int_equal(dmap_lookup(d, mem, 2 * FAKE_PAGE, &w), 0);
 	more = fake_eal_alloc(2);
 	f.nb_max = f.nb;
@@ -362,7 +362,7 @@ test_all_eal(void **state)
 	/* Refused, which is no end of the rest; and not said again and again. */
 	assert_int_equal(dmap_serve(d), 0);
 	assert_int_equal(dmap_serve(d), 0);
-	assert_int_equal(f.nb_publishes, 2);
+	assert_int_equal(f.nb_shows, 2);
 	assert_int_equal(dmap_lookup(d, mem, 2 * FAKE_PAGE, &w), 0);
 	f.nb_max = 0;
 	fake_event_memory_freed(mem, FAKE_PAGE);

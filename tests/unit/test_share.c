@@ -179,15 +179,15 @@ test_visitor_stays(void **state)
 	sluice_life_stop(f->port);
 	assert_true(f->port->is_stuck);
 	assert_true(f->port->is_core_in[q->vq]);
-	assert_int_not_equal(sluice_ring_nb_busy(&q->ring), 0);
-	assert_int_equal(sluice_ring_nb_busy(&f->rxq[0].q.ring), 0);
+	assert_int_not_equal(sluice_ring_nb_in_flight(&q->ring), 0);
+	assert_int_equal(sluice_ring_nb_in_flight(&f->rxq[0].q.ring), 0);
 	fake_port_turn(f, SLUICE_NEWS_NONE);
 	assert_true(f->port->is_stuck);
 	sluice_visit_end(q);
 	fake_port_turn(f, SLUICE_NEWS_NONE);
 	assert_false(f->port->is_stuck);
 	assert_int_equal(f->port->shared->nb_stranded, 0);
-	assert_int_equal(sluice_ring_nb_busy(&q->ring), 0);
+	assert_int_equal(sluice_ring_nb_in_flight(&q->ring), 0);
 	fake_port_unpark(f);
 	close(alive);
 	fake_port_turn(f, SLUICE_NEWS_NONE);
@@ -221,7 +221,7 @@ die_inside(bool is_in_burst, bool is_in_stage, bool is_stopped_first)
 	q->in_burst = is_in_burst;
 	f->rxq[1].stage_turn = is_in_stage;
 	nb = take_buffers(q, m);
-	assert_true(nb > 0 && nb == sluice_ring_nb_busy(&q->ring));
+	assert_true(nb > 0 && nb == sluice_ring_nb_in_flight(&q->ring));
 	if (is_stopped_first)
 		sluice_life_stop(f->port);
 	close(alive);
@@ -246,7 +246,7 @@ die_inside(bool is_in_burst, bool is_in_stage, bool is_stopped_first)
 	}
 	assert_false(f->port->is_stuck);
 	assert_int_equal(f->port->shared->nb_stranded, is_inside ? nb : 0);
-	assert_int_equal(sluice_ring_nb_busy(&q->ring), 0);
+	assert_int_equal(sluice_ring_nb_in_flight(&q->ring), 0);
 	fake_port_unpark(f);
 	if (is_inside)
 		rte_pktmbuf_free_bulk(m, nb);

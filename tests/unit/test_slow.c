@@ -21,11 +21,11 @@ serve_thread(void *arg)
 }
 
 static void *
-publish_thread(void *arg)
+show_thread(void *arg)
 {
 	struct rig *g = arg;
 
-	return (void *)(intptr_t)dmap_publish(g->d);
+	return (void *)(intptr_t)dmap_show(g->d);
 }
 
 static int
@@ -56,9 +56,9 @@ test_slow_device(void **state)
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
 	assert_int_equal(dmap_add_range(g.d, mem, 1), 0);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(dmap_add_pool(other.d, other.pools[0]->mp), 0);
-	assert_int_equal(dmap_publish(other.d), 0);
+	assert_int_equal(dmap_show(other.d), 0);
 	assert_int_equal(lend(&g, 2), -EAGAIN);
 	assert_int_equal(lend(&g, 4), -EAGAIN);
 	fake_domain_block(&g.dom, true);
@@ -115,7 +115,7 @@ test_slow_start(void **state)
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[1]->mp), 0);
 	fake_domain_block(&g.dom, true);
-	assert_int_equal(pthread_create(&thread, NULL, publish_thread, &g), 0);
+	assert_int_equal(pthread_create(&thread, NULL, show_thread, &g), 0);
 	fake_domain_await(&g.dom);
 	start = now_ms();
 	pool_ends(&g, 1);
@@ -146,7 +146,7 @@ test_end_of_slow_device(void **state)
 	(void)state;
 	rig_open(&g, 2);
 	assert_int_equal(dmap_add_pool(g.d, g.pools[0]->mp), 0);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 1), -EAGAIN);
 	fake_domain_block(&g.dom, true);
 	assert_int_equal(pthread_create(&thread, NULL, serve_thread, &g), 0);
@@ -159,7 +159,7 @@ test_end_of_slow_device(void **state)
 	fake_domain_block(&g.dom, false);
 	assert_int_equal(end_of(thread), 0);
 	g.dom.refusal = 0;
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 1), 0);
 	rig_close(&g);
 }
@@ -174,7 +174,7 @@ test_bound(void **state)
 
 	(void)state;
 	rig_open(&g, 1);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	start = now_ms();
 	assert_int_equal(lend(&g, 0), -EAGAIN);
 	fake_domain_block(&g.dom, true);
@@ -198,11 +198,11 @@ test_pool_ends_unseen(void **state)
 
 	(void)state;
 	rig_open(&g, 1);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 0), -EAGAIN);
 	pool_ends(&g, 0);
 	assert_int_equal(dmap_serve(g.d), 0);
-	assert_int_equal(g.dom.nb_publishes, 1);
+	assert_int_equal(g.dom.nb_shows, 1);
 	rig_close(&g);
 }
 
@@ -239,7 +239,7 @@ test_pool_ends_when_seen(void **state)
 
 	(void)state;
 	rig_open(&g, 1);
-	assert_int_equal(dmap_publish(g.d), 0);
+	assert_int_equal(dmap_show(g.d), 0);
 	assert_int_equal(lend(&g, 0), -EAGAIN);
 	walked = &g;
 	has_ended = false;

@@ -78,13 +78,13 @@ test_miss_shows_the_pool(void **state)
 		rig_open(&g, lying);
 		m = fake_mbuf(g.pool, 128, 60);
 		assert_true(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
-		assert_int_equal(g.dom.nb_publishes, 1);
+		assert_int_equal(g.dom.nb_shows, 1);
 		/* Before it was shown, and after. */
 		assert_int_equal(g.s.nb_misses, 2);
 		assert_true(lend(&g, m, rte_pktmbuf_mtod(m, char *), 60));
 		assert_true(lend(&g, m, m->buf_addr, m->buf_len));
 		assert_int_equal(g.s.nb_misses, 2);
-		assert_int_equal(g.dom.nb_publishes, 1);
+		assert_int_equal(g.dom.nb_shows, 1);
 		rte_pktmbuf_free(m);
 		rig_close(&g);
 	}
@@ -209,7 +209,7 @@ test_addition_forgets_nothing(void **state)
 static void
 test_memfd_is_sealed(void **state)
 {
-	struct dmap_publisher publisher = { .publish = fake_no_device };
+	struct dmap_remote remote = { .show = fake_no_device };
 	struct dmap_coherent a, b;
 	struct dmap_region r[4];
 	struct dmap_domain *d;
@@ -217,7 +217,7 @@ test_memfd_is_sealed(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(dmap_domain_create("memfd", &dmap_memfd_backend, &publisher, &d), 0);
+	assert_int_equal(dmap_domain_create("memfd", &dmap_memfd_backend, &remote, &d), 0);
 	assert_int_equal(dmap_alloc_coherent(d, "none", 0, 0, &a), -EINVAL);
 	assert_int_equal(dmap_alloc_coherent(d, "a", 1, 0, &a), 0);
 	assert_int_equal(dmap_alloc_coherent(d, "b", 300000, 0, &b), 0);

@@ -229,12 +229,12 @@ static void
 test_new_pool_is_shown(void **state)
 {
 	struct env *e = env_open_from(state, 0);
-	unsigned int nb = e->dom.nb_publishes;
+	unsigned int nb = e->dom.nb_shows;
 
 	send_and_check(e, 1, 60);
-	assert_int_equal(e->dom.nb_publishes, nb + 1);
+	assert_int_equal(e->dom.nb_shows, nb + 1);
 	send_and_check(e, 100, 60);
-	assert_int_equal(e->dom.nb_publishes, nb + 1);
+	assert_int_equal(e->dom.nb_shows, nb + 1);
 	env_close(e);
 }
 

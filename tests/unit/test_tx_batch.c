@@ -21,7 +21,7 @@ enum odd { ODD_POOL, ODD_EXTERNAL, ODD_SHARED, ODD_NO_ROOM, NB_ODDS };
  * packets' pool: by its address it cannot be told from them.
  */
 static struct rte_mbuf *
-make_odd(struct env *e, struct fake_pool *other, enum odd odd, struct rte_mbuf *keep,
+make_slow(struct env *e, struct fake_pool *other, enum odd odd, struct rte_mbuf *keep,
 		struct rte_mbuf_ext_shared_info *info)
 {
 	struct rte_mbuf *m = fake_mbuf(odd == ODD_POOL ? other : e->pool, 128, 60);
@@ -46,7 +46,7 @@ make_odd(struct env *e, struct fake_pool *other, enum odd odd, struct rte_mbuf *
 }
 
 static void
-send_one_odd(struct env *e, enum odd odd, unsigned int at)
+send_one_slow(struct env *e, enum odd odd, unsigned int at)
 {
 	const struct fake_pool_conf conf = { .name = "other", .nb = 1 };
 	struct fake_pool *other = fake_pool_create(&conf);
@@ -57,7 +57,7 @@ send_one_odd(struct env *e, enum odd odd, unsigned int at)
 	fake_context("%s: oddity %d at %u", env_name(&e->conf), odd, at);
 	fake_nb_ext_freed = 0;
 	for (i = 0; i < RTE_DIM(pkts); i++) {
-		pkts[i] = i == at ? make_odd(e, other, odd, keep, &info) :
+		pkts[i] = i == at ? make_slow(e, other, odd, keep, &info) :
 				    fake_mbuf(e->pool, 128, 60);
 		fake_mbuf_fill(pkts[i], i);
 	}
@@ -100,7 +100,7 @@ test_odd_one_out(void **state)
 	e->tx->cleanup(&e->txq, 0);
 	for (odd = 0; odd < NB_ODDS; odd++)
 		for (at = 0; at < 16; at++)
-			send_one_odd(e, odd, at);
+			send_one_slow(e, odd, at);
 	assert_int_equal(e->txq.q.stats.bytes, 60 * e->txq.q.stats.packets);
 	env_close(e);
 }

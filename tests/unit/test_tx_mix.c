@@ -189,7 +189,7 @@ test_pool_changes_hands(void **state)
 		mix_check(&x);
 		fake_dev_complete(&x.e->dev, x.e->dev.nb_held, FAKE_ONE_BY_ONE);
 		x.e->tx->cleanup(&x.e->txq, 0);
-		assert_int_equal(x.e->txq.nb_odd, 0);
+		assert_int_equal(x.e->txq.nb_slow_slots, 0);
 		for (k = 0; k < NB_POOLS; k++)
 			fake_pool_assert_full(x.pools[k]);
 	}
@@ -327,31 +327,31 @@ test_shared_no_longer(void **state)
 }
 
 /*
- * A burst of which the first nb_unfit mbufs are held by the test, too, or have a second segment;
- * all arrive, and all are given back.
+ * A burst of which the first nb_unbatched mbufs are held by the test, too, or have a second
+ * segment; all arrive, and all are given back.
  */
 static void
-send_mostly(struct env *e, uint16_t nb, uint16_t nb_unfit, bool is_shared, uint64_t seed)
+send_mostly(struct env *e, uint16_t nb, uint16_t nb_unbatched, bool is_shared, uint64_t seed)
 {
 	struct rte_mbuf *pkts[32];
 	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
 		pkts[i] = fake_mbuf(e->pool, 128, 60);
-		if (i < nb_unfit && is_shared)
+		if (i < nb_unbatched && is_shared)
 			rte_mbuf_refcnt_update(pkts[i], 1);
-		if (i < nb_unfit && !is_shared)
+		if (i < nb_unbatched && !is_shared)
 			rte_pktmbuf_chain(pkts[i], fake_mbuf(e->pool, 0, 20));
 		fake_mbuf_fill(pkts[i], seed + i);
 	}
 	assert_int_equal(env_tx(e, pkts, nb), nb);
 	assert_int_equal(fake_dev_poll(&e->dev), nb);
 	for (i = 0; i < nb; i++)
-		env_expect_sent(e, i, i < nb_unfit && !is_shared ? 80 : 60, seed + i);
+		env_expect_sent(e, i, i < nb_unbatched && !is_shared ? 80 : 60, seed + i);
 	fake_dev_forget_sent(&e->dev);
 	fake_dev_complete(&e->dev, nb, FAKE_ONE_BY_ONE);
 	e->tx->cleanup(&e->txq, 0);
-	for (i = 0; i < nb_unfit && is_shared; i++)
+	for (i = 0; i < nb_unbatched && is_shared; i++)
 		rte_pktmbuf_free(pkts[i]);
 	fake_pool_assert_full(e->pool);
 }
@@ -374,7 +374,7 @@ test_mostly_unfit(void **state)
 
 		nb = sizes[i % RTE_DIM(sizes)];
 		send_mostly(e, nb, nb, is_shared, seed);
-		assert_int_equal(e->txq.start, SLUICE_TX_UNFIT);
+		assert_int_equal(e->txq.start, SLUICE_TX_UNBATCHED);
 		if (i % 3 == 0)
 			send_mostly(e, 32, 32, is_shared, seed);
 		/* Eight of 32 take 16 of 40 slots. */

@@ -146,7 +146,7 @@ exchange(struct world *w, const enum kind *kinds, uint16_t nb)
 	fake_pool_assert_full(e->pool);
 	fake_pool_assert_full(w->ordinary);
 	fake_pool_assert_full(w->clones);
-	assert_int_equal(sluice_ring_nb_busy(&e->q.ring), 0);
+	assert_int_equal(sluice_ring_nb_in_flight(&e->q.ring), 0);
 }
 
 /* Whole bursts are plain: none is freed by itself. */

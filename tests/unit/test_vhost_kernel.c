@@ -63,7 +63,7 @@ test_life(void **state)
 		expect_table(&fake_vk.devs[0], 3);
 		assert_int_equal(t->ops->check(t), 0);
 		/* While it runs. */
-		assert_int_equal(publish(t, 5), 0);
+		assert_int_equal(show(t, 5), 0);
 		expect_table(&fake_vk.devs[0], 5);
 		assert_int_equal(stop(t, 2), 0);
 		assert_true(fake_vk_is_quiet());
@@ -74,7 +74,7 @@ test_life(void **state)
 	/* vhost-net is closed, the interface stays. */
 	assert_int_equal(fake_vk.devs[0].fd, -1);
 	assert_true(fake_vk.taps[0].fd >= 0);
-	assert_int_equal(publish(t, 1), -ENOTCONN);
+	assert_int_equal(show(t, 1), -ENOTCONN);
 	assert_int_equal(t->ops->connect(t, &info), 0);
 	assert_int_equal(run(t, 2, ALL), 0);
 	destroy(t);
@@ -177,10 +177,10 @@ test_regions(void **state)
 
 	(void)state;
 	assert_int_equal(t->ops->connect(t, &info), 0);
-	assert_int_equal(publish(t, 64), 0);
+	assert_int_equal(show(t, 64), 0);
 	expect_table(&fake_vk.devs[0], 64);
 	fake_log_begin();
-	assert_int_equal(publish(t, 65), -ENOSPC);
+	assert_int_equal(show(t, 65), -ENOSPC);
 	log = fake_log_end();
 	fake_assert(strstr(log, "65 pieces") != NULL && strstr(log, "takes 64") != NULL, "%s", log);
 	/* What was shown is shown. */
@@ -188,9 +188,9 @@ test_regions(void **state)
 	t->ops->disconnect(t);
 	fake_vk.regions_max = "509";
 	assert_int_equal(t->ops->connect(t, &info), 0);
-	assert_int_equal(publish(t, 500), 0);
+	assert_int_equal(show(t, 500), 0);
 	expect_table(&fake_vk.devs[0], 500);
-	assert_int_equal(publish(t, 0), 0);
+	assert_int_equal(show(t, 0), 0);
 	expect_table(&fake_vk.devs[0], 0);
 	destroy(t);
 }
@@ -215,7 +215,7 @@ test_regions_merge(void **state)
 			.da.v = 0x40000000 + 0x200000ULL * (page + (page >= 100)) };
 	}
 	r[400] = (struct dmap_region){ .va = 0x200000 * 402, .len = 0x1000, .da.v = 0x1000 };
-	assert_int_equal(t->ops->publish(t, r, 401), 0);
+	assert_int_equal(t->ops->show(t, r, 401), 0);
 	assert_int_equal(dev->nb_regions, 3);
 	for (i = 0; i < 3; i++) {
 		static const uint64_t pages[] = { 1, 101, 402 };

@@ -93,7 +93,7 @@ test_life(void **state)
 	assert_int_equal(fake_vdpa.nb_batches, 4);
 	assert_int_equal(t->ops->disconnect(t), -1);
 	assert_false(t->ops->is_connected(t) || fake_vdpa.is_open);
-	assert_int_equal(publish(t, 0, 1), -ENOTCONN);
+	assert_int_equal(show(t, 0, 1), -ENOTCONN);
 	/* While it runs, too: what closes the node takes all from the device. */
 	assert_int_equal(t->ops->connect(t, &info), 0);
 	assert_int_equal(run(t, 2, ALL), 0);
@@ -191,20 +191,20 @@ test_maps(void **state)
 		t = connected();
 		assert_int_equal(run(t, 2, ALL), 0);
 		nb = fake_vdpa.nb_updates;
-		assert_int_equal(publish(t, 1, 4), 0);
+		assert_int_equal(show(t, 1, 4), 0);
 		expect_maps(1, 4);
 		assert_int_equal(fake_vdpa.nb_updates, nb + 2);
 		assert_int_equal(fake_vdpa.nb_invalidates, 1);
 		assert_int_equal(fake_vdpa.nb_batches, has_batch ? 2 : 0);
 		fake_vdpa.maps_max = 5;
 		fake_log_begin();
-		assert_int_equal(publish(t, 1, 8), -ENOMEM);
-		assert_int_equal(publish(t, 1, 8), -ENOMEM);
+		assert_int_equal(show(t, 1, 8), -ENOMEM);
+		assert_int_equal(show(t, 1, 8), -ENOMEM);
 		log = fake_log_end();
 		fake_assert(strstr(log, "ulimit -l") != NULL, "%s", log);
 		expect_maps(1, 4);
 		fake_vdpa.maps_max = FAKE_VDPA_MAPS;
-		assert_int_equal(publish(t, 1, 8), 0);
+		assert_int_equal(show(t, 1, 8), 0);
 		expect_maps(1, 8);
 		destroy(t);
 	}
@@ -222,10 +222,10 @@ test_range(void **state)
 	fake_vdpa.range.last = region(3).da.v + region(3).len - 1;
 	t = connected();
 	assert_int_equal(t->ops->begin(t, info.features, 0), 0);
-	assert_int_equal(publish(t, 1, 3), 0);
+	assert_int_equal(show(t, 1, 3), 0);
 	fake_log_begin();
-	assert_int_equal(publish(t, 0, 4), -EREMOTEIO);
-	assert_int_equal(publish(t, 1, 4), -EREMOTEIO);
+	assert_int_equal(show(t, 0, 4), -EREMOTEIO);
+	assert_int_equal(show(t, 1, 4), -EREMOTEIO);
 	log = fake_log_end();
 	fake_assert(strstr(log, "0x7010000 to 0x7033fff") != NULL, "%s", log);
 	expect_maps(1, 3);
@@ -357,7 +357,7 @@ test_hang(void **state)
 	t->ops->state(t, &s);
 	assert_false(s.is_gone);
 	sluice_transport_begin(t, 5000);
-	assert_int_equal(publish(t, 0, 1), -ETIMEDOUT);
+	assert_int_equal(show(t, 0, 1), -ETIMEDOUT);
 	sluice_transport_begin(t, 50);
 	eof_fd = t->ops->disconnect(t);
 	assert_false(t->ops->is_connected(t));

@@ -35,7 +35,7 @@ struct rig {
 
 /* On node 0 of two nodes; all lcores are there. */
 static void
-rig_open_as(struct rig *g, enum sluice_layout layout, bool is_in_order)
+rig_open_as(struct rig *g, enum sluice_ring_type ring_type, bool is_in_order)
 {
 	struct env_conf conf = { .is_tx = true, .size = SIZE, .is_in_order = is_in_order };
 	const struct sluice_tx_path *path;
@@ -46,7 +46,7 @@ rig_open_as(struct rig *g, enum sluice_layout layout, bool is_in_order)
 	fake_numa.nb_nodes = 2;
 	/* A path that every CPU has. */
 	while (path = sluice_tx_path_at(conf.row),
-			path->cfg.layout != layout || strstr(path->name, "Scalar") == NULL)
+			path->cfg.ring_type != ring_type || strstr(path->name, "Scalar") == NULL)
 		conf.row++;
 	g->e = env_open(&conf);
 	g->e->q.vq = 1;

@@ -67,14 +67,14 @@ region(unsigned int i)
 
 /* Regions first to first + nb. */
 static inline int
-publish(struct sluice_transport *t, unsigned int first, unsigned int nb)
+show(struct sluice_transport *t, unsigned int first, unsigned int nb)
 {
 	struct dmap_region regions[FAKE_VDPA_MAPS];
 	unsigned int i;
 
 	for (i = 0; i < nb; i++)
 		regions[i] = region(first + i);
-	return t->ops->publish(t, regions, nb);
+	return t->ops->show(t, regions, nb);
 }
 
 static inline struct sluice_vq_setup
@@ -98,7 +98,7 @@ run(struct sluice_transport *t, uint16_t nb_vqs, uint64_t features)
 	int ret = t->ops->begin(t, features & info.features, 1500);
 
 	if (ret == 0)
-		ret = publish(t, 0, NB_REGIONS);
+		ret = show(t, 0, NB_REGIONS);
 	return ret == 0 ? run_queues(t, nb_vqs, setup_of) : ret;
 }
 

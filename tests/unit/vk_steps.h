@@ -73,14 +73,14 @@ region(unsigned int i)
 }
 
 static inline int
-publish(struct sluice_transport *t, unsigned int nb)
+show(struct sluice_transport *t, unsigned int nb)
 {
 	static struct dmap_region regions[FAKE_VK_REGIONS];
 	unsigned int i;
 
 	for (i = 0; i < nb; i++)
 		regions[i] = region(i);
-	return t->ops->publish(t, regions, nb);
+	return t->ops->show(t, regions, nb);
 }
 
 static inline struct sluice_vq_setup
@@ -104,7 +104,7 @@ run(struct sluice_transport *t, uint16_t nb_vqs, uint64_t features)
 	int ret = t->ops->begin(t, features & info.features, 1500);
 
 	if (ret == 0)
-		ret = publish(t, 3);
+		ret = show(t, 3);
 	return ret == 0 ? run_queues(t, nb_vqs, setup_of) : ret;
 }
 

@@ -21,7 +21,7 @@
  *                    it is freed, dmap_del_pool(), dmap_keep_pools() or dmap_domain_destroy().
  *
  * Threads: all functions of this header may be called from any thread, but not from a polling core,
- * which has dmap_stream.h. Only dmap_publish() and dmap_serve() wait for a device: the thread that
+ * which has dmap_stream.h. Only dmap_show() and dmap_serve() wait for a device: the thread that
  * starts it calls the one, the control thread of its port the other. Errors: 0 or a negative errno;
  * out parameters stay untouched on error.
  */
@@ -103,13 +103,13 @@ struct dmap_backend {
 	/*
 	 * Make exactly these regions reachable; the device must have accepted when this returns 0.
 	 */
-	int (*publish)(void *ctx, const struct dmap_region *regions, unsigned int nb);
+	int (*show)(void *ctx, const struct dmap_region *regions, unsigned int nb);
 	/* How many pieces the device's address space is made of; NULL: as many as regions. */
 	unsigned int (*nb_maps)(const void *ctx);
 	/*
 	 * Telling the device means to wait until it answers, so that this is left to the control
-	 * thread. publish gets descriptors that stay open during the call, whatever becomes of the
-	 * memory meanwhile; and what it shows after dmap_revoke() is of no meaning. False: publish
+	 * thread. show gets descriptors that stay open during the call, whatever becomes of the
+	 * memory meanwhile; and what it shows after dmap_revoke() is of no meaning. False: show
 	 * is a system call, and changes come at once.
 	 */
 	bool is_remote;
@@ -175,7 +175,7 @@ int dmap_set_sealed(struct dmap_domain *d, const char *remedy);
 
 /**
  * Have fn called when something waits for dmap_serve(): by any thread, polling cores included, so
- * it must not wait. To be said before the first dmap_publish(), and to be valid until the domain
+ * it must not wait. To be said before the first dmap_show(), and to be valid until the domain
  * ends.
  */
 __rte_internal
@@ -211,7 +211,7 @@ void dmap_coherent_abandon(struct dmap_domain *d, struct dmap_coherent *c);
  * Show the pages that hold the packet buffers of a mempool. Adding a pool again is fine and cheap.
  * For pools with pinned external buffers the buffers are shown and the mbuf headers are not.
  * -ENOTSUP: memory without a file behind it, -EPERM: see dmap_set_sealed(), otherwise what a local
- * back end says. The device of a remote back end is told by the next dmap_publish(), or by
+ * back end says. The device of a remote back end is told by the next dmap_show(), or by
  * dmap_serve(), and only then the pool is within its reach.
  */
 __rte_internal
@@ -310,11 +310,11 @@ unsigned int dmap_check_nodes(struct dmap_domain *d, const char *who, int node);
  * refusals, with which remote back ends can live, others end the exchange.
  */
 __rte_internal
-int dmap_publish(struct dmap_domain *d);
+int dmap_show(struct dmap_domain *d);
 
 /**
  * Control thread: show memory that polling cores met, and tell the device what changed since
- * dmap_publish(). Does nothing before it and after dmap_revoke(). A refusal concerns the memory
+ * dmap_show(). Does nothing before it and after dmap_revoke(). A refusal concerns the memory
  * only, whose packets are dropped; -errno: the exchange with the device failed, or it does not let
  * go of memory, so it must be cut off.
  */
@@ -322,7 +322,7 @@ __rte_internal
 int dmap_serve(struct dmap_domain *d);
 
 /**
- * No device listens any more, and what is added or removed is noted only, until dmap_publish(). A
+ * No device listens any more, and what is added or removed is noted only, until dmap_show(). A
  * local back end takes back all that the device could reach; with a remote one only cutting the
  * connection helps. Never waits.
  */
@@ -428,24 +428,24 @@ void dmap_set_remote(int (*fn)(const struct dmap_shared *shared, const void *mem
 		const struct dmap_buffer *buf));
 
 /* Back ends: a memfd of the driver's own beside EAL's files; EAL's memory as a whole. */
-struct dmap_publisher {
+struct dmap_remote {
 	/* Called with the regions to show; NULL ctx is not special. */
-	int (*publish)(void *ctx, const struct dmap_region *regions, unsigned int nb);
+	int (*show)(void *ctx, const struct dmap_region *regions, unsigned int nb);
 	void *ctx;
 };
 
 /**
  * Rings in sealed memfds, pools in EAL's files; small: rings never in huge pages, which who has the
- * file may take away for good. The context of the back end is a struct dmap_publisher.
+ * file may take away for good. The context of the back end is a struct dmap_remote.
  */
 extern const struct dmap_backend dmap_memfd_backend, dmap_memfd_small_backend;
 /**
  * The same files, of which the device maps just the pages of 4 KiB that it is told of, with their
- * rights (vDPA). The context of the back end is a struct dmap_publisher.
+ * rights (vDPA). The context of the back end is a struct dmap_remote.
  */
 extern const struct dmap_backend dmap_iotlb_backend;
 /**
- * Everything EAL holds, rings in memzones. The context of the back end is a struct dmap_publisher.
+ * Everything EAL holds, rings in memzones. The context of the back end is a struct dmap_remote.
  */
 extern const struct dmap_backend dmap_none_backend;
 

@@ -51,7 +51,7 @@ dmap_domain_rebuild(struct dmap_domain *d, bool is_removal)
 	if (ret == 0)
 		ret = dmap_region_windows(&regions, &windows, &nb_windows);
 	if (ret == 0 && d->is_live && !d->backend->is_remote)
-		ret = d->backend->publish(d->backend_ctx, regions.r, regions.nb);
+		ret = d->backend->show(d->backend_ctx, regions.r, regions.nb);
 	/*
 	 * The device may keep a table that it refused to shrink, but we no longer use what left it.
 	 */

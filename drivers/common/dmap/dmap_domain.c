@@ -122,7 +122,7 @@ dmap_domain_destroy(struct dmap_domain *d)
 	dmap_bounce_end(d);
 	/* Revoke first, and only then let go of the memory. */
 	if (d->regions.nb != 0 && !d->backend->is_remote &&
-			d->backend->publish(d->backend_ctx, NULL, 0) != 0)
+			d->backend->show(d->backend_ctx, NULL, 0) != 0)
 		DMAP_LOG(INFO, "%s: the device was not told about the end", d->name);
 	while ((o = TAILQ_FIRST(&d->owners)) != NULL) {
 		TAILQ_REMOVE(&d->owners, o, next);

@@ -9,7 +9,7 @@
  *   registration_lock  (dmap_event.c) while callbacks are registered with EAL and the mempool
  *                library, or removed.
  *   serve_lock   one exchange with the device of a remote back end at a time; held as long as the
- *                device takes. Only dmap_publish() and dmap_serve() take it.
+ *                device takes. Only dmap_show() and dmap_serve() take it.
  *   pools_lock   (dmap_event.c) while the pages of a pool are walked that may be freed meanwhile:
  *                the pool's end waits for the walk, and for nothing else.
  *   EAL's memory lock. The callers of the event callbacks hold it, so nothing here takes it with
@@ -132,7 +132,7 @@ struct dmap_domain {
 	const char *remedy; /* against the refusal of others; NULL: they are no news */
 	/*
 	 * A device listens. Local back end: what changes is shown at once, unless dmap_revoke() was
-	 * called. Remote one: from dmap_publish() to dmap_revoke(), and only what the device
+	 * called. Remote one: from dmap_show() to dmap_revoke(), and only what the device
 	 * accepted may be used then.
 	 */
 	bool is_live;
@@ -294,8 +294,8 @@ struct rte_mempool *dmap_sealed_pool_of(const void *addr, size_t len);
 /* Its pages. -ENOENT: it is no such pool. */
 int dmap_sealed_pages(const struct rte_mempool *mp, struct dmap_region_list *out);
 
-/* The publish operation of back ends whose context is a struct dmap_publisher. */
-int dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb);
+/* The show operation of back ends whose context is a struct dmap_remote. */
+int dmap_remote_show(void *ctx, const struct dmap_region *regions, unsigned int nb);
 
 /*
  * EAL memory [addr, addr + len) is about to disappear: forget it. Called with EAL's memory lock

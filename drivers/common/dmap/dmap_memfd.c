@@ -184,7 +184,7 @@ const struct dmap_backend dmap_memfd_backend = {
 	.name = "memfd",
 	.coherent_alloc = memfd_coherent_alloc,
 	.coherent_free = memfd_coherent_free,
-	.publish = dmap_publisher_publish,
+	.show = dmap_remote_show,
 	.is_remote = true,
 };
 
@@ -193,7 +193,7 @@ const struct dmap_backend dmap_memfd_small_backend = {
 	.name = "memfd",
 	.coherent_alloc = small_coherent_alloc,
 	.coherent_free = memfd_coherent_free,
-	.publish = dmap_publisher_publish,
+	.show = dmap_remote_show,
 	.is_remote = true,
 };
 
@@ -202,7 +202,7 @@ const struct dmap_backend dmap_iotlb_backend = {
 	.name = "iotlb",
 	.coherent_alloc = memfd_coherent_alloc,
 	.coherent_free = memfd_coherent_free,
-	.publish = dmap_publisher_publish,
+	.show = dmap_remote_show,
 	.is_remote = true,
 	.granule = DMAP_IOTLB_PAGE,
 };

@@ -50,7 +50,7 @@ const struct dmap_backend dmap_none_backend = {
 	.name = "none",
 	.coherent_alloc = none_coherent_alloc,
 	.coherent_free = none_coherent_free,
-	.publish = dmap_publisher_publish,
+	.show = dmap_remote_show,
 	.is_remote = true,
 	.shows_all_eal = true,
 };

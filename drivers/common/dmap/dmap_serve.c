@@ -27,11 +27,11 @@
 enum offer { OFFER_ALL, OFFER_ONE, OFFER_NONE };
 
 int
-dmap_publisher_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
+dmap_remote_show(void *ctx, const struct dmap_region *regions, unsigned int nb)
 {
-	const struct dmap_publisher *p = ctx;
+	const struct dmap_remote *p = ctx;
 
-	return p->publish(p->ctx, regions, nb);
+	return p->show(p->ctx, regions, nb);
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_set_waker)
@@ -143,7 +143,7 @@ tell(struct dmap_domain *d)
 	if (ret != 0)
 		return ret;
 	pthread_mutex_unlock(&d->change_lock);
-	ret = d->backend->publish(d->backend_ctx, table.r, table.nb);
+	ret = d->backend->show(d->backend_ctx, table.r, table.nb);
 	free_table(&table);
 	pthread_mutex_lock(&d->change_lock);
 	return epoch == d->epoch ? ret : -ECANCELED;
@@ -295,12 +295,12 @@ drop_lazy(struct dmap_domain *d)
 
 /* change_lock is held, with a remote back end not during the exchange. */
 static int
-publish_all(struct dmap_domain *d)
+show_all(struct dmap_domain *d)
 {
 	struct dmap_owner *o;
 
 	if (!d->backend->is_remote)
-		return d->backend->publish(d->backend_ctx, d->regions.r, d->regions.nb);
+		return d->backend->show(d->backend_ctx, d->regions.r, d->regions.nb);
 	TAILQ_FOREACH(o, &d->owners, next) {
 		o->is_shown = false;
 		o->is_refused = false;
@@ -325,9 +325,9 @@ begin_live(struct dmap_domain *d)
 	return ret;
 }
 
-RTE_EXPORT_INTERNAL_SYMBOL(dmap_publish)
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_show)
 int
-dmap_publish(struct dmap_domain *d)
+dmap_show(struct dmap_domain *d)
 {
 	bool is_remote = d->backend->is_remote;
 	int ret;
@@ -337,9 +337,9 @@ dmap_publish(struct dmap_domain *d)
 	pthread_mutex_lock(&d->change_lock);
 	if (is_remote)
 		set_live(d, false);
-	ret = publish_all(d);
+	ret = show_all(d);
 	if ((is_refusal(ret) || (ret != 0 && !is_remote)) && drop_lazy(d))
-		ret = publish_all(d);
+		ret = show_all(d);
 	if (ret == 0 && is_remote)
 		ret = begin_live(d);
 	else if (ret == 0)
@@ -357,7 +357,7 @@ dmap_revoke(struct dmap_domain *d)
 	set_live(d, false);
 	if (d->backend->is_remote)
 		dmap_domain_rebuild(d, false);
-	else if (d->backend->publish(d->backend_ctx, NULL, 0) != 0)
+	else if (d->backend->show(d->backend_ctx, NULL, 0) != 0)
 		DMAP_LOG(ERR, "%s: the device may still reach some memory", d->name);
 	pthread_mutex_unlock(&d->change_lock);
 }

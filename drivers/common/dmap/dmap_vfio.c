@@ -327,7 +327,7 @@ static const struct dmap_iotlb_ops map_ops = {
 };
 
 static int
-vfio_publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
+vfio_show(void *ctx, const struct dmap_region *regions, unsigned int nb)
 {
 	struct dmap_vfio *v = ctx;
 
@@ -375,7 +375,7 @@ const struct dmap_backend dmap_vfio_backend = {
 	.name = "vfio",
 	.coherent_alloc = vfio_coherent_alloc,
 	.coherent_free = vfio_coherent_free,
-	.publish = vfio_publish,
+	.show = vfio_show,
 	.nb_maps = vfio_nb_maps,
 	.granule = DMAP_IOTLB_PAGE,
 };

@@ -35,8 +35,8 @@ sum_of(const struct dmap_debug_loan *loan)
 static const void *
 desc_at(const struct sluice_queue *q, uint16_t slot)
 {
-	return q->layout == SLUICE_SPLIT ? (const void *)&q->ring.split.dv_desc[slot] :
-					   (const void *)&q->ring.packed.dv_desc[slot];
+	return q->ring_type == SLUICE_SPLIT ? (const void *)&q->ring.split.dv_desc[slot] :
+					      (const void *)&q->ring.packed.dv_desc[slot];
 }
 
 static struct dmap_debug_loan
@@ -81,7 +81,7 @@ lend_segments(const struct sluice_check *c, const struct rte_mbuf **segs, uint16
 static bool
 is_bounced(const struct sluice_txq *txq, uint16_t slot)
 {
-	uint64_t da; /* the first field of descriptors of either layout */
+	uint64_t da; /* the first field of descriptors of either ring type */
 
 	memcpy(&da, desc_at(&txq->q, slot), sizeof(da));
 	return sluice_txq_bounces(txq) && da == sluice_cell_da(&txq->cells, slot).v;
@@ -92,12 +92,12 @@ static uint16_t
 lend_packet(struct sluice_check *c, const struct sluice_txq *txq, uint16_t slot, const void *site)
 {
 	const struct sluice_ring *r = &txq->q.ring;
-	uint16_t extent = txq->extent[slot], nb = 0, nb_slots = sluice_tx_slots_of(txq, slot);
+	uint16_t slot_kind = txq->slot_kind[slot], nb = 0, nb_slots = sluice_tx_slots_of(txq, slot);
 	const struct rte_mbuf *segs[SEGS_MAX], *seg = txq->q.sw_ring[slot];
 
 	if (c->is_copy || seg == NULL || is_bounced(txq, slot))
 		return nb_slots;
-	if (extent & SLUICE_TX_ODD)
+	if (slot_kind & SLUICE_TX_SLOW)
 		for (; seg != NULL && nb < SEGS_MAX; seg = seg->next)
 			segs[nb++] = seg;
 	else
@@ -174,7 +174,7 @@ note_holes(struct sluice_check *c, const struct sluice_queue *q)
 	const struct sluice_ring *r = &q->ring;
 	uint16_t i, slot;
 
-	for (i = 0; i < sluice_ring_nb_busy(r) && r->nb_holes != 0; i++) {
+	for (i = 0; i < sluice_ring_nb_in_flight(r) && r->nb_holes != 0; i++) {
 		slot = sluice_ring_next(r, r->tail, i);
 		if (q->sw_ring[slot] == NULL)
 			sluice_check_take_back(c, slot);
@@ -191,19 +191,19 @@ sluice_check_remember(struct sluice_check *c, const struct sluice_queue *q)
 		c->nb_given = ((const struct sluice_txq *)q)->nb_given;
 }
 
-/* The oldest slots that became free since. What a burst frees was busy before it. */
+/* The oldest slots that became free since. What a burst frees was in flight before it. */
 static uint16_t
 nb_freed(const struct sluice_check *c, const struct sluice_queue *q)
 {
 	const struct sluice_ring *r = &q->ring;
-	uint16_t nb_busy = c->size - c->nb_free, nb = sluice_ring_distance(r, c->tail);
+	uint16_t nb_in_flight = c->size - c->nb_free, nb = sluice_ring_distance(r, c->tail);
 
 	if (sluice_queue_is_tx(q))
-		return nb_busy + (((const struct sluice_txq *)q)->nb_given - c->nb_given) -
-				sluice_ring_nb_busy(r);
+		return nb_in_flight + (((const struct sluice_txq *)q)->nb_given - c->nb_given) -
+				sluice_ring_nb_in_flight(r);
 	nb = nb == 0 ? 0 : c->size - nb;
 	/* None, or all of a full ring: those that were received are taken back already. */
-	if (nb == 0 && nb_busy == c->size &&
+	if (nb == 0 && nb_in_flight == c->size &&
 			(r->nb_free != 0 || (!c->is_copy && c->slots[c->tail].loan == 0)))
 		nb = c->size;
 	return nb;
@@ -231,7 +231,7 @@ sluice_check_watch(const struct sluice_check *c, const struct sluice_queue *q)
 
 	if (c->domain == NULL || !sluice_queue_is_tx(q))
 		return;
-	for (i = 0; i < sluice_ring_nb_busy(r); i++)
+	for (i = 0; i < sluice_ring_nb_in_flight(r); i++)
 		watch(c, sluice_ring_next(r, r->tail, i));
 }
 
@@ -258,7 +258,7 @@ sluice_check_note(struct sluice_check *c, struct sluice_queue *q, const void *si
 		sluice_check_take_back(c, sluice_ring_next(r, c->tail, i));
 	note_holes(c, q);
 	rte_atomic_store_explicit(&c->is_stale, 0, rte_memory_order_release);
-	note_given(c, q, c->head, sluice_ring_nb_busy(r) - nb_kept, site);
+	note_given(c, q, c->head, sluice_ring_nb_in_flight(r) - nb_kept, site);
 	sluice_check_remember(c, q);
 	if (q->fail != SLUICE_FAIL_NONE)
 		sluice_check_failed(c, q);
@@ -277,7 +277,7 @@ sluice_check_catch_up(struct sluice_check *c, struct sluice_queue *q)
 	for (i = 0; i < c->size; i++)
 		sluice_check_take_back(c, i);
 	rte_atomic_store_explicit(&c->is_stale, 0, rte_memory_order_release);
-	note_given(c, q, r->tail, sluice_ring_nb_busy(r), NULL);
+	note_given(c, q, r->tail, sluice_ring_nb_in_flight(r), NULL);
 	sluice_check_remember(c, q);
 }
 
@@ -292,7 +292,7 @@ is_as_written(const struct sluice_check *c, const struct sluice_queue *q, uint16
 
 	memcpy(&now, desc_at(q, slot), sizeof(now));
 	memcpy(&then, c->slots[slot].desc, sizeof(then));
-	if (q->layout == SLUICE_PACKED)
+	if (q->ring_type == SLUICE_PACKED)
 		return now.flags != then.flags || now.addr == then.addr;
 	return memcmp(&now, &then, sizeof(now)) == 0;
 }
@@ -317,7 +317,7 @@ sluice_check_look(struct sluice_check *c, const struct sluice_queue *q)
 
 	if (c->domain == NULL)
 		return;
-	for (i = 0; i < sluice_ring_nb_busy(r); i++) {
+	for (i = 0; i < sluice_ring_nb_in_flight(r); i++) {
 		slot = sluice_ring_next(r, r->tail, i);
 		if (!is_as_written(c, q, slot))
 			dmap_debug_report(c->domain, DMAP_DEBUG_RING_CHANGED,
@@ -327,9 +327,9 @@ sluice_check_look(struct sluice_check *c, const struct sluice_queue *q)
 			sluice_check_unwatch(c, slot);
 	}
 	/* A wrong packet may have bytes of its neighbours, so not before all are as they were. */
-	for (i = 0; i < sluice_ring_nb_busy(r) && sluice_queue_is_tx(q); i++)
+	for (i = 0; i < sluice_ring_nb_in_flight(r) && sluice_queue_is_tx(q); i++)
 		look_at_bytes(c, sluice_ring_next(r, r->tail, i));
-	if (q->layout == SLUICE_SPLIT &&
+	if (q->ring_type == SLUICE_SPLIT &&
 			rte_atomic_load_explicit(&r->split.dv_avail->idx,
 					rte_memory_order_relaxed) != r->avail_idx)
 		dmap_debug_report(c->domain, DMAP_DEBUG_RING_CHANGED, NULL, "available index of %s",
@@ -387,7 +387,7 @@ last_id(const struct sluice_queue *q)
 	const struct sluice_ring *r = &q->ring;
 	uint16_t at;
 
-	if (q->layout == SLUICE_SPLIT)
+	if (q->ring_type == SLUICE_SPLIT)
 		return r->split.dv_used->ring[(uint16_t)(r->used_idx - 1) & r->mask].id;
 	/* A receive queue has moved on, a transmit queue has not. */
 	at = sluice_queue_is_tx(q) ? r->used_idx : sluice_ring_next(r, r->used_idx, r->size - 1);

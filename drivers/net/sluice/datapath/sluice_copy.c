@@ -7,10 +7,10 @@
  * Several segments, or a length that takes several slots; clones, external and shared buffers,
  * other pools; and packets that ask for something, whose headers are written into the copy, so that
  * the application's are never changed. And the packets of queues that bounce (isolation=sealed with
- * bounce=1): their mbufs are kept until they are done, as those of other odd packets.
+ * bounce=1): their mbufs are kept until they are done, as those of other slow packets.
  */
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_copy_out.h"
 #include "sluice_tx_slots.h"
 
@@ -93,18 +93,18 @@ copy_packet(struct sluice_txq *txq, uint32_t slot, const struct rte_mbuf *m, boo
 
 static void
 write_descs(struct sluice_txq *txq, struct sluice_tx_burst *b, uint32_t len, uint16_t nb,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
-	struct sluice_tx_slots s = sluice_tx_slots(txq, b, layout);
+	struct sluice_tx_slots s = sluice_tx_slots(txq, b, ring_type);
 	const size_t head = s.slot;
 	uint32_t n;
 	uint16_t i;
 
 	for (i = 1; i <= nb; i++, len -= n) {
 		n = RTE_MIN(len, cell_len(txq));
-		s.extent[s.slot] = i == 1 ? nb - 1 : SLUICE_TX_MIDDLE;
+		s.slot_kind[s.slot] = i == 1 ? nb - 1 : SLUICE_TX_MIDDLE;
 		sluice_tx_write_desc(&s, head, sluice_cell_da(&txq->cells, s.slot), n,
-				i < nb ? SLUICE_DESC_F_NEXT : 0, s.slot == s.head, layout);
+				i < nb ? SLUICE_DESC_F_NEXT : 0, s.slot == s.head, ring_type);
 		sluice_tx_next_slot(&s);
 	}
 	if (b->nb_slots == 0)
@@ -121,7 +121,7 @@ void
 sluice_copy_forget(struct sluice_txq *txq, uint16_t slot, uint16_t nb)
 {
 	for (; nb != 0; nb--, slot = sluice_ring_next(&txq->q.ring, slot, 1)) {
-		txq->extent[slot] = 0;
+		txq->slot_kind[slot] = 0;
 		txq->q.sw_ring[slot] = sluice_copy_mark(txq);
 	}
 }
@@ -140,7 +140,7 @@ drop(struct sluice_txq *txq, struct rte_mbuf *m, uint64_t *counter)
  */
 static __rte_always_inline bool
 give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		enum sluice_layout layout, const bool keeps)
+		enum sluice_ring_type ring_type, const bool keeps)
 {
 	const uint16_t head = b->slot;
 	const bool asks = sluice_tx_asks(m);
@@ -165,16 +165,16 @@ give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	if (nb > (uint32_t)(r->nb_free - b->nb_slots))
 		return false;
 	copy_packet(txq, head, m, asks);
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		sluice_split_make_available(r, b->nb_bufs, head);
-	write_descs(txq, b, len, nb, layout);
+	write_descs(txq, b, len, nb, ring_type);
 	b->nb_bufs++;
-	b->nb_unfit += nb;
+	b->nb_unbatched += nb;
 	txq->q.stats.bytes += len - SLUICE_NET_HDR_LEN;
 	if (keeps) {
-		txq->extent[head] |= SLUICE_TX_ODD;
+		txq->slot_kind[head] |= SLUICE_TX_SLOW;
 		txq->q.sw_ring[head] = m;
-		txq->nb_odd += nb;
+		txq->nb_slow_slots += nb;
 		txq->nb_bounced++;
 	} else {
 		sluice_mbuf_free(m);
@@ -184,9 +184,9 @@ give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 
 bool
 sluice_copy_give_unreached(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
-	return give(txq, m, b, layout, true);
+	return give(txq, m, b, ring_type, true);
 }
 
 /* Its buffers are external ones, whatever the application says in flags that it overwrites. */
@@ -210,14 +210,14 @@ count_sealed(struct rte_mbuf *const *pkts, uint16_t nb)
 
 uint16_t
 sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
 {
 	uint16_t n, nb_run, nb_given;
 
 	for (n = 0; n < nb; n += nb_run) {
 		nb_run = count_sealed(&pkts[n], nb - n);
 		if (nb_run != 0) {
-			nb_given = layout == SLUICE_SPLIT ?
+			nb_given = ring_type == SLUICE_SPLIT ?
 					sluice_tx_give_asking_split(txq, &pkts[n], nb_run, b) :
 					sluice_tx_give_asking_packed(txq, &pkts[n], nb_run, b);
 			if (nb_given != nb_run)
@@ -225,7 +225,7 @@ sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_
 			continue;
 		}
 		txq->left = &txq->nb_ring_full;
-		if (!give(txq, pkts[n], b, layout, true))
+		if (!give(txq, pkts[n], b, ring_type, true))
 			break;
 		nb_run = 1;
 	}
@@ -233,14 +233,14 @@ sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_
 }
 
 uint16_t
-sluice_copy_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
+sluice_copy_give_slow(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
 {
 	uint16_t n;
 
 	txq->left = &txq->nb_ring_full;
 	for (n = 0; n < nb; n++)
-		if (!give(txq, pkts[n], b, layout, false))
+		if (!give(txq, pkts[n], b, ring_type, false))
 			break;
 	return n;
 }

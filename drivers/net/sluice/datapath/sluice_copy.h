@@ -169,7 +169,7 @@ sluice_copy_give_run(struct sluice_rxq *rxq, uint32_t slot, uint32_t nb,
 	uint32_t i;
 
 	/* Those of a split ring never change (sluice_rxq_reset()). */
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		return;
 	dv_desc = &r->packed.dv_desc[slot];
 	word = sluice_vec_packed_word(r, slot, SLUICE_DESC_F_WRITE) | (uint64_t)slot << 32 |

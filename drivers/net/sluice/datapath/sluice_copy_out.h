@@ -13,7 +13,7 @@
 
 #include "sluice_copy.h"
 #include "sluice_sum.h"
-#include "sluice_tx_odd.h"
+#include "sluice_tx_slow.h"
 #include "sluice_tx_shape.h"
 
 /* Packets that are looked at together. */
@@ -96,20 +96,20 @@ struct sluice_copy_run {
 	uint64_t bytes;
 };
 
-/* Descriptors of both layouts, as two words each. */
+/* Descriptors of both ring types, as two words each. */
 static __rte_always_inline sluice_desc_word *
-sluice_copy_dv_words(const struct sluice_ring *r, uint32_t slot, enum sluice_layout layout)
+sluice_copy_dv_words(const struct sluice_ring *r, uint32_t slot, enum sluice_ring_type ring_type)
 {
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		return (sluice_desc_word *)&r->split.dv_desc[slot];
 	return (sluice_desc_word *)&r->packed.dv_desc[slot];
 }
 
 /* The second of them, of a slot's net header alone and not at the head of a burst. */
 static __rte_always_inline uint64_t
-sluice_copy_word(const struct sluice_ring *r, uint32_t slot, enum sluice_layout layout)
+sluice_copy_word(const struct sluice_ring *r, uint32_t slot, enum sluice_ring_type ring_type)
 {
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		return SLUICE_NET_HDR_LEN;
 	return sluice_vec_packed_word(r, slot, 0) | (uint64_t)slot << 32 | SLUICE_NET_HDR_LEN;
 }
@@ -119,7 +119,7 @@ static __rte_always_inline bool
 sluice_copy_is_plain(const struct sluice_copy_run *run, struct rte_mbuf *m,
 		const struct sluice_path_cfg cfg)
 {
-	return sluice_copy_is_alone(m, cfg) && !sluice_tx_may_have(m, sluice_tx_odd_flags(cfg)) &&
+	return sluice_copy_is_alone(m, cfg) && !sluice_tx_may_have(m, sluice_tx_slow_flags(cfg)) &&
 			m->pool == run->pool;
 }
 
@@ -128,14 +128,14 @@ static __rte_always_inline uint32_t
 sluice_copy_out_ones(struct sluice_copy_run *run, uint32_t nb, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &run->txq->q.ring;
-	sluice_desc_word *dv_words = sluice_copy_dv_words(r, run->slot, cfg.layout);
-	uint64_t word = sluice_copy_word(r, run->slot, cfg.layout), fix = 0;
+	sluice_desc_word *dv_words = sluice_copy_dv_words(r, run->slot, cfg.ring_type);
+	uint64_t word = sluice_copy_word(r, run->slot, cfg.ring_type), fix = 0;
 	uint64_t addr = sluice_cell_da(&run->txq->cells, run->slot).v;
 	char *dv_data = run->dv_data;
 	uint32_t len;
 	size_t n;
 
-	if (cfg.layout == SLUICE_PACKED)
+	if (cfg.ring_type == SLUICE_PACKED)
 		fix = sluice_vec_head_fix(r, run->slot);
 	for (n = 0; n < nb; n++, dv_data += run->stride) {
 		struct rte_mbuf *m = run->pkts[n];
@@ -150,7 +150,7 @@ sluice_copy_out_ones(struct sluice_copy_run *run, uint32_t nb, const struct slui
 		run->bytes += len;
 		rte_atomic_store_explicit(
 				&dv_words[2 * n + 1], (word + len) ^ fix, rte_memory_order_relaxed);
-		if (cfg.layout == SLUICE_SPLIT) {
+		if (cfg.ring_type == SLUICE_SPLIT) {
 			/* The address is always the same. */
 			sluice_vec_make_one_available(&run->avail, run->slot + n);
 		} else {
@@ -174,7 +174,7 @@ sluice_copy_goes_by_fours(const struct sluice_path_cfg cfg)
 #ifdef __AVX2__
 	return !cfg.is_few;
 #else
-	return !cfg.is_few && cfg.layout == SLUICE_SPLIT;
+	return !cfg.is_few && cfg.ring_type == SLUICE_SPLIT;
 #endif
 }
 
@@ -197,9 +197,9 @@ sluice_copy_are_alike(const struct sluice_copy_run *run, struct rte_mbuf *const 
 		all &= pkts[i]->ol_flags;
 	}
 	if (!cfg.has_offloads)
-		return (any & sluice_tx_odd_flags(cfg)) == 0;
+		return (any & sluice_tx_slow_flags(cfg)) == 0;
 	if (unlikely((((any ^ s->flags) | (all ^ s->flags)) &
-				     (SLUICE_TX_SHAPE_FLAGS | sluice_tx_odd_flags(cfg))) != 0))
+				     (SLUICE_TX_SHAPE_FLAGS | sluice_tx_slow_flags(cfg))) != 0))
 		return false;
 	return !s->asks ||
 			(sluice_tx_has_lens(s, pkts[0]) && sluice_tx_has_lens(s, pkts[1]) &&
@@ -245,13 +245,13 @@ sluice_copy_out_fours(struct sluice_copy_run *run, uint32_t nb, const struct slu
 {
 	const struct sluice_ring *r = &run->txq->q.ring;
 	const uint64_t addr = sluice_cell_da(&run->txq->cells, run->slot).v, stride = run->stride;
-	const uint64_t word = sluice_copy_word(r, run->slot, cfg.layout);
+	const uint64_t word = sluice_copy_word(r, run->slot, cfg.ring_type);
 	const sluice_copy_pair step = { 2 * stride, 2 * SLUICE_ONE_NEXT_ID, 2 * stride,
 		2 * SLUICE_ONE_NEXT_ID };
 	sluice_copy_pair pair = { addr, word, addr + stride, word + SLUICE_ONE_NEXT_ID };
 	sluice_copy_pair fix = { 0, sluice_vec_head_fix(r, run->slot), 0, 0 };
 	sluice_copy_pair len01, len23, lens = { 0 };
-	sluice_desc_word *dv_words = sluice_copy_dv_words(r, run->slot, cfg.layout);
+	sluice_desc_word *dv_words = sluice_copy_dv_words(r, run->slot, cfg.ring_type);
 	struct rte_mbuf **pkts = run->pkts, **end = pkts + (nb & ~(SLUICE_COPY_ALIKE - 1));
 	char *dv_data = run->dv_data;
 	uint32_t slot = run->slot, i, len;
@@ -266,11 +266,11 @@ sluice_copy_out_fours(struct sluice_copy_run *run, uint32_t nb, const struct slu
 			if (unlikely(!sluice_copy_data_out(
 					    run->txq, pkts[i], dv_data + i * stride, len))) {
 				/* Those before it count when they are sent one by one. */
-				while (cfg.layout == SLUICE_SPLIT && i != 0)
+				while (cfg.ring_type == SLUICE_SPLIT && i != 0)
 					bytes -= pkts[--i]->data_len;
 				goto out;
 			}
-			if (cfg.layout == SLUICE_PACKED)
+			if (cfg.ring_type == SLUICE_PACKED)
 				continue;
 			bytes += len;
 			rte_atomic_store_explicit(
@@ -279,7 +279,7 @@ sluice_copy_out_fours(struct sluice_copy_run *run, uint32_t nb, const struct slu
 		if (cfg.has_offloads)
 			sluice_copy_put_headers(&run->txq->shape, pkts, (uint8_t *)dv_data, stride);
 		dv_data += SLUICE_COPY_ALIKE * stride;
-		if (cfg.layout == SLUICE_SPLIT) {
+		if (cfg.ring_type == SLUICE_SPLIT) {
 			sluice_vec_make_available(&run->avail, slot);
 			slot += SLUICE_COPY_ALIKE;
 			continue;
@@ -357,10 +357,10 @@ sluice_copy_out_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - b->slot));
 	nb_max = RTE_MIN(nb_max, (uint16_t)(r->nb_free - b->nb_slots));
-	if (cfg.layout == SLUICE_SPLIT) {
+	if (cfg.ring_type == SLUICE_SPLIT) {
 		avail_pos = (r->avail_idx + b->nb_bufs) & r->mask;
 		nb_max = RTE_MIN(nb_max, (uint16_t)(r->size - avail_pos));
-		run.avail = sluice_vec_avail(txq, b->slot, avail_pos, cfg.layout);
+		run.avail = sluice_vec_avail(txq, b->slot, avail_pos, cfg.ring_type);
 	}
 	if (unlikely(nb_max == 0))
 		return 0;

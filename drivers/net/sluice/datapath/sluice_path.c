@@ -127,7 +127,8 @@ sluice_rx_path_select(
 	unsigned int i;
 
 	for (i = 0; (p = sluice_rx_path_at(i)) != NULL; i++)
-		if (p->simd_bits <= simd_bits && p->cfg.layout == sluice_layout_of(features) &&
+		if (p->simd_bits <= simd_bits &&
+				p->cfg.ring_type == sluice_ring_type_of(features) &&
 				p->cfg.has_csum >= reads_headers && p->cfg.is_copy == is_copy)
 			break;
 	return p;
@@ -142,7 +143,8 @@ sluice_tx_path_select(sluice_features features, bool has_offloads, bool is_copy,
 	unsigned int i;
 
 	for (i = 0; (p = sluice_tx_path_at(i)) != NULL; i++)
-		if (p->simd_bits <= simd_bits && p->cfg.layout == sluice_layout_of(features) &&
+		if (p->simd_bits <= simd_bits &&
+				p->cfg.ring_type == sluice_ring_type_of(features) &&
 				p->cfg.has_offloads >= needs && p->cfg.is_copy == is_copy)
 			break;
 	return p;

@@ -13,19 +13,19 @@
 #include "sluice_ring_split.h"
 #include "sluice_tx_offload.h"
 
-static struct sluice_ring_layout
+static struct sluice_ring_offsets
 reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool is_tx,
 		uint16_t *avail_shadow)
 {
 	uint16_t nb_slots = conf->nb_slots != 0 ? conf->nb_slots : conf->size;
-	struct sluice_ring_layout l = sluice_ring_layout(conf->layout, nb_slots, is_tx);
+	struct sluice_ring_offsets l = sluice_ring_offsets(conf->ring_type, nb_slots, is_tx);
 	uint64_t nb_kicks = q->ring.nb_kicks, nb_suppressed = q->ring.nb_suppressed;
 	uint64_t nb_misses = q->stream.nb_misses;
 
 	memset(conf->va, 0, l.len);
-	q->layout = conf->layout;
+	q->ring_type = conf->ring_type;
 	q->run = conf->run;
-	sluice_ring_init(&q->ring, conf->layout, conf->size, &l, conf->va, avail_shadow);
+	sluice_ring_init(&q->ring, conf->ring_type, conf->size, &l, conf->va, avail_shadow);
 	q->ring.has_event_idx = conf->has_event_idx;
 	q->ring.is_in_order = conf->is_in_order;
 	q->ring.nb_kicks = nb_kicks;
@@ -33,7 +33,7 @@ reset_queue(struct sluice_queue *q, const struct sluice_queue_conf *conf, bool i
 	q->fail = SLUICE_FAIL_NONE;
 	dmap_stream_init(&q->stream, conf->domain);
 	q->stream.nb_misses = nb_misses;
-	if (conf->layout == SLUICE_PACKED)
+	if (conf->ring_type == SLUICE_PACKED)
 		sluice_packed_disable_interrupts(&q->ring);
 	else
 		sluice_split_disable_interrupts(&q->ring);
@@ -53,7 +53,7 @@ reset_rx_cells(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 	if (!sluice_cells_are_used(&rxq->cells))
 		return;
 	rxq->post_len = RTE_MIN(rxq->post_len, conf->cells.room + SLUICE_NET_HDR_LEN);
-	for (i = 0; i < conf->size && conf->layout == SLUICE_SPLIT; i++)
+	for (i = 0; i < conf->size && conf->ring_type == SLUICE_SPLIT; i++)
 		sluice_split_give(&rxq->q.ring, i, sluice_cell_da(&rxq->cells, i), rxq->post_len,
 				SLUICE_DESC_F_WRITE);
 }
@@ -72,7 +72,7 @@ reset_tx_cells(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	if (!txq->is_copy)
 		return;
 	sluice_copy_forget(txq, 0, conf->size);
-	for (i = 0; i < conf->size && conf->layout == SLUICE_SPLIT; i++)
+	for (i = 0; i < conf->size && conf->ring_type == SLUICE_SPLIT; i++)
 		sluice_split_give(&txq->q.ring, i, sluice_cell_da(&txq->cells, i), 0, 0);
 }
 
@@ -120,7 +120,7 @@ sluice_rxq_reset(struct sluice_rxq *rxq, const struct sluice_queue_conf *conf)
 void
 sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 {
-	struct sluice_ring_layout l = reset_queue(&txq->q, conf, true, txq->avail_shadow);
+	struct sluice_ring_offsets l = reset_queue(&txq->q, conf, true, txq->avail_shadow);
 	unsigned int i;
 
 	txq->dv_extra = (union sluice_tx_extra *)((char *)conf->va + l.extra);
@@ -145,14 +145,14 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	txq->shape = (struct sluice_tx_shape){ 0 };
 	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
-	txq->start = txq->hdr_len != SLUICE_NET_HDR_LEN ? SLUICE_TX_UNFIT : SLUICE_TX_BATCHES;
+	txq->start = txq->hdr_len != SLUICE_NET_HDR_LEN ? SLUICE_TX_UNBATCHED : SLUICE_TX_BATCHES;
 	if (txq->has_hash)
 		txq->start = SLUICE_TX_LONG;
 	txq->plain_start = SLUICE_TX_BATCHES;
 	txq->nb_extra = 0;
 	txq->nb_given = 0;
 	txq->chain_end = 0;
-	txq->nb_odd = 0;
+	txq->nb_slow_slots = 0;
 }
 
 void
@@ -160,7 +160,7 @@ sluice_queue_retract(struct sluice_queue *q)
 {
 	const struct sluice_ring *r = &q->ring;
 
-	if (q->layout == SLUICE_SPLIT)
+	if (q->ring_type == SLUICE_SPLIT)
 		sluice_split_retract(r);
 	else
 		sluice_packed_retract(r);
@@ -171,7 +171,7 @@ sluice_queue_retract(struct sluice_queue *q)
 }
 
 uint32_t
-sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out)
+sluice_queue_drain(struct sluice_queue *q, struct sluice_mbuf_list *out)
 {
 	sluice_check_forget(q);
 	return sluice_queue_is_tx(q) ? sluice_txq_drain((struct sluice_txq *)q, out) :
@@ -184,7 +184,7 @@ abandon_rxq(struct sluice_rxq *rxq)
 	rxq->seg_first = NULL;
 	rxq->seg_last = NULL;
 	rxq->nb_segs_left = 0;
-	rxq->nb_batch = 0;
+	rxq->nb_in_order_left = 0;
 }
 
 static void
@@ -192,14 +192,14 @@ abandon_txq(struct sluice_txq *txq)
 {
 	txq->freed[0].nb = 0;
 	txq->freed[1].nb = 0;
-	txq->nb_odd = 0;
+	txq->nb_slow_slots = 0;
 }
 
 uint32_t
 sluice_queue_abandon(struct sluice_queue *q)
 {
 	struct sluice_ring *r = &q->ring;
-	uint32_t nb = sluice_ring_nb_busy(r);
+	uint32_t nb = sluice_ring_nb_in_flight(r);
 
 	sluice_check_forget(q);
 	if (sluice_queue_is_tx(q))

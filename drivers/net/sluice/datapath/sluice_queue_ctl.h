@@ -15,7 +15,7 @@
 
 /* How a queue is to run next. */
 struct sluice_queue_conf {
-	enum sluice_layout layout;
+	enum sluice_ring_type ring_type;
 	uint16_t size;     /* slots */
 	uint16_t nb_slots; /* that va is laid out for; 0: size */
 	uint32_t run;      /* sluice_path_run() of its path */
@@ -32,7 +32,7 @@ struct sluice_queue_conf {
 	uint64_t tx_flags;         /* transmit: what packets may ask for, of SLUICE_TX_FLAGS */
 	bool has_ecn;              /* segments may have ECN bits, in this direction */
 	bool has_lro;              /* receive: packets may be of several segments */
-	void *va;                  /* memory of sluice_ring_layout().len bytes; it is zeroed */
+	void *va;                  /* memory of sluice_ring_offsets().len bytes; it is zeroed */
 	struct dmap_addr da;       /* the same for the device */
 	struct sluice_cells cells; /* all zero: packets are not copied */
 	bool bounces;              /* transmit: only those that the device does not reach are */
@@ -85,10 +85,10 @@ int sluice_rxq_change_pool(struct sluice_rxq *rxq, struct rte_mempool *old);
  * to the end of out, or with NULL back to their pools. Then the device must not reach them any
  * more. Returns how many buffers (receive) or packets (transmit) those are.
  */
-uint32_t sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out);
-uint32_t sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out);
+uint32_t sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_mbuf_list *out);
+uint32_t sluice_txq_drain(struct sluice_txq *txq, struct sluice_mbuf_list *out);
 /* The one of both that the queue needs. */
-uint32_t sluice_queue_drain(struct sluice_queue *q, struct sluice_batch *out);
+uint32_t sluice_queue_drain(struct sluice_queue *q, struct sluice_mbuf_list *out);
 
 /*
  * A process died inside of the queue: which mbufs are the queue's and which were on their way, to

@@ -8,7 +8,7 @@
  * sluice_rx.h.
  */
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_queue_ctl.h"
 #include "sluice_rx.h"
 
@@ -28,21 +28,21 @@ sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id)
 }
 
 bool
-sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len)
+sluice_rx_start_in_order_run(struct sluice_rxq *rxq, uint32_t id, uint32_t len)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
 	/* The claim that follows reports what is no batch. */
 	if (!sluice_queue_is_lent(&rxq->q, id))
 		return false;
-	rxq->nb_batch = sluice_ring_distance(r, id);
+	rxq->nb_in_order_left = sluice_ring_distance(r, id);
 	rxq->batch_len = len;
 	rxq->nb_batch_lens = 0;
 	return true;
 }
 
 uint32_t
-sluice_rx_end_batch(struct sluice_rxq *rxq)
+sluice_rx_end_in_order_run(struct sluice_rxq *rxq)
 {
 	sluice_rxq_expect(rxq);
 	return rxq->batch_len;
@@ -343,7 +343,7 @@ void
 sluice_rxq_fill(struct sluice_rxq *rxq)
 {
 	/* By data: it need not be fast. */
-	const struct sluice_path_cfg cfg = { .layout = rxq->q.layout,
+	const struct sluice_path_cfg cfg = { .ring_type = rxq->q.ring_type,
 		.is_copy = sluice_cells_are_used(&rxq->cells) };
 
 	sluice_rx_refill(rxq, 1, cfg);
@@ -353,16 +353,16 @@ uint32_t
 sluice_rxq_nb_waiting(const struct sluice_rxq *rxq)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
-	uint32_t nb = rxq->nb_batch;
+	uint32_t nb = rxq->nb_in_order_left;
 
-	nb += rxq->q.layout == SLUICE_SPLIT ? sluice_split_count_used(r) :
-					      sluice_packed_count_used(r);
+	nb += rxq->q.ring_type == SLUICE_SPLIT ? sluice_split_count_used(r) :
+						 sluice_packed_count_used(r);
 	/* Not more than it can have. */
-	return RTE_MIN(nb, (uint32_t)sluice_ring_nb_busy(r) - r->nb_holes);
+	return RTE_MIN(nb, (uint32_t)sluice_ring_nb_in_flight(r) - r->nb_holes);
 }
 
 uint32_t
-sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
+sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_mbuf_list *out)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 	uint32_t nb = 0;
@@ -391,7 +391,7 @@ sluice_rxq_drain(struct sluice_rxq *rxq, struct sluice_batch *out)
 	rxq->seg_first = NULL;
 	rxq->seg_last = NULL;
 	rxq->nb_segs_left = 0;
-	rxq->nb_batch = 0;
+	rxq->nb_in_order_left = 0;
 	return nb;
 }
 
@@ -404,10 +404,10 @@ has_work(const struct sluice_rxq *rxq)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 
-	if (rxq->nb_batch != 0 || r->nb_free >= rxq->free_thresh)
+	if (rxq->nb_in_order_left != 0 || r->nb_free >= rxq->free_thresh)
 		return true;
-	return rxq->q.layout == SLUICE_SPLIT ? sluice_split_count_used(r) != 0 :
-					       sluice_packed_is_used(r);
+	return rxq->q.ring_type == SLUICE_SPLIT ? sluice_split_count_used(r) != 0 :
+						  sluice_packed_is_used(r);
 }
 
 bool
@@ -415,12 +415,14 @@ sluice_rxq_arm(struct sluice_rxq *rxq)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
-	if (rxq->q.layout == SLUICE_SPLIT) {
+	if (rxq->q.ring_type == SLUICE_SPLIT) {
 		sluice_split_enable_interrupts(r);
-		sluice_rx_announce(rxq, true, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+		sluice_rx_announce(
+				rxq, true, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
 	} else {
 		sluice_packed_enable_interrupts(r);
-		sluice_rx_announce(rxq, true, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+		sluice_rx_announce(
+				rxq, true, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
 	}
 	/*
 	 * The wish before the look at the ring (2.7.14); pairs with the device's fence between a
@@ -434,7 +436,7 @@ sluice_rxq_arm(struct sluice_rxq *rxq)
 void
 sluice_rxq_disarm(struct sluice_rxq *rxq)
 {
-	if (rxq->q.layout == SLUICE_SPLIT)
+	if (rxq->q.ring_type == SLUICE_SPLIT)
 		sluice_split_disable_interrupts(&rxq->q.ring);
 	else
 		sluice_packed_disable_interrupts(&rxq->q.ring);

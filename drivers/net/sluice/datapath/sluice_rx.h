@@ -48,9 +48,9 @@ struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
  * In-order device, id beyond the oldest slot: it completed all buffers up to id. False: queue
  * failed.
  */
-bool sluice_rx_start_batch(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
+bool sluice_rx_start_in_order_run(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
 /* The last buffer of such a batch is taken next. Returns its length. */
-uint32_t sluice_rx_end_batch(struct sluice_rxq *rxq);
+uint32_t sluice_rx_end_in_order_run(struct sluice_rxq *rxq);
 /* After the oldest slot became free: free the slots behind it that the device gave back before. */
 void sluice_rx_skip_holes(struct sluice_rxq *rxq);
 /*
@@ -111,19 +111,20 @@ sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
-	if (cfg.layout == SLUICE_SPLIT) {
+	if (cfg.ring_type == SLUICE_SPLIT) {
 		sluice_split_take(r, id, len);
 	} else {
-		if (rxq->nb_batch == 0 && !sluice_packed_is_used(r))
+		if (rxq->nb_in_order_left == 0 && !sluice_packed_is_used(r))
 			return false;
 		sluice_packed_take(r, id, len);
 		sluice_packed_skip(r, 1);
 	}
-	if (unlikely(rxq->nb_batch != 0)) {
+	if (unlikely(rxq->nb_in_order_left != 0)) {
 		*id = r->tail;
-		*len = --rxq->nb_batch == 0 ? sluice_rx_end_batch(rxq) : rxq->post_len;
+		*len = --rxq->nb_in_order_left == 0 ? sluice_rx_end_in_order_run(rxq) :
+						      rxq->post_len;
 	} else if (unlikely(*id != r->tail) && r->is_in_order &&
-			sluice_rx_start_batch(rxq, *id, *len)) {
+			sluice_rx_start_in_order_run(rxq, *id, *len)) {
 		*id = r->tail;
 		*len = rxq->post_len;
 	}
@@ -172,7 +173,7 @@ static __rte_always_inline bool
 sluice_rx_batch(struct sluice_vec_rx_kit *kit, uint16_t nb, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)
 {
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		return sluice_vec_rx_split(kit, nb, slot, pkts, cfg);
 	return sluice_vec_rx_packed(kit, nb, slot, pkts, cfg);
 }
@@ -181,7 +182,7 @@ sluice_rx_batch(struct sluice_vec_rx_kit *kit, uint16_t nb, uint32_t slot, struc
 static __rte_always_inline struct sluice_path_cfg
 sluice_rx_batch_cfg(const struct sluice_path_cfg cfg)
 {
-	return (struct sluice_path_cfg){ .layout = cfg.layout,
+	return (struct sluice_path_cfg){ .ring_type = cfg.ring_type,
 		.has_csum = cfg.has_csum && !cfg.is_copy };
 }
 
@@ -230,7 +231,7 @@ sluice_rx_do_more(const struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t
 static __rte_always_inline void
 sluice_rx_skip(struct sluice_ring *r, uint16_t n, const struct sluice_path_cfg cfg)
 {
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		r->used_idx += n;
 	else
 		sluice_packed_skip(r, n);
@@ -239,15 +240,15 @@ sluice_rx_skip(struct sluice_ring *r, uint16_t n, const struct sluice_path_cfg c
 
 /*
  * Whole packets of one buffer each, in batches, as long as the used entries are in order and
- * nothing is odd. Takes at most nb_max buffers; returns how many. Of their packets nb_dropped were
- * dropped.
+ * nothing else is amiss. Takes at most nb_max buffers; returns how many. Of their packets
+ * nb_dropped were dropped.
  */
 static __rte_always_inline uint16_t
 sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb_max, uint16_t *nb_dropped,
 		uint64_t *bytes, const struct sluice_path_cfg cfg)
 {
-	const uint32_t most = cfg.layout == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
-							   SLUICE_VEC_RX_PACKED;
+	const uint32_t most = cfg.ring_type == SLUICE_SPLIT ? SLUICE_VEC_RX_SPLIT :
+							      SLUICE_VEC_RX_PACKED;
 	const uint32_t least = SLUICE_VEC_RX_LEAST;
 	const struct sluice_path_cfg batch_cfg = sluice_rx_batch_cfg(cfg);
 	struct sluice_ring *r = &rxq->q.ring;
@@ -312,7 +313,7 @@ sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_pat
 	 * device's fence.
 	 */
 	rte_atomic_thread_fence(rte_memory_order_seq_cst);
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		wants_kick = sluice_split_wants_kick(r);
 	else
 		wants_kick = sluice_packed_wants_kick(r, rxq->nb_unannounced);
@@ -341,10 +342,10 @@ sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
-	uint16_t nb_lent = sluice_ring_nb_busy(r) - r->nb_holes;
+	uint16_t nb_lent = sluice_ring_nb_in_flight(r) - r->nb_holes;
 
-	*budget = cfg.layout == SLUICE_SPLIT ? sluice_split_nb_used(r, wanted) : nb_lent;
-	if (cfg.layout == SLUICE_SPLIT && unlikely(*budget > nb_lent)) {
+	*budget = cfg.ring_type == SLUICE_SPLIT ? sluice_split_nb_used(r, wanted) : nb_lent;
+	if (cfg.ring_type == SLUICE_SPLIT && unlikely(*budget > nb_lent)) {
 		sluice_queue_break(&rxq->q, SLUICE_FAIL_USED_IDX);
 		return false;
 	}
@@ -408,10 +409,10 @@ sluice_rx_is_idle(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 
-	if (cfg.layout == SLUICE_SPLIT ? sluice_split_is_used(r) : sluice_packed_is_used(r))
+	if (cfg.ring_type == SLUICE_SPLIT ? sluice_split_is_used(r) : sluice_packed_is_used(r))
 		return false;
-	return rxq->nb_batch == 0 && rxq->nb_unannounced == 0 && r->nb_free < rxq->free_thresh &&
-			dmap_stream_is_fresh(&rxq->q.stream);
+	return rxq->nb_in_order_left == 0 && rxq->nb_unannounced == 0 &&
+			r->nb_free < rxq->free_thresh && dmap_stream_is_fresh(&rxq->q.stream);
 }
 
 /* A poll that is not idle. The queue has been entered, and is left. */
@@ -483,12 +484,12 @@ typedef uint16_t (*sluice_rx_burst_fn)(void *rxq, struct rte_mbuf **pkts, uint16
 /* The registers of a busy poll are not saved for an idle one. */
 static __rte_always_inline uint16_t
 sluice_rx_poll(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		sluice_rx_burst_fn busy, const struct sluice_path_cfg cfg)
+		sluice_rx_burst_fn work, const struct sluice_path_cfg cfg)
 {
 	if (unlikely(!sluice_queue_enter(&rxq->q, sluice_path_run(cfg))))
 		return 0;
 	if (!sluice_rx_is_idle(rxq, cfg))
-		return busy(rxq, pkts, nb_pkts);
+		return work(rxq, pkts, nb_pkts);
 	sluice_queue_leave(&rxq->q);
 	return 0;
 }

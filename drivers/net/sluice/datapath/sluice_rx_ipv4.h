@@ -28,7 +28,7 @@ sluice_rx_check_each_ipv4(struct rte_mbuf **pkts, uint32_t nb)
 #ifdef SLUICE_SUMS_CHECKED
 
 static __rte_always_inline struct rte_mbuf **
-sluice_rx_find_odd_one(
+sluice_rx_find_slow_one(
 		struct rte_mbuf **pkts, struct rte_mbuf **end, size_t data_at, const bool is_pinned)
 {
 	for (; pkts != end; pkts++) {
@@ -41,7 +41,7 @@ sluice_rx_find_odd_one(
 }
 
 static __rte_always_inline struct rte_mbuf **
-sluice_rx_find_odd_group(
+sluice_rx_find_slow_group(
 		struct rte_mbuf **pkts, struct rte_mbuf **end, size_t data_at, const bool is_pinned)
 {
 	/* The second group has some of the first one, so that the last one ends where they do. */
@@ -58,26 +58,26 @@ sluice_rx_find_odd_group(
  * one is not; or end. Calls nothing, so that it keeps nothing on a stack.
  */
 static __rte_noinline struct rte_mbuf **
-sluice_rx_find_odd(const struct sluice_rxq *rxq, struct rte_mbuf **pkts, struct rte_mbuf **end)
+sluice_rx_find_slow(const struct sluice_rxq *rxq, struct rte_mbuf **pkts, struct rte_mbuf **end)
 {
 	const size_t data_at = rxq->hdr_off + rxq->hdr_len + rxq->buf_off;
 
 	if (unlikely(end - pkts < SLUICE_SUMS_CHECKED))
-		return rxq->buf_off != 0 ? sluice_rx_find_odd_one(pkts, end, data_at, false) :
-					   sluice_rx_find_odd_one(pkts, end, data_at, true);
-	return rxq->buf_off != 0 ? sluice_rx_find_odd_group(pkts, end, data_at, false) :
-				   sluice_rx_find_odd_group(pkts, end, data_at, true);
+		return rxq->buf_off != 0 ? sluice_rx_find_slow_one(pkts, end, data_at, false) :
+					   sluice_rx_find_slow_one(pkts, end, data_at, true);
+	return rxq->buf_off != 0 ? sluice_rx_find_slow_group(pkts, end, data_at, false) :
+				   sluice_rx_find_slow_group(pkts, end, data_at, true);
 }
 
-/* From one on that is odd. */
+/* From one on that is not like that. */
 static __rte_noinline void
-sluice_rx_check_odd_ipv4(
+sluice_rx_check_slow_ipv4(
 		const struct sluice_rxq *rxq, struct rte_mbuf **pkts, struct rte_mbuf **end)
 {
 	const size_t data_at = rxq->hdr_off + rxq->hdr_len + rxq->buf_off;
 	const bool is_pinned = rxq->buf_off == 0;
 
-	for (; end - pkts >= SLUICE_SUMS_CHECKED; pkts = sluice_rx_find_odd(rxq, pkts, end)) {
+	for (; end - pkts >= SLUICE_SUMS_CHECKED; pkts = sluice_rx_find_slow(rxq, pkts, end)) {
 		if (is_pinned ? !sluice_sum_are_ipv4(pkts, data_at, true, true) :
 				!sluice_sum_are_ipv4(pkts, data_at, true, false))
 			sluice_rx_check_each_ipv4(pkts, SLUICE_SUMS_CHECKED);
@@ -92,9 +92,9 @@ sluice_rx_check_ipv4(const struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint3
 {
 	struct rte_mbuf **end = pkts + nb;
 
-	pkts = sluice_rx_find_odd(rxq, pkts, end);
+	pkts = sluice_rx_find_slow(rxq, pkts, end);
 	if (unlikely(pkts != end))
-		sluice_rx_check_odd_ipv4(rxq, pkts, end);
+		sluice_rx_check_slow_ipv4(rxq, pkts, end);
 }
 
 #else

@@ -7,7 +7,7 @@
  * which a device fills, in a loop of their own.
  */
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_rx.h"
 
 /* What is in the mbufs of a packet's buffers behind the first. */
@@ -76,7 +76,7 @@ is_next(const struct sluice_ring *r, uint32_t slot, uint32_t len, const struct s
 {
 	uint32_t used_id, used_len;
 
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		sluice_split_look(r, slot, &used_id, &used_len);
 	else if (sluice_packed_slot_is_used(r, slot, r->used_wrap))
 		sluice_packed_look(r, slot, &used_id, &used_len);
@@ -116,13 +116,13 @@ add_full(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg cfg)
 uint16_t
 sluice_rx_add_full(struct sluice_rxq *rxq, uint16_t nb)
 {
-	if (rxq->q.ring.nb_holes != 0 || rxq->nb_batch != 0)
+	if (rxq->q.ring.nb_holes != 0 || rxq->nb_in_order_left != 0)
 		return 0;
 	if (sluice_cells_are_used(&rxq->cells))
 		return add_full(rxq, nb,
 				(struct sluice_path_cfg){
-						.layout = rxq->q.layout, .is_copy = true });
-	if (rxq->q.layout == SLUICE_SPLIT)
-		return add_full(rxq, nb, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
-	return add_full(rxq, nb, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+						.ring_type = rxq->q.ring_type, .is_copy = true });
+	if (rxq->q.ring_type == SLUICE_SPLIT)
+		return add_full(rxq, nb, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
+	return add_full(rxq, nb, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
 }

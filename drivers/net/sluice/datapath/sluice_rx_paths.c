@@ -12,22 +12,22 @@
 #include "sluice_rx.h"
 
 #define SLUICE_RX_PATHS(X) \
-	X(split, .layout = SLUICE_SPLIT) \
-	X(packed, .layout = SLUICE_PACKED) \
-	X(split_csum, .layout = SLUICE_SPLIT, .has_csum = true) \
-	X(packed_csum, .layout = SLUICE_PACKED, .has_csum = true) \
-	X(split_copy, .layout = SLUICE_SPLIT, .has_csum = true, .is_copy = true) \
-	X(packed_copy, .layout = SLUICE_PACKED, .has_csum = true, .is_copy = true)
+	X(split, .ring_type = SLUICE_SPLIT) \
+	X(packed, .ring_type = SLUICE_PACKED) \
+	X(split_csum, .ring_type = SLUICE_SPLIT, .has_csum = true) \
+	X(packed_csum, .ring_type = SLUICE_PACKED, .has_csum = true) \
+	X(split_copy, .ring_type = SLUICE_SPLIT, .has_csum = true, .is_copy = true) \
+	X(packed_copy, .ring_type = SLUICE_PACKED, .has_csum = true, .is_copy = true)
 
 #define DEFINE_PATH(name, ...) \
-	static __rte_noinline uint16_t sluice_rx_busy_##name( \
+	static __rte_noinline uint16_t sluice_rx_work_##name( \
 			void *rxq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
 		return sluice_rx_tmpl(rxq, pkts, nb, (struct sluice_path_cfg){ __VA_ARGS__ }); \
 	} \
 	static uint16_t sluice_rx_burst_##name(void *rxq, struct rte_mbuf **pkts, uint16_t nb) \
 	{ \
-		return sluice_rx_poll(rxq, pkts, nb, sluice_rx_busy_##name, \
+		return sluice_rx_poll(rxq, pkts, nb, sluice_rx_work_##name, \
 				(struct sluice_path_cfg){ __VA_ARGS__ }); \
 	}
 SLUICE_RX_PATHS(DEFINE_PATH)

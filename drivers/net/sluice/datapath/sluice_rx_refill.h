@@ -84,7 +84,7 @@ sluice_rx_give_rest(struct sluice_rxq *rxq, uint32_t slot, uint16_t nb,
 		/* The stream may have another window then. */
 		if (unlikely(!dmap_lend(&rxq->q.stream, sw[i], va, rxq->post_len, &da)))
 			return i;
-		if (cfg.layout == SLUICE_SPLIT)
+		if (cfg.ring_type == SLUICE_SPLIT)
 			sluice_split_give(r, slot + i, da, rxq->post_len, SLUICE_DESC_F_WRITE);
 		else
 			sluice_packed_give(r, slot + i, slot + i, da, rxq->post_len,
@@ -132,19 +132,19 @@ sluice_rx_fill_rest(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t
 	return i;
 }
 
-/* The same where batches leave little to be done, once for the rows of a layout. */
+/* The same where batches leave little to be done, once for the rows of a ring type. */
 static __rte_noinline uint16_t
 sluice_rx_fill_rest_split(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i)
 {
 	return sluice_rx_fill_rest(
-			rxq, head, nb, i, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+			rxq, head, nb, i, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
 }
 
 static __rte_noinline uint16_t
 sluice_rx_fill_rest_packed(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i)
 {
 	return sluice_rx_fill_rest(
-			rxq, head, nb, i, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+			rxq, head, nb, i, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
 }
 
 /*
@@ -168,7 +168,7 @@ sluice_rx_fill(struct sluice_rxq *rxq, uint16_t nb, const struct sluice_path_cfg
 	}
 	if (SLUICE_VEC_RX_GIVE == 0 || cfg.is_pinned)
 		return sluice_rx_fill_rest(rxq, head, nb, i, cfg);
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		return sluice_rx_fill_rest_split(rxq, head, nb, i);
 	return sluice_rx_fill_rest_packed(rxq, head, nb, i);
 }
@@ -209,7 +209,7 @@ sluice_rx_refill_by(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice
 		n = cfg.is_copy ? sluice_rx_fill_cells(rxq, nb, cfg) : sluice_rx_fill(rxq, nb, cfg);
 		if (unlikely(n == 0))
 			break;
-		if (cfg.layout == SLUICE_SPLIT)
+		if (cfg.ring_type == SLUICE_SPLIT)
 			sluice_split_publish(r, n);
 		else
 			sluice_packed_publish(r, n, SLUICE_DESC_F_WRITE);
@@ -230,14 +230,14 @@ static __rte_noinline void
 sluice_rx_refill_pinned_split(struct sluice_rxq *rxq, uint16_t thresh)
 {
 	sluice_rx_refill_by(rxq, thresh,
-			(struct sluice_path_cfg){ .layout = SLUICE_SPLIT, .is_pinned = true });
+			(struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT, .is_pinned = true });
 }
 
 static __rte_noinline void
 sluice_rx_refill_pinned_packed(struct sluice_rxq *rxq, uint16_t thresh)
 {
 	sluice_rx_refill_by(rxq, thresh,
-			(struct sluice_path_cfg){ .layout = SLUICE_PACKED, .is_pinned = true });
+			(struct sluice_path_cfg){ .ring_type = SLUICE_PACKED, .is_pinned = true });
 }
 
 static __rte_always_inline void
@@ -247,7 +247,7 @@ sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_pa
 		sluice_rx_refill_by(rxq, thresh, cfg);
 		return;
 	}
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		sluice_rx_refill_pinned_split(rxq, thresh);
 	else
 		sluice_rx_refill_pinned_packed(rxq, thresh);

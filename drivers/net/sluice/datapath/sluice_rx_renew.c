@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_queue_ctl.h"
 #include "sluice_rx.h"
 
@@ -22,11 +22,11 @@
 static struct rte_mbuf *
 take_one(struct sluice_rxq *rxq)
 {
-	const struct sluice_path_cfg cfg = { .layout = rxq->q.layout };
+	const struct sluice_path_cfg cfg = { .ring_type = rxq->q.ring_type };
 	struct sluice_ring *r = &rxq->q.ring;
 	uint32_t id, len;
 
-	if (cfg.layout == SLUICE_SPLIT && sluice_split_nb_used(r, 1) == 0)
+	if (cfg.ring_type == SLUICE_SPLIT && sluice_split_nb_used(r, 1) == 0)
 		return NULL;
 	return sluice_rx_take(rxq, &id, &len, cfg) ? sluice_rx_claim(rxq, id) : NULL;
 }
@@ -73,7 +73,7 @@ write_place(const struct sluice_rxq *rxq, uint32_t slot, struct dmap_addr da)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 
-	if (rxq->q.layout == SLUICE_SPLIT) {
+	if (rxq->q.ring_type == SLUICE_SPLIT) {
 		r->split.dv_desc[slot].addr = da.v;
 		r->split.dv_desc[slot].len = rxq->post_len;
 	} else {
@@ -98,13 +98,13 @@ swap(struct sluice_rxq *rxq, struct rte_mempool *old, struct fresh fresh)
 	for (n = 0; n < r->size; n++) {
 		slot = sluice_ring_next(r, r->tail, n);
 		sw = &rxq->q.sw_ring[slot];
-		if (n < sluice_ring_nb_busy(r) && *sw != NULL) {
+		if (n < sluice_ring_nb_in_flight(r) && *sw != NULL) {
 			write_place(rxq, slot,
 					has_cells ? sluice_cell_da(&rxq->cells, slot) :
 						    *fresh.da++);
 			sluice_pool_put_more(old, (void **)sw, 1);
 			*sw = *fresh.m++;
-		} else if (has_cells && rxq->q.layout == SLUICE_SPLIT) {
+		} else if (has_cells && rxq->q.ring_type == SLUICE_SPLIT) {
 			/* It is not written again when the slot is given. */
 			write_place(rxq, slot, sluice_cell_da(&rxq->cells, slot));
 		}
@@ -117,7 +117,7 @@ int
 sluice_rxq_change_pool(struct sluice_rxq *rxq, struct rte_mempool *old)
 {
 	struct sluice_ring *r = &rxq->q.ring;
-	uint32_t nb = sluice_ring_nb_busy(r) - r->nb_holes, i;
+	uint32_t nb = sluice_ring_nb_in_flight(r) - r->nb_holes, i;
 	struct fresh fresh = { .m = calloc(nb + 1, sizeof(*fresh.m)),
 		.da = calloc(nb + 1, sizeof(*fresh.da)) };
 	int ret = 0;

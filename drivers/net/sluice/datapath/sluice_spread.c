@@ -4,7 +4,7 @@
 
 #include <rte_common.h>
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_flow.h"
 #include "sluice_spread.h"
 

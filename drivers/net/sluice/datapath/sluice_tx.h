@@ -10,10 +10,10 @@
  * of its own, from the pool that the other plain packets came from. This is seen when the packet is
  * given, so when it is done its mbuf goes back to the pool in a block with its neighbours, without
  * being read again. A packet of several such segments is plain too, and takes one slot for each.
- * Everything else is "odd" and is freed one by one. A pinned external buffer is a packet's own if
+ * Everything else is "slow" and is freed one by one. A pinned external buffer is a packet's own if
  * its count says so; batches of such have functions of their own, into which a burst turns off. The
  * net header goes into the headroom right before the data; packets that have no room for it, or
- * whose buffer is shared, take the way of sluice_tx_odd.c.
+ * whose buffer is shared, take the way of sluice_tx_slow.c.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -28,7 +28,7 @@
 #include "sluice_pool.h"
 #include "sluice_ring_packed.h"
 #include "sluice_ring_split.h"
-#include "sluice_tx_odd.h"
+#include "sluice_tx_slow.h"
 #include "sluice_tx_offload.h"
 #include "sluice_vec.h"
 #include "sluice_vec_one.h"
@@ -67,8 +67,8 @@ uint32_t sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb);
 static __rte_always_inline bool
 sluice_tx_has_chains(const struct sluice_txq *txq)
 {
-	return txq->nb_odd != 0 ||
-			txq->nb_given - txq->chain_end < sluice_ring_nb_busy(&txq->q.ring);
+	return txq->nb_slow_slots != 0 ||
+			txq->nb_given - txq->chain_end < sluice_ring_nb_in_flight(&txq->q.ring);
 }
 
 /* nb plain packets from tail on are done; their mbufs are not read. Those of copies are free. */
@@ -97,7 +97,7 @@ sluice_tx_free_plain(struct sluice_txq *txq, uint16_t nb, bool is_copy)
 static __rte_always_inline void
 sluice_tx_free_oldest(struct sluice_txq *txq, uint16_t nb, bool is_copy)
 {
-	if (is_copy || likely(txq->nb_odd == 0))
+	if (is_copy || likely(txq->nb_slow_slots == 0))
 		sluice_tx_free_plain(txq, nb, is_copy);
 	else
 		sluice_tx_complete_oldest(txq, nb);
@@ -125,7 +125,7 @@ sluice_tx_take_named(struct sluice_txq *txq, uint16_t nb, bool has_chains, uint1
 		expected = sluice_ring_next(r, expected, n);
 	}
 	/* Fewer packets than slots may be on their way: behind the last one ids mean nothing. */
-	while (n < nb && nb_slots < sluice_ring_nb_busy(r)) {
+	while (n < nb && nb_slots < sluice_ring_nb_in_flight(r)) {
 		id = r->split.dv_used->ring[r->used_idx & r->mask].id;
 		if (unlikely(id != expected))
 			break;
@@ -146,7 +146,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains
 	uint32_t nb_slots = 0;
 
 	nb = sluice_split_nb_used(r, nb_max);
-	if (unlikely(nb > sluice_ring_nb_busy(r) - r->nb_holes)) {
+	if (unlikely(nb > sluice_ring_nb_in_flight(r) - r->nb_holes)) {
 		sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
 		return;
 	}
@@ -156,7 +156,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains
 		nb_slots = nb;
 		if (unlikely(has_chains)) {
 			nb_slots = sluice_tx_sum_slots(txq, nb);
-			if (unlikely(nb_slots > sluice_ring_nb_busy(r))) {
+			if (unlikely(nb_slots > sluice_ring_nb_in_flight(r))) {
 				sluice_queue_break(&txq->q, SLUICE_FAIL_USED_IDX);
 				return;
 			}
@@ -178,7 +178,7 @@ sluice_tx_reclaim_split(struct sluice_txq *txq, uint16_t nb_max, bool has_chains
  * 0: id is not valid here.
  */
 static __rte_always_inline uint32_t
-sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, uint32_t nb_done,
+sluice_tx_slots_upto(const struct sluice_txq *txq, uint32_t id, uint32_t at, uint32_t nb_done,
 		bool has_chains, bool is_in_order)
 {
 	const struct sluice_ring *r = &txq->q.ring;
@@ -186,11 +186,11 @@ sluice_tx_batch_slots(const struct sluice_txq *txq, uint32_t id, uint32_t at, ui
 
 	if (unlikely(id >= r->size || !is_in_order))
 		return 0;
-	if (unlikely(nb_done + ahead >= sluice_ring_nb_busy(r)))
+	if (unlikely(nb_done + ahead >= sluice_ring_nb_in_flight(r)))
 		return 0;
 	if (likely(!has_chains))
 		return ahead + 1;
-	return txq->extent[id] == SLUICE_TX_MIDDLE ? 0 : ahead + sluice_tx_slots_of(txq, id);
+	return txq->slot_kind[id] == SLUICE_TX_MIDDLE ? 0 : ahead + sluice_tx_slots_of(txq, id);
 }
 
 /*
@@ -203,7 +203,7 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, 
 	struct sluice_ring *r = &txq->q.ring;
 	/* Copies of what a load of the ring could have changed, for all that the compiler knows. */
 	const struct sluice_packed_desc *const dv_desc = r->packed.dv_desc;
-	const uint32_t size = r->size, limit = RTE_MIN(sluice_ring_nb_busy(r), nb_max);
+	const uint32_t size = r->size, limit = RTE_MIN(sluice_ring_nb_in_flight(r), nb_max);
 	uint16_t used_bits = sluice_packed_used_bits(r->used_wrap);
 	/* Slots are used in the order in which they were given: this is tail. */
 	uint32_t id, at = r->used_idx, nb, nb_slots = 0;
@@ -213,7 +213,7 @@ sluice_tx_take_oldest(struct sluice_txq *txq, uint16_t nb_max, bool has_chains, 
 		if (likely(id == at))
 			nb = unlikely(has_chains) ? sluice_tx_slots_of(txq, at) : 1;
 		else
-			nb = sluice_tx_batch_slots(txq, id, at, nb_slots, has_chains, is_in_order);
+			nb = sluice_tx_slots_upto(txq, id, at, nb_slots, has_chains, is_in_order);
 		if (unlikely(nb == 0)) {
 			if (is_in_order)
 				sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
@@ -247,7 +247,7 @@ sluice_tx_reclaim_packed(struct sluice_txq *txq, uint16_t nb_max, bool has_chain
 	 * A device that promised order is done here: what became used since may stand for a batch,
 	 * which the search by single ids must not see.
 	 */
-	if (!r->is_in_order && done < nb_max && sluice_ring_nb_busy(r) != 0 &&
+	if (!r->is_in_order && done < nb_max && sluice_ring_nb_in_flight(r) != 0 &&
 			sluice_packed_is_used(r))
 		sluice_tx_complete_packed(txq, nb_max - done);
 }
@@ -260,7 +260,7 @@ static __rte_always_inline void
 sluice_tx_reclaim(struct sluice_txq *txq, uint16_t nb_max, bool has_chains,
 		const struct sluice_path_cfg cfg)
 {
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		sluice_tx_reclaim_split(txq, nb_max, has_chains, cfg.is_copy);
 	else
 		sluice_tx_reclaim_packed(txq, nb_max, has_chains, cfg.is_copy);
@@ -288,7 +288,7 @@ sluice_tx_batch(const struct sluice_path_cfg cfg)
 	return cfg.is_few ? 1 : SLUICE_VEC_TX;
 }
 
-/* Plain packets in batches, as long as nothing is odd. Gives at most nb_max; returns how many. */
+/* Plain packets in batches, as long as none is slow. Gives at most nb_max; returns how many. */
 static __rte_always_inline uint16_t
 sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
 		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
@@ -312,7 +312,7 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
 	 * The entries in the available ring must not wrap either; they may be elsewhere than the
 	 * slots.
 	 */
-	if (cfg.layout == SLUICE_SPLIT) {
+	if (cfg.ring_type == SLUICE_SPLIT) {
 		avail_pos = (r->avail_idx + b->nb_bufs) & r->mask;
 		nb_max = RTE_MIN(nb_max, (uint32_t)r->size - avail_pos);
 	}
@@ -350,7 +350,7 @@ sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
 {
 	struct sluice_ring *r = &txq->q.ring;
 
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		sluice_split_publish(r, b->nb_bufs);
 	else
 		sluice_packed_publish(r, b->nb_slots, b->head_flags);
@@ -370,7 +370,7 @@ sluice_tx_announce(struct sluice_txq *txq, uint16_t nb_slots, const struct sluic
 	struct sluice_ring *r = &txq->q.ring;
 	bool wants_kick;
 
-	if (cfg.layout == SLUICE_SPLIT)
+	if (cfg.ring_type == SLUICE_SPLIT)
 		wants_kick = sluice_split_wants_kick(r);
 	else
 		wants_kick = sluice_packed_wants_kick(r, nb_slots);
@@ -395,7 +395,7 @@ sluice_tx_prefetch_used(const struct sluice_ring *r, uint16_t nb_slots)
 
 /*
  * The packets of a burst that its first run of batches did not give: it began with none, or came to
- * the end of the ring. What no batch can be goes the odd way, and then batches are tried again.
+ * the end of the ring. What no batch can be goes the slow way, and then batches are tried again.
  * Returns how many are given or dropped. Only these batches may have longer headers (has_hash).
  */
 static __rte_always_inline uint16_t
@@ -415,7 +415,7 @@ sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 		/* The more often it is in vain, the longer it is not tried. */
 		nb_pause += sluice_tx_batch(cfg);
 		nb_run = RTE_MIN(nb_pause, (uint16_t)(nb_pkts - nb_tx));
-		nb_run = sluice_tx_give_odd(txq, &pkts[nb_tx], nb_run, b, cfg);
+		nb_run = sluice_tx_give_slow(txq, &pkts[nb_tx], nb_run, b, cfg);
 		if (nb_run == 0)
 			break;
 	}
@@ -436,22 +436,22 @@ sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 	else if (slow.pinned != NULL && txq->start == SLUICE_TX_PINNED)
 		return slow.pinned(txq, pkts, nb_pkts);
 	if (unlikely(nb_tx < nb_pkts)) {
-		/* A copy, so that b itself can stay in registers. */
-		copy = b;
+		copy = b; /* so that b itself can stay in registers */
 		/* The counter before; then by how much it grew. */
 		nb_dropped = txq->q.stats.errors;
 		if (cfg.is_few ? cfg.is_copy || txq->start != SLUICE_TX_PINNED :
-				 txq->start == SLUICE_TX_UNFIT)
-			nb_tx += sluice_tx_give_odd(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg);
+				 txq->start == SLUICE_TX_UNBATCHED)
+			nb_tx += sluice_tx_give_slow(
+					txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg);
 		else
 			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
 		b = copy;
 		nb_dropped = txq->q.stats.errors - nb_dropped;
 		if (b.nb_slots != 0) {
 			txq->start = txq->has_hash ? SLUICE_TX_LONG : txq->plain_start;
-			if (2 * b.nb_unfit >= b.nb_slots ||
+			if (2 * b.nb_unbatched >= b.nb_slots ||
 					(txq->hdr_len != SLUICE_NET_HDR_LEN && !txq->has_hash))
-				txq->start = SLUICE_TX_UNFIT;
+				txq->start = SLUICE_TX_UNBATCHED;
 			txq->nb_extra = b.nb_slots - b.nb_bufs;
 		}
 		if (unlikely(nb_tx < nb_pkts)) {
@@ -462,7 +462,7 @@ sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 	if (likely(b.nb_bufs != 0)) {
 		sluice_tx_publish(txq, &b, cfg);
 		sluice_tx_announce(txq, b.nb_slots, cfg);
-		if (cfg.layout == SLUICE_PACKED && !cfg.is_few && r->is_in_order)
+		if (cfg.ring_type == SLUICE_PACKED && !cfg.is_few && r->is_in_order)
 			sluice_tx_prefetch_used(r, b.nb_slots);
 	}
 	txq->q.stats.packets += nb_tx - nb_dropped;

@@ -12,14 +12,15 @@ bool
 sluice_txq_send_aside(struct sluice_txq *txq, struct rte_mbuf *m)
 {
 	/* It asks for nothing, whatever packets of the application may. */
-	const struct sluice_path_cfg cfg = { .layout = txq->q.layout, .is_copy = txq->is_copy };
+	const struct sluice_path_cfg cfg = { .ring_type = txq->q.ring_type,
+		.is_copy = txq->is_copy };
 	struct sluice_tx_burst b = { .slot = txq->q.ring.head };
 
 	if (txq->q.fail != SLUICE_FAIL_NONE || txq->q.ring.nb_free < SLOTS_MAX)
 		return false;
 	/* Memory that another core met, or that left, since this queue was used last. */
 	dmap_stream_flush(&txq->q.stream);
-	if (sluice_tx_give_odd(txq, &m, 1, &b, cfg) != 1)
+	if (sluice_tx_give_slow(txq, &m, 1, &b, cfg) != 1)
 		return false;
 	if (b.nb_bufs == 0)
 		return true; /* dropped and counted */

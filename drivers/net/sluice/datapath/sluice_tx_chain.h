@@ -4,7 +4,7 @@
 
 /*
  * Transmitting plain packets of several segments: a slot for each, so that the mbufs go back to
- * their pool in one block with their neighbours. Part of sluice_tx_odd.c.
+ * their pool in one block with their neighbours. Part of sluice_tx_slow.c.
  */
 
 #ifndef SLUICE_TX_CHAIN_H
@@ -26,13 +26,13 @@ sluice_tx_lay_link(struct sluice_txq *txq, const struct sluice_tx_slots *s, uint
 	struct dmap_addr da;
 
 	if (unlikely(rte_mbuf_refcnt_read(seg) != 1 ||
-			    sluice_tx_may_have(seg, sluice_tx_odd_flags(cfg)) ||
+			    sluice_tx_may_have(seg, sluice_tx_slow_flags(cfg)) ||
 			    seg->pool != txq->pool || len == 0))
 		return false;
 	if (unlikely(!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, char *) - before,
 			    len + before, &da)))
 		return false;
-	sluice_tx_write_desc(s, head, da, len + before, flags, true, cfg.layout);
+	sluice_tx_write_desc(s, head, da, len + before, flags, true, cfg.ring_type);
 	s->sw_ring[s->slot] = seg;
 	return true;
 }
@@ -103,7 +103,7 @@ sluice_tx_give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct r
 	if (m->data_off < hdr_len ||
 			!sluice_tx_lay_link(txq, s, head, m, hdr_len, SLUICE_DESC_F_NEXT, cfg))
 		return false;
-	s->extent[head] = left;
+	s->slot_kind[head] = left;
 	do {
 		seg->next = NULL;
 		seg->nb_segs = 1;
@@ -113,7 +113,7 @@ sluice_tx_give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct r
 			flags = 0;
 		if (unlikely(seg == NULL || !sluice_tx_lay_link(txq, s, head, seg, 0, flags, cfg)))
 			break;
-		s->extent[s->slot] = SLUICE_TX_MIDDLE;
+		s->slot_kind[s->slot] = SLUICE_TX_MIDDLE;
 		next = seg->next;
 	} while (--left != 0);
 	if (unlikely(left != 0 || next != NULL)) {
@@ -123,7 +123,7 @@ sluice_tx_give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct r
 	}
 	seg->nb_segs = 1;
 	sluice_tx_next_slot(s);
-	if (cfg.layout == SLUICE_PACKED)
+	if (cfg.ring_type == SLUICE_PACKED)
 		sluice_tx_put_chain_flags(first, nb);
 	return true;
 }
@@ -145,7 +145,7 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 
 	if (!sluice_tx_adopt_pool(txq, pkts[0]->pool, b->nb_slots))
 		return 0;
-	s = sluice_tx_slots(txq, b, cfg.layout);
+	s = sluice_tx_slots(txq, b, cfg.ring_type);
 	for (n = 0; n < nb; n++) {
 		struct rte_mbuf *m = pkts[n];
 		/* What asks for something takes no fewer on the long way. */
@@ -156,7 +156,7 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 				nb_slots + nb_segs > (is_spared ? nb_spare : nb_free) ||
 				!sluice_tx_can_give(txq, m, cfg))
 			break;
-		if (cfg.layout == SLUICE_SPLIT)
+		if (cfg.ring_type == SLUICE_SPLIT)
 			sluice_split_make_available(r, b->nb_bufs + n, s.slot);
 		if (!sluice_tx_give_chain(txq, &s, m, cfg))
 			break;
@@ -171,7 +171,7 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 		b->head_flags = SLUICE_DESC_F_NEXT;
 	b->slot = s.slot;
 	b->nb_slots += nb_slots;
-	b->nb_unfit += nb_slots;
+	b->nb_unbatched += nb_slots;
 	b->nb_bufs += n;
 	b->chain_end = b->nb_slots;
 	txq->nb_chained += n;

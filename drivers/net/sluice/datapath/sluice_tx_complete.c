@@ -7,7 +7,7 @@
  * other. See sluice_tx.h.
  */
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_queue_ctl.h"
 #include "sluice_tx.h"
 
@@ -92,29 +92,29 @@ free_plain(struct sluice_txq *txq, struct sluice_tx_freed *f, uint16_t slot, uin
 	return f;
 }
 
-/* The mbufs of the packet that starts at a slot with this extent. */
+/* The mbufs of the packet that starts at a slot with this slot_kind. */
 static __rte_always_inline struct sluice_tx_freed *
-free_packet(struct sluice_txq *txq, struct sluice_tx_freed *f, uint16_t slot, uint16_t extent)
+free_packet(struct sluice_txq *txq, struct sluice_tx_freed *f, uint16_t slot, uint16_t slot_kind)
 {
 	struct rte_mbuf *m = txq->q.sw_ring[slot];
 
-	if (extent == 0)
+	if (slot_kind == 0)
 		return put_segment(txq, f, m, txq->pool);
-	if (!(extent & SLUICE_TX_ODD))
-		return free_plain(txq, f, slot, extent + 1);
+	if (!(slot_kind & SLUICE_TX_SLOW))
+		return free_plain(txq, f, slot, slot_kind + 1);
 	/* Nobody else can hold it, or does any longer. */
-	if (extent == SLUICE_TX_FOREIGN || is_alone(m))
+	if (slot_kind == SLUICE_TX_FOREIGN || is_alone(m))
 		return put_segment(txq, f, m, m->pool);
 	if (m->nb_segs == 1)
 		return free_segment(txq, f, m);
 	return free_segments(txq, f, m);
 }
 
-/* Slots from tail on are free, nb_odd of them were not given to plain packets. */
+/* Slots from tail on are free, nb_slow_slots of them were not given to plain packets. */
 static inline void
-free_slots(struct sluice_txq *txq, uint16_t nb_slots, uint16_t nb_odd)
+free_slots(struct sluice_txq *txq, uint16_t nb_slots, uint16_t nb_slow_slots)
 {
-	txq->nb_odd -= nb_odd;
+	txq->nb_slow_slots -= nb_slow_slots;
 	sluice_ring_free_slots(&txq->q.ring, nb_slots);
 }
 
@@ -124,7 +124,7 @@ sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb)
 	const struct sluice_ring *r = &txq->q.ring;
 	uint32_t sum = 0;
 
-	for (; nb != 0 && sum < sluice_ring_nb_busy(r); nb--)
+	for (; nb != 0 && sum < sluice_ring_nb_in_flight(r); nb--)
 		sum += sluice_tx_slots_of(txq, sluice_ring_next(r, r->tail, sum));
 	return nb == 0 ? sum : UINT32_MAX;
 }
@@ -133,7 +133,7 @@ sluice_tx_sum_slots(const struct sluice_txq *txq, uint16_t nb)
 static inline bool
 starts_packet(struct sluice_txq *txq, uint32_t id)
 {
-	if (likely(sluice_queue_is_lent(&txq->q, id) && txq->extent[id] != SLUICE_TX_MIDDLE))
+	if (likely(sluice_queue_is_lent(&txq->q, id) && txq->slot_kind[id] != SLUICE_TX_MIDDLE))
 		return true;
 	sluice_queue_break(&txq->q, SLUICE_FAIL_BAD_ID);
 	return false;
@@ -143,19 +143,20 @@ void
 sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
 {
 	const struct sluice_ring *r = &txq->q.ring;
-	uint16_t slot = r->tail, end = sluice_ring_next(r, slot, nb_slots), nb_odd = 0, extent, n;
+	uint16_t slot = r->tail, end = sluice_ring_next(r, slot, nb_slots), nb_slow_slots = 0,
+		 slot_kind, n;
 	struct sluice_tx_freed *f = txq->freed;
 
 	if (nb_slots == 0)
 		return;
 	do {
-		extent = txq->extent[slot];
-		f = free_packet(txq, f, slot, extent);
-		n = (extent & SLUICE_TX_MORE) + 1;
-		nb_odd += extent & SLUICE_TX_ODD ? n : 0;
+		slot_kind = txq->slot_kind[slot];
+		f = free_packet(txq, f, slot, slot_kind);
+		n = (slot_kind & SLUICE_TX_MORE) + 1;
+		nb_slow_slots += slot_kind & SLUICE_TX_SLOW ? n : 0;
 		slot = sluice_ring_next(r, slot, n);
 	} while (slot != end);
-	free_slots(txq, nb_slots, nb_odd);
+	free_slots(txq, nb_slots, nb_slow_slots);
 	dmap_take_back(&txq->q.stream, nb_slots);
 	flush_all_freed(txq);
 }
@@ -183,7 +184,7 @@ complete(struct sluice_txq *txq, uint16_t slot, const bool is_copy)
 	uint16_t nb_slots = sluice_tx_slots_of(txq, slot);
 
 	if (!is_copy)
-		free_packet(txq, txq->freed, slot, txq->extent[slot]);
+		free_packet(txq, txq->freed, slot, txq->slot_kind[slot]);
 	txq->q.sw_ring[slot] = NULL;
 	txq->q.ring.nb_holes += nb_slots;
 	return nb_slots;
@@ -204,7 +205,7 @@ close_holes(struct sluice_txq *txq, uint32_t nb_slots, const bool is_copy)
 		r->nb_holes -= nb;
 		if (is_copy)
 			sluice_copy_forget(txq, r->tail, nb);
-		free_slots(txq, nb, txq->extent[r->tail] & SLUICE_TX_ODD ? nb : 0);
+		free_slots(txq, nb, txq->slot_kind[r->tail] & SLUICE_TX_SLOW ? nb : 0);
 	}
 	dmap_take_back(&txq->q.stream, nb_slots);
 	if (!is_copy)
@@ -233,7 +234,7 @@ complete_packed(struct sluice_txq *txq, uint16_t nb_max, const bool is_copy)
 	uint16_t nb;
 
 	for (; nb_max != 0; nb_max--) {
-		if (sluice_ring_nb_busy(r) == r->nb_holes || !sluice_packed_is_used(r))
+		if (sluice_ring_nb_in_flight(r) == r->nb_holes || !sluice_packed_is_used(r))
 			break;
 		sluice_packed_take(r, &id, &len);
 		if (unlikely(!starts_packet(txq, id)))
@@ -269,7 +270,7 @@ sluice_tx_nb_packets(const struct sluice_txq *txq)
 	const struct sluice_ring *r = &txq->q.ring;
 	uint16_t nb = 0, slot, at;
 
-	for (at = 0; at < sluice_ring_nb_busy(r); at += sluice_tx_slots_of(txq, slot)) {
+	for (at = 0; at < sluice_ring_nb_in_flight(r); at += sluice_tx_slots_of(txq, slot)) {
 		slot = sluice_ring_next(r, r->tail, at);
 		/* Not a hole. */
 		nb += txq->q.sw_ring[slot] != NULL;
@@ -279,9 +280,9 @@ sluice_tx_nb_packets(const struct sluice_txq *txq)
 
 /* The mbufs of the packet that starts at a slot, each so that rte_pktmbuf_free() gives it back. */
 static void
-move_packet(struct sluice_txq *txq, struct sluice_batch *out, uint16_t slot, uint16_t extent)
+move_packet(struct sluice_txq *txq, struct sluice_mbuf_list *out, uint16_t slot, uint16_t slot_kind)
 {
-	uint16_t nb = extent & SLUICE_TX_ODD ? 1 : extent + 1;
+	uint16_t nb = slot_kind & SLUICE_TX_SLOW ? 1 : slot_kind + 1;
 
 	for (; nb != 0; nb--) {
 		out->m[out->nb++] = txq->q.sw_ring[slot];
@@ -291,33 +292,33 @@ move_packet(struct sluice_txq *txq, struct sluice_batch *out, uint16_t slot, uin
 
 /* A packet that will not be completed. */
 static void
-take_packet(struct sluice_txq *txq, struct sluice_batch *out, uint16_t slot, uint16_t extent)
+take_packet(struct sluice_txq *txq, struct sluice_mbuf_list *out, uint16_t slot, uint16_t slot_kind)
 {
 	/* The mbufs of a copy are free since it was made. */
 	if (txq->is_copy)
 		return;
 	if (out != NULL)
-		move_packet(txq, out, slot, extent);
+		move_packet(txq, out, slot, slot_kind);
 	else
-		free_packet(txq, txq->freed, slot, extent);
+		free_packet(txq, txq->freed, slot, slot_kind);
 }
 
 uint32_t
-sluice_txq_drain(struct sluice_txq *txq, struct sluice_batch *out)
+sluice_txq_drain(struct sluice_txq *txq, struct sluice_mbuf_list *out)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t extent, nb_slots;
+	uint16_t slot_kind, nb_slots;
 	uint32_t nb = 0;
 
 	while (r->nb_free != r->size) {
-		extent = txq->extent[r->tail];
+		slot_kind = txq->slot_kind[r->tail];
 		nb_slots = sluice_tx_slots_of(txq, r->tail);
 		if (txq->q.sw_ring[r->tail] != NULL) {
-			take_packet(txq, out, r->tail, extent);
+			take_packet(txq, out, r->tail, slot_kind);
 			dmap_take_back(&txq->q.stream, nb_slots);
 			nb++;
 		}
-		free_slots(txq, nb_slots, extent & SLUICE_TX_ODD ? nb_slots : 0);
+		free_slots(txq, nb_slots, slot_kind & SLUICE_TX_SLOW ? nb_slots : 0);
 	}
 	flush_all_freed(txq);
 	r->nb_holes = 0;

@@ -85,7 +85,7 @@ sluice_tx_is_ours(struct rte_mbuf *m)
  * external one, but for pools that pin them. Without offloads also that it asks for anything.
  */
 static __rte_always_inline uint64_t
-sluice_tx_odd_flags(const struct sluice_path_cfg cfg)
+sluice_tx_slow_flags(const struct sluice_path_cfg cfg)
 {
 	return RTE_MBUF_F_INDIRECT | (cfg.is_pinned ? 0 : RTE_MBUF_F_EXTERNAL) |
 			(cfg.has_offloads ? 0 : SLUICE_TX_FLAGS);

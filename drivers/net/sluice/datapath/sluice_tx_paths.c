@@ -19,15 +19,15 @@
 
 /* Name, what collects its completions, configuration; those that do less come first. */
 #define SLUICE_TX_PATHS(X) \
-	X(split, split, .layout = SLUICE_SPLIT) \
-	X(packed, packed, .layout = SLUICE_PACKED) \
-	X(split_offloads, split, .layout = SLUICE_SPLIT, .has_offloads = true) \
-	X(packed_offloads, packed, .layout = SLUICE_PACKED, .has_offloads = true) \
-	X(split_copy, split_copy, .layout = SLUICE_SPLIT, .is_copy = true) \
-	X(split_offloads_copy, split_copy, .layout = SLUICE_SPLIT, .has_offloads = true, \
+	X(split, split, .ring_type = SLUICE_SPLIT) \
+	X(packed, packed, .ring_type = SLUICE_PACKED) \
+	X(split_offloads, split, .ring_type = SLUICE_SPLIT, .has_offloads = true) \
+	X(packed_offloads, packed, .ring_type = SLUICE_PACKED, .has_offloads = true) \
+	X(split_copy, split_copy, .ring_type = SLUICE_SPLIT, .is_copy = true) \
+	X(split_offloads_copy, split_copy, .ring_type = SLUICE_SPLIT, .has_offloads = true, \
 			.is_copy = true) \
-	NARROW_ROW(X, packed_copy, packed_copy, .layout = SLUICE_PACKED, .is_copy = true) \
-	NARROW_ROW(X, packed_offloads_copy, packed_copy, .layout = SLUICE_PACKED, \
+	NARROW_ROW(X, packed_copy, packed_copy, .ring_type = SLUICE_PACKED, .is_copy = true) \
+	NARROW_ROW(X, packed_offloads_copy, packed_copy, .ring_type = SLUICE_PACKED, \
 			.has_offloads = true, .is_copy = true)
 
 /* Few packets are given one by one, by the same functions with AVX2 and with AVX512. */
@@ -63,11 +63,11 @@ SLUICE_TX_PATHS(DECLARE_FEW)
 		sluice_tx_collect_##name(txq, nb, sluice_tx_has_chains(txq)); \
 		return nb_before - sluice_tx_nb_packets(txq); \
 	}
-DEFINE_COLLECT(split, .layout = SLUICE_SPLIT)
-DEFINE_COLLECT(packed, .layout = SLUICE_PACKED)
-DEFINE_COLLECT(split_copy, .layout = SLUICE_SPLIT, .is_copy = true)
+DEFINE_COLLECT(split, .ring_type = SLUICE_SPLIT)
+DEFINE_COLLECT(packed, .ring_type = SLUICE_PACKED)
+DEFINE_COLLECT(split_copy, .ring_type = SLUICE_SPLIT, .is_copy = true)
 #ifndef SLUICE_ISA_AVX512
-DEFINE_COLLECT(packed_copy, .layout = SLUICE_PACKED, .is_copy = true)
+DEFINE_COLLECT(packed_copy, .ring_type = SLUICE_PACKED, .is_copy = true)
 #endif
 
 #define DEFINE_FEW(name, collect, ...) \

@@ -5,7 +5,7 @@
 /*
  * Transmitting packets of one segment that no batch takes: of other pools than the plain ones,
  * clones, buffers that somebody else holds too or that have no room for the header. Part of
- * sluice_tx_odd.c.
+ * sluice_tx_slow.c.
  */
 
 #ifndef SLUICE_TX_SINGLE_H
@@ -20,9 +20,9 @@
 static inline bool
 sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t nb_slots)
 {
-	uint16_t nb_busy = sluice_ring_nb_busy(&txq->q.ring) + nb_slots;
+	uint16_t nb_in_flight = sluice_ring_nb_in_flight(&txq->q.ring) + nb_slots;
 
-	if (pool != txq->pool && nb_busy == txq->nb_odd && txq->q.ring.nb_holes == 0) {
+	if (pool != txq->pool && nb_in_flight == txq->nb_slow_slots && txq->q.ring.nb_holes == 0) {
 		txq->pool = pool;
 		txq->plain_start = SLUICE_TX_BATCHES;
 		if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
@@ -69,7 +69,7 @@ struct sluice_tx_singles {
 	struct sluice_tx_slots s;
 	size_t end;      /* behind the last slot */
 	size_t pair_end; /* the same for packets that could do with fewer */
-	size_t nb_odd;
+	size_t nb_slow_slots;
 };
 
 /*
@@ -91,9 +91,9 @@ sluice_tx_fill_one(struct sluice_txq *txq, struct sluice_tx_singles *run, struct
 		return false;
 	sluice_tx_fill_header(txq, m, hdr, cfg);
 	s->sw_ring[s->slot] = m;
-	s->extent[s->slot] = is_foreign ? SLUICE_TX_FOREIGN : 0;
-	run->nb_odd += is_foreign;
-	sluice_tx_write_desc(s, s->slot, da, len, 0, s->slot == s->head, cfg.layout);
+	s->slot_kind[s->slot] = is_foreign ? SLUICE_TX_FOREIGN : 0;
+	run->nb_slow_slots += is_foreign;
+	sluice_tx_write_desc(s, s->slot, da, len, 0, s->slot == s->head, cfg.ring_type);
 	s->slot++;
 	return true;
 }
@@ -112,13 +112,13 @@ sluice_tx_fill_pair(struct sluice_txq *txq, struct sluice_tx_singles *run, struc
 			!dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod(m, void *), len, &da))
 		return false;
 	s->sw_ring[head] = m;
-	s->extent[head] = SLUICE_TX_ODD | 1;
-	s->extent[head + 1] = SLUICE_TX_MIDDLE;
-	run->nb_odd += 2;
+	s->slot_kind[head] = SLUICE_TX_SLOW | 1;
+	s->slot_kind[head + 1] = SLUICE_TX_MIDDLE;
+	run->nb_slow_slots += 2;
 	sluice_tx_write_desc(s, head, txq->zero_da, sluice_tx_hdr_len(txq, cfg), SLUICE_DESC_F_NEXT,
-			head == s->head, cfg.layout);
+			head == s->head, cfg.ring_type);
 	s->slot++;
-	sluice_tx_write_desc(s, head, da, len, 0, false, cfg.layout);
+	sluice_tx_write_desc(s, head, da, len, 0, false, cfg.ring_type);
 	s->slot++;
 	return true;
 }
@@ -157,13 +157,13 @@ sluice_tx_end_singles(struct sluice_txq *txq, const struct sluice_tx_singles *ru
 {
 	const uint32_t nb_slots = run->s.slot - b->slot;
 
-	if (b->nb_slots == 0 && (run->s.extent[b->slot] & SLUICE_TX_MORE) != 0)
+	if (b->nb_slots == 0 && (run->s.slot_kind[b->slot] & SLUICE_TX_MORE) != 0)
 		b->head_flags = SLUICE_DESC_F_NEXT;
-	b->nb_unfit += RTE_MAX(run->nb_odd, nb_gso);
+	b->nb_unbatched += RTE_MAX(run->nb_slow_slots, nb_gso);
 	b->nb_slots += nb_slots;
 	b->nb_bufs += n;
 	b->slot = run->s.slot == txq->q.ring.size ? 0 : run->s.slot;
-	txq->nb_odd += run->nb_odd;
+	txq->nb_slow_slots += run->nb_slow_slots;
 	/* Each of the pairs took a slot more. */
 	txq->nb_chained += nb_slots - n;
 }
@@ -181,7 +181,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 	const uint64_t no_pair = SLUICE_TX_FLAGS | (are_external ? 0 : RTE_MBUF_F_EXTERNAL);
 	const struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_singles run = {
-		.s = sluice_tx_slots(txq, b, cfg.layout),
+		.s = sluice_tx_slots(txq, b, cfg.ring_type),
 		.end = RTE_MIN((uint32_t)r->size, (uint32_t)b->slot + r->nb_free - b->nb_slots),
 	};
 	const uint32_t hdr_len = sluice_tx_hdr_len(txq, cfg);
@@ -206,7 +206,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 			 * Until one of the run is plain: then it is known which are of another
 			 * pool.
 			 */
-			if (run.nb_odd == run.s.slot - b->slot)
+			if (run.nb_slow_slots == run.s.slot - b->slot)
 				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
 			is_given = sluice_tx_fill_one(txq, &run, m, cfg);
 		} else {
@@ -217,7 +217,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 			break;
 		if (cfg.has_offloads && (m->ol_flags & SLUICE_TX_GSO_FLAGS) != 0)
 			nb_gso++;
-		if (cfg.layout == SLUICE_SPLIT)
+		if (cfg.ring_type == SLUICE_SPLIT)
 			sluice_split_make_available(&txq->q.ring, b->nb_bufs + n, head);
 		bytes += m->pkt_len;
 	}

@@ -4,7 +4,7 @@
 
 /*
  * Slots that a burst gives one after the other to what is no batch, and their descriptors: the only
- * place that writes these, for every way of sluice_tx_odd.c and for copies of several slots.
+ * place that writes these, for every way of sluice_tx_slow.c and for copies of several slots.
  */
 
 #ifndef SLUICE_TX_SLOTS_H
@@ -19,7 +19,7 @@
 struct sluice_tx_slots {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
-	uint16_t *extent;
+	uint16_t *slot_kind;
 	size_t size;
 	size_t slot;   /* next */
 	size_t head;   /* packed: the slot that is made available by publish */
@@ -28,16 +28,16 @@ struct sluice_tx_slots {
 
 static __rte_always_inline struct sluice_tx_slots
 sluice_tx_slots(const struct sluice_txq *txq, const struct sluice_tx_burst *b,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
 	const struct sluice_ring *r = &txq->q.ring;
 	struct sluice_tx_slots s = { .sw_ring = txq->q.sw_ring,
-		.extent = txq->extent,
+		.slot_kind = txq->slot_kind,
 		.size = r->size,
 		.slot = b->slot,
 		.head = r->head };
 
-	if (layout == SLUICE_SPLIT) {
+	if (ring_type == SLUICE_SPLIT) {
 		s.dv_desc = r->split.dv_desc;
 	} else {
 		s.dv_desc = r->packed.dv_desc;
@@ -62,9 +62,9 @@ sluice_tx_next_slot(struct sluice_tx_slots *s)
  */
 static __rte_always_inline void
 sluice_tx_write_desc(const struct sluice_tx_slots *s, uint32_t id, struct dmap_addr da,
-		uint32_t len, uint32_t flags, bool is_head, enum sluice_layout layout)
+		uint32_t len, uint32_t flags, bool is_head, enum sluice_ring_type ring_type)
 {
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		sluice_split_desc_write((struct sluice_split_desc *)s->dv_desc + s->slot, da, len,
 				flags, s->slot + 1 == s->size ? 0 : s->slot + 1);
 	else

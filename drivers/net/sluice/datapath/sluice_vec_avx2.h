@@ -53,7 +53,7 @@ struct sluice_vec_tx_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
 	struct sluice_vec_avail avail;
-	uint16_t *extent;
+	uint16_t *slot_kind;
 	__m256i pool; /* in word 3 */
 	__m256i lo, span, delta;
 	__m256i flags; /* as above */
@@ -97,7 +97,7 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 {
 	const struct sluice_ring *r = &rxq->q.ring;
 	uint64_t used = r->used_wrap ? (uint64_t)SLUICE_PACKED_BITS << 48 : 0;
-	const bool is_split = cfg.layout == SLUICE_SPLIT;
+	const bool is_split = cfg.ring_type == SLUICE_SPLIT;
 	/* Of headers that are read the length is data of the queue. */
 	const uint32_t hdr_len = cfg.has_csum ? rxq->hdr_len : SLUICE_NET_HDR_LEN;
 	const uint32_t min_len = cfg.has_csum ? rxq->batch_min : SLUICE_RX_MIN_LEN;
@@ -260,9 +260,9 @@ sluice_avx2_any_outside(__m256i a, __m256i b)
  */
 static __rte_always_inline __m256i
 sluice_avx2_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		return sluice_avx2_odd((uint64_t)flags << 32);
 	return _mm256_add_epi64(sluice_avx2_odd(sluice_vec_packed_word(r, slot, flags)),
 			_mm256_setr_epi64x(0, (int64_t)slot << 32, 0, ((int64_t)slot + 1) << 32));
@@ -274,13 +274,13 @@ sluice_avx2_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
  */
 static __rte_always_inline void
 sluice_avx2_write(void *dv_desc, uint32_t slot, __m256i a, __m256i b, __m256i *flags,
-		__m256i *head_fix, enum sluice_layout layout)
+		__m256i *head_fix, enum sluice_ring_type ring_type)
 {
-	/* Descriptors of both layouts have the same size. */
+	/* Descriptors of both ring types have the same size. */
 	__m256i *dv_at = (__m256i *)((struct sluice_split_desc *)dv_desc + slot);
 
 	a = _mm256_or_si256(a, *flags);
-	if (layout == SLUICE_PACKED) {
+	if (ring_type == SLUICE_PACKED) {
 		a = _mm256_xor_si256(a, *head_fix);
 		*head_fix = _mm256_setzero_si256();
 		*flags = _mm256_add_epi64(*flags, sluice_avx2_ids(2));
@@ -301,14 +301,14 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 	int64_t off = rxq->buf_off + rxq->hdr_off;
 
 	return (struct sluice_vec_give_kit){
-		.dv_desc = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-							(void *)r->packed.dv_desc,
+		.dv_desc = cfg.ring_type == SLUICE_SPLIT ? (void *)r->split.dv_desc :
+							   (void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
 		.lo = _mm256_set1_epi64x((int64_t)w->lo - off),
 		.room = _mm256_set1_epi64x((int64_t)w->span - rxq->post_len),
 		.delta = _mm256_set1_epi64x((int64_t)w->delta + off),
 		.lens = _mm256_set1_epi64x(rxq->post_len),
-		.flags = sluice_avx2_flags(r, slot, SLUICE_DESC_F_WRITE, cfg.layout),
+		.flags = sluice_avx2_flags(r, slot, SLUICE_DESC_F_WRITE, cfg.ring_type),
 		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_vec_head_fix(r, slot), 0, 0),
 	};
 }
@@ -331,7 +331,7 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 	/* Words 0, -, 1, - and 2, -, 3, -. */
 	a = _mm256_blend_epi32(_mm256_permute4x64_epi64(da, 0x10), k->lens, 0xcc);
 	b = _mm256_blend_epi32(_mm256_permute4x64_epi64(da, 0x32), k->lens, 0xcc);
-	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, cfg.layout);
+	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, cfg.ring_type);
 	return true;
 }
 
@@ -349,16 +349,16 @@ sluice_vec_tx_kit(struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
 	const struct dmap_window *w = &txq->q.stream.last;
 
 	return (struct sluice_vec_tx_kit){
-		.dv_desc = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-							(void *)r->packed.dv_desc,
+		.dv_desc = cfg.ring_type == SLUICE_SPLIT ? (void *)r->split.dv_desc :
+							   (void *)r->packed.dv_desc,
 		.sw_ring = txq->q.sw_ring,
-		.extent = txq->extent,
-		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.layout),
+		.slot_kind = txq->slot_kind,
+		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.ring_type),
 		.pool = _mm256_setr_epi64x(0, 0, 0, (int64_t)(uintptr_t)txq->pool),
 		.lo = _mm256_set1_epi64x((int64_t)w->lo),
 		.span = _mm256_set1_epi64x((int64_t)w->span),
 		.delta = sluice_avx2_even(w->delta),
-		.flags = sluice_avx2_flags(r, slot, 0, cfg.layout),
+		.flags = sluice_avx2_flags(r, slot, 0, cfg.ring_type),
 		.head_fix = _mm256_setr_epi64x(0, (int64_t)sluice_vec_head_fix(r, slot), 0, 0),
 		.sum = _mm256_setzero_si256(),
 		.want = sluice_avx2_want(txq),
@@ -394,7 +394,7 @@ sluice_avx2_plain(const struct sluice_avx2_lines *l, __m256i pool, __m256i want,
 		const struct sluice_path_cfg cfg)
 {
 	const __m256i mask = _mm256_setr_epi64x(
-			0, 0, SLUICE_TX_REARM_MASK, (int64_t)sluice_tx_odd_flags(cfg));
+			0, 0, SLUICE_TX_REARM_MASK, (int64_t)sluice_tx_slow_flags(cfg));
 	__m256i any = _mm256_or_si256(
 			_mm256_or_si256(l->lo[0], l->lo[1]), _mm256_or_si256(l->lo[2], l->lo[3]));
 	__m256i all = _mm256_and_si256(
@@ -470,10 +470,10 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 		sluice_x86_clear_headers(&k->said, _mm256_unpacklo_epi64(a, b));
 	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), len_a);
 	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), len_b);
-	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, cfg.layout);
-	if (cfg.layout == SLUICE_SPLIT)
+	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, cfg.ring_type);
+	if (cfg.ring_type == SLUICE_SPLIT)
 		sluice_vec_make_available(&k->avail, slot);
-	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
+	*sluice_word_at(&k->slot_kind[slot], 0) = 0; /* four packets of one slot */
 	_mm256_storeu_si256(
 			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));
 	return true;

@@ -67,8 +67,8 @@ sluice_avx512_ids(uint16_t slot)
  * The words of ids are 0 once they were compared; then those of a fresh mbuf go there, so that one
  * permutation makes two mbufs.
  */
-#define SLUICE_AVX512_IDS(layout) ((layout) == SLUICE_SPLIT ? 0x5555 : 0xff00)
-#define SLUICE_AVX512_LENS(layout) ((layout) == SLUICE_SPLIT ? 0xaaaa : 0x00ff)
+#define SLUICE_AVX512_IDS(ring_type) ((ring_type) == SLUICE_SPLIT ? 0x5555 : 0xff00)
+#define SLUICE_AVX512_LENS(ring_type) ((ring_type) == SLUICE_SPLIT ? 0xaaaa : 0x00ff)
 
 /*
  * Constants are kept as bytes and widened when they are loaded: two cache lines hold all of a ring
@@ -106,9 +106,9 @@ static const struct sluice_avx512_table sluice_avx512_tables[] = {
 static_assert(SLUICE_RX_MIN_LEN == 26, "least");
 
 static __rte_always_inline const struct sluice_avx512_table *
-sluice_avx512_table(enum sluice_layout layout)
+sluice_avx512_table(enum sluice_ring_type ring_type)
 {
-	const struct sluice_avx512_table *t = &sluice_avx512_tables[layout];
+	const struct sluice_avx512_table *t = &sluice_avx512_tables[ring_type];
 
 	/* A compiler that knows what is there would make whole registers of it. */
 	__asm__("" : "+r"(t));
@@ -137,12 +137,13 @@ sluice_avx512_keep(__m512i constant)
 
 /* What lengths have more than was compared, and rearm_data and ol_flags of a fresh mbuf. */
 static __rte_always_inline __m512i
-sluice_avx512_template(const struct sluice_rxq *rxq, uint32_t least_len, enum sluice_layout layout)
+sluice_avx512_template(
+		const struct sluice_rxq *rxq, uint32_t least_len, enum sluice_ring_type ring_type)
 {
-	const __m512i more = _mm512_maskz_set1_epi32(SLUICE_AVX512_LENS(layout), (int)least_len);
+	const __m512i more = _mm512_maskz_set1_epi32(SLUICE_AVX512_LENS(ring_type), (int)least_len);
 	__m128i rearm = _mm_loadu_si128((const __m128i *)&rxq->rearm);
 
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		return _mm512_mask_expand_epi32(more, 0x0055, _mm512_castsi128_si512(rearm));
 	return _mm512_inserti32x4(more, rearm, 2);
 }
@@ -150,25 +151,26 @@ sluice_avx512_template(const struct sluice_rxq *rxq, uint32_t least_len, enum sl
 static __rte_always_inline struct sluice_vec_rx_kit
 sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
 {
-	const struct sluice_avx512_table *t = sluice_avx512_table(cfg.layout);
+	const struct sluice_avx512_table *t = sluice_avx512_table(cfg.ring_type);
 	const struct sluice_ring *r = &rxq->q.ring;
 	const uint64_t bits = (uint64_t)SLUICE_PACKED_BITS << 48;
-	const __mmask16 ids = SLUICE_AVX512_IDS(cfg.layout);
+	const __mmask16 ids = SLUICE_AVX512_IDS(cfg.ring_type);
 	/* Of headers that are read the length is data of the queue. */
 	const uint32_t least_len = cfg.has_csum ? rxq->batch_min - rxq->hdr_len :
 						  SLUICE_RX_MIN_LEN - SLUICE_NET_HDR_LEN;
 
 	return (struct sluice_vec_rx_kit){
-		.dv_used = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_used->ring :
-							(void *)r->packed.dv_desc,
+		.dv_used = cfg.ring_type == SLUICE_SPLIT ? (void *)r->split.dv_used->ring :
+							   (void *)r->packed.dv_desc,
 		.sw_ring = rxq->q.sw_ring,
-		.template = sluice_avx512_template(rxq, least_len, cfg.layout),
+		.template = sluice_avx512_template(rxq, least_len, cfg.ring_type),
 		.least = _mm512_mask_set1_epi32(
 				_mm512_add_epi32(sluice_avx512_words(t->least),
 						_mm512_maskz_set1_epi32(ids, r->tail)),
-				cfg.has_csum ? SLUICE_AVX512_LENS(cfg.layout) : 0, rxq->batch_min),
+				cfg.has_csum ? SLUICE_AVX512_LENS(cfg.ring_type) : 0,
+				rxq->batch_min),
 		.most = _mm512_maskz_set1_epi32(
-				SLUICE_AVX512_LENS(cfg.layout), (int)rxq->nb_batch_lens - 1),
+				SLUICE_AVX512_LENS(cfg.ring_type), (int)rxq->nb_batch_lens - 1),
 		.used = _mm512_set1_epi64(r->used_wrap ? (int64_t)bits : 0),
 		.bits = sluice_avx512_keep(_mm512_maskz_set1_epi64(0xaa, (int64_t)bits)),
 		.next = sluice_avx512_keep(_mm512_maskz_set1_epi32(ids, 8)),
@@ -215,7 +217,7 @@ sluice_avx512_take(struct sluice_vec_rx_kit *k, __m512i words, unsigned int nb, 
 		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
 {
 	/* Of a half batch the first four lengths and ids. */
-	const __mmask16 mine = nb == 8 ? 0xffff : cfg.layout == SLUICE_SPLIT ? 0x00ff : 0x0f0f;
+	const __mmask16 mine = nb == 8 ? 0xffff : cfg.ring_type == SLUICE_SPLIT ? 0x00ff : 0x0f0f;
 	struct rte_mbuf **sw = &k->sw_ring[slot];
 	__m128i any = _mm_setzero_si128();
 
@@ -292,9 +294,9 @@ sluice_avx512_in_window(__m512i lo, __m512i span, __m512i va, __m512i lens)
 /* Flags, and of packed rings ids, of the first batch from slot on. */
 static __rte_always_inline __m512i
 sluice_avx512_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		return _mm512_maskz_set1_epi64(0xaa, (int64_t)flags << 32);
 	return _mm512_or_si512(sluice_avx512_ids(slot),
 			_mm512_maskz_set1_epi64(
@@ -304,15 +306,15 @@ sluice_avx512_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 /* Write four descriptors, with their flags; the fix of a head is for one batch only. */
 static __rte_always_inline void
 sluice_avx512_write(void *dv_desc, uint32_t slot, __m512i words, __m512i *flags, __m512i *head_fix,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
 	words = _mm512_or_si512(words, *flags);
-	if (layout == SLUICE_PACKED) {
+	if (ring_type == SLUICE_PACKED) {
 		*flags = _mm512_add_epi64(*flags, _mm512_maskz_set1_epi64(0xaa, 4LL << 32));
 		words = _mm512_xor_si512(words, *head_fix);
 		*head_fix = _mm512_setzero_si512();
 	}
-	/* Descriptors of both layouts have the same size. */
+	/* Descriptors of both ring types have the same size. */
 	_mm512_storeu_si512((struct sluice_split_desc *)dv_desc + slot, words);
 }
 
@@ -322,10 +324,10 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 	const struct sluice_ring *r = &rxq->q.ring;
 	const struct dmap_window *w = &rxq->q.stream.last;
 	const int64_t off = rxq->buf_off + rxq->hdr_off;
-	const bool is_split = cfg.layout == SLUICE_SPLIT;
+	const bool is_split = cfg.ring_type == SLUICE_SPLIT;
 	/* No mbuf is that far if the window holds no buffer. */
 	const bool has_room = w->span >= rxq->post_len;
-	const struct sluice_avx512_table *t = sluice_avx512_table(cfg.layout);
+	const struct sluice_avx512_table *t = sluice_avx512_table(cfg.ring_type);
 	uint64_t word = rxq->post_len;
 	__m512i lens;
 
@@ -352,7 +354,7 @@ static __rte_always_inline bool
 sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
 		const struct sluice_path_cfg cfg)
 {
-	/* Descriptors of both layouts have the same size. */
+	/* Descriptors of both ring types have the same size. */
 	struct sluice_split_desc *dv_desc = (struct sluice_split_desc *)k->dv_desc + slot;
 	__m512i mbufs = _mm512_loadu_si512(from);
 	__m512i off, da, first, at = mbufs;
@@ -366,13 +368,13 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 		return false;
 	_mm512_storeu_si512(&k->sw_ring[slot], _mm512_permutexvar_epi64(k->spread, mbufs));
 	first = _mm512_unpacklo_epi64(da, k->lens);
-	if (cfg.layout == SLUICE_PACKED) {
+	if (cfg.ring_type == SLUICE_PACKED) {
 		first = _mm512_xor_si512(first, k->head_fix);
 		k->head_fix = _mm512_setzero_si512();
 	}
 	_mm512_storeu_si512(dv_desc, first);
 	_mm512_storeu_si512(dv_desc + 4, _mm512_unpackhi_epi64(da, k->lens));
-	if (cfg.layout == SLUICE_PACKED)
+	if (cfg.ring_type == SLUICE_PACKED)
 		k->lens = _mm512_add_epi64(k->lens, _mm512_set1_epi64(8LL << 32));
 	return true;
 }

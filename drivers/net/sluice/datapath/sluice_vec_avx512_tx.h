@@ -13,7 +13,7 @@ struct sluice_vec_tx_kit {
 	void *dv_desc;
 	struct rte_mbuf **sw_ring;
 	struct sluice_vec_avail avail;
-	uint16_t *extent;
+	uint16_t *slot_kind;
 	/* First cache line of a plain mbuf, with offloads of that shape, where it counts. */
 	__m512i want;
 	__m512i lo, span, delta;
@@ -40,16 +40,16 @@ sluice_vec_tx_kit(struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
 	const struct dmap_window *w = &txq->q.stream.last;
 
 	return (struct sluice_vec_tx_kit){
-		.dv_desc = cfg.layout == SLUICE_SPLIT ? (void *)r->split.dv_desc :
-							(void *)r->packed.dv_desc,
+		.dv_desc = cfg.ring_type == SLUICE_SPLIT ? (void *)r->split.dv_desc :
+							   (void *)r->packed.dv_desc,
 		.sw_ring = txq->q.sw_ring,
-		.extent = txq->extent,
-		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.layout),
+		.slot_kind = txq->slot_kind,
+		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.ring_type),
 		.want = sluice_avx512_want(txq, cfg),
 		.lo = _mm512_set1_epi64((int64_t)w->lo),
 		.span = _mm512_set1_epi64((int64_t)w->span),
 		.delta = _mm512_maskz_set1_epi64(0x55, (int64_t)w->delta),
-		.flags = sluice_avx512_flags(r, slot, 0, cfg.layout),
+		.flags = sluice_avx512_flags(r, slot, 0, cfg.ring_type),
 		.head_fix = _mm512_maskz_set1_epi64(0x02, (int64_t)sluice_vec_head_fix(r, slot)),
 		.sum = _mm512_setzero_si512(),
 		.txq = txq,
@@ -71,8 +71,8 @@ static __rte_always_inline bool
 sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d, __m512i *differs,
 		const struct sluice_path_cfg cfg)
 {
-	const __m512i mask = _mm512_setr_epi64(
-			0, 0, SLUICE_TX_REARM_MASK, (int64_t)sluice_tx_odd_flags(cfg), 0, 0, 0, -1);
+	const __m512i mask = _mm512_setr_epi64(0, 0, SLUICE_TX_REARM_MASK,
+			(int64_t)sluice_tx_slow_flags(cfg), 0, 0, 0, -1);
 	const __m512i offset = _mm512_maskz_set1_epi64(0x04, sluice_tx_room_bits(cfg));
 	__m512i any = _mm512_or_si512(_mm512_ternarylogic_epi64(a, b, c, 0xfe), d);
 	__m512i all = _mm512_and_si512(_mm512_ternarylogic_epi64(a, b, c, 0x80), d);
@@ -128,10 +128,10 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 		sluice_x86_clear_headers(&k->said,
 				_mm512_castsi512_si256(_mm512_permutexvar_epi64(even, va)));
 	va = _mm512_or_si512(_mm512_add_epi64(va, k->delta), off);
-	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, cfg.layout);
-	if (cfg.layout == SLUICE_SPLIT)
+	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, cfg.ring_type);
+	if (cfg.ring_type == SLUICE_SPLIT)
 		sluice_vec_make_available(&k->avail, slot);
-	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
+	*sluice_word_at(&k->slot_kind[slot], 0) = 0; /* four packets of one slot */
 	_mm256_storeu_si256(
 			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));
 	return true;

@@ -48,12 +48,12 @@ struct sluice_vec_avail {
 
 static __rte_always_inline struct sluice_vec_avail
 sluice_vec_avail(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
 	struct sluice_vec_avail a = { .shadow = txq->avail_shadow,
 		.offset = (size_t)avail_pos - slot };
 
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		a.dv_ring = txq->q.ring.split.dv_avail->ring;
 	return a;
 }

@@ -74,7 +74,7 @@ struct sluice_vec_tx_kit {
 	struct sluice_neon_window window;
 	struct sluice_neon_writer writer;
 	struct sluice_vec_avail avail;
-	uint16_t *extent;
+	uint16_t *slot_kind;
 	const struct rte_mempool *pool;
 	uint64x2_t want; /* words 2 and 3 of a plain mbuf, with offloads of that shape */
 	uint64x2_t sum;
@@ -95,7 +95,7 @@ static __rte_always_inline struct sluice_vec_rx_kit
 sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
 {
 	const struct sluice_ring *r = &rxq->q.ring;
-	const bool is_split = cfg.layout == SLUICE_SPLIT;
+	const bool is_split = cfg.ring_type == SLUICE_SPLIT;
 
 	return (struct sluice_vec_rx_kit){
 		.dv_used = is_split ? (void *)r->split.dv_used->ring : (void *)r->packed.dv_desc,
@@ -259,13 +259,13 @@ sluice_neon_in_window(const struct sluice_neon_window *w, struct sluice_neon_wor
 
 static __rte_always_inline struct sluice_neon_writer
 sluice_neon_writer(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
 	const uint64x2_t head_fix = { sluice_vec_head_fix(r, slot), 0 };
 	const uint64x2_t count = { 0, 1ULL << 32 };
 	struct sluice_neon_writer w = { .head_fix = head_fix };
 
-	if (layout == SLUICE_SPLIT) {
+	if (ring_type == SLUICE_SPLIT) {
 		w.dv_desc = r->split.dv_desc;
 		w.flags = vdupq_n_u64((uint64_t)flags << 32);
 	} else {
@@ -280,23 +280,23 @@ sluice_neon_writer(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
 /* Write four descriptors; the fix of a head is for one batch only. */
 static __rte_always_inline void
 sluice_neon_write(struct sluice_neon_writer *w, uint16_t slot, struct sluice_neon_words addrs,
-		struct sluice_neon_words lens, enum sluice_layout layout)
+		struct sluice_neon_words lens, enum sluice_ring_type ring_type)
 {
-	/* Descriptors of both layouts have the same size. */
+	/* Descriptors of both ring types have the same size. */
 	uint64_t *dv_at = (uint64_t *)((struct sluice_split_desc *)w->dv_desc + slot);
 	const uint64x2_t two = vdupq_n_u64(2ULL << 32);
 	uint64x2x2_t first, last;
 
 	first.val[0] = addrs.a;
 	first.val[1] = vorrq_u64(lens.a, w->flags);
-	if (layout == SLUICE_PACKED) {
+	if (ring_type == SLUICE_PACKED) {
 		first.val[1] = veorq_u64(first.val[1], w->head_fix);
 		w->head_fix = vdupq_n_u64(0);
 		w->flags = vaddq_u64(w->flags, two);
 	}
 	last.val[0] = addrs.b;
 	last.val[1] = vorrq_u64(lens.b, w->flags);
-	if (layout == SLUICE_PACKED)
+	if (ring_type == SLUICE_PACKED)
 		w->flags = vaddq_u64(w->flags, two);
 	vst2q_u64(&dv_at[0], first);
 	vst2q_u64(&dv_at[4], last);
@@ -306,11 +306,11 @@ sluice_neon_write(struct sluice_neon_writer *w, uint16_t slot, struct sluice_neo
 static __rte_always_inline void
 sluice_neon_lend(const struct sluice_neon_window *window, struct sluice_neon_writer *w,
 		uint16_t slot, struct sluice_neon_words va, struct sluice_neon_words lens,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
 	va.a = vaddq_u64(va.a, window->delta);
 	va.b = vaddq_u64(va.b, window->delta);
-	sluice_neon_write(w, slot, va, lens, layout);
+	sluice_neon_write(w, slot, va, lens, ring_type);
 }
 
 static __rte_always_inline struct sluice_vec_give_kit
@@ -319,7 +319,8 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 	return (struct sluice_vec_give_kit){
 		.sw_ring = rxq->q.sw_ring,
 		.window = sluice_neon_window(&rxq->q.stream.last),
-		.writer = sluice_neon_writer(&rxq->q.ring, slot, SLUICE_DESC_F_WRITE, cfg.layout),
+		.writer = sluice_neon_writer(
+				&rxq->q.ring, slot, SLUICE_DESC_F_WRITE, cfg.ring_type),
 		.off = vdupq_n_u64(rxq->buf_off + rxq->hdr_off),
 		.len = vdupq_n_u64(rxq->post_len),
 	};
@@ -347,7 +348,7 @@ sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf
 		return false;
 	vst1q_u64((uint64_t *)&k->sw_ring[slot], mbufs.a);
 	vst1q_u64((uint64_t *)&k->sw_ring[slot + 2], mbufs.b);
-	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, cfg.layout);
+	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, cfg.ring_type);
 	return true;
 }
 
@@ -364,9 +365,9 @@ sluice_vec_tx_kit(struct sluice_txq *txq, uint16_t slot, uint16_t avail_pos,
 	return (struct sluice_vec_tx_kit){
 		.sw_ring = txq->q.sw_ring,
 		.window = sluice_neon_window(&txq->q.stream.last),
-		.writer = sluice_neon_writer(&txq->q.ring, slot, 0, cfg.layout),
-		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.layout),
-		.extent = txq->extent,
+		.writer = sluice_neon_writer(&txq->q.ring, slot, 0, cfg.ring_type),
+		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.ring_type),
+		.slot_kind = txq->slot_kind,
 		.pool = txq->pool,
 		.want = sluice_neon_want(txq, cfg),
 		.sum = vdupq_n_u64(0),
@@ -394,7 +395,7 @@ sluice_neon_plain(const uint64x2_t state[4], struct rte_mbuf *const *m,
 		const struct rte_mempool *pool, uint64x2_t want, uint64x2_t *differs,
 		const struct sluice_path_cfg cfg)
 {
-	const uint64x2_t mask = { SLUICE_TX_REARM_MASK, sluice_tx_odd_flags(cfg) };
+	const uint64x2_t mask = { SLUICE_TX_REARM_MASK, sluice_tx_slow_flags(cfg) };
 	uint64x2_t any = vorrq_u64(vorrq_u64(state[0], state[1]), vorrq_u64(state[2], state[3]));
 	uint64x2_t all = vandq_u64(vandq_u64(state[0], state[1]), vandq_u64(state[2], state[3]));
 	bool is_one_pool = m[0]->pool == pool && m[1]->pool == pool && m[2]->pool == pool &&
@@ -459,10 +460,10 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	if (!cfg.has_offloads)
 		sluice_vec_clear_headers(&k->said, vgetq_lane_u64(va.a, 0), vgetq_lane_u64(va.a, 1),
 				vgetq_lane_u64(va.b, 0), vgetq_lane_u64(va.b, 1));
-	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, cfg.layout);
-	if (cfg.layout == SLUICE_SPLIT)
+	sluice_neon_lend(&k->window, &k->writer, slot, va, lens, cfg.ring_type);
+	if (cfg.ring_type == SLUICE_SPLIT)
 		sluice_vec_make_available(&k->avail, slot);
-	*sluice_word_at(&k->extent[slot], 0) = 0; /* four packets of one slot */
+	*sluice_word_at(&k->slot_kind[slot], 0) = 0; /* four packets of one slot */
 	memcpy(&k->sw_ring[slot], pkts, 4 * sizeof(*pkts));
 	return true;
 }

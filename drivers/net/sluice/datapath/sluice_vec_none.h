@@ -57,9 +57,9 @@ sluice_vec_rx_kit(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg
 
 /*
  * Take a batch of used entries for the slots from slot on: mbufs of one whole packet each, into
- * pkts. nb is a literal, what the layout's batch has or SLUICE_VEC_RX_LEAST. With cfg.has_csum the
- * headers are read, when the entries are known to be used: all of them must say one buffer, as far
- * as num_buffers means something.
+ * pkts. nb is a literal, what a batch of the ring type has or SLUICE_VEC_RX_LEAST. With
+ * cfg.has_csum the headers are read, when the entries are known to be used: all of them must say
+ * one buffer, as far as num_buffers means something.
  */
 static __rte_always_inline bool
 sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,

@@ -22,9 +22,9 @@ typedef uint64_t __rte_may_alias sluice_desc_word;
 
 /* Pointers are those of the kit's first slot. */
 struct sluice_one_tx_kit {
-	struct sluice_split_desc *dv_desc; /* descriptors of both layouts have the same size */
+	struct sluice_split_desc *dv_desc; /* descriptors of both ring types have the same size */
 	struct rte_mbuf **sw_ring;
-	uint16_t *extent;
+	uint16_t *slot_kind;
 	struct sluice_vec_avail avail;
 	uint16_t slot; /* the first */
 	const struct rte_mempool *pool;
@@ -37,9 +37,9 @@ struct sluice_one_tx_kit {
 
 /* The flag that packets with pinned buffers may have lies between others. */
 static __rte_always_inline bool
-sluice_tx_is_odd(const struct rte_mbuf *m, const struct sluice_path_cfg cfg)
+sluice_tx_is_slow(const struct rte_mbuf *m, const struct sluice_path_cfg cfg)
 {
-	const uint64_t flags = sluice_tx_odd_flags(cfg);
+	const uint64_t flags = sluice_tx_slow_flags(cfg);
 
 	return cfg.is_pinned ? (sluice_tx_upper_flags(m) & (flags >> 32)) != 0 :
 			       sluice_tx_may_have(m, flags);
@@ -49,7 +49,7 @@ static __rte_always_inline bool
 sluice_tx_has_header_room(struct rte_mbuf *m, uint32_t hdr_len, const struct sluice_path_cfg cfg)
 {
 	/* Atomic, or the compiler joins it with nb_segs. */
-	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && !sluice_tx_is_odd(m, cfg) &&
+	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && !sluice_tx_is_slow(m, cfg) &&
 			m->data_off >= hdr_len;
 }
 
@@ -62,9 +62,9 @@ sluice_one_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 	const struct dmap_window *w = &txq->q.stream.last;
 	struct sluice_one_tx_kit k = {
 		.sw_ring = &txq->q.sw_ring[slot],
-		.extent = &txq->extent[slot],
+		.slot_kind = &txq->slot_kind[slot],
 		.slot = slot,
-		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.layout),
+		.avail = sluice_vec_avail(txq, slot, avail_pos, cfg.ring_type),
 		.pool = txq->pool,
 		.lo = w->lo + hdr_len,
 		.span = w->span - hdr_len,
@@ -72,7 +72,7 @@ sluice_one_tx_kit(const struct sluice_txq *txq, uint16_t slot, uint16_t avail_po
 		.slow_flags = txq->slow_flags,
 	};
 
-	if (cfg.layout == SLUICE_SPLIT) {
+	if (cfg.ring_type == SLUICE_SPLIT) {
 		k.dv_desc = &r->split.dv_desc[slot];
 		return k;
 	}
@@ -120,10 +120,10 @@ sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
 		return false;
 	k->sum += len;
 	k->sw_ring[n] = m;
-	k->extent[n] = 0;
+	k->slot_kind[n] = 0;
 	rte_atomic_store_explicit(&dv_words[0], off + k->base, rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&dv_words[1], k->word + len + hdr_len, rte_memory_order_relaxed);
-	if (cfg.layout == SLUICE_SPLIT) {
+	if (cfg.ring_type == SLUICE_SPLIT) {
 		sluice_vec_make_one_available(&k->avail, k->slot + n);
 	} else {
 		k->word += k->step;

@@ -21,8 +21,8 @@ sluice_queue_nb_used(const struct sluice_queue *q)
 {
 	if (!sluice_queue_is_running(q))
 		return 0;
-	return q->layout == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
-					   sluice_packed_count_used(&q->ring);
+	return q->ring_type == SLUICE_SPLIT ? sluice_split_count_used(&q->ring) :
+					      sluice_packed_count_used(&q->ring);
 }
 
 /*
@@ -69,8 +69,8 @@ sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint32_t nb_u
 		return -EINVAL;
 	if (offset < nb_used)
 		return RTE_ETH_RX_DESC_DONE;
-	return offset < sluice_ring_nb_busy(&q->ring) ? RTE_ETH_RX_DESC_AVAIL :
-							RTE_ETH_RX_DESC_UNAVAIL;
+	return offset < sluice_ring_nb_in_flight(&q->ring) ? RTE_ETH_RX_DESC_AVAIL :
+							     RTE_ETH_RX_DESC_UNAVAIL;
 }
 
 int
@@ -102,10 +102,10 @@ sluice_tx_descriptor_status(void *txq, uint16_t offset)
 int
 sluice_tx_count_of(const struct sluice_queue *q, uint32_t nb_used)
 {
-	uint16_t nb_busy = sluice_ring_nb_busy(&q->ring);
+	uint16_t nb_in_flight = sluice_ring_nb_in_flight(&q->ring);
 
 	/* Packets of several slots are one used entry: a little more than there is, never less. */
-	return nb_busy > nb_used ? nb_busy - nb_used : 0;
+	return nb_in_flight > nb_used ? nb_in_flight - nb_used : 0;
 }
 
 int
@@ -139,7 +139,7 @@ watch_ring(const struct sluice_queue *q, struct rte_power_monitor_cond *pmc)
 	const struct sluice_ring *r = &q->ring;
 
 	pmc->size = sizeof(uint16_t);
-	if (q->layout == SLUICE_SPLIT) {
+	if (q->ring_type == SLUICE_SPLIT) {
 		pmc->addr = &r->split.dv_used->idx;
 		pmc->fn = has_moved;
 		pmc->opaque[OPAQUE_MASK] = UINT16_MAX;
@@ -164,7 +164,7 @@ sluice_get_monitor_addr(void *queue, struct rte_power_monitor_cond *pmc)
 		return -ENOTSUP;
 	rte_spinlock_lock(&rxq->q.look_lock);
 	/* What other queues hand over comes without a write of the device. */
-	if (sluice_queue_is_running(&rxq->q) && rxq->nb_batch == 0 && rxq->hand == NULL) {
+	if (sluice_queue_is_running(&rxq->q) && rxq->nb_in_order_left == 0 && rxq->hand == NULL) {
 		watch_ring(&rxq->q, pmc);
 		ret = 0;
 	}

@@ -83,7 +83,7 @@ make_room(struct sluice_port *port, const char *direction, uint16_t id, uint16_t
 				port->port_id, direction, id, nb_desc, port->transport->ops->peer,
 				max);
 	nb_desc = RTE_MIN(nb_desc, max);
-	/* Whatever layout the device will have. */
+	/* Whatever type of ring the device will have. */
 	if (nb_desc > port->args.queue_size && !port->args.has_queue_size)
 		port->args.queue_size = rte_align32pow2(nb_desc);
 }
@@ -304,19 +304,19 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	sluice_txq_init_conf(txq, conf, nb_desc);
 	ret = init_queue(port, &txq->q, id, SLUICE_VQ_TX(id), slots, socket);
 	if (ret == 0) {
-		txq->extent = rte_zmalloc_socket("sluice extent", slots * sizeof(uint16_t),
+		txq->slot_kind = rte_zmalloc_socket("sluice slot_kind", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);
 		txq->avail_shadow = rte_zmalloc_socket("sluice avail", slots * sizeof(uint16_t),
 				RTE_CACHE_LINE_SIZE, socket);
 		txq->extra_user = rte_zmalloc_socket("sluice extras",
 				sluice_ring_nb_extras(slots) * sizeof(uint32_t),
 				RTE_CACHE_LINE_SIZE, socket);
-		if (txq->extent == NULL || txq->avail_shadow == NULL || txq->extra_user == NULL)
+		if (txq->slot_kind == NULL || txq->avail_shadow == NULL || txq->extra_user == NULL)
 			ret = no_memory(port, "transmit", id);
 	}
 	if (ret != 0) {
 		rte_free(txq->extra_user);
-		rte_free(txq->extent);
+		rte_free(txq->slot_kind);
 		rte_free(txq->avail_shadow);
 		free_queue(&txq->q);
 		rte_free(txq);
@@ -354,7 +354,7 @@ static void
 free_txq(struct sluice_txq *txq)
 {
 	rte_free(txq->extra_user);
-	rte_free(txq->extent);
+	rte_free(txq->slot_kind);
 	rte_free(txq->avail_shadow);
 	free_queue(&txq->q);
 	rte_free(txq);

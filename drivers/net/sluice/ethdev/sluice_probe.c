@@ -30,11 +30,11 @@
 #define DRIVER_NAME net_sluice
 
 static int
-publish(void *ctx, const struct dmap_region *regions, unsigned int nb)
+show(void *ctx, const struct dmap_region *regions, unsigned int nb)
 {
 	struct sluice_transport *t = ctx;
 
-	return t->ops->publish(t, regions, nb);
+	return t->ops->show(t, regions, nb);
 }
 
 static void
@@ -84,8 +84,8 @@ create_memory(struct sluice_port *port, const char *name)
 		SLUICE_LOG(NOTICE,
 				"%s: isolation=none: the back end sees all memory of this process's EAL",
 				name);
-	port->publisher = (struct dmap_publisher){ .publish = publish, .ctx = port->transport };
-	return sluice_port_create_memory(port, name, backend, &port->publisher);
+	port->remote = (struct dmap_remote){ .show = show, .ctx = port->transport };
+	return sluice_port_create_memory(port, name, backend, &port->remote);
 }
 
 /* An application may free a pool of which a back end that is not done yet still has buffers. */

@@ -160,7 +160,8 @@ describe_queue(struct rte_tel_data *d, const struct sluice_queue *q)
 	rte_tel_data_add_dict_string(
 			d, "state", states[RTE_MIN(state, (uint32_t)SLUICE_QUEUE_RUNNING)]);
 	rte_tel_data_add_dict_string(d, "failure", sluice_fail_name(q->fail));
-	rte_tel_data_add_dict_string(d, "layout", q->layout == SLUICE_SPLIT ? "split" : "packed");
+	rte_tel_data_add_dict_string(
+			d, "layout", q->ring_type == SLUICE_SPLIT ? "split" : "packed");
 	rte_tel_data_add_dict_uint(d, "size", r->size);
 	rte_tel_data_add_dict_uint(d, "head", r->head);
 	rte_tel_data_add_dict_uint(d, "tail", r->tail);

@@ -14,7 +14,7 @@
 #include <ethdev_driver.h>
 #include <rte_arp.h>
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_life_impl.h"
 #include "sluice_log.h"
 #include "sluice_tx_aside.h"

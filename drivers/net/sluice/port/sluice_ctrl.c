@@ -32,20 +32,20 @@ struct __rte_cache_aligned answer {
 	uint8_t result[SLUICE_CTRL_RESULT_MAX];
 };
 
-static struct sluice_ring_layout
+static struct sluice_ring_offsets
 ring_layout(const struct sluice_ctrl *c, uint16_t size)
 {
-	return sluice_ring_layout(c->is_packed ? SLUICE_PACKED : SLUICE_SPLIT, size, false);
+	return sluice_ring_offsets(c->is_packed ? SLUICE_PACKED : SLUICE_SPLIT, size, false);
 }
 
-/* Whatever layout and size come: where commands begin. */
+/* Whatever ring type and size come: where commands begin. */
 static size_t
 commands_at(void)
 {
-	struct sluice_ring_layout split, packed;
+	struct sluice_ring_offsets split, packed;
 
-	split = sluice_ring_layout(SLUICE_SPLIT, SLUICE_CTRL_RING_SIZE, false);
-	packed = sluice_ring_layout(SLUICE_PACKED, SLUICE_CTRL_RING_SIZE, false);
+	split = sluice_ring_offsets(SLUICE_SPLIT, SLUICE_CTRL_RING_SIZE, false);
+	packed = sluice_ring_offsets(SLUICE_PACKED, SLUICE_CTRL_RING_SIZE, false);
 	return RTE_MAX(split.len, packed.len);
 }
 
@@ -80,7 +80,7 @@ make_memory(struct sluice_port *port)
 
 /* Ring and commands are for the device to read only, as far as pages go. */
 static int
-restrict_memory(struct sluice_port *port, const struct sluice_ring_layout *l)
+restrict_memory(struct sluice_port *port, const struct sluice_ring_offsets *l)
 {
 	struct dmap_span spans[2] = { l->read_only,
 		{ commands_at(), SLUICE_CTRL_PLACES * sizeof(struct command) } };
@@ -95,7 +95,7 @@ sluice_ctrl_prepare(struct sluice_port *port)
 	struct sluice_ctrl *c = &port->ctrl;
 	const struct sluice_transport_ops *ops = port->transport->ops;
 	uint16_t size = ops->vq_size_max(port->transport, SLUICE_VQ_CTRL(port->info.nb_pairs_max));
-	struct sluice_ring_layout l;
+	struct sluice_ring_offsets l;
 	int ret;
 
 	c->is_running = false;

@@ -32,7 +32,8 @@
 void
 sluice_life_run_queue(struct sluice_port *port, struct sluice_queue *q)
 {
-	q->ring.doorbell = sluice_dev_doorbell(port, q->vq, q->layout == SLUICE_PACKED, q->kick_fd);
+	q->ring.doorbell = sluice_dev_doorbell(
+			port, q->vq, q->ring_type == SLUICE_PACKED, q->kick_fd);
 	if (!port->is_held_down)
 		sluice_queue_resume(q);
 }
@@ -104,7 +105,7 @@ clean_up(const struct sluice_port *port, struct sluice_txq *txq)
 	int64_t end = sluice_clock_ms() + LAST_MS;
 
 	port->tx_path->cleanup(txq, 0);
-	while (forgets(port) && sluice_ring_nb_busy(&txq->q.ring) != 0 &&
+	while (forgets(port) && sluice_ring_nb_in_flight(&txq->q.ring) != 0 &&
 			txq->q.fail == SLUICE_FAIL_NONE && sluice_clock_ms() < end) {
 		usleep(LAST_POLL_US);
 		port->tx_path->cleanup(txq, 0);

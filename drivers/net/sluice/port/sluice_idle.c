@@ -29,10 +29,10 @@ is_due(struct sluice_port *port, const struct sluice_txq *txq)
 		return false;
 	}
 	/* The mbufs of a copy are free since it was made. */
-	if (sluice_ring_nb_busy(&q->ring) == 0 || txq->is_copy)
+	if (sluice_ring_nb_in_flight(&q->ring) == 0 || txq->is_copy)
 		return false;
-	return q->layout == SLUICE_SPLIT ? sluice_split_is_used(&q->ring) :
-					   sluice_packed_is_used(&q->ring);
+	return q->ring_type == SLUICE_SPLIT ? sluice_split_is_used(&q->ring) :
+					      sluice_packed_is_used(&q->ring);
 }
 
 /* May this thread, which is no lcore, put all that the queue has into its pools? */
@@ -43,7 +43,7 @@ may_free(struct sluice_port *port, const struct sluice_txq *txq)
 	const struct rte_mbuf *m;
 	uint16_t slot, n;
 
-	for (n = 0; n < sluice_ring_nb_busy(r); n += sluice_tx_slots_of(txq, slot)) {
+	for (n = 0; n < sluice_ring_nb_in_flight(r); n += sluice_tx_slots_of(txq, slot)) {
 		slot = sluice_ring_next(r, r->tail, n);
 		m = txq->q.sw_ring[slot];
 		/* NULL: it is done already, and waits for older ones. */

@@ -45,7 +45,7 @@ start_device(struct sluice_port *port)
 		ret = sluice_ctrl_prepare(port);
 	port->was_shown = ret == 0;
 	if (ret == 0)
-		ret = dmap_publish(port->domain);
+		ret = dmap_show(port->domain);
 	if (ret == 0)
 		ret = sluice_rings_start(port);
 	if (ret == 0 && has_ctrl)

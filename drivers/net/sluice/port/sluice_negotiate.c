@@ -45,7 +45,7 @@ static const struct {
 };
 
 /* Features whose loss changes rings or burst functions, and so is said. */
-#define LAYOUT_FEATURES \
+#define RING_TYPE_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF) | \
 			SLUICE_BIT(SLUICE_F_INDIRECT_DESC) | SLUICE_BIT(SLUICE_F_EVENT_IDX) | \
 			SLUICE_BIT(SLUICE_F_RING_PACKED) | SLUICE_BIT(SLUICE_F_IN_ORDER))
@@ -380,7 +380,7 @@ sluice_dev_choose(struct sluice_port *port)
 				"an enabled offload needs it; configure the port without");
 		return -ENOTSUP;
 	}
-	missing = wanted & ~port->features & LAYOUT_FEATURES & ~rarely_there(port);
+	missing = wanted & ~port->features & RING_TYPE_FEATURES & ~rarely_there(port);
 	if (sluice_dev_nb_vqs(port) > 2)
 		missing |= wanted & ~port->features & SLUICE_BIT(SLUICE_NET_F_MQ);
 	if ((missing & ~port->told_missing) != 0)

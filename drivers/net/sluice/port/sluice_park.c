@@ -53,8 +53,8 @@ int
 sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct sluice_queue *q)
 {
 	/* One for each slot, and a packet whose end never came. */
-	uint32_t nb = sluice_ring_nb_busy(&q->ring) + 1;
-	struct sluice_batch *b = malloc(sizeof(*b) + nb * sizeof(b->m[0]));
+	uint32_t nb = sluice_ring_nb_in_flight(&q->ring) + 1;
+	struct sluice_mbuf_list *b = malloc(sizeof(*b) + nb * sizeof(b->m[0]));
 	int ret;
 
 	if (b == NULL)
@@ -71,7 +71,7 @@ sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct slui
 
 /* See sluice_mbuf_needs_own_core(). */
 static bool
-needs_own_core(const struct sluice_batch *b)
+needs_own_core(const struct sluice_mbuf_list *b)
 {
 	uint32_t i;
 
@@ -82,7 +82,7 @@ needs_own_core(const struct sluice_batch *b)
 }
 
 static void
-push_returns(struct sluice_queue *q, struct sluice_batch *b)
+push_returns(struct sluice_queue *q, struct sluice_mbuf_list *b)
 {
 	b->next = rte_atomic_load_explicit(&q->returns, rte_memory_order_relaxed);
 	while (!rte_atomic_compare_exchange_strong_explicit(&q->returns, &b->next, b,
@@ -96,7 +96,7 @@ push_returns(struct sluice_queue *q, struct sluice_batch *b)
 static void
 release(struct sluice_park *park, struct sluice_parked *p, bool is_own)
 {
-	struct sluice_batch *b, *next;
+	struct sluice_mbuf_list *b, *next;
 
 	for (b = p->batches; b != NULL; b = next) {
 		next = b->next;
@@ -106,7 +106,7 @@ release(struct sluice_park *park, struct sluice_parked *p, bool is_own)
 		if (!is_own && needs_own_core(b))
 			push_returns(b->q, b);
 		else
-			sluice_batch_free_all(b);
+			sluice_mbuf_list_free_all(b);
 	}
 	if (p->eof_fd >= 0)
 		close(p->eof_fd);
@@ -224,7 +224,7 @@ forget_segments(struct rte_mbuf *m, const struct rte_mempool *mp)
 }
 
 static void
-forget_batch(struct sluice_batch *b, const struct rte_mempool *mp)
+forget_batch(struct sluice_mbuf_list *b, const struct rte_mempool *mp)
 {
 	uint32_t i, nb = 0;
 
@@ -240,7 +240,7 @@ void
 sluice_park_forget(struct sluice_park *park, const struct rte_mempool *mp)
 {
 	struct sluice_parked *p;
-	struct sluice_batch *b;
+	struct sluice_mbuf_list *b;
 
 	pthread_mutex_lock(&park->lock);
 	TAILQ_FOREACH(p, &park->list, next)
@@ -252,7 +252,7 @@ sluice_park_forget(struct sluice_park *park, const struct rte_mempool *mp)
 void
 sluice_park_forget_returns(struct sluice_queue *q, const struct rte_mempool *mp)
 {
-	struct sluice_batch *b, *next;
+	struct sluice_mbuf_list *b, *next;
 
 	b = rte_atomic_exchange_explicit(&q->returns, NULL, rte_memory_order_acquire);
 	for (; b != NULL; b = next) {

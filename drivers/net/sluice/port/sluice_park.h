@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 
 struct rte_mempool;
 
@@ -41,7 +41,7 @@ struct sluice_parked {
 	TAILQ_ENTRY(sluice_parked) next;
 	int eof_fd; /* -1: its end of file was seen */
 	int64_t until;
-	struct sluice_batch *batches;
+	struct sluice_mbuf_list *batches;
 };
 
 TAILQ_HEAD(sluice_parked_head, sluice_parked);

@@ -115,7 +115,7 @@ struct sluice_port {
 	struct sluice_args args;
 	char label[128]; /* names the device in messages: path=... or its PCI address */
 	struct sluice_transport *transport;
-	struct dmap_publisher publisher;
+	struct dmap_remote remote;
 	struct dmap_domain *domain;
 	const struct rte_memzone *claim; /* PCI: says to other processes whose the device is */
 	/* protected by lock */

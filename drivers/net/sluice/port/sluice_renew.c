@@ -124,7 +124,7 @@ sluice_renew_pool(struct sluice_port *port, struct sluice_rxq *rxq, struct rte_m
 	if (ret == -ENOMEM)
 		SLUICE_LOG(ERR, "port %u receive queue %u: mempool %s has not the %u mbufs of the ring",
 				port->port_id, rxq->q.id, rxq->pool->name,
-				sluice_ring_nb_busy(&rxq->q.ring));
+				sluice_ring_nb_in_flight(&rxq->q.ring));
 	else if (ret != 0)
 		SLUICE_LOG(ERR, "port %u receive queue %u: the %s does not take mempool %s",
 				port->port_id, rxq->q.id, port->transport->ops->peer,

@@ -84,7 +84,7 @@ sluice_dev_ring_size(const struct sluice_port *port, uint16_t vq, uint16_t nb_de
 	if (ops->vq_size_max != NULL && ops->vq_size_max(port->transport, vq) != 0)
 		max = RTE_MIN(max, ops->vq_size_max(port->transport, vq));
 	size = RTE_MIN(nb_desc, max);
-	if (sluice_layout_of(port->features) == SLUICE_PACKED)
+	if (sluice_ring_type_of(port->features) == SLUICE_PACKED)
 		return size;
 	size = rte_align32pow2(size);
 	return size <= max ? size : size / 2;
@@ -100,13 +100,13 @@ size_of(const struct sluice_port *port, const struct sluice_queue *q)
 }
 
 /* Of a virtqueue's ring, with the features and the slots that were chosen. */
-static struct sluice_ring_layout
-layout_at(const struct sluice_port *port, uint16_t vq)
+static struct sluice_ring_offsets
+offsets_at(const struct sluice_port *port, uint16_t vq)
 {
 	/* One without a queue has not what transmit queues have beside their ring. */
 	bool is_tx = SLUICE_VQ_IS_TX(vq) && !is_idle(port, vq);
 
-	return sluice_ring_layout(sluice_layout_of(port->features), port->nb_slots[vq], is_tx);
+	return sluice_ring_offsets(sluice_ring_type_of(port->features), port->nb_slots[vq], is_tx);
 }
 
 /*
@@ -155,7 +155,7 @@ place_slices(struct sluice_port *port)
 		port->nb_slots[vq] = is_idle(port, vq) ? sluice_dev_ring_size(port, vq, IDLE_SIZE) :
 							 size_of(port, sluice_queue_at(port, vq));
 		/* whole pages: those of one virtqueue are not those of another */
-		at += layout_at(port, vq).len + cells_len(port, vq);
+		at += offsets_at(port, vq).len + cells_len(port, vq);
 	}
 	return at;
 }
@@ -266,7 +266,7 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 	const sluice_features f = port->features;
 	bool is_tx = sluice_queue_is_tx(q);
 	struct sluice_queue_conf conf = {
-		.layout = sluice_layout_of(f),
+		.ring_type = sluice_ring_type_of(f),
 		.size = size_of(port, q),
 		.nb_slots = port->nb_slots[q->vq],
 		.run = sluice_path_run(is_tx ? port->tx_path->cfg : port->rx_path->cfg),
@@ -290,7 +290,7 @@ reset_queue(struct sluice_port *port, struct sluice_queue *q)
 	};
 
 	if (cells_len(port, q->vq) != 0) {
-		size_t at = port->slices[q->vq] + layout_at(port, q->vq).len;
+		size_t at = port->slices[q->vq] + offsets_at(port, q->vq).len;
 
 		conf.cells = sluice_cells_at((char *)port->rings.va + at,
 				(struct dmap_addr){ port->rings.da.v + at }, cell_room(port, q));
@@ -370,12 +370,12 @@ sluice_rings_restrict(struct sluice_port *port)
 
 	/* In the order of addresses. */
 	for (vq = 0; sluice_dev_has_ro_rings(port) && vq < sluice_dev_nb_vqs(port); vq++) {
-		spans[nb] = layout_at(port, vq).read_only;
+		spans[nb] = offsets_at(port, vq).read_only;
 		spans[nb++].offset += port->slices[vq];
 		/* Bounce buffers of what is sent, too. */
 		if (SLUICE_VQ_IS_TX(vq) && cells_len(port, vq) != 0)
 			spans[nb++] = (struct dmap_span){
-				port->slices[vq] + layout_at(port, vq).len, cells_len(port, vq)
+				port->slices[vq] + offsets_at(port, vq).len, cells_len(port, vq)
 			};
 	}
 	return dmap_coherent_read_only(port->domain, &port->rings, spans, nb);
@@ -385,7 +385,7 @@ int
 sluice_rings_start_one(struct sluice_port *port, const struct dmap_coherent *mem,
 		const struct sluice_ring *r, struct sluice_vq_setup *vq)
 {
-	vq->is_packed = sluice_layout_of(port->features) == SLUICE_PACKED;
+	vq->is_packed = sluice_ring_type_of(port->features) == SLUICE_PACKED;
 	if (vq->is_packed) {
 		vq->dv_desc = r->packed.dv_desc;
 		vq->dv_driver = r->packed.dv_driver_event;
@@ -405,7 +405,7 @@ static int
 start_idle(struct sluice_port *port, uint16_t vq)
 {
 	uint16_t size = port->nb_slots[vq], shadow[IDLE_SIZE];
-	struct sluice_ring_layout l = layout_at(port, vq);
+	struct sluice_ring_offsets l = offsets_at(port, vq);
 	struct sluice_vq_setup setup = {
 		.vq = vq, .size = size, .call_fd = -1, .kick_fd = port->idle_kick_fd
 	};
@@ -413,7 +413,7 @@ start_idle(struct sluice_port *port, uint16_t vq)
 	struct sluice_ring ring = { 0 };
 
 	memset(va, 0, l.len);
-	sluice_ring_init(&ring, sluice_layout_of(port->features), size, &l, va, shadow);
+	sluice_ring_init(&ring, sluice_ring_type_of(port->features), size, &l, va, shadow);
 	return sluice_rings_start_one(port, &port->rings, &ring, &setup);
 }
 

@@ -333,7 +333,7 @@ bury(struct sluice_port *port, uint16_t who, int pid)
 					"the port to use it again",
 					port->port_id, pid,
 					sluice_queue_is_tx(q) ? "transmit" : "receive", q->id,
-					sluice_ring_nb_busy(&q->ring));
+					sluice_ring_nb_in_flight(&q->ring));
 			rte_atomic_store_explicit(&q->ring.in_kick, 0, rte_memory_order_release);
 			rte_atomic_store_explicit(&q->in_burst, 0, rte_memory_order_release);
 		}

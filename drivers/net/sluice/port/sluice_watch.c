@@ -48,11 +48,11 @@ static bool
 has_waiting(const struct sluice_txq *txq, uint16_t *at)
 {
 	const struct sluice_ring *r = &txq->q.ring;
-	uint16_t left = sluice_ring_nb_busy(r) - r->nb_holes, slot = r->used_idx, nb;
+	uint16_t left = sluice_ring_nb_in_flight(r) - r->nb_holes, slot = r->used_idx, nb;
 	bool wrap = r->used_wrap;
 	uint32_t id;
 
-	if (txq->q.layout == SLUICE_SPLIT) {
+	if (txq->q.ring_type == SLUICE_SPLIT) {
 		*at = r->used_idx + sluice_split_count_used(r);
 		return r->avail_idx != *at;
 	}

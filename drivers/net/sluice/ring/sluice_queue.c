@@ -11,7 +11,7 @@
 
 #include <rte_pause.h>
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_clock.h"
 #include "sluice_fds.h"
 #include "sluice_queue.h"
@@ -148,7 +148,7 @@ sluice_queue_take_returns(struct sluice_queue *q)
 	/* They lie in memory of the primary process, which takes them when the port stops. */
 	if (sluice_fds_here != NULL)
 		return;
-	sluice_batch_free_all(
+	sluice_mbuf_list_free_all(
 			rte_atomic_exchange_explicit(&q->returns, NULL, rte_memory_order_acquire));
 }
 

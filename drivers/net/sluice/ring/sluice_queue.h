@@ -40,7 +40,7 @@
  * templates of sluice_rx.h and sluice_tx.h, which the compiler folds.
  */
 struct sluice_path_cfg {
-	enum sluice_layout layout;
+	enum sluice_ring_type ring_type;
 	/* receive: headers are read, they say something of checksums; of copies the queue knows */
 	bool has_csum;
 	bool is_few;       /* transmit: batches of one packet */
@@ -51,7 +51,7 @@ struct sluice_path_cfg {
 	 * no row of the tables: the pool decides.
 	 */
 	bool is_pinned;
-	bool has_hash; /* transmit: headers have room for a hash. In no row: sluice_tx_odd.h */
+	bool has_hash; /* transmit: headers have room for a hash. In no row: sluice_tx_slow.h */
 };
 
 /* Why a queue, and so its port, failed. Names in sluice_fail_name(). */
@@ -81,7 +81,7 @@ enum sluice_queue_state {
 static __rte_always_inline uint32_t
 sluice_path_run(const struct sluice_path_cfg cfg)
 {
-	return SLUICE_QUEUE_RUNNING + (cfg.layout == SLUICE_PACKED ? 1 : 0) + cfg.has_csum * 2 +
+	return SLUICE_QUEUE_RUNNING + (cfg.ring_type == SLUICE_PACKED ? 1 : 0) + cfg.has_csum * 2 +
 			cfg.has_offloads * 4 + cfg.is_copy * 8;
 }
 
@@ -101,7 +101,7 @@ struct sluice_queue_stats {
 struct sluice_port;
 
 /* Mbufs that a device had, on their way back to their pools (sluice_park.h). */
-struct sluice_batch;
+struct sluice_mbuf_list;
 
 /* What both directions have, first member of sluice_rxq and sluice_txq. */
 struct sluice_queue {
@@ -114,14 +114,14 @@ struct sluice_queue {
 	struct sluice_queue_stats stats;
 	/* constant after setup */
 	struct sluice_port *port;
-	uint16_t id;      /* of the ethdev queue */
-	uint16_t vq;      /* of the virtqueue */
-	uint16_t port_id; /* of ethdev */
-	uint8_t layout;   /* enum sluice_layout */
-	uint32_t run;     /* the state while it runs: sluice_path_run() of its path */
-	int kick_fd;      /* of this connection; -1: there is none */
-	int wake_fd;      /* the port's control thread, told of failures; -1: nobody is */
-	uint32_t fail;    /* enum sluice_fail; set once by the failing burst */
+	uint16_t id;       /* of the ethdev queue */
+	uint16_t vq;       /* of the virtqueue */
+	uint16_t port_id;  /* of ethdev */
+	uint8_t ring_type; /* enum sluice_ring_type */
+	uint32_t run;      /* the state while it runs: sluice_path_run() of its path */
+	int kick_fd;       /* of this connection; -1: there is none */
+	int wake_fd;       /* the port's control thread, told of failures; -1: nobody is */
+	uint32_t fail;     /* enum sluice_fail; set once by the failing burst */
 	/*
 	 * Held, for a few instructions, by who looks at the ring outside of a burst: interrupts,
 	 * questions about descriptors. The control side takes it once when the queue is not RUNNING
@@ -148,7 +148,7 @@ struct sluice_queue {
 	 * Buffers of pools into which only one core may put: the polling core takes them at its
 	 * next burst. Atomic; pushed by the control side, taken as a whole.
 	 */
-	struct sluice_batch *returns;
+	struct sluice_mbuf_list *returns;
 };
 
 static inline bool
@@ -290,7 +290,7 @@ static inline bool
 sluice_queue_is_lent(const struct sluice_queue *q, uint32_t id)
 {
 	return id < q->ring.size &&
-			sluice_ring_distance(&q->ring, id) < sluice_ring_nb_busy(&q->ring) &&
+			sluice_ring_distance(&q->ring, id) < sluice_ring_nb_in_flight(&q->ring) &&
 			q->sw_ring[id] != NULL;
 }
 

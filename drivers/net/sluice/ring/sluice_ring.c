@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
-/* A ring off the hot path: layout, and notifications. */
+/* A ring off the hot path: where its parts lie, and notifications. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ turn_page(size_t *len)
 }
 
 static void
-place_extra(struct sluice_ring_layout *l, uint16_t size, bool is_tx)
+place_extra(struct sluice_ring_offsets *l, uint16_t size, bool is_tx)
 {
 	if (!is_tx)
 		return;
@@ -49,13 +49,13 @@ place_extra(struct sluice_ring_layout *l, uint16_t size, bool is_tx)
 	l->extra = place(&l->len, sluice_ring_nb_extras(size) * sizeof(union sluice_tx_extra));
 }
 
-struct sluice_ring_layout
-sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
+struct sluice_ring_offsets
+sluice_ring_offsets(enum sluice_ring_type ring_type, uint16_t size, bool is_tx)
 {
-	struct sluice_ring_layout l = { 0 };
+	struct sluice_ring_offsets l = { 0 };
 	size_t used;
 
-	if (layout == SLUICE_SPLIT) {
+	if (ring_type == SLUICE_SPLIT) {
 		l.desc = place(&l.len, size * sizeof(struct sluice_split_desc));
 		/* Both rings end with an event index (2.7.6, 2.7.8). */
 		l.driver = place(&l.len,
@@ -86,8 +86,8 @@ sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx)
 }
 
 void
-sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size,
-		const struct sluice_ring_layout *l, void *va, uint16_t *avail_shadow)
+sluice_ring_init(struct sluice_ring *r, enum sluice_ring_type ring_type, uint16_t size,
+		const struct sluice_ring_offsets *l, void *va, uint16_t *avail_shadow)
 {
 	char *base = va;
 	uint16_t i;
@@ -97,7 +97,7 @@ sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size
 	r->mask = size - 1;
 	r->nb_free = size;
 	r->doorbell.fd = -1;
-	if (layout == SLUICE_SPLIT) {
+	if (ring_type == SLUICE_SPLIT) {
 		r->split.dv_desc = (void *)(base + l->desc);
 		r->split.dv_avail = (void *)(base + l->driver);
 		r->split.dv_used = (void *)(base + l->device);

@@ -4,7 +4,7 @@
 
 /*
  * A ring in memory: where its parts lie, which of its slots are whose, and how the device is told
- * of new ones. sluice_ring_split.h and sluice_ring_packed.h have what the two layouts differ in;
+ * of new ones. sluice_ring_split.h and sluice_ring_packed.h have what the two types differ in;
  * sluice_queue.h says what rules slots follow.
  */
 
@@ -22,10 +22,10 @@
 #include "dmap.h"
 #include "sluice_spec.h"
 
-enum sluice_layout { SLUICE_SPLIT, SLUICE_PACKED };
+enum sluice_ring_type { SLUICE_SPLIT, SLUICE_PACKED };
 
-static inline enum sluice_layout
-sluice_layout_of(sluice_features features)
+static inline enum sluice_ring_type
+sluice_ring_type_of(sluice_features features)
 {
 	return sluice_has(features, SLUICE_F_RING_PACKED) ? SLUICE_PACKED : SLUICE_SPLIT;
 }
@@ -82,7 +82,7 @@ struct sluice_ring {
 
 /*
  * What a transmitted packet may need beside its slots, device-visible: an indirect table; or the
- * net header and a changed copy of the headers of a packet whose own nobody may write. An odd
+ * net header and a changed copy of the headers of a packet whose own nobody may write. A slow
  * number of cache lines: with a power of two the first lines of all of them would share a few sets.
  */
 #define SLUICE_TX_EXTRA_LEN 320
@@ -102,7 +102,7 @@ static_assert(sizeof(union sluice_tx_extra) == SLUICE_TX_EXTRA_LEN, "five cache 
  * only reads has pages of its own: of a split ring descriptors and available ring, of a packed one
  * the driver's event suppression, of both the extras of transmit rings.
  */
-struct sluice_ring_layout {
+struct sluice_ring_offsets {
 	size_t desc;
 	size_t driver;              /* split: available ring; packed: driver event suppression */
 	size_t device;              /* split: used ring; packed: device event suppression */
@@ -125,11 +125,12 @@ sluice_ring_nb_extras(uint16_t size)
 }
 
 /* Layout for a ring of size slots, parts aligned to cache lines. */
-struct sluice_ring_layout sluice_ring_layout(enum sluice_layout layout, uint16_t size, bool is_tx);
+struct sluice_ring_offsets sluice_ring_offsets(
+		enum sluice_ring_type ring_type, uint16_t size, bool is_tx);
 
 /* Place an idle ring of size slots in zeroed memory at va, which is laid out as l says. */
-void sluice_ring_init(struct sluice_ring *r, enum sluice_layout layout, uint16_t size,
-		const struct sluice_ring_layout *l, void *va, uint16_t *avail_shadow);
+void sluice_ring_init(struct sluice_ring *r, enum sluice_ring_type ring_type, uint16_t size,
+		const struct sluice_ring_offsets *l, void *va, uint16_t *avail_shadow);
 
 /* Send a notification to the device. */
 void sluice_doorbell_ring(struct sluice_ring *r);
@@ -157,7 +158,7 @@ sluice_ring_next(const struct sluice_ring *r, uint16_t slot, uint16_t by)
 
 /* Slots from tail on that are not free. */
 static __rte_always_inline uint16_t
-sluice_ring_nb_busy(const struct sluice_ring *r)
+sluice_ring_nb_in_flight(const struct sluice_ring *r)
 {
 	return r->size - r->nb_free;
 }

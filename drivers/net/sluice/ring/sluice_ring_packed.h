@@ -104,7 +104,8 @@ sluice_packed_count_used(const struct sluice_ring *r)
 	uint16_t nb, slot = r->used_idx;
 	bool wrap = r->used_wrap;
 
-	for (nb = 0; nb < sluice_ring_nb_busy(r) && sluice_packed_slot_is_used(r, slot, wrap); nb++)
+	for (nb = 0; nb < sluice_ring_nb_in_flight(r) && sluice_packed_slot_is_used(r, slot, wrap);
+			nb++)
 		if (++slot == r->size) {
 			slot = 0;
 			wrap = !wrap;

@@ -140,7 +140,7 @@ sluice_split_count_used(const struct sluice_ring *r)
 	uint16_t nb = rte_atomic_load_explicit(&r->split.dv_used->idx, rte_memory_order_relaxed) -
 			r->used_idx;
 
-	return RTE_MIN(nb, sluice_ring_nb_busy(r));
+	return RTE_MIN(nb, sluice_ring_nb_in_flight(r));
 }
 
 /*

@@ -48,11 +48,12 @@ struct sluice_rxq {
 	struct rte_mbuf *seg_first;
 	struct rte_mbuf *seg_last;
 	uint16_t nb_segs_left;
-	uint16_t nb_batch; /* in-order: buffers that one used entry completed, still to be taken */
+	/* in-order: buffers that one used entry completed, still to be taken */
+	uint16_t nb_in_order_left;
 	/*
 	 * So many lengths, from SLUICE_RX_MIN_LEN on, are of buffers that need no look of
 	 * sluice_rx_look(). 0: the next buffer does, whatever its length. In batches of the
-	 * instruction set so many from batch_min on. 0 while nb_batch is not.
+	 * instruction set so many from batch_min on. 0 while nb_in_order_left is not.
 	 */
 	uint32_t nb_plain_lens;
 	uint32_t nb_batch_lens;
@@ -159,7 +160,7 @@ sluice_rxq_expect(struct sluice_rxq *rxq)
 	rxq->nb_plain_lens = 0;
 	if (nb_lens != 0 && rxq->hdr_len == SLUICE_NET_HDR_LEN)
 		rxq->nb_plain_lens = nb_lens + min - SLUICE_RX_MIN_LEN;
-	rxq->nb_batch_lens = rxq->nb_batch == 0 ? nb_lens : 0;
+	rxq->nb_batch_lens = rxq->nb_in_order_left == 0 ? nb_lens : 0;
 }
 
 #endif /* SLUICE_RXQ_H */

@@ -26,12 +26,12 @@ struct sluice_tx_freed {
 
 /*
  * What starts at a transmit slot that the device has. n: a plain packet of n + 1 slots, sw_ring has
- * one segment for each. SLUICE_TX_ODD | n: any other packet of n + 1 slots, sw_ring has its first
- * segment. SLUICE_TX_FOREIGN: one that is odd for nothing but its pool, so nobody else can hold it.
+ * one segment for each. SLUICE_TX_SLOW | n: any other packet of n + 1 slots, sw_ring has its first
+ * segment. SLUICE_TX_FOREIGN: slow for nothing but its pool, so nobody else can hold it.
  */
 #define SLUICE_TX_MORE 0x3fff /* n of these */
-#define SLUICE_TX_ODD 0x8000
-#define SLUICE_TX_FOREIGN (SLUICE_TX_ODD | 0x4000)
+#define SLUICE_TX_SLOW 0x8000
+#define SLUICE_TX_FOREIGN (SLUICE_TX_SLOW | 0x4000)
 #define SLUICE_TX_MIDDLE UINT16_MAX /* nothing: the slot belongs to the packet before it */
 
 /*
@@ -49,10 +49,10 @@ enum sluice_tx_fault {
 
 /* How a burst begins. */
 enum sluice_tx_start {
-	SLUICE_TX_BATCHES, /* with batches of plain packets, */
-	SLUICE_TX_PINNED,  /* or of such with pinned external buffers; the pool has them */
-	SLUICE_TX_UNFIT,   /* with none: most slots of the last burst could not go through one */
-	SLUICE_TX_LONG,    /* with batches of their own, for headers that have room for a hash */
+	SLUICE_TX_BATCHES,   /* with batches of plain packets, */
+	SLUICE_TX_PINNED,    /* or of such with pinned external buffers; the pool has them */
+	SLUICE_TX_UNBATCHED, /* with none: most slots of the last burst could not go through one */
+	SLUICE_TX_LONG,      /* with batches of their own, for headers that have room for a hash */
 };
 
 /* What packets of a batch ask for, if all ask for the same, and what the device is told of them. */
@@ -72,7 +72,7 @@ struct sluice_txq {
 	/* owned by the polling core */
 	struct sluice_tx_freed freed[2]; /* empty outside of a reclaim; two pools may alternate */
 	struct rte_mempool *pool;        /* where plain packets came from, and go back to */
-	uint16_t nb_odd;                 /* slots given to packets that are not plain */
+	uint16_t nb_slow_slots;          /* slots given to packets that are not plain */
 	uint8_t start;                   /* enum sluice_tx_start, of the next burst */
 	uint8_t plain_start;             /* the same if most can go through batches: by pool */
 	/*
@@ -84,7 +84,7 @@ struct sluice_txq {
 	uint16_t nb_extra;
 	uint32_t nb_given;    /* slots given, free-running */
 	uint32_t chain_end;   /* the same at the end of the last plain packet of several slots */
-	uint16_t *extent;     /* per slot: what starts there, see above */
+	uint16_t *slot_kind;  /* per slot: what starts there, see above */
 	uint64_t nb_unmapped; /* dropped: memory that the device cannot reach */
 	uint64_t nb_oversize; /* dropped: more segments than the ring has slots */
 	uint64_t nb_faults[SLUICE_TX_FINE]; /* dropped: by enum sluice_tx_fault */
@@ -157,7 +157,7 @@ sluice_txq_set_few_free(struct sluice_txq *txq, uint16_t size)
 static __rte_always_inline uint16_t
 sluice_tx_slots_of(const struct sluice_txq *txq, uint16_t slot)
 {
-	return (txq->extent[slot] & SLUICE_TX_MORE) + 1;
+	return (txq->slot_kind[slot] & SLUICE_TX_MORE) + 1;
 }
 
 #endif /* SLUICE_TXQ_H */

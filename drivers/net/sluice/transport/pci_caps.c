@@ -75,8 +75,8 @@ get32(const uint8_t *config, uint32_t at)
 	return value;
 }
 
-static struct pci_window *
-window_of(struct pci_layout *l, unsigned int type)
+static struct pci_cap_region *
+window_of(struct pci_caps *l, unsigned int type)
 {
 	switch (type) {
 	case CAP_COMMON:
@@ -94,7 +94,7 @@ window_of(struct pci_layout *l, unsigned int type)
 
 static int
 refuse(const struct pci_device *dev, const char *what, unsigned int type,
-		const struct pci_window *w)
+		const struct pci_cap_region *w)
 {
 	SLUICE_LOG(ERR, "%s: %s capability: %s (BAR %u offset 0x%" PRIx64 " length 0x%" PRIx64 ")",
 			dev->name, type_names[type], what, w->bar, w->offset, w->len);
@@ -106,7 +106,7 @@ static int
 take_cap(struct pci_device *dev, const uint8_t *config, uint32_t cap)
 {
 	unsigned int type = config[cap + CAP_TYPE];
-	struct pci_window *slot = window_of(&dev->layout, type), w;
+	struct pci_cap_region *slot = window_of(&dev->caps, type), w;
 	uint8_t cap_len = config[cap + CAP_LEN];
 	uint64_t bar_len;
 
@@ -132,28 +132,28 @@ take_cap(struct pci_device *dev, const uint8_t *config, uint32_t cap)
 	if (w.offset % type_limits[type].align != 0)
 		return refuse(dev, "not aligned", type, &w);
 	if (type == CAP_NOTIFY)
-		dev->layout.notify_multiplier = get32(config, cap + CAP_MULTIPLIER);
+		dev->caps.notify_multiplier = get32(config, cap + CAP_MULTIPLIER);
 	*slot = w;
 	return 0;
 }
 
 /* The interrupt table is not ours to touch, and not even mapped on some kernels. */
 static void
-find_msix(const uint8_t *config, uint32_t cap, struct pci_layout *layout)
+find_msix(const uint8_t *config, uint32_t cap, struct pci_caps *caps)
 {
 	uint32_t place;
 
 	if (cap + MSIX_CAP_LEN > CONFIG_LEN)
 		return;
 	place = get32(config, cap + 4);
-	layout->nb_vectors = 1 + ((get32(config, cap) >> 16) & 0x7ff);
-	layout->msix.bar = place & 7;
-	layout->msix.offset = place & ~7U;
-	layout->msix.len = MSIX_ENTRY_LEN * (uint64_t)layout->nb_vectors;
+	caps->nb_vectors = 1 + ((get32(config, cap) >> 16) & 0x7ff);
+	caps->msix.bar = place & 7;
+	caps->msix.offset = place & ~7U;
+	caps->msix.len = MSIX_ENTRY_LEN * (uint64_t)caps->nb_vectors;
 }
 
 static bool
-windows_overlap(const struct pci_window *a, const struct pci_window *b)
+windows_overlap(const struct pci_cap_region *a, const struct pci_cap_region *b)
 {
 	return a->len != 0 && b->len != 0 && a->bar == b->bar && a->offset < b->offset + b->len &&
 			b->offset < a->offset + a->len;
@@ -165,7 +165,7 @@ check_layout(struct pci_device *dev)
 	unsigned int a, b;
 
 	for (a = CAP_COMMON; a <= CAP_DEVICE; a++) {
-		const struct pci_window *w = window_of(&dev->layout, a);
+		const struct pci_cap_region *w = window_of(&dev->caps, a);
 
 		if (w->len == 0) {
 			SLUICE_LOG(ERR,
@@ -175,24 +175,24 @@ check_layout(struct pci_device *dev)
 					dev->name, type_names[a]);
 			return -ENOTSUP;
 		}
-		if (windows_overlap(w, &dev->layout.msix))
+		if (windows_overlap(w, &dev->caps.msix))
 			return refuse(dev, "overlaps the MSI-X table", a, w);
 		for (b = CAP_COMMON; b < a; b++)
-			if (windows_overlap(w, window_of(&dev->layout, b)))
+			if (windows_overlap(w, window_of(&dev->caps, b)))
 				return refuse(dev, "overlaps another one", a, w);
 	}
 	return 0;
 }
 
 int
-sluice_pci_find_layout(struct pci_device *dev)
+sluice_pci_find_caps(struct pci_device *dev)
 {
 	uint8_t config[CONFIG_LEN];
 	unsigned int nb = 0;
 	uint32_t cap;
 	int ret;
 
-	memset(&dev->layout, 0, sizeof(dev->layout));
+	memset(&dev->caps, 0, sizeof(dev->caps));
 	ret = dev->ops->read_config(dev->ctx, config, sizeof(config), 0);
 	if (ret != 0) {
 		SLUICE_LOG(ERR, "%s: cannot read PCI configuration space: %s", dev->name,
@@ -213,7 +213,7 @@ sluice_pci_find_layout(struct pci_device *dev)
 			return -EINVAL;
 		}
 		if (config[cap] == CAP_ID_MSIX)
-			find_msix(config, cap, &dev->layout);
+			find_msix(config, cap, &dev->caps);
 		if (config[cap] != CAP_ID_VENDOR)
 			continue;
 		ret = take_cap(dev, config, cap);

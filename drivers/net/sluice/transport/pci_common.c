@@ -97,7 +97,7 @@ sluice_pci_accept_features(const struct pci_device *dev, sluice_features feature
 static int
 read_config(const struct pci_device *dev, struct sluice_net_config *config)
 {
-	const struct pci_window *w = &dev->layout.device;
+	const struct pci_cap_region *w = &dev->caps.device;
 	uint8_t before, after;
 	unsigned int i, tries;
 
@@ -120,7 +120,7 @@ read_config(const struct pci_device *dev, struct sluice_net_config *config)
 static void
 read_rss(const struct pci_device *dev, struct sluice_device_info *info)
 {
-	const struct pci_window *w = &dev->layout.device;
+	const struct pci_cap_region *w = &dev->caps.device;
 
 	if (info->features & SLUICE_NET_HASH_FEATURES)
 		sluice_net_config_check_rss(dev->name,
@@ -146,7 +146,7 @@ void
 sluice_pci_read_state(const struct pci_device *dev, sluice_features features,
 		struct sluice_device_state *state)
 {
-	const struct pci_window *w = &dev->layout.device;
+	const struct pci_cap_region *w = &dev->caps.device;
 	uint8_t status = sluice_pci_status(dev);
 	uint16_t net_status;
 
@@ -189,7 +189,7 @@ static int
 find_notify(const struct pci_device *dev, uint16_t vq, uint16_t notify_off, uint8_t notify_len,
 		uint64_t *notify_at)
 {
-	const struct pci_layout *l = &dev->layout;
+	const struct pci_caps *l = &dev->caps;
 	uint64_t at = (uint64_t)notify_off * l->notify_multiplier;
 
 	if (at + notify_len > l->notify.len || (l->notify.offset + at) % notify_len != 0) {

@@ -63,14 +63,14 @@ put_config(struct sheet *s, const struct pci_device *dev, uint32_t at)
 	uint32_t word = 0, i;
 
 	for (i = at; i < at + 4; i += config_widths[i])
-		word |= pci_read(dev, &dev->layout.device, i, config_widths[i]) << 8 * (i - at);
+		word |= pci_read(dev, &dev->caps.device, i, config_widths[i]) << 8 * (i - at);
 	put(s, word);
 }
 
 /* A word of fields of one width each (4.1.3.1). */
 static void
-put_fields(struct sheet *s, const struct pci_device *dev, const struct pci_window *w, uint32_t at,
-		uint8_t width)
+put_fields(struct sheet *s, const struct pci_device *dev, const struct pci_cap_region *w,
+		uint32_t at, uint8_t width)
 {
 	uint32_t word = 0, i;
 
@@ -82,7 +82,7 @@ put_fields(struct sheet *s, const struct pci_device *dev, const struct pci_windo
 static void
 put_common(struct sheet *s, const struct pci_device *dev)
 {
-	const struct pci_window *w = &dev->layout.common;
+	const struct pci_cap_region *w = &dev->caps.common;
 	uint32_t at, word;
 
 	for (at = PCI_COMMON_DEVICE_FEATURE_SELECT32; at < PCI_COMMON_CONFIG_MSIX_VECTOR16; at += 4)
@@ -97,7 +97,7 @@ put_common(struct sheet *s, const struct pci_device *dev)
 static void
 put_vq(struct sheet *s, const struct pci_device *dev, uint16_t vq)
 {
-	const struct pci_window *w = &dev->layout.common;
+	const struct pci_cap_region *w = &dev->caps.common;
 	uint32_t at;
 
 	pci_common_write16(dev, PCI_COMMON_QUEUE_SELECT16, vq);
@@ -110,7 +110,7 @@ put_vq(struct sheet *s, const struct pci_device *dev, uint16_t vq)
 unsigned int
 sluice_pci_read_regs(const struct pci_device *dev, uint32_t *out, unsigned int nb)
 {
-	const struct pci_window *w = &dev->layout.device;
+	const struct pci_cap_region *w = &dev->caps.device;
 	struct sheet s = { .out = out, .room = nb };
 	uint16_t selected, vq, nb_vqs;
 	uint32_t at;

@@ -18,7 +18,7 @@ sluice_pci_irq_map(const struct pci_device *dev, const struct pci_irq *irq,
 {
 	uint16_t vector = vq->vq / 2 + 1;
 
-	if (dev->layout.nb_vectors == 0)
+	if (dev->caps.nb_vectors == 0)
 		return 0;
 	if (vq->call_fd < 0) {
 		sluice_pci_map_vq_vector(dev, vq->vq, SLUICE_MSIX_NO_VECTOR);
@@ -39,8 +39,8 @@ sluice_pci_irq_map(const struct pci_device *dev, const struct pci_irq *irq,
 int
 sluice_pci_irq_start(const struct pci_device *dev, struct pci_irq *irq, const int *fds, uint16_t nb)
 {
-	struct sluice_pci_place isr = { dev->layout.isr.bar, dev->layout.isr.offset };
-	uint16_t nb_vectors = dev->layout.nb_vectors;
+	struct sluice_pci_place isr = { dev->caps.isr.bar, dev->caps.isr.offset };
+	uint16_t nb_vectors = dev->caps.nb_vectors;
 	struct sluice_pci_irqs irqs = {
 		.event_fd = irq->event_fd,
 		.isr = nb_vectors == 0 ? &isr : NULL,

@@ -4,7 +4,7 @@
 
 /*
  * Registers of a virtio device on the PCI bus (virtio 1.3, 4.1.4), and the only way to touch them:
- * a window of a BAR, at a checked offset, with the width that the specification wants (4.1.3.1).
+ * a region of a BAR, at a checked offset, with the width that the specification wants (4.1.3.1).
  */
 
 #ifndef PCI_REGS_H
@@ -37,20 +37,20 @@
 #define PCI_COMMON_RESET_LEN 0x3c
 
 /* A piece of a BAR that holds one of the device's structures. */
-struct pci_window {
+struct pci_cap_region {
 	uint8_t bar;
 	uint64_t offset;
 	uint64_t len; /* 0: not there */
 };
 
 /* Where everything is (4.1.4). */
-struct pci_layout {
-	struct pci_window common;
-	struct pci_window notify;
-	struct pci_window isr;
-	struct pci_window device;
-	struct pci_window msix; /* the interrupt table; not ours to touch */
-	uint16_t nb_vectors;    /* in that table; 0: the device has no MSI-X */
+struct pci_caps {
+	struct pci_cap_region common;
+	struct pci_cap_region notify;
+	struct pci_cap_region isr;
+	struct pci_cap_region device;
+	struct pci_cap_region msix; /* the interrupt table; not ours to touch */
+	uint16_t nb_vectors;        /* in that table; 0: the device has no MSI-X */
 	uint32_t notify_multiplier;
 };
 
@@ -59,14 +59,14 @@ struct pci_device {
 	const char *name;
 	const struct sluice_pci_bar_ops *ops;
 	void *ctx;
-	struct pci_layout layout;
+	struct pci_caps caps;
 };
 
 /*
  * Find the structures in configuration space, and check that each lies in a memory BAR. Logs what
  * is wrong; -ENOTSUP: a legacy device, -EINVAL: the capabilities make no sense.
  */
-int sluice_pci_find_layout(struct pci_device *dev);
+int sluice_pci_find_caps(struct pci_device *dev);
 
 /*
  * Did the kernel switch Address Translation Services on? The device then asks the IOMMU for
@@ -75,13 +75,13 @@ int sluice_pci_find_layout(struct pci_device *dev);
 bool sluice_pci_has_ats(const struct pci_device *dev);
 
 static inline uint32_t
-pci_read(const struct pci_device *dev, const struct pci_window *w, uint32_t reg, uint8_t width)
+pci_read(const struct pci_device *dev, const struct pci_cap_region *w, uint32_t reg, uint8_t width)
 {
 	return dev->ops->read(dev->ctx, w->bar, w->offset + reg, width);
 }
 
 static inline void
-pci_write(const struct pci_device *dev, const struct pci_window *w, uint32_t reg, uint8_t width,
+pci_write(const struct pci_device *dev, const struct pci_cap_region *w, uint32_t reg, uint8_t width,
 		uint32_t value)
 {
 	dev->ops->write(dev->ctx, w->bar, w->offset + reg, width, value);
@@ -90,37 +90,37 @@ pci_write(const struct pci_device *dev, const struct pci_window *w, uint32_t reg
 static inline uint8_t
 pci_common_read8(const struct pci_device *dev, uint32_t reg)
 {
-	return pci_read(dev, &dev->layout.common, reg, 1);
+	return pci_read(dev, &dev->caps.common, reg, 1);
 }
 
 static inline uint16_t
 pci_common_read16(const struct pci_device *dev, uint32_t reg)
 {
-	return pci_read(dev, &dev->layout.common, reg, 2);
+	return pci_read(dev, &dev->caps.common, reg, 2);
 }
 
 static inline uint32_t
 pci_common_read32(const struct pci_device *dev, uint32_t reg)
 {
-	return pci_read(dev, &dev->layout.common, reg, 4);
+	return pci_read(dev, &dev->caps.common, reg, 4);
 }
 
 static inline void
 pci_common_write8(const struct pci_device *dev, uint32_t reg, uint8_t value)
 {
-	pci_write(dev, &dev->layout.common, reg, 1, value);
+	pci_write(dev, &dev->caps.common, reg, 1, value);
 }
 
 static inline void
 pci_common_write16(const struct pci_device *dev, uint32_t reg, uint16_t value)
 {
-	pci_write(dev, &dev->layout.common, reg, 2, value);
+	pci_write(dev, &dev->caps.common, reg, 2, value);
 }
 
 static inline void
 pci_common_write32(const struct pci_device *dev, uint32_t reg, uint32_t value)
 {
-	pci_write(dev, &dev->layout.common, reg, 4, value);
+	pci_write(dev, &dev->caps.common, reg, 4, value);
 }
 
 /* A 64-bit field is two of 32 bits (4.1.3.1). */

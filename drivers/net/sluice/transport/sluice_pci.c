@@ -126,11 +126,11 @@ handshake(struct pci *p, struct sluice_device_info *info)
 		return ret;
 	if (!sluice_has(p->offered, SLUICE_NET_F_CTRL_VQ))
 		p->offered &= ~SLUICE_NET_CTRL_FEATURES;
-	if (p->dev.layout.device.len <= SLUICE_NET_CONFIG_DUPLEX)
+	if (p->dev.caps.device.len <= SLUICE_NET_CONFIG_DUPLEX)
 		p->offered &= ~SLUICE_BIT(SLUICE_NET_F_SPEED_DUPLEX);
-	if (p->dev.layout.device.len < SLUICE_NET_CONFIG_RSS_END)
+	if (p->dev.caps.device.len < SLUICE_NET_CONFIG_RSS_END)
 		p->offered &= ~SLUICE_NET_HASH_FEATURES;
-	if (p->dev.layout.common.len < PCI_COMMON_RESET_LEN)
+	if (p->dev.caps.common.len < PCI_COMMON_RESET_LEN)
 		p->offered &= ~SLUICE_BIT(SLUICE_F_RING_RESET);
 	/* Some devices have their queues only when they know that there will be many. */
 	ret = sluice_pci_accept_features(&p->dev, p->offered & QUEUE_FEATURES);
@@ -222,7 +222,7 @@ pci_begin(struct sluice_transport *t, sluice_features features, uint16_t mtu)
 	}
 	p->features = features;
 	/* Without an interrupt changes are seen a little later. */
-	if (p->irq.is_on && p->dev.layout.nb_vectors != 0 &&
+	if (p->irq.is_on && p->dev.caps.nb_vectors != 0 &&
 			!sluice_pci_map_config_vector(&p->dev, 0))
 		SLUICE_LOG(WARNING, "%s: the device has no interrupt for configuration changes",
 				p->name);
@@ -318,7 +318,7 @@ pci_notify(const struct sluice_transport *t, uint16_t vq)
 	uint32_t i = index_of(p, vq);
 
 	return (struct sluice_notify){
-		.addr = p->dev.ops->address(p->dev.ctx, p->dev.layout.notify.bar, p->notify_at[i]),
+		.addr = p->dev.ops->address(p->dev.ctx, p->dev.caps.notify.bar, p->notify_at[i]),
 		.has_data = sluice_has(p->features, SLUICE_F_NOTIFICATION_DATA),
 	};
 }
@@ -329,7 +329,7 @@ pci_notify_pages(const struct sluice_transport *t, uint16_t nb_vqs, struct sluic
 {
 	const struct pci *p = pci_of(t);
 	uint64_t page = getpagesize(), lo = UINT64_MAX, hi = 0, at, offset;
-	uint8_t bar = p->dev.layout.notify.bar;
+	uint8_t bar = p->dev.caps.notify.bar;
 	uint16_t vq;
 	int fd = p->dev.ops->file(p->dev.ctx, bar, &offset);
 
@@ -435,7 +435,7 @@ init(struct pci *p)
 	int ret = p->name == NULL ? -ENOMEM : 0;
 
 	if (ret == 0)
-		ret = sluice_pci_find_layout(&p->dev);
+		ret = sluice_pci_find_caps(&p->dev);
 	if (ret != 0)
 		return ret;
 	p->irq.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -168,11 +168,10 @@ struct sluice_transport_ops {
 	 */
 	void (*cut)(struct sluice_transport *t);
 	/*
-	 * Show exactly these regions. 0 when not connected: the port publishes again after connect.
+	 * Show exactly these regions. 0 when not connected: the port shows again after connect.
 	 * NULL where an IOMMU decides what the device sees, not a message.
 	 */
-	int (*publish)(struct sluice_transport *t, const struct dmap_region *regions,
-			unsigned int nb);
+	int (*show)(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb);
 	/* Device status up to FEATURES_OK (3.1.1). mtu is told to the device if it is not 0. */
 	int (*begin)(struct sluice_transport *t, sluice_features features, uint16_t mtu);
 	int (*vq_start)(struct sluice_transport *t, const struct sluice_vq_setup *vq);

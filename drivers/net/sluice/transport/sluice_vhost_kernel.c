@@ -171,7 +171,7 @@ vk_connect(struct sluice_transport *t, struct sluice_device_info *info)
 }
 
 static int
-vk_publish(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
+vk_show(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
 {
 	struct vhost_kernel *vk = vk_of(t);
 
@@ -325,7 +325,7 @@ static const struct sluice_transport_ops vhost_kernel_ops = {
 	.is_connected = vk_is_connected,
 	.check = vk_check,
 	.cut = vk_cut,
-	.publish = vk_publish,
+	.show = vk_show,
 	.begin = vk_begin,
 	.vq_start = vk_vq_start,
 	.commit = vk_commit,

@@ -116,11 +116,11 @@ vdpa_connect(struct sluice_transport *t, struct sluice_device_info *info)
 }
 
 static int
-vdpa_publish(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
+vdpa_show(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
 {
 	struct vhost_vdpa *v = vdpa_of(t);
 
-	return v->is_connected ? sluice_vdpa_iotlb_publish(v, regions, nb) : -ENOTCONN;
+	return v->is_connected ? sluice_vdpa_iotlb_show(v, regions, nb) : -ENOTCONN;
 }
 
 static int
@@ -163,7 +163,7 @@ vdpa_reset(struct sluice_transport *t)
 	struct vhost_vdpa *v = vdpa_of(t);
 	int ret = sluice_vdpa_dev_reset(v);
 
-	return ret == 0 ? sluice_vdpa_iotlb_publish(v, NULL, 0) : ret;
+	return ret == 0 ? sluice_vdpa_iotlb_show(v, NULL, 0) : ret;
 }
 
 static unsigned int
@@ -254,7 +254,7 @@ static const struct sluice_transport_ops vhost_vdpa_ops = {
 	.is_connected = vdpa_is_connected,
 	.check = vdpa_check,
 	.cut = vdpa_cut,
-	.publish = vdpa_publish,
+	.show = vdpa_show,
 	.begin = vdpa_begin,
 	.vq_start = vdpa_vq_start,
 	.commit = vdpa_commit,

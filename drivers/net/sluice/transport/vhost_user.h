@@ -107,8 +107,7 @@ void sluice_vu_find_arm(struct vhost_user *vu);
 /* Read what the watch says; true: the socket appeared, or may have. */
 bool sluice_vu_find_read(struct vhost_user *vu);
 
-/* The transport's publish operation (vhost_user_mem.c). */
-int sluice_vu_publish(
-		struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb);
+/* The transport's show operation (vhost_user_mem.c). */
+int sluice_vu_show(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb);
 
 #endif /* VHOST_USER_H */

@@ -236,7 +236,7 @@ show_slots(struct vhost_user *vu, const struct dmap_region *regions, unsigned in
 }
 
 int
-sluice_vu_publish(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
+sluice_vu_show(struct sluice_transport *t, const struct dmap_region *regions, unsigned int nb)
 {
 	struct vhost_user *vu = sluice_vu_of(t);
 	int ret = 0;

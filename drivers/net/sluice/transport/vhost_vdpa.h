@@ -104,7 +104,7 @@ void sluice_vdpa_dev_look(struct vhost_vdpa *v);
  * Let the device reach exactly these regions. -EREMOTEIO or -ENOMEM: some of them are refused, and
  * it reaches what it reached before.
  */
-int sluice_vdpa_iotlb_publish(
+int sluice_vdpa_iotlb_show(
 		struct vhost_vdpa *v, const struct dmap_region *regions, unsigned int nb);
 
 #endif /* VHOST_VDPA_H */

@@ -94,7 +94,7 @@ unmap(void *ctx, const struct dmap_iotlb_entry *m)
 static const struct dmap_iotlb_ops map_ops = { .map = map, .unmap = unmap };
 
 int
-sluice_vdpa_iotlb_publish(struct vhost_vdpa *v, const struct dmap_region *regions, unsigned int nb)
+sluice_vdpa_iotlb_show(struct vhost_vdpa *v, const struct dmap_region *regions, unsigned int nb)
 {
 	bool is_batch = sluice_vdpa_can(v, VHOST_BACKEND_F_IOTLB_BATCH);
 	int ret = 0, err;

@@ -4,7 +4,7 @@
 
 /*
  * Between the transmit loop and what gives packets that no batch takes: see sluice_tx.h and
- * sluice_tx_odd.c.
+ * sluice_tx_slow.c.
  */
 
 #ifndef SLUICE_TX_ODD_H
@@ -18,8 +18,8 @@ struct sluice_tx_burst {
 	uint16_t nb_slots;   /* given */
 	uint16_t nb_bufs;    /* buffers, one available entry each */
 	uint16_t head_flags; /* packed: flags of the first descriptor */
-	/* slots of packets that no batch takes: odd ones, and plain ones of several slots */
-	uint16_t nb_unfit;
+	/* slots of packets that no batch takes: slow ones, and plain ones of several slots */
+	uint16_t nb_unbatched;
 	/* slots given up to the end of the last plain packet of several slots */
 	uint16_t chain_end;
 	uint64_t bytes; /* of packets given in batches */
@@ -36,13 +36,13 @@ struct sluice_tx_slow {
 };
 
 /*
- * Out of line, in sluice_tx_odd.c: nb packets of any kind, given or dropped one by one. Returns how
- * many; fewer: there is no room, or the next one has to wait until the device sees its memory.
+ * Out of line, in sluice_tx_slow.c: nb packets of any kind, given or dropped one by one. Returns
+ * how many; fewer: there is no room, or the next one has to wait until the device sees its memory.
  * Bytes and errors are counted.
  */
-uint16_t sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+uint16_t sluice_tx_give_slow_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b);
-uint16_t sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+uint16_t sluice_tx_give_slow_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b);
 /* The same for queues with offloads. */
 uint16_t sluice_tx_give_asking_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
@@ -55,34 +55,34 @@ uint16_t sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **
  * them are given in batches of one, whatever the instruction set; and for those that bounce.
  */
 uint16_t sluice_tx_give_own_way(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout);
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type);
 
-/* As sluice_tx_give_odd(), all into bounce buffers, of any queue (sluice_copy.c). */
-uint16_t sluice_copy_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout);
+/* As sluice_tx_give_slow(), all into bounce buffers, of any queue (sluice_copy.c). */
+uint16_t sluice_copy_give_slow(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type);
 /* Of queues that bounce: those into them that cannot be in a sealed pool. */
 uint16_t sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout);
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type);
 /* One that the device does not reach. False: there is no room for it now. */
 bool sluice_copy_give_unreached(struct sluice_txq *txq, struct rte_mbuf *m,
-		struct sluice_tx_burst *b, enum sluice_layout layout);
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type);
 
 static __rte_always_inline uint16_t
-sluice_tx_give_odd(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+sluice_tx_give_slow(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
 	if (cfg.is_copy)
-		return sluice_copy_give_odd(txq, pkts, nb, b, cfg.layout);
+		return sluice_copy_give_slow(txq, pkts, nb, b, cfg.ring_type);
 	/* With hashes that comes back here with what no batch can be. */
 	if (cfg.has_offloads && !cfg.has_hash && txq->has_own_way)
-		return sluice_tx_give_own_way(txq, pkts, nb, b, cfg.layout);
-	if (cfg.has_offloads && cfg.layout == SLUICE_SPLIT)
+		return sluice_tx_give_own_way(txq, pkts, nb, b, cfg.ring_type);
+	if (cfg.has_offloads && cfg.ring_type == SLUICE_SPLIT)
 		return sluice_tx_give_asking_split(txq, pkts, nb, b);
 	if (cfg.has_offloads)
 		return sluice_tx_give_asking_packed(txq, pkts, nb, b);
-	if (cfg.layout == SLUICE_SPLIT)
-		return sluice_tx_give_odd_split(txq, pkts, nb, b);
-	return sluice_tx_give_odd_packed(txq, pkts, nb, b);
+	if (cfg.ring_type == SLUICE_SPLIT)
+		return sluice_tx_give_slow_split(txq, pkts, nb, b);
+	return sluice_tx_give_slow_packed(txq, pkts, nb, b);
 }
 
 #endif /* SLUICE_TX_ODD_H */

@@ -482,5 +482,5 @@ main(void)
 	suite_add_tx_if(env_is_lent, test_pinned_bursts, "pinned bursts");
 	suite_add_tx_if(env_is_lent, test_unreachable_pool, "unreachable pool");
 	suite_add_tx_if(env_is_lent, test_oversize, "oversize");
-	return suite_run("tx_odd");
+	return suite_run("tx_slow");
 }

@@ -6,7 +6,7 @@
 
 #include <rte_mbuf.h>
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 
 bool
 sluice_mbuf_needs_own_core(const struct rte_mbuf *m)
@@ -31,9 +31,9 @@ sluice_mbuf_free(struct rte_mbuf *m)
 }
 
 void
-sluice_batch_free_all(struct sluice_batch *b)
+sluice_mbuf_list_free_all(struct sluice_mbuf_list *b)
 {
-	struct sluice_batch *next;
+	struct sluice_mbuf_list *next;
 
 	for (; b != NULL; b = next) {
 		next = b->next;

@@ -4,8 +4,8 @@
 
 /* Buffers that a device had, on their way back to their pools. */
 
-#ifndef SLUICE_BATCH_H
-#define SLUICE_BATCH_H
+#ifndef SLUICE_MBUF_LIST_H
+#define SLUICE_MBUF_LIST_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +14,8 @@ struct rte_mbuf;
 struct sluice_queue;
 
 /* Buffers of one queue. */
-struct sluice_batch {
-	struct sluice_batch *next;
+struct sluice_mbuf_list {
+	struct sluice_mbuf_list *next;
 	struct sluice_queue *q;
 	uint32_t nb;
 	struct rte_mbuf *m[];
@@ -34,6 +34,6 @@ void sluice_mbuf_free(struct rte_mbuf *m);
  * Give back a list of batches; NULL is fine. Where the pools' rules allow the calling thread to do
  * that.
  */
-void sluice_batch_free_all(struct sluice_batch *b);
+void sluice_mbuf_list_free_all(struct sluice_mbuf_list *b);
 
-#endif /* SLUICE_BATCH_H */
+#endif /* SLUICE_MBUF_LIST_H */

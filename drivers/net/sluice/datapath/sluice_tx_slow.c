@@ -11,7 +11,7 @@
  * an indirect table.
  */
 
-#include "sluice_batch.h"
+#include "sluice_mbuf_list.h"
 #include "sluice_tx_chain.h"
 #include "sluice_tx_single.h"
 
@@ -157,23 +157,23 @@ collect_rest(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uin
 /* A part in the next slot, of a buffer that starts at slot head. */
 static __rte_always_inline void
 give_part(struct sluice_tx_slots *s, size_t head, const struct part *p, uint16_t flags,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
-	sluice_tx_write_desc(s, head, p->da, p->len, flags, s->slot == s->head, layout);
+	sluice_tx_write_desc(s, head, p->da, p->len, flags, s->slot == s->head, ring_type);
 	sluice_tx_next_slot(s);
 }
 
 /* The parts in an indirect table, one slot (2.7.5.3, 2.8.7). Returns its flags. */
 static __rte_always_inline uint16_t
 give_indirect(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct part *parts,
-		uint16_t nb, enum sluice_layout layout)
+		uint16_t nb, enum sluice_ring_type ring_type)
 {
 	union sluice_tx_extra *dv_extra = next_extra(txq);
 	struct part table;
 	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
-		if (layout == SLUICE_SPLIT)
+		if (ring_type == SLUICE_SPLIT)
 			sluice_split_desc_write(&dv_extra->split[i], parts[i].da, parts[i].len,
 					i + 1 < nb ? SLUICE_DESC_F_NEXT : 0,
 					i + 1 < nb ? i + 1 : 0);
@@ -183,7 +183,7 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct pa
 	}
 	table.da = next_extra_da(txq, offsetof(union sluice_tx_extra, split));
 	table.len = nb * sizeof(struct sluice_split_desc);
-	give_part(s, s->slot, &table, SLUICE_DESC_F_INDIRECT, layout);
+	give_part(s, s->slot, &table, SLUICE_DESC_F_INDIRECT, ring_type);
 	txq->nb_indirect++;
 	return SLUICE_DESC_F_INDIRECT;
 }
@@ -191,14 +191,14 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct pa
 /* The parts in slots of their own. The same. */
 static __rte_always_inline uint16_t
 give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct part *parts, uint16_t nb,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
 	const size_t head = s->slot;
 	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
-		s->extent[s->slot] = SLUICE_TX_MIDDLE; /* but that of the first */
-		give_part(s, head, &parts[i], i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, layout);
+		s->slot_kind[s->slot] = SLUICE_TX_MIDDLE; /* but that of the first */
+		give_part(s, head, &parts[i], i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, ring_type);
 	}
 	txq->nb_chained += nb > 1;
 	return nb > 1 ? SLUICE_DESC_F_NEXT : 0;
@@ -218,10 +218,10 @@ drop(struct rte_mbuf *m, uint64_t *counter)
  */
 static __rte_noinline enum verdict
 refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb, struct sluice_tx_burst *b,
-		enum sluice_layout layout)
+		enum sluice_ring_type ring_type)
 {
 	if (sluice_txq_bounces(txq))
-		return sluice_copy_give_unreached(txq, m, b, layout) ? COPIED : NO_ROOM;
+		return sluice_copy_give_unreached(txq, m, b, ring_type) ? COPIED : NO_ROOM;
 	if (nb == TX_PARTS_MAX || !dmap_may_come(&txq->q.stream))
 		return drop(m, &txq->nb_unmapped);
 	txq->left = &txq->nb_waiting;
@@ -229,12 +229,12 @@ refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb, struct sluice_tx
 }
 
 static __rte_always_inline enum verdict
-give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+give_slow(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		const struct sluice_path_cfg cfg)
 {
 	const bool asks = sluice_tx_asks(m), is_copied = cfg.has_offloads && asks;
 	uint16_t nb_free = txq->q.ring.nb_free - b->nb_slots;
-	const enum sluice_layout layout = cfg.layout;
+	const enum sluice_ring_type ring_type = cfg.ring_type;
 	struct part parts[TX_PARTS_MAX];
 	const uint32_t number = txq->nb_given + b->nb_slots;
 	uint16_t nb, nb_slots, flags, head = b->slot;
@@ -253,7 +253,7 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	is_shown = is_copied ? give_asking_header(txq, m, parts, &nb) :
 			       give_header(txq, m, parts, &nb);
 	if (!is_shown || !collect_rest(txq, m, parts, &nb))
-		return refuse(txq, m, nb, b, layout);
+		return refuse(txq, m, nb, b, ring_type);
 	/* More segments than nb_segs says. */
 	if (unlikely(nb > txq->q.ring.size))
 		return drop(m, &txq->nb_oversize);
@@ -263,44 +263,44 @@ give_odd(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	nb_slots = is_indirect ? 1 : nb;
 	if (nb_slots > nb_free)
 		return NO_ROOM;
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		sluice_split_make_available(&txq->q.ring, b->nb_bufs, head);
-	s = sluice_tx_slots(txq, b, layout);
+	s = sluice_tx_slots(txq, b, ring_type);
 	s.sw_ring[head] = m;
-	txq->nb_odd += nb_slots;
-	b->nb_unfit += nb_slots;
-	flags = is_indirect ? give_indirect(txq, &s, parts, nb, layout) :
-			      give_chain(txq, &s, parts, nb, layout);
+	txq->nb_slow_slots += nb_slots;
+	b->nb_unbatched += nb_slots;
+	flags = is_indirect ? give_indirect(txq, &s, parts, nb, ring_type) :
+			      give_chain(txq, &s, parts, nb, ring_type);
 	if (b->nb_slots == 0)
 		b->head_flags = flags;
 	b->slot = s.slot;
 	b->nb_slots += nb_slots;
 	if (is_indirect || is_copied)
 		take_extra(txq, number);
-	txq->extent[head] = SLUICE_TX_ODD | (nb_slots - 1);
+	txq->slot_kind[head] = SLUICE_TX_SLOW | (nb_slots - 1);
 	b->nb_bufs++;
 	return GIVEN;
 }
 
 /* Out of line, or all packets would pay for the registers and the table that it takes. */
 static __rte_noinline enum verdict
-give_odd_split(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
+give_slow_split(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
 {
-	return give_odd(txq, m, b, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+	return give_slow(txq, m, b, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
 }
 
 static __rte_noinline enum verdict
-give_odd_packed(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
+give_slow_packed(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
 {
-	return give_odd(txq, m, b, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+	return give_slow(txq, m, b, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
 }
 
 static __rte_noinline enum verdict
-give_odd_asking(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		enum sluice_layout layout)
+give_slow_asking(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+		enum sluice_ring_type ring_type)
 {
-	return give_odd(txq, m, b,
-			(struct sluice_path_cfg){ .layout = layout, .has_offloads = true });
+	return give_slow(txq, m, b,
+			(struct sluice_path_cfg){ .ring_type = ring_type, .has_offloads = true });
 }
 
 static __rte_noinline uint16_t
@@ -308,7 +308,7 @@ give_chains_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
 	return sluice_tx_give_chains(
-			txq, pkts, nb, b, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+			txq, pkts, nb, b, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
 }
 
 static __rte_noinline uint16_t
@@ -316,27 +316,28 @@ give_chains_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
 	return sluice_tx_give_chains(
-			txq, pkts, nb, b, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+			txq, pkts, nb, b, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
 }
 
 static __rte_noinline uint16_t
 give_chains_asking(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
 {
-	if (layout == SLUICE_SPLIT)
+	if (ring_type == SLUICE_SPLIT)
 		return sluice_tx_give_chains(txq, pkts, nb, b,
 				(struct sluice_path_cfg){
-						.layout = SLUICE_SPLIT, .has_offloads = true });
+						.ring_type = SLUICE_SPLIT, .has_offloads = true });
 	return sluice_tx_give_chains(txq, pkts, nb, b,
-			(struct sluice_path_cfg){ .layout = SLUICE_PACKED, .has_offloads = true });
+			(struct sluice_path_cfg){
+					.ring_type = SLUICE_PACKED, .has_offloads = true });
 }
 
 static __rte_noinline uint16_t
 give_external_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
-	return sluice_tx_give_singles(
-			txq, pkts, nb, b, true, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+	return sluice_tx_give_singles(txq, pkts, nb, b, true,
+			(struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
 }
 
 static __rte_noinline uint16_t
@@ -344,15 +345,15 @@ give_external_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb
 		struct sluice_tx_burst *b)
 {
 	return sluice_tx_give_singles(txq, pkts, nb, b, true,
-			(struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+			(struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
 }
 
 static __rte_noinline uint16_t
 give_external_asking(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
 {
 	return sluice_tx_give_singles(txq, pkts, nb, b, true,
-			(struct sluice_path_cfg){ .layout = layout, .has_offloads = true });
+			(struct sluice_path_cfg){ .ring_type = ring_type, .has_offloads = true });
 }
 
 /* Packets from the first on, as many as follow each other and are alike. Returns how many. */
@@ -363,8 +364,8 @@ give_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 	if (pkts[0]->nb_segs == 1)
 		return sluice_tx_give_singles(txq, pkts, nb, b, false, cfg);
 	if (cfg.has_offloads)
-		return give_chains_asking(txq, pkts, nb, b, cfg.layout);
-	if (cfg.layout == SLUICE_SPLIT)
+		return give_chains_asking(txq, pkts, nb, b, cfg.ring_type);
+	if (cfg.ring_type == SLUICE_SPLIT)
 		return give_chains_split(txq, pkts, nb, b);
 	return give_chains_packed(txq, pkts, nb, b);
 }
@@ -375,8 +376,8 @@ give_external(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
 {
 	if (cfg.has_offloads)
-		return give_external_asking(txq, pkts, nb, b, cfg.layout);
-	if (cfg.layout == SLUICE_SPLIT)
+		return give_external_asking(txq, pkts, nb, b, cfg.ring_type);
+	if (cfg.ring_type == SLUICE_SPLIT)
 		return give_external_split(txq, pkts, nb, b);
 	return give_external_packed(txq, pkts, nb, b);
 }
@@ -392,11 +393,11 @@ give_one(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	if (cfg.has_offloads) {
 		if (m->ol_flags & RTE_MBUF_F_TX_VLAN)
 			len += sizeof(struct rte_vlan_hdr);
-		verdict = give_odd_asking(txq, m, b, cfg.layout);
-	} else if (cfg.layout == SLUICE_SPLIT) {
-		verdict = give_odd_split(txq, m, b);
+		verdict = give_slow_asking(txq, m, b, cfg.ring_type);
+	} else if (cfg.ring_type == SLUICE_SPLIT) {
+		verdict = give_slow_split(txq, m, b);
 	} else {
-		verdict = give_odd_packed(txq, m, b);
+		verdict = give_slow_packed(txq, m, b);
 	}
 	if (verdict == GIVEN)
 		txq->q.stats.bytes += len;
@@ -436,17 +437,17 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 }
 
 uint16_t
-sluice_tx_give_odd_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+sluice_tx_give_slow_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
-	return give_all(txq, pkts, nb, b, (struct sluice_path_cfg){ .layout = SLUICE_SPLIT });
+	return give_all(txq, pkts, nb, b, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
 }
 
 uint16_t
-sluice_tx_give_odd_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+sluice_tx_give_slow_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b)
 {
-	return give_all(txq, pkts, nb, b, (struct sluice_path_cfg){ .layout = SLUICE_PACKED });
+	return give_all(txq, pkts, nb, b, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
 }
 
 uint16_t
@@ -454,7 +455,8 @@ sluice_tx_give_asking_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint
 		struct sluice_tx_burst *b)
 {
 	return give_all(txq, pkts, nb, b,
-			(struct sluice_path_cfg){ .layout = SLUICE_SPLIT, .has_offloads = true });
+			(struct sluice_path_cfg){
+					.ring_type = SLUICE_SPLIT, .has_offloads = true });
 }
 
 uint16_t
@@ -462,22 +464,23 @@ sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uin
 		struct sluice_tx_burst *b)
 {
 	return give_all(txq, pkts, nb, b,
-			(struct sluice_path_cfg){ .layout = SLUICE_PACKED, .has_offloads = true });
+			(struct sluice_path_cfg){
+					.ring_type = SLUICE_PACKED, .has_offloads = true });
 }
 
 #define CFG_HASH(which) \
 	(struct sluice_path_cfg) \
 	{ \
-		.layout = (which), .has_offloads = true, .is_few = true, .has_hash = true \
+		.ring_type = (which), .has_offloads = true, .is_few = true, .has_hash = true \
 	}
 
 uint16_t
 sluice_tx_give_own_way(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_layout layout)
+		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
 {
 	if (!txq->has_hash)
-		return sluice_copy_give_foreign(txq, pkts, nb, b, layout);
-	if (layout == SLUICE_SPLIT)
+		return sluice_copy_give_foreign(txq, pkts, nb, b, ring_type);
+	if (ring_type == SLUICE_SPLIT)
 		return sluice_tx_rest_tmpl(txq, pkts, nb, b, CFG_HASH(SLUICE_SPLIT));
 	return sluice_tx_rest_tmpl(txq, pkts, nb, b, CFG_HASH(SLUICE_PACKED));
 }
