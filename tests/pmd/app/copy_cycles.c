@@ -153,8 +153,9 @@ main(int argc, char **argv)
 	pools[FRONT] = set_up(FRONT, "front");
 	for (i = 0; i < DEADLINE_MS && !(links[BACK].link_status && links[FRONT].link_status);
 			i++) {
-		rte_eth_link_get_nowait(BACK, &links[BACK]);
-		rte_eth_link_get_nowait(FRONT, &links[FRONT]);
+		if (rte_eth_link_get_nowait(BACK, &links[BACK]) != 0 ||
+				rte_eth_link_get_nowait(FRONT, &links[FRONT]) != 0)
+			rte_exit(EXIT_FAILURE, "copy_cycles: no links\n");
 		usleep(1000);
 	}
 	/* net_vhost may not be ready yet: its queue is told to run later. */
