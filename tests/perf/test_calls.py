@@ -91,5 +91,5 @@ def test_plugin():
     assert not bad, "\n".join(bad)
     # The loops are among what was looked at: DPDK's inline functions are in them.
     assert nb_mempool > 0
-    for part in ("rx_busy", "tx_few", "tx_many", "tx_collect", "tx_rest"):
+    for part in ("rx_work", "tx_few", "tx_many", "tx_collect", "tx_rest"):
         assert any(n.startswith("sluice_%s_" % part) for n in names), part

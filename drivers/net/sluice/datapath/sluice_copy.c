@@ -121,6 +121,9 @@ void
 sluice_copy_forget(struct sluice_txq *txq, uint16_t slot, uint16_t nb)
 {
 	for (; nb != 0; nb--, slot = sluice_ring_next(&txq->q.ring, slot, 1)) {
+		/* Data were where the next packet's net header is to be. */
+		if (txq->slot_kind[slot] == SLUICE_TX_MIDDLE)
+			sluice_tx_clear_header(sluice_cell(&txq->cells, slot));
 		txq->slot_kind[slot] = 0;
 		txq->q.sw_ring[slot] = sluice_copy_mark(txq);
 	}
