@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -31,6 +32,15 @@ ARCHITECTURE = 'APT::Architecture "{0}";\nAPT::Architectures {{ "{0}"; }};\n'
 
 class Trouble(Exception):
     """Something on this machine is missing or not as expected; the text is for the user."""
+
+
+def fetch_or_say(fetch, say):
+    """What a program that fetches something does."""
+    try:
+        fetch()
+    except Trouble as error:
+        say(str(error))
+        sys.exit(1)
 
 
 def need(program, package):

@@ -19,7 +19,7 @@ import tarfile
 import urllib.request
 
 import dpdkpkg
-from debpkg import PrivateApt, Trouble, output
+from debpkg import PrivateApt, Trouble, fetch_or_say, output
 from vmfetch import ROOT
 
 MIRROR, RELEASE, ABI = "http://archive.ubuntu.com/ubuntu", "resolute", 26
@@ -110,13 +110,5 @@ def fetch():
     os.rename(new, TREE)
 
 
-def main():
-    try:
-        fetch()
-    except Trouble as error:
-        say(str(error))
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    fetch_or_say(fetch, say)

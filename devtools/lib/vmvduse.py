@@ -5,10 +5,9 @@ its dynamic linker among them, below .cache/vm/vduse/. The newest packages of th
 """
 import os
 import shutil
-import sys
 
 import dpdkpkg
-from debpkg import PrivateApt, Trouble
+from debpkg import PrivateApt, fetch_or_say
 from vmfetch import CACHE, MIRROR, say
 
 RELEASE = "trixie"
@@ -32,13 +31,5 @@ def fetch():
     os.rename(new, TREE)
 
 
-def main():
-    try:
-        fetch()
-    except Trouble as error:
-        say(str(error))
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    fetch_or_say(fetch, say)
