@@ -4,7 +4,10 @@
 
 /*
  * Batch primitives with 512-bit registers: eight used entries or receive buffers, or four packets
- * to transmit, at a time. What each one means is said in sluice_vec_none.h.
+ * to transmit, at a time. What each one means is said in sluice_vec.h.
+ *
+ * They rest on masks and on permutations of a whole register's words, which AVX2 has not; so each
+ * width has a source of its own. Drawings have the lowest address at the left.
  */
 
 #ifndef SLUICE_VEC_AVX512_H
@@ -52,20 +55,18 @@ struct sluice_vec_give_kit {
 	__m512i head_fix; /* packed: for the first batch of a burst */
 };
 
-/* Ids of four packed descriptors in the odd words. */
-static __rte_always_inline __m512i
-sluice_avx512_ids(uint16_t slot)
-{
-	const __m512i count = _mm512_setr_epi64(0, 0, 0, 1LL << 32, 0, 2LL << 32, 0, 3LL << 32);
-
-	return _mm512_add_epi64(_mm512_maskz_set1_epi64(0xaa, (int64_t)slot << 32), count);
-}
-
 /*
  * A batch of used entries is looked at in one register of sixteen 32-bit words: eight lengths and
  * eight ids. Of split rings they alternate, as in memory; of packed rings the lengths come first.
- * The words of ids are 0 once they were compared; then those of a fresh mbuf go there, so that one
- * permutation makes two mbufs.
+ * The words of ids are 0 once they were compared; then those of a fresh mbuf go there, r of
+ * rearm_data and f of ol_flags, so that one permutation makes two mbufs. By number of the word:
+ *
+ *	           0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
+ *	split     id l0 id l1 id l2 id l3 id l4 id l5 id l6 id l7
+ *	  filled   r l0  r l1  f l2  f l3  0 l4  0 l5  0 l6  0 l7
+ *	packed    l0 l1 l2 l3 l4 l5 l6 l7 id id id id id id id id
+ *	  filled  l0 l1 l2 l3 l4 l5 l6 l7  r  r  f  f  0  0  0  0
+ *	pairs[0]   r  r  f  f  0 l0 l0  0  r  r  f  f  0 l1 l1  0  mbufs 0 and 1
  */
 #define SLUICE_AVX512_IDS(ring_type) ((ring_type) == SLUICE_SPLIT ? 0x5555 : 0xff00)
 #define SLUICE_AVX512_LENS(ring_type) ((ring_type) == SLUICE_SPLIT ? 0xaaaa : 0x00ff)
@@ -252,6 +253,7 @@ sluice_vec_rx_split(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
 	return sluice_avx512_take(k, words, nb, slot, pkts, cfg);
 }
 
+/* Descriptors have four words: address, address, length, id with flags; a is the first four. */
 static __rte_always_inline bool
 sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot,
 		struct rte_mbuf **pkts, const struct sluice_path_cfg cfg)
@@ -275,47 +277,6 @@ sluice_vec_rx_packed(struct sluice_vec_rx_kit *k, unsigned int nb, uint32_t slot
 	b = nb == 8 ? _mm512_loadu_si512(dv_desc + 4) : a;
 	a = _mm512_and_si512(_mm512_permutex2var_epi32(a, k->pick, b), value);
 	return sluice_avx512_take(k, a, nb, slot, pkts, cfg);
-}
-
-/*
- * Do the ranges that four descriptors name lie in the window? Addresses in even words, lengths in
- * odd.
- */
-static __rte_always_inline bool
-sluice_avx512_in_window(__m512i lo, __m512i span, __m512i va, __m512i lens)
-{
-	__m512i off = _mm512_sub_epi64(va, lo);
-	__m512i end = _mm512_add_epi64(off, _mm512_bsrli_epi128(lens, 8));
-
-	return (_mm512_mask_cmplt_epu64_mask(0x55, off, span) &
-			       _mm512_mask_cmple_epu64_mask(0x55, end, span)) == 0x55;
-}
-
-/* Flags, and of packed rings ids, of the first batch from slot on. */
-static __rte_always_inline __m512i
-sluice_avx512_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
-		enum sluice_ring_type ring_type)
-{
-	if (ring_type == SLUICE_SPLIT)
-		return _mm512_maskz_set1_epi64(0xaa, (int64_t)flags << 32);
-	return _mm512_or_si512(sluice_avx512_ids(slot),
-			_mm512_maskz_set1_epi64(
-					0xaa, (int64_t)sluice_vec_packed_word(r, slot, flags)));
-}
-
-/* Write four descriptors, with their flags; the fix of a head is for one batch only. */
-static __rte_always_inline void
-sluice_avx512_write(void *dv_desc, uint32_t slot, __m512i words, __m512i *flags, __m512i *head_fix,
-		enum sluice_ring_type ring_type)
-{
-	words = _mm512_or_si512(words, *flags);
-	if (ring_type == SLUICE_PACKED) {
-		*flags = _mm512_add_epi64(*flags, _mm512_maskz_set1_epi64(0xaa, 4LL << 32));
-		words = _mm512_xor_si512(words, *head_fix);
-		*head_fix = _mm512_setzero_si512();
-	}
-	/* Descriptors of both ring types have the same size. */
-	_mm512_storeu_si512((struct sluice_split_desc *)dv_desc + slot, words);
 }
 
 static __rte_always_inline struct sluice_vec_give_kit
@@ -350,6 +311,14 @@ sluice_vec_give_kit(const struct sluice_rxq *rxq, uint16_t slot, const struct sl
 	};
 }
 
+/*
+ * Unpacking needs no permutation, so that slots get mbufs in another order. In 64-bit words:
+ *
+ *	da     da0 | da1 | da2 | da3 | da4 | da5 | da6 | da7
+ *	lens    s0 |  s4 |  s1 |  s5 |  s2 |  s6 |  s3 |  s7  second words of these slots
+ *	first  da0 |  s0 | da2 |  s1 | da4 |  s2 | da6 |  s3  slots 0 to 3
+ *	last   da1 |  s4 | da3 |  s5 | da5 |  s6 | da7 |  s7  slots 4 to 7
+ */
 static __rte_always_inline bool
 sluice_vec_rx_give(struct sluice_vec_give_kit *k, uint32_t slot, struct rte_mbuf *const *from,
 		const struct sluice_path_cfg cfg)

@@ -17,12 +17,62 @@ struct sluice_vec_tx_kit {
 	/* First cache line of a plain mbuf, with offloads of that shape, where it counts. */
 	__m512i want;
 	__m512i lo, span, delta;
-	__m512i flags; /* as above */
+	__m512i flags; /* of four descriptors, packed: with ids; in odd words */
 	__m512i head_fix;
 	__m512i sum;
 	uint64_t said; /* by the headers */
 	struct sluice_txq *txq;
 };
+
+/*
+ * Do the ranges that four descriptors name lie in the window? Addresses in even words, lengths in
+ * odd.
+ */
+static __rte_always_inline bool
+sluice_avx512_in_window(__m512i lo, __m512i span, __m512i va, __m512i lens)
+{
+	__m512i off = _mm512_sub_epi64(va, lo);
+	__m512i end = _mm512_add_epi64(off, _mm512_bsrli_epi128(lens, 8));
+
+	return (_mm512_mask_cmplt_epu64_mask(0x55, off, span) &
+			       _mm512_mask_cmple_epu64_mask(0x55, end, span)) == 0x55;
+}
+
+/* Ids of four packed descriptors in the odd words. */
+static __rte_always_inline __m512i
+sluice_avx512_ids(uint16_t slot)
+{
+	const __m512i count = _mm512_setr_epi64(0, 0, 0, 1LL << 32, 0, 2LL << 32, 0, 3LL << 32);
+
+	return _mm512_add_epi64(_mm512_maskz_set1_epi64(0xaa, (int64_t)slot << 32), count);
+}
+
+/* Flags, and of packed rings ids, of the first batch from slot on. */
+static __rte_always_inline __m512i
+sluice_avx512_flags(const struct sluice_ring *r, uint16_t slot, uint16_t flags,
+		enum sluice_ring_type ring_type)
+{
+	if (ring_type == SLUICE_SPLIT)
+		return _mm512_maskz_set1_epi64(0xaa, (int64_t)flags << 32);
+	return _mm512_or_si512(sluice_avx512_ids(slot),
+			_mm512_maskz_set1_epi64(
+					0xaa, (int64_t)sluice_vec_packed_word(r, slot, flags)));
+}
+
+/* Write four descriptors, with their flags; the fix of a head is for one batch only. */
+static __rte_always_inline void
+sluice_avx512_write(void *dv_desc, uint32_t slot, __m512i words, __m512i *flags, __m512i *head_fix,
+		enum sluice_ring_type ring_type)
+{
+	words = _mm512_or_si512(words, *flags);
+	if (ring_type == SLUICE_PACKED) {
+		*flags = _mm512_add_epi64(*flags, _mm512_maskz_set1_epi64(0xaa, 4LL << 32));
+		words = _mm512_xor_si512(words, *head_fix);
+		*head_fix = _mm512_setzero_si512();
+	}
+	/* Descriptors of both ring types have the same size. */
+	_mm512_storeu_si512((struct sluice_split_desc *)dv_desc + slot, words);
+}
 
 static __rte_always_inline __m512i
 sluice_avx512_want(const struct sluice_txq *txq, const struct sluice_path_cfg cfg)
@@ -83,6 +133,14 @@ sluice_avx512_plain(__m512i want, __m512i a, __m512i b, __m512i c, __m512i d, __
 			_mm512_test_epi64_mask(all, offset) != 0;
 }
 
+/*
+ * In 64-bit words; a to d are first cache lines of mbufs:
+ *
+ *	ab    buf_addr0 | data_len0 | buf_addr1 | data_len1 | off0 | off0 | off1 | off1
+ *	va    buf_addr0 | data_len0 | ...                         | buf_addr3 | data_len3
+ *	off   data_off0 | data_off0 | ...                         | data_off3 | data_off3
+ *	then  address0  | len0      | ...    with the header      | address3  | len3
+ */
 static __rte_always_inline bool
 sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf **pkts,
 		const struct sluice_path_cfg cfg)

@@ -4,7 +4,7 @@
 
 /*
  * Transmit batches of one packet, without vector registers: for bursts that are too small for
- * others, and for the scalar build. What the primitives mean is said in sluice_vec_none.h. Each
+ * others, and for the scalar build. What the primitives mean is said in sluice_vec.h. Each
  * field of an mbuf is loaded as wide as the application stored it, so that the load is served from
  * the store buffer (store forwarding).
  */
