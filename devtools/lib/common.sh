@@ -5,6 +5,14 @@
 #
 # What the scripts of devtools/ have in common. Sourced, never run.
 
+# Each of them answers --help with the comment at its head.
+case ${1-} in
+-h | --help)
+	sed -n '5,/^$/s/^# \{0,1\}//p' "$0"
+	exit
+	;;
+esac
+
 SLUICE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SLUICE_BUILD=${SLUICE_BUILD:-$SLUICE_ROOT/build}
 case $SLUICE_BUILD in
@@ -28,6 +36,13 @@ die()
 	exit 1
 }
 
+# refuse TEXT: of words that a script was given and has no use for.
+refuse()
+{
+	echo "${0##*/}: $*; --help says more" >&2
+	exit 2
+}
+
 # build_tree DIR COMPILER [MESON OPTION...]: configure when that was not done yet, then build all, or the
 # words of $TARGETS.
 build_tree()
@@ -44,4 +59,17 @@ build_tree()
 	fi
 	# shellcheck disable=SC2086 # words
 	ninja -C "$dir" ${TARGETS-}
+}
+
+# quiet_build [MESON OPTION...]: builds $SLUICE_BUILD for a script that shows other things. What takes long is told, and how
+# the log ends where it fails.
+quiet_build()
+{
+	local name=build/logs/${0##*/}-build.log
+	mkdir -p "$SLUICE_ROOT/build/logs"
+	[ -f "$SLUICE_BUILD/drivers/librte_net_sluice.so" ] ||
+		echo "${0##*/}: builds first, which takes one to four minutes; $name shows how far it is" >&2
+	build_tree "$SLUICE_BUILD" "${GCC:-gcc}" "$@" >"$SLUICE_ROOT/$name" 2>&1 && return
+	tail -n 40 "$SLUICE_ROOT/$name" >&2
+	die "the build failed: $name"
 }

@@ -126,7 +126,7 @@ peers_part()
 # Tests that measure no time, the longest files first. Two run at once where there are hugepages for
 # both: a test waits most of the time, for a testpmd that starts or ends.
 PMD_PAIRS="forward applications packages hostile queues handshake sizes server devargs rx_csum sealed queries promises
-tx_offload new_memory rss cleanup pool lro memory map top ovs passt copy debug layers ptypes vlan parts"
+tx_offload new_memory rss cleanup pool lro memory map top ovs passt copy debug layers ptypes vlan parts programs"
 
 pmd_pairs()
 {
@@ -276,7 +276,7 @@ instructions()
 }
 
 # run_part NAME SECONDS FUNCTION [ARGS...]
-# One line per part; the log only when it failed. The part runs in a shell of its own below a
+# One line per part, which begins with it; the log only when it failed. The part runs in a shell of its own below a
 # deadline, so that nothing can hang and no process of it stays behind.
 run_part()
 {
@@ -285,6 +285,7 @@ run_part()
 	mkdir -p "$LOGS"
 	log=$LOGS/${name//[^a-z0-9]/-}.log
 	JUNIT=
+	printf '%-32s ' "$name"
 	timeout -k 10 "$seconds" "$BASH" -c '
 		. "$1/devtools/lib/common.sh" && . "$1/devtools/lib/parts.sh" || exit 1
 		junit=$2 && rm -f "$junit" && shift 2
@@ -314,7 +315,7 @@ run_part()
 	[ $rc != 77 ] || [ "$f" -gt 0 ] || verdict=skipped
 	[ "$f" = 0 ] || verdict=FAILED
 	case $rc in 124 | 137) [ "$verdict" = FAILED ] && verdict="FAILED: not done after $seconds s" ;; esac
-	printf '%-32s %s%s, %d s\n' "$name" "$verdict" "$counts" $((SECONDS - begin))
+	printf '%s%s, %d s\n' "$verdict" "$counts" $((SECONDS - begin))
 	[ -z "$again" ] || sed 's/^/  passed when it ran once more: /' <<<"$again"
 	if [ "$f" -gt 0 ]; then
 		FAILED_PARTS+=("$name")

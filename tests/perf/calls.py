@@ -21,6 +21,7 @@ to keep registers free (completions, and the rest of a burst that has odd packet
 Direct calls are free: the slow ways out of the loops are functions of their own on purpose.
 What is one machine's own is in calls_x86.py and calls_aarch64.py.
 """
+import argparse
 import bisect
 import re
 import subprocess
@@ -165,9 +166,9 @@ def check(path):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    names, nb_mempool, bad = check(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plugin", metavar="PLUGIN")
+    names, nb_mempool, bad = check(parser.parse_args().plugin)
     print("\n".join(bad))
     print("%d functions, %d calls of a mempool's operations, %d not allowed"
         % (len([n for n in names if "." not in n]), nb_mempool, len(bad)))

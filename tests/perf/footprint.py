@@ -8,6 +8,7 @@
 Of each: bytes when stripped, the shortest and the median time of dlopen() in microseconds, and the memory of a started port with one
 pair of queues of 256: bytes of EAL's heaps (the driver's private data) and of memory files (rings).
 """
+import argparse
 import os
 import statistics
 import subprocess
@@ -53,10 +54,9 @@ def stripped(plugin):
 
 
 def main():
-    if any(word.startswith("-") for word in sys.argv[1:]):
-        print(__doc__.strip())
-        return 0 if sys.argv[1] in ("-h", "--help") else 2
-    plugins = [os.path.abspath(path) for path in sys.argv[1:] or [PLUGIN]]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plugins", nargs="*", default=[PLUGIN], metavar="PLUGIN")
+    plugins = [os.path.abspath(path) for path in parser.parse_args().plugins]
     for plugin, seen in measure(plugins, RUNS).items():
         times = [one[0] for one in seen]
         print("%s: stripped %d bytes; dlopen %d us, median %d; a port: heaps %d bytes, files %d bytes" % (plugin,

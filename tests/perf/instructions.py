@@ -14,6 +14,7 @@ offload (csum). Its two figures are those of one Tx row and one Rx row of the ta
 and the default row on x86-64 also with small bursts, and with packets and completions that leave the batches; and packets
 that ask for checksums, tags and segments, the call of rte_eth_tx_prepare() counted with the burst.
 """
+import argparse
 import json
 import os
 import re
@@ -168,9 +169,9 @@ def grown(now, then):
 
 
 def main():
-    renew = sys.argv[1:] == ["--renew"]
-    if sys.argv[1:] and not renew:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--renew", action="store_true", help="write the reference")
+    renew = parser.parse_args().renew
     why = cannot_count()
     if why:
         sys.exit(why)

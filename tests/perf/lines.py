@@ -8,6 +8,7 @@
 sluice-bench does the work of both cores in turn in an emulator, whose plug-in (plugin/lines.c) has two coherent caches:
 exact, and without a clock. 64 B packets, bursts of 32, queue 256, whatever the options do not change.
 """
+import argparse
 import json
 import os
 import sys
@@ -83,9 +84,14 @@ def show(title, sides):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    _, more = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as folder:
         for title, options in CASES.items():
-            show(title, measure(folder, *options, *sys.argv[1:]))
+            try:
+                show(title, measure(folder, *options, *more))
+            except AssertionError as error:
+                sys.exit(error)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ connect  a new back end of librte_vhost: from its socket's appearance until the 
 packet   the same: from its accept() to the first packet
 
 Prints medians in milliseconds, and what they are of. Both builds run in the program of the build that SLUICE_BUILD names."""
+import argparse
 import os
 import shutil
 import statistics
@@ -95,9 +96,11 @@ def measure(build, rounds, times):
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
-        sys.exit(__doc__)
-    builds, rounds = sys.argv[1:3], int(sys.argv[3]) if len(sys.argv) == 4 else ROUNDS
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("builds", nargs=2, metavar="BUILD")
+    parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS, metavar="ROUNDS")
+    options = parser.parse_args()
+    builds, rounds = options.builds, options.rounds
     times = [{name: [] for name in NAMES} for _ in builds]
     for which in (0, 1, 1, 0):
         measure(builds[which], rounds, times[which])

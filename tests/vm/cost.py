@@ -8,6 +8,7 @@
 
 The counts are exact (a plug-in of QEMU's emulation), for one compiler and one DPDK; the reference names both.
 """
+import argparse
 import json
 import os
 import sys
@@ -36,11 +37,12 @@ def reference():
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--renew"]):
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--renew", action="store_true", help="write the reference")
+    renew = parser.parse_args().renew
     rows = benchguest.measure(RESULTS, instructions.bench.BUILD, lambda text: print(text, flush=True))
     benchguest.show(rows)
-    if sys.argv[1:]:
+    if renew:
         with open(REFERENCE, "w", encoding="ascii") as file:
             json.dump({"compiler": instructions.compiler(), "dpdk": instructions.dpdk(),
                 "cases": {row["case"]: figures(row) for row in rows if row["case"] in COUNTED}}, file, indent=1)

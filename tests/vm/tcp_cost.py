@@ -9,6 +9,7 @@ kernel: stock testpmd forwards, with net_sluice and with net_virtio_user in turn
 Counted by a plug-in of QEMU (plugin/count.c) between marks that shim/marked_bursts.c puts around the calls: exact, and
 without polls that find nothing. What TCP makes of the stream, and so the packets, differs from time to time.
 """
+import argparse
 import json
 import os
 import shlex
@@ -58,7 +59,9 @@ def measure(guest, driver):
 
 
 def main():
-    turns = int(sys.argv[1]) if len(sys.argv) > 1 else 2
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("turns", nargs="?", type=int, default=2, metavar="TURNS")
+    turns = parser.parse_args().turns
     os.makedirs(RESULTS, exist_ok=True)
     guest = Guest(Machine("tcp-cost", {}, iommu="none", kernel=vmfetch.NEW_KERNEL, cpus=1, args=benchcount.plugin(COUNTS),
         add=[shim()]))
