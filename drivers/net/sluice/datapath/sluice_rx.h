@@ -36,120 +36,158 @@
 #include "sluice_ring_split.h"
 #include "sluice_rx_ipv4.h"
 #include "sluice_rx_refill.h"
+#include "sluice_rx_slow.h"
 #include "sluice_vec.h"
 
 #define SLUICE_RX_SAMPLE 1024
 
-/* Out of line, in sluice_rx.c and sluice_rx_multi.c. */
+/* The steps of a poll; below it, in the order of the calls. */
+static bool sluice_rx_is_idle(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg);
+static bool sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
+		const struct sluice_path_cfg cfg);
+static uint16_t sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb_max,
+		uint16_t *nb_dropped, uint64_t *bytes, const struct sluice_path_cfg cfg);
+static bool sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
+		const struct sluice_path_cfg cfg);
+static struct rte_mbuf *sluice_rx_claim(struct sluice_rxq *rxq, uint32_t id);
+static struct rte_mbuf *sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
+		const struct sluice_path_cfg cfg);
+static void sluice_rx_announce(
+		struct sluice_rxq *rxq, bool is_idle, const struct sluice_path_cfg cfg);
 
-/* A completion of another slot than the oldest: an mbuf, or NULL and the queue failed. */
-struct rte_mbuf *sluice_rx_claim_unordered(struct sluice_rxq *rxq, uint32_t id);
-/*
- * In-order device, id beyond the oldest slot: it completed all buffers up to id. False: queue
- * failed.
- */
-bool sluice_rx_start_in_order_run(struct sluice_rxq *rxq, uint32_t id, uint32_t len);
-/* The last buffer of such a batch is taken next. Returns its length. */
-uint32_t sluice_rx_end_in_order_run(struct sluice_rxq *rxq);
-/* After the oldest slot became free: free the slots behind it that the device gave back before. */
-void sluice_rx_skip_holes(struct sluice_rxq *rxq);
-/*
- * A buffer of which len bytes were used, and that is not known to be a packet by that
- * (nb_plain_lens): one more of a packet; the first of one, as its header says; or none at all. The
- * packet that is complete with it, or NULL: more to come, dropped, or the queue failed.
- */
-struct rte_mbuf *sluice_rx_look(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
-/* One more buffer of a packet, of which len bytes were used: the packet, or NULL as above. */
-struct rte_mbuf *sluice_rx_add(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len);
-/*
- * What follows the first of a packet's buffers, up to the one before its last: at most nb, as long
- * as used entries are in order and buffers are full, as a device leaves them (5.1.6.4). Returns how
- * many.
- */
-uint16_t sluice_rx_add_full(struct sluice_rxq *rxq, uint16_t nb);
-/*
- * The header of m, the first buffer of a packet, says something. The packet, or NULL: as above.
- */
-struct rte_mbuf *sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m);
-/* A packet with a header that cannot be, which was counted, is dropped. */
-void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
-/*
- * Headers of nb packets of one buffer each say something. Returns how many packets were dropped;
- * the others close up, and their bytes are left in bytes.
- */
-uint16_t sluice_rx_offload_some(
-		struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes);
+typedef uint16_t (*sluice_rx_burst_fn)(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
-/*
- * nb buffers that were taken as packets of one buffer each, and copied with their headers. Those
- * say what they are: complete packets close up, with their bytes. Returns how many fewer there are;
- * the others are dropped, the queue has failed, or they are part of a packet of several buffers.
- */
-uint16_t sluice_rx_look_at_copies(
-		struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb, uint64_t *bytes);
-
-/* The mbuf of a completion. NULL: the queue failed. */
-static __rte_always_inline struct rte_mbuf *
-sluice_rx_claim(struct sluice_rxq *rxq, uint32_t id)
+/* The registers of a busy poll are not saved for an idle one. */
+static __rte_always_inline uint16_t
+sluice_rx_poll(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		sluice_rx_burst_fn work, const struct sluice_path_cfg cfg)
 {
-	struct sluice_ring *r = &rxq->q.ring;
-	struct rte_mbuf *m;
-
-	if (unlikely(id != r->tail))
-		return sluice_rx_claim_unordered(rxq, id);
-	m = rxq->q.sw_ring[id];
-	sluice_ring_free_slots(r, 1);
-	if (unlikely(r->nb_holes != 0))
-		sluice_rx_skip_holes(rxq);
-	return m;
+	if (unlikely(!sluice_queue_enter(&rxq->q, sluice_path_run(cfg))))
+		return 0;
+	if (!sluice_rx_is_idle(rxq, cfg))
+		return work(rxq, pkts, nb_pkts);
+	sluice_queue_leave(&rxq->q);
+	return 0;
 }
 
-/* One used entry; the caller knows that the device has buffers. False: there is none. */
+/* A poll that is not idle. The queue has been entered, and is left. */
+static __rte_always_inline uint16_t
+sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_path_cfg cfg)
+{
+	const uint16_t nb_batch = SLUICE_VEC_RX_LEAST;
+	uint16_t nb_rx = 0, nb_single = 0, nb_dropped = 0, nb_run, budget, left;
+	struct rte_mbuf *m;
+	uint64_t bytes = 0;
+	uint32_t id, len;
+
+	if (unlikely(!sluice_rx_budget(rxq, nb_pkts, &budget, cfg)))
+		goto leave;
+	left = budget;
+	while (left != 0 && nb_rx < nb_pkts) {
+		/* What no batch can be is taken one by one, and then it is tried again. */
+		if (nb_batch != 0 && nb_single == 0) {
+			nb_run = RTE_MIN(left, (uint16_t)(nb_pkts - nb_rx));
+			nb_run = sluice_rx_run(rxq, &pkts[nb_rx], nb_run, &nb_dropped, &bytes, cfg);
+			if (likely(nb_run != 0)) {
+				nb_rx += nb_run - nb_dropped;
+				left -= nb_run;
+				/* By what a copied header says. */
+				if (cfg.is_copy && cfg.has_csum &&
+						unlikely(rxq->q.fail != SLUICE_FAIL_NONE))
+					break;
+				continue;
+			}
+			nb_single = nb_batch;
+		}
+		nb_single -= nb_single != 0;
+		if (!sluice_rx_take(rxq, &id, &len, cfg))
+			break;
+		m = sluice_rx_claim(rxq, id);
+		if (unlikely(m == NULL))
+			break;
+		left--;
+		if (cfg.is_copy)
+			sluice_copy_in(rxq, id, m, len);
+		m = sluice_rx_packet(rxq, m, len, cfg);
+		if (unlikely(m == NULL)) {
+			if (rxq->q.fail != SLUICE_FAIL_NONE)
+				break;
+			/* Without checksums packets are not as long, and a call costs registers. */
+			if (cfg.has_csum && rxq->nb_segs_left > 1)
+				left -= sluice_rx_add_full(rxq, left);
+			continue;
+		}
+		bytes += m->pkt_len;
+		pkts[nb_rx++] = m;
+	}
+	dmap_take_back(&rxq->q.stream, budget - left);
+	rxq->q.stats.packets += nb_rx;
+	rxq->q.stats.bytes += bytes;
+	sluice_queue_refresh(&rxq->q);
+	if (likely(rxq->q.fail == SLUICE_FAIL_NONE)) {
+		sluice_rx_refill(rxq, rxq->free_thresh, cfg);
+		sluice_rx_announce(rxq, nb_rx == 0, cfg);
+	}
+leave:
+	sluice_queue_leave(&rxq->q);
+	return nb_rx;
+}
+
+/* Did nothing come, and is nothing else to be done? Then a poll is over; most are like that. */
 static __rte_always_inline bool
-sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
+sluice_rx_is_idle(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
+{
+	const struct sluice_ring *r = &rxq->q.ring;
+
+	if (cfg.ring_type == SLUICE_SPLIT ? sluice_split_is_used(r) : sluice_packed_is_used(r))
+		return false;
+	return rxq->nb_in_order_left == 0 && rxq->nb_unannounced == 0 &&
+			r->nb_free < rxq->free_thresh && dmap_stream_is_fresh(&rxq->q.stream);
+}
+
+/*
+ * Buffers that the device may have completed; the most that this burst looks at. False: queue
+ * failed. Of a split ring exactly those, of a packed ring all that the device has.
+ */
+static __rte_always_inline bool
+sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
 		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
-	if (cfg.ring_type == SLUICE_SPLIT) {
-		sluice_split_take(r, id, len);
-	} else {
-		if (rxq->nb_in_order_left == 0 && !sluice_packed_is_used(r))
-			return false;
-		sluice_packed_take(r, id, len);
-		sluice_packed_skip(r, 1);
-	}
-	if (unlikely(rxq->nb_in_order_left != 0)) {
-		*id = r->tail;
-		*len = --rxq->nb_in_order_left == 0 ? sluice_rx_end_in_order_run(rxq) :
-						      rxq->post_len;
-	} else if (unlikely(*id != r->tail) && r->is_in_order &&
-			sluice_rx_start_in_order_run(rxq, *id, *len)) {
-		*id = r->tail;
-		*len = rxq->post_len;
+	uint16_t nb_lent = sluice_ring_nb_in_flight(r) - r->nb_holes;
+
+	*budget = cfg.ring_type == SLUICE_SPLIT ? sluice_split_nb_used(r, wanted) : nb_lent;
+	if (cfg.ring_type == SLUICE_SPLIT && unlikely(*budget > nb_lent)) {
+		sluice_queue_break(&rxq->q, SLUICE_FAIL_USED_IDX);
+		return false;
 	}
 	return true;
 }
 
-/*
- * Make m a packet of one buffer with len bytes of data. Two stores re-arm it; the rest was right in
- * the pool.
- */
-static __rte_always_inline void
-sluice_rx_fill_as(struct rte_mbuf *m, uint32_t len, uint64_t rearm, uint64_t ol_flags)
+/* Are used entries in order, and need the next ones no look? */
+static __rte_always_inline bool
+sluice_rx_may_run(const struct sluice_rxq *rxq)
 {
-	*sluice_mbuf_rearm(m) = rearm;
-	m->ol_flags = ol_flags;
-	m->packet_type = 0;
-	m->pkt_len = len;
-	m->data_len = len;
-	m->vlan_tci = 0;
+	return rxq->q.ring.nb_holes == 0 && rxq->nb_batch_lens != 0;
 }
 
-static __rte_always_inline void
-sluice_rx_fill_mbuf(const struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+/* Of what batches look at: headers of copies are read when these are made. */
+static __rte_always_inline struct sluice_path_cfg
+sluice_rx_batch_cfg(const struct sluice_path_cfg cfg)
 {
-	sluice_rx_fill_as(m, len, rxq->rearm, rxq->ol_flags);
+	return (struct sluice_path_cfg){ .ring_type = cfg.ring_type,
+		.has_csum = cfg.has_csum && !cfg.is_copy };
+}
+
+static __rte_always_inline bool
+sluice_rx_batch(struct sluice_vec_rx_kit *kit, uint16_t nb, uint32_t slot, struct rte_mbuf **pkts,
+		const struct sluice_path_cfg cfg)
+{
+	if (cfg.ring_type == SLUICE_SPLIT)
+		return sluice_vec_rx_split(kit, nb, slot, pkts, cfg);
+	return sluice_vec_rx_packed(kit, nb, slot, pkts, cfg);
 }
 
 /* nb fresh mbufs whose headers have no flag but DATA_VALID, if any. */
@@ -167,30 +205,6 @@ sluice_rx_mark_valid(struct rte_mbuf **pkts, uint16_t nb)
 		pkts[i]->ol_flags |= flag *
 				(RTE_MBUF_F_RX_L4_CKSUM_GOOD / SLUICE_NET_HDR_F_DATA_VALID);
 	}
-}
-
-static __rte_always_inline bool
-sluice_rx_batch(struct sluice_vec_rx_kit *kit, uint16_t nb, uint32_t slot, struct rte_mbuf **pkts,
-		const struct sluice_path_cfg cfg)
-{
-	if (cfg.ring_type == SLUICE_SPLIT)
-		return sluice_vec_rx_split(kit, nb, slot, pkts, cfg);
-	return sluice_vec_rx_packed(kit, nb, slot, pkts, cfg);
-}
-
-/* Of what batches look at: headers of copies are read when these are made. */
-static __rte_always_inline struct sluice_path_cfg
-sluice_rx_batch_cfg(const struct sluice_path_cfg cfg)
-{
-	return (struct sluice_path_cfg){ .ring_type = cfg.ring_type,
-		.has_csum = cfg.has_csum && !cfg.is_copy };
-}
-
-/* Are used entries in order, and need the next ones no look? */
-static __rte_always_inline bool
-sluice_rx_may_run(const struct sluice_rxq *rxq)
-{
-	return rxq->q.ring.nb_holes == 0 && rxq->nb_batch_lens != 0;
 }
 
 /* With headers; out of line, or those without would have fewer registers. */
@@ -294,62 +308,68 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb_max, u
 	return n;
 }
 
-/*
- * Tell the device of the buffers that were given, if it wants to know. A device that sleeps for
- * lack of buffers lets polls come back empty, so this is asked when one does, and before the count
- * gets large; a device that is busy is spared the fence. Nothing is missed: what was not announced
- * yet is counted.
- */
-static __rte_always_inline void
-sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_path_cfg cfg)
-{
-	struct sluice_ring *r = &rxq->q.ring;
-	bool wants_kick;
-
-	if (likely(rxq->nb_unannounced == 0 || (!is_idle && rxq->nb_unannounced < r->size / 2)))
-		return;
-	/*
-	 * Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the
-	 * device's fence.
-	 */
-	rte_atomic_thread_fence(rte_memory_order_seq_cst);
-	if (cfg.ring_type == SLUICE_SPLIT)
-		wants_kick = sluice_split_wants_kick(r);
-	else
-		wants_kick = sluice_packed_wants_kick(r, rxq->nb_unannounced);
-	/* This comes rarely: here it is seen if a header is to be read again. */
-	if (!cfg.has_csum || cfg.is_copy) {
-		rxq->sample -= rxq->nb_unannounced;
-		if (unlikely(rxq->sample <= 0)) {
-			rxq->nb_plain_lens = 0;
-			rxq->nb_batch_lens = 0;
-		}
-	}
-	rxq->nb_unannounced = 0;
-	if (wants_kick)
-		sluice_doorbell_ring(r);
-	else
-		r->nb_suppressed++;
-}
-
-/*
- * Buffers that the device may have completed; the most that this burst looks at. False: queue
- * failed. Of a split ring exactly those, of a packed ring all that the device has.
- */
+/* One used entry; the caller knows that the device has buffers. False: there is none. */
 static __rte_always_inline bool
-sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
+sluice_rx_take(struct sluice_rxq *rxq, uint32_t *id, uint32_t *len,
 		const struct sluice_path_cfg cfg)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
-	uint16_t nb_lent = sluice_ring_nb_in_flight(r) - r->nb_holes;
-
-	*budget = cfg.ring_type == SLUICE_SPLIT ? sluice_split_nb_used(r, wanted) : nb_lent;
-	if (cfg.ring_type == SLUICE_SPLIT && unlikely(*budget > nb_lent)) {
-		sluice_queue_break(&rxq->q, SLUICE_FAIL_USED_IDX);
-		return false;
+	if (cfg.ring_type == SLUICE_SPLIT) {
+		sluice_split_take(r, id, len);
+	} else {
+		if (rxq->nb_in_order_left == 0 && !sluice_packed_is_used(r))
+			return false;
+		sluice_packed_take(r, id, len);
+		sluice_packed_skip(r, 1);
+	}
+	if (unlikely(rxq->nb_in_order_left != 0)) {
+		*id = r->tail;
+		*len = --rxq->nb_in_order_left == 0 ? sluice_rx_end_in_order_run(rxq) :
+						      rxq->post_len;
+	} else if (unlikely(*id != r->tail) && r->is_in_order &&
+			sluice_rx_start_in_order_run(rxq, *id, *len)) {
+		*id = r->tail;
+		*len = rxq->post_len;
 	}
 	return true;
+}
+
+/* The mbuf of a completion. NULL: the queue failed. */
+static __rte_always_inline struct rte_mbuf *
+sluice_rx_claim(struct sluice_rxq *rxq, uint32_t id)
+{
+	struct sluice_ring *r = &rxq->q.ring;
+	struct rte_mbuf *m;
+
+	if (unlikely(id != r->tail))
+		return sluice_rx_claim_unordered(rxq, id);
+	m = rxq->q.sw_ring[id];
+	sluice_ring_free_slots(r, 1);
+	if (unlikely(r->nb_holes != 0))
+		sluice_rx_skip_holes(rxq);
+	return m;
+}
+
+/*
+ * Make m a packet of one buffer with len bytes of data. Two stores re-arm it; the rest was right in
+ * the pool.
+ */
+static __rte_always_inline void
+sluice_rx_fill_as(struct rte_mbuf *m, uint32_t len, uint64_t rearm, uint64_t ol_flags)
+{
+	*sluice_mbuf_rearm(m) = rearm;
+	m->ol_flags = ol_flags;
+	m->packet_type = 0;
+	m->pkt_len = len;
+	m->data_len = len;
+	m->vlan_tci = 0;
+}
+
+static __rte_always_inline void
+sluice_rx_fill_mbuf(const struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	sluice_rx_fill_as(m, len, rxq->rearm, rxq->ol_flags);
 }
 
 /* What the header says of a complete packet, into its mbuf. NULL: dropped. */
@@ -403,95 +423,42 @@ sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
 	return m;
 }
 
-/* Did nothing come, and is nothing else to be done? Then a poll is over; most are like that. */
-static __rte_always_inline bool
-sluice_rx_is_idle(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg)
+/*
+ * Tell the device of the buffers that were given, if it wants to know. A device that sleeps for
+ * lack of buffers lets polls come back empty, so this is asked when one does, and before the count
+ * gets large; a device that is busy is spared the fence. Nothing is missed: what was not announced
+ * yet is counted.
+ */
+static __rte_always_inline void
+sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_path_cfg cfg)
 {
-	const struct sluice_ring *r = &rxq->q.ring;
+	struct sluice_ring *r = &rxq->q.ring;
+	bool wants_kick;
 
-	if (cfg.ring_type == SLUICE_SPLIT ? sluice_split_is_used(r) : sluice_packed_is_used(r))
-		return false;
-	return rxq->nb_in_order_left == 0 && rxq->nb_unannounced == 0 &&
-			r->nb_free < rxq->free_thresh && dmap_stream_is_fresh(&rxq->q.stream);
-}
-
-/* A poll that is not idle. The queue has been entered, and is left. */
-static __rte_always_inline uint16_t
-sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		const struct sluice_path_cfg cfg)
-{
-	const uint16_t nb_batch = SLUICE_VEC_RX_LEAST;
-	uint16_t nb_rx = 0, nb_single = 0, nb_dropped = 0, nb_run, budget, left;
-	struct rte_mbuf *m;
-	uint64_t bytes = 0;
-	uint32_t id, len;
-
-	if (unlikely(!sluice_rx_budget(rxq, nb_pkts, &budget, cfg)))
-		goto leave;
-	left = budget;
-	while (left != 0 && nb_rx < nb_pkts) {
-		/* What no batch can be is taken one by one, and then it is tried again. */
-		if (nb_batch != 0 && nb_single == 0) {
-			nb_run = RTE_MIN(left, (uint16_t)(nb_pkts - nb_rx));
-			nb_run = sluice_rx_run(rxq, &pkts[nb_rx], nb_run, &nb_dropped, &bytes, cfg);
-			if (likely(nb_run != 0)) {
-				nb_rx += nb_run - nb_dropped;
-				left -= nb_run;
-				/* By what a copied header says. */
-				if (cfg.is_copy && cfg.has_csum &&
-						unlikely(rxq->q.fail != SLUICE_FAIL_NONE))
-					break;
-				continue;
-			}
-			nb_single = nb_batch;
+	if (likely(rxq->nb_unannounced == 0 || (!is_idle && rxq->nb_unannounced < r->size / 2)))
+		return;
+	/*
+	 * Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the
+	 * device's fence.
+	 */
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
+	if (cfg.ring_type == SLUICE_SPLIT)
+		wants_kick = sluice_split_wants_kick(r);
+	else
+		wants_kick = sluice_packed_wants_kick(r, rxq->nb_unannounced);
+	/* This comes rarely: here it is seen if a header is to be read again. */
+	if (!cfg.has_csum || cfg.is_copy) {
+		rxq->sample -= rxq->nb_unannounced;
+		if (unlikely(rxq->sample <= 0)) {
+			rxq->nb_plain_lens = 0;
+			rxq->nb_batch_lens = 0;
 		}
-		nb_single -= nb_single != 0;
-		if (!sluice_rx_take(rxq, &id, &len, cfg))
-			break;
-		m = sluice_rx_claim(rxq, id);
-		if (unlikely(m == NULL))
-			break;
-		left--;
-		if (cfg.is_copy)
-			sluice_copy_in(rxq, id, m, len);
-		m = sluice_rx_packet(rxq, m, len, cfg);
-		if (unlikely(m == NULL)) {
-			if (rxq->q.fail != SLUICE_FAIL_NONE)
-				break;
-			/* Without checksums packets are not as long, and a call costs registers. */
-			if (cfg.has_csum && rxq->nb_segs_left > 1)
-				left -= sluice_rx_add_full(rxq, left);
-			continue;
-		}
-		bytes += m->pkt_len;
-		pkts[nb_rx++] = m;
 	}
-	dmap_take_back(&rxq->q.stream, budget - left);
-	rxq->q.stats.packets += nb_rx;
-	rxq->q.stats.bytes += bytes;
-	sluice_queue_refresh(&rxq->q);
-	if (likely(rxq->q.fail == SLUICE_FAIL_NONE)) {
-		sluice_rx_refill(rxq, rxq->free_thresh, cfg);
-		sluice_rx_announce(rxq, nb_rx == 0, cfg);
-	}
-leave:
-	sluice_queue_leave(&rxq->q);
-	return nb_rx;
-}
-
-typedef uint16_t (*sluice_rx_burst_fn)(void *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts);
-
-/* The registers of a busy poll are not saved for an idle one. */
-static __rte_always_inline uint16_t
-sluice_rx_poll(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		sluice_rx_burst_fn work, const struct sluice_path_cfg cfg)
-{
-	if (unlikely(!sluice_queue_enter(&rxq->q, sluice_path_run(cfg))))
-		return 0;
-	if (!sluice_rx_is_idle(rxq, cfg))
-		return work(rxq, pkts, nb_pkts);
-	sluice_queue_leave(&rxq->q);
-	return 0;
+	rxq->nb_unannounced = 0;
+	if (wants_kick)
+		sluice_doorbell_ring(r);
+	else
+		r->nb_suppressed++;
 }
 
 #endif /* SLUICE_RX_H */
