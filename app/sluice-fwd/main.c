@@ -71,8 +71,8 @@ main(int argc, char **argv)
 	uint64_t next = 0;
 	uint16_t nb, port;
 
-	if (rte_eal_init(argc, argv) < 0)
-		rte_exit(EXIT_FAILURE, "EAL does not start; --help lists its arguments\n");
+	if (rte_eal_init(argc, argv) != argc - 1)
+		rte_exit(EXIT_FAILURE, "EAL does not start by these; --help lists its arguments\n");
 	signal(SIGINT, end);
 	nb = RTE_MIN(rte_eth_dev_count_avail(), 2);
 	if (nb == 0)

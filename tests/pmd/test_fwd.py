@@ -91,7 +91,8 @@ def run(*args):
 def test_it_says_what_is_missing():
     status, text = run("-l", "0")
     assert status != 0 and "no port: give --vdev net_sluice0,path=SOCKET" in text
-    status, text = run("--nonsense")
-    assert status != 0 and "--help lists" in text
+    for words in (["--nonsense"], ["-l", "0", "--", "nonsense"]):
+        status, text = run(*words)
+        assert status != 0 and "--help lists" in text
     status, text = run("--help")
     assert status == 0 and "--vdev" in text

@@ -50,6 +50,14 @@ def test_once(pair):
             assert int(packets) == xstats["%s_q%d_packets" % (way, queue)] > 0
 
 
+def test_reasons(pair):
+    """Why packets are not sent stands below the queues."""
+    text = top("-p", pair.front.prefix, "-1")[1]
+    assert "ring_full" not in text, text
+    pair.front.cmds("set fwd txonly", "start")
+    wait_for(lambda: re.search(r"^  tx_q1_ring_full_packets: [1-9]", top("-p", pair.front.prefix, "-1")[1], re.M), 10, "a reason")
+
+
 def test_prometheus(pair):
     """Every line is a type or a sample, each metric is in one place, and the values are the port's."""
     pair.exchange("io", 100)
