@@ -291,6 +291,8 @@ fake_port_device(struct fake_port *f, uint16_t vq, struct fake_dev *dev)
 		.has_event_idx = (f->ft.features & SLUICE_BIT(SLUICE_F_EVENT_IDX)) != 0,
 		.has_indirect = (f->ft.features & SLUICE_BIT(SLUICE_F_INDIRECT_DESC)) != 0,
 		.has_mrg = (f->ft.features & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF)) != 0,
+		.has_hash = (f->ft.features & SLUICE_BIT(SLUICE_NET_F_HASH_REPORT)) != 0,
+		.has_tunnel = (f->ft.features & SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO)) != 0,
 		.desc = s->desc_da.v,
 		.driver = s->driver_da.v,
 		.device = s->device_da.v,

@@ -171,16 +171,22 @@ serve(void)
 	fake_ctrl_serve(&ctrl);
 }
 
-/* A live port of a device that has, or has not, what it takes to be announced. */
+/*
+ * A live port of a device that has, or has not, what it takes to be announced; longer: a feature
+ * that makes headers longer, or none.
+ */
 static struct fake_port *
-open_announcing(bool is_split, uint64_t without, unsigned int pool_flags)
+open_announcing(bool is_split, uint64_t without, unsigned int pool_flags, sluice_features longer)
 {
 	struct fake_port_conf conf = {
 		.is_pci = true, .is_split = is_split, .has_ctrl = true, .pool_flags = pool_flags
 	};
 	struct fake_port *f = fake_port_open(&conf);
 
-	f->ft.info.features &= ~without;
+	f->ft.info.features = (f->ft.info.features | longer) & ~(sluice_features)without;
+	if (sluice_has(longer, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO))
+		f->data.dev_conf.txmode.offloads = SLUICE_TX_TUNNEL_OFFLOADS;
+	f->port->steer.is_hash_by_device = sluice_has(longer, SLUICE_NET_F_HASH_REPORT);
 	f->port->filter.added[0] = (struct rte_ether_addr){ { 2, 0, 0, 0, 0, 7 } };
 	fake_ctrl_init(&ctrl, &f->ft);
 	fake_clock_on_sleep = serve;
@@ -197,19 +203,24 @@ close_announcing(struct fake_port *f)
 	fake_clock_on_sleep = NULL;
 }
 
-/* The device hears that it was heard, the network hears of the port, once for each wish. */
+/*
+ * The device hears that it was heard, the network hears of the port, once for each wish; behind net
+ * headers of each length.
+ */
 static void
 test_announce(void **state)
 {
 	static const uint8_t head[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 7, 0x80,
 		0x35 };
+	static const sluice_features longer[] = { 0, SLUICE_BIT(SLUICE_NET_F_HASH_REPORT),
+		SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO) };
 	struct fake_dev peer;
 	struct fake_port *f;
 	unsigned int i, n;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
-		f = open_announcing(i, 0, 0);
+	for (i = 0; i < 6; i++) {
+		f = open_announcing(i % 2, 0, 0, longer[i / 2]);
 		fake_port_device(f, SLUICE_VQ_TX(0), &peer);
 		assert_true(fake_port_send(f));
 		f->ft.state.wants_announce = true;
@@ -247,20 +258,20 @@ test_announce_not(void **state)
 	struct fake_port *f;
 
 	(void)state;
-	f = open_announcing(false, SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE), 0);
+	f = open_announcing(false, SLUICE_BIT(SLUICE_NET_F_GUEST_ANNOUNCE), 0, 0);
 	f->ft.state.wants_announce = true;
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
 	assert_int_equal(ctrl.nb_announced + f->port->shared->nb_announced, 0);
 	close_announcing(f);
 
-	f = open_announcing(false, 0, RTE_MEMPOOL_F_SC_GET);
+	f = open_announcing(false, 0, RTE_MEMPOOL_F_SC_GET, 0);
 	f->ft.state.wants_announce = true;
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
 	assert_int_equal(ctrl.nb_announced, 1);
 	assert_int_equal(f->port->shared->nb_announced, 0);
 	close_announcing(f);
 
-	f = open_announcing(true, 0, 0);
+	f = open_announcing(true, 0, 0, 0);
 	while (fake_port_send(f))
 		;
 	f->ft.state.wants_announce = true;
@@ -270,7 +281,7 @@ test_announce_not(void **state)
 	close_announcing(f);
 
 	/* A control queue that does not answer is left alone for a while. */
-	f = open_announcing(false, 0, 0);
+	f = open_announcing(false, 0, 0, 0);
 	f->ft.state.wants_announce = true;
 	ctrl.is_silent = true;
 	fake_port_turn(f, SLUICE_NEWS_DEVICE);
