@@ -35,10 +35,17 @@ const struct ask tx_asks[] = {
 	{ .name = "VLAN", .flags = VLAN },
 	{ .name = "VLAN, IPv4 and TCP", .flags = VLAN | IPV4 | TCP },
 	{ .name = "VLAN and UDP over IPv6", .flags = VLAN | UDP, .is_ipv6 = true, .is_udp = true },
+	{ .name = "VLAN, a long header", .flags = VLAN, .has_long_l2 = true },
+	{ .name = "VLAN, IPv4 and TCP, a long header",
+			.flags = VLAN | IPV4 | TCP,
+			.has_long_l2 = true },
 	{ .name = "TSO4", .flags = TSO | IPV4 },
 	{ .name = "TSO4 with CWR", .flags = TSO | IPV4 | TCP, .is_cwr = true },
 	{ .name = "TSO6", .flags = TSO, .is_ipv6 = true },
 	{ .name = "TSO6 with CWR and a tag", .flags = TSO | VLAN, .is_ipv6 = true, .is_cwr = true },
+	{ .name = "TSO4, a long header and a tag",
+			.flags = TSO | IPV4 | VLAN,
+			.has_long_l2 = true },
 	{ .name = "USO4", .flags = USO | IPV4, .is_udp = true },
 	{ .name = "USO6", .flags = USO | UDP, .is_ipv6 = true, .is_udp = true },
 	{ .name = "TSO4 in VXLAN", .flags = TSO | IPV4 | VXLAN, .outer = 4 },
@@ -55,6 +62,12 @@ const struct ask tx_asks[] = {
 			.flags = USO | IPV4 | RTE_MBUF_F_TX_TUNNEL_UDP,
 			.is_udp = true,
 			.outer = 6 },
+	{ .name = "USO6 in GENEVE, a long header and a tag, outer checksums",
+			.flags = USO | GENEVE | VLAN | OUTER_UDP | OUTER_IPV4,
+			.is_ipv6 = true,
+			.is_udp = true,
+			.has_long_l2 = true,
+			.outer = 4 },
 	{ .name = "TCP in VXLAN, outer IPv4 checksum",
 			.flags = TCP | VXLAN | OUTER_IPV4,
 			.outer = 4 },
@@ -107,9 +120,10 @@ build(struct frame *f, const struct ask *a, uint32_t payload, uint64_t seed)
 {
 	uint8_t proto = a->is_udp ? IPPROTO_UDP : IPPROTO_TCP, *ip;
 
-	f->outer = a->outer == 0 ? 0 : RTE_ETHER_HDR_LEN + (a->outer == 6 ? 40 : 20);
+	f->first_l2 = a->has_long_l2 ? 123 + seed % 5 : RTE_ETHER_HDR_LEN;
+	f->outer = a->outer == 0 ? 0 : f->first_l2 + (a->outer == 6 ? 40 : 20);
 	/* UDP's and the tunnel's header, of 8 bytes each, before another of Ethernet. */
-	f->l2 = f->outer + (a->outer == 0 ? 0 : 16) + RTE_ETHER_HDR_LEN;
+	f->l2 = a->outer == 0 ? f->first_l2 : f->outer + 16 + RTE_ETHER_HDR_LEN;
 	f->l3 = a->is_ipv6 ? 40 + (a->has_options ? 8 : 0) : 20 + (a->has_options ? 12 : 0);
 	f->l4 = a->is_udp ? 8 : 20;
 	f->len = f->l2 + f->l3 + f->l4 + payload;
@@ -164,7 +178,7 @@ put_pseudo_header(struct frame *f, const struct ask *a, bool has_length)
 static void
 expect_outer(struct frame *f, struct sluice_net_hdr_tunnel *hdr, const struct ask *a)
 {
-	uint8_t *ip = f->bytes + RTE_ETHER_HDR_LEN, *cksum = f->bytes + f->outer + 6;
+	uint8_t *ip = f->bytes + f->first_l2, *cksum = f->bytes + f->outer + 6;
 	uint32_t sum = IPPROTO_UDP + f->len - f->outer;
 
 	if (a->flags & OUTER_IPV4) {
@@ -236,10 +250,11 @@ fill(struct rte_mbuf *m, const struct frame *f)
 }
 
 static struct rte_mbuf *
-make_buffers(struct tx_model *x, unsigned int nth, enum shape shape, uint32_t len)
+make_buffers(struct tx_model *x, unsigned int nth, enum shape shape, const struct frame *f)
 {
 	/* All headers, and no more segments than 15. */
-	uint32_t first = RTE_MIN(len, x->e->conf.has_tunnel ? 400u : 150u), n;
+	uint32_t len = f->len, n;
+	uint32_t first = RTE_MIN(len, x->e->conf.has_tunnel ? 400u : f->first_l2 + 136u);
 	struct rte_mbuf *m;
 
 	switch (shape) {
@@ -285,7 +300,7 @@ tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum sh
 	/* As an application does it that does without rte_eth_tx_prepare(). */
 	if (has_l4(a) && !is_prepared)
 		put_pseudo_header(before, a, !is_gso(a));
-	m = make_buffers(x, nth, shape, before->len);
+	m = make_buffers(x, nth, shape, before);
 	/* Where the header goes others have left something. */
 	memset(rte_pktmbuf_mtod(m, char *) - RTE_MIN(m->data_off, SLUICE_NET_HDR_TUNNEL_LEN), 0xa5,
 			RTE_MIN(m->data_off, SLUICE_NET_HDR_TUNNEL_LEN));
@@ -296,8 +311,8 @@ tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum sh
 	m->vlan_tci = 0x6000 + nth;
 	if (a->outer != 0) {
 		m->ol_flags |= a->outer == 6 ? RTE_MBUF_F_TX_OUTER_IPV6 : RTE_MBUF_F_TX_OUTER_IPV4;
-		m->outer_l2_len = RTE_ETHER_HDR_LEN;
-		m->outer_l3_len = before->outer - RTE_ETHER_HDR_LEN;
+		m->outer_l2_len = before->first_l2;
+		m->outer_l3_len = before->outer - before->first_l2;
 	}
 	m->l2_len = before->l2 - before->outer;
 	m->l3_len = before->l3;

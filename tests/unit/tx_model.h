@@ -24,7 +24,8 @@ struct ask {
 	bool is_udp;
 	bool has_options;
 	bool is_cwr;
-	uint8_t outer; /* IP version that the tunnel goes over; 0: no tunnel */
+	bool has_long_l2; /* 123 to 127 bytes: with a tag most are longer than an mbuf can say */
+	uint8_t outer;    /* IP version that the tunnel goes over; 0: no tunnel */
 };
 
 #define TCP RTE_MBUF_F_TX_TCP_CKSUM
@@ -61,8 +62,9 @@ extern const char *const tx_shape_names[NB_SHAPES];
 struct frame {
 	uint8_t bytes[FRAME_MAX];
 	uint32_t len;
-	uint16_t outer; /* bytes in front of the outer UDP header */
-	uint16_t l2;    /* and in front of the IP header */
+	uint16_t first_l2; /* bytes in front of the first IP header */
+	uint16_t outer;    /* and of the outer UDP header */
+	uint16_t l2;       /* and of the IP header that the packet asks for */
 	uint16_t l3, l4;
 	uint16_t segsz;
 };

@@ -12,9 +12,9 @@ bool
 sluice_txq_send_aside(struct sluice_txq *txq, struct rte_mbuf *m)
 {
 	/* It asks for nothing; but of such queues headers may be longer. */
-	const struct sluice_path_cfg cfg = { .ring_type = txq->q.ring_type,
-		.has_offloads = true,
-		.is_copy = txq->is_copy };
+	const struct sluice_path_cfg cfg = {
+		.ring_type = txq->q.ring_type, .has_offloads = true, .is_copy = txq->is_copy
+	};
 	struct sluice_tx_burst b = { .slot = txq->q.ring.head };
 
 	if (txq->q.fail != SLUICE_FAIL_NONE || txq->q.ring.nb_free < SLOTS_MAX)
