@@ -3,6 +3,7 @@
 """What known applications ask of ethdev before their first packet: each starts, with a back end that has much and with
 one that has little, and packets come through."""
 import os
+import shutil
 
 import pytest
 
@@ -47,5 +48,26 @@ def test_starts(folder, testpmds, name, peer):
         back.stop()
         app.quit()
         assert received(app.log()) == back.stats()["TX-packets"] >= 64
+    finally:
+        app.kill()
+
+
+@pytest.mark.skipif(not shutil.which("dpdk-test-pipeline"), reason="no dpdk-test-pipeline (Debian: dpdk-dev)")
+def test_pipeline(folder, testpmds):
+    """DPDK's own, which asks for all checksums, and ends at once if a link is not up behind the start of its port. One core
+    receives, one works, one transmits: each port gives back what it gets."""
+    paths = [os.path.join(folder, name) for name in ("a.sock", "b.sock")]
+    back = testpmds(["net_vhost%d,iface=%s,client=0" % pair for pair in enumerate(paths)])
+    app = Other("dpdk-test-pipeline", "%s0,path=%s" % (VDEV, paths[0]), 3,
+        ["--vdev", "%s1,path=%s" % (VDEV, paths[1]), "-m", "128", "--", "-p", "0x3", "--none"])
+    try:
+        app.wait_log("Initialization completed", 20)
+        back.cmds("set fwd io", "start tx_first 2")
+        for port in range(2):
+            wait_for(lambda p=port: back.stats(p)["RX-packets"] > 500, 10, "packets that come back")
+        back.cmds("stop", "set fwd rxonly", "start")
+        for port in range(2):
+            wait_for(lambda p=port: back.stats(p)["RX-packets"] == back.stats(p)["TX-packets"], 10, "all packets")
+        back.stop()
     finally:
         app.kill()
