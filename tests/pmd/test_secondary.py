@@ -337,7 +337,7 @@ def test_a_port_is_closed_while_a_secondary_process_hangs(hanging):
 
 
 def test_the_primary_process_is_killed(folder):
-    """While the other one forwards: its bursts return 0, control calls -EIO, in a line."""
+    """While the other one forwards: its bursts return 0, control calls -EIO, in a line, and the link is down."""
     pair = Pair(two_queues(), folder)
     orphan = None
     try:
@@ -350,7 +350,7 @@ def test_the_primary_process_is_killed(folder):
         pair.front.process.kill()
         assert orphan.wait_end(20) == 0, orphan.log()
         said = re.findall("^orphan: .*", orphan.log(), re.M)
-        assert said == ["orphan: 20 calls, 2000 bursts, 0 packets"], orphan.log()
+        assert said == ["orphan: 20 calls, 2000 bursts, 0 packets, link 0"], orphan.log()
         said = re.findall("sluice: .*", orphan.log())
         assert said == ["sluice: port 0: the primary process ended, or closed it: nothing is sent or received any more"], said
     finally:

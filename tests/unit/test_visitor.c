@@ -40,6 +40,7 @@ static struct {
 	int hers;     /* hangs up when the secondary process lets go */
 	int news;     /* of the secondary process */
 	int alive[2]; /* the first end went to it */
+	bool lives;   /* as EAL sees it */
 	unsigned int nb_asked;
 } primary;
 
@@ -195,6 +196,7 @@ open_port(void)
 	shared.epoch = 7;
 	primary.epoch = 7;
 	data.port_id = PORT;
+	data.dev_link.link_status = RTE_ETH_LINK_UP;
 	data.dev_private = &shared;
 	dev.data = &data;
 }
@@ -219,6 +221,16 @@ kill_primary(void)
 {
 	close(primary.alive[1]);
 	primary.alive[1] = -1;
+}
+
+/* As EAL, which looks whether the primary process has its files locked. */
+int
+rte_eal_primary_proc_alive(const char *config_file_path)
+{
+	/* Not in the test's thread. */
+	if (config_file_path != NULL)
+		abort();
+	return primary.lives;
 }
 
 /* A notification lands in the file, where the register is. */
@@ -309,6 +321,22 @@ test_primary_ends(void **state)
 	log = fake_log_end();
 	assert_int_equal(count(log, "the primary process ended"), 1);
 	assert_int_equal(count(log, "port 5"), 1);
+	assert_int_equal(data.dev_link.link_status, RTE_ETH_LINK_DOWN);
+	close_port();
+}
+
+/* It lives, and what ethdev had of the port is another's now. */
+static void
+test_primary_closes(void **state)
+{
+	(void)state;
+	open_port();
+	assert_int_equal(sluice_secondary_open(&dev), 0);
+	await(has_rings, "rings");
+	primary.lives = true;
+	kill_primary();
+	await(has_let_go, "the end");
+	assert_int_equal(data.dev_link.link_status, RTE_ETH_LINK_UP);
 	close_port();
 }
 
@@ -413,6 +441,7 @@ main(void)
 	suite_add(test_registers, NULL, "registers");
 	suite_add(test_sleeper, NULL, "sleeper");
 	suite_add(test_primary_ends, NULL, "primary ends");
+	suite_add(test_primary_closes, NULL, "primary closes the port");
 	suite_add(test_primary_ends_under_a_core, NULL, "primary ends under a core");
 	suite_add(test_refused, NULL, "refused");
 	suite_add(test_taken, NULL, "taken");

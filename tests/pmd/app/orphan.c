@@ -6,7 +6,7 @@
  * A secondary process that sends back what comes on queue 1 of port 0, and says "forwards" after
  * some packets. Once the port says that the primary process is gone it tries all that it could do
  * with it: "orphan: <call> returns <value>" of each control call that does not return -EIO, then
- * "orphan: N calls, N bursts, N packets".
+ * "orphan: N calls, N bursts, N packets, link N".
  */
 
 #include <errno.h>
@@ -106,6 +106,7 @@ main(int argc, char **argv)
 {
 	int64_t end = now_us() + DEADLINE_US;
 	unsigned int nb = 0, nb_after;
+	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_UP };
 	struct rte_eth_stats stats;
 	struct rte_mempool *pool;
 	struct rte_mbuf *m;
@@ -127,10 +128,13 @@ main(int argc, char **argv)
 		nb = nb_after;
 	}
 	nb_after = try_bursts(m);
+	if (rte_eth_link_get_nowait(0, &link) != 0)
+		printf("orphan: no link\n");
 	ask();
 	/* Last: a reset takes the burst functions away. */
 	change();
-	printf("orphan: %u calls, %u bursts, %u packets\n", nb_calls, 2 * NB_BURSTS, nb_after);
+	printf("orphan: %u calls, %u bursts, %u packets, link %u\n", nb_calls, 2 * NB_BURSTS,
+			nb_after, link.link_status);
 	fflush(stdout);
 	return rte_eal_cleanup() == 0 ? 0 : 1;
 }

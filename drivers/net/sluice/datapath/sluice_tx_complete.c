@@ -198,14 +198,17 @@ static __rte_always_inline void
 close_holes(struct sluice_txq *txq, uint32_t nb_slots, const bool is_copy)
 {
 	struct sluice_ring *r = &txq->q.ring;
-	uint16_t nb;
+	uint16_t nb, nb_slow;
 
 	while (r->nb_holes != 0 && txq->q.sw_ring[r->tail] == NULL) {
 		nb = sluice_tx_slots_of(txq, r->tail);
 		r->nb_holes -= nb;
+		nb_slow = 0; /* of copies there are none */
 		if (is_copy)
 			sluice_copy_forget(txq, r->tail, nb);
-		free_slots(txq, nb, txq->slot_kind[r->tail] & SLUICE_TX_SLOW ? nb : 0);
+		else if (txq->slot_kind[r->tail] & SLUICE_TX_SLOW)
+			nb_slow = nb;
+		free_slots(txq, nb, nb_slow);
 	}
 	dmap_take_back(&txq->q.stream, nb_slots);
 	if (!is_copy)

@@ -262,6 +262,12 @@ look_for_primary(struct sluice_visitor *v)
 	if (poll(&pfd, 1, 0) <= 0)
 		return;
 	rte_atomic_store_explicit(&v->epoch, 0, rte_memory_order_release);
+	/*
+	 * ethdev reads the link from memory of the primary process, who writes it no more. One that
+	 * lives has closed the port, and uses that memory for another.
+	 */
+	if (!rte_eal_primary_proc_alive(NULL))
+		rte_eth_linkstatus_set(v->dev, &(const struct rte_eth_link){ 0 });
 	rte_atomic_store_explicit(&v->is_orphan, true, rte_memory_order_release);
 	SLUICE_LOG(ERR,
 			"port %u: the primary process ended, or closed it: nothing is sent or received "
