@@ -7,13 +7,22 @@ import re
 import struct
 
 import vmfetch
-from guest import BUILD, GuestTestpmd
+import vmimage
+from guest import BUILD, GuestOther, GuestTestpmd
 from machine import Machine
 from test_vm_rx_csum import HEADER
 
 PATH = "/dev/vhost-net"
 MACHINE = Machine("kernel", {}, iommu="none", terminals=2, add=[os.path.join(BUILD, "tests", "sleeper")])
-NEW_MACHINE = Machine("new-kernel", {}, iommu="none", kernel=vmfetch.NEW_KERNEL)
+NEW_MACHINE = Machine("new-kernel", {}, iommu="none", kernel=vmfetch.NEW_KERNEL, add=[os.path.join(BUILD, "tests", "udp_segments")])
+
+# What the kernel's vhost maps and unmaps, each for one who may reach it (vhost_iotlb).
+IOTLB_PROBES = """cd /sys/kernel/tracing
+echo 'p:sluice/add vhost_iotlb_add_range_ctx list=%di:x64 start=%si:x64 last=%dx:x64 at=%cx:x64
+p:sluice/del vhost_iotlb_map_free list=%di:x64 start=+0x28(%si):x64 last=+0x30(%si):x64 at=+0x40(%si):x64
+p:sluice/end vhost_iotlb_free list=%di:x64' >kprobe_events
+echo 1 >events/sluice/enable"""
+PAGE = 4096
 
 
 def load(guest):
@@ -32,6 +41,17 @@ def launch(guest, ifaces, args=(), devargs="", eal=(), driver="net_sluice", **ho
         eal += vdev(number, iface, devargs, driver)
     guest.testpmds.append(GuestTestpmd(guest.vm, [], args, eal, **how))
     return guest.testpmds[-1]
+
+
+class KernelProgram(GuestOther):
+    """One port for each interface"""
+
+    def __init__(self, vm, program, *ifaces):
+        self.vm = vm
+        self.name = "guest's " + program
+        self.start([program, "-l", "0", "--no-telemetry", "--in-memory", "--no-pci", "-d", vmimage.PLUGIN]
+            + sum((vdev(number, iface) for number, iface in enumerate(ifaces)), []))
+        self.wait_log(program + ": ready", 60)
 
 
 def close(testpmd):
@@ -64,6 +84,29 @@ class SystemCalls(Counted):
     def __init__(self, testpmd):
         tid = testpmd.vm.check("grep -l rte-worker /proc/%d/task/*/comm | cut -d/ -f5" % testpmd.pid_in_guest()).strip()
         super().__init__(testpmd.vm, "raw_syscalls/sys_enter", "id.syscall", "common_pid==" + tid)
+
+
+def iotlbs(vm, thread=""):
+    """[{page of the device's addresses: page of the process's}] that there were since IOTLB_PROBES, and what each has now"""
+    lists = {}
+    for what, where, *numbers in re.findall(
+            thread + r"-.* (add|del|end): .*list=(\S+)(?: start=(\S+) last=(\S+) at=(\S+))?",
+            vm.check("cat /sys/kernel/tracing/trace")):
+        have = lists.setdefault(where, {})
+        if what == "end":
+            have.clear()
+            continue
+        start, last, at = (int(number, 16) for number in numbers)
+        for n in range(start // PAGE, last // PAGE + 1):
+            have[n] = n - start // PAGE + at // PAGE
+            if what == "del":
+                del have[n]
+    return list(lists.values())
+
+
+def pool_pages(testpmd):
+    return {page for name, (first, length) in testpmd.memzones().items() if name.startswith("MP_mb_pool_0_")
+        for page in range(first // PAGE, (first + length - 1) // PAGE + 1)}
 
 
 def up(vm, iface, *more):

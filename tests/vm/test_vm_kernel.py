@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-import vmimage
 from guest import GuestSleeper, with_checksums
-from kernel import Counted, HEADER, MACHINE, PATH, close, echo, launch, load, shown, through, up, vdev
+from kernel import (Counted, HEADER, IOTLB_PROBES, MACHINE, PAGE, PATH, KernelProgram, close, echo, iotlbs, launch, load, pool_pages,
+    shown, through, up)
 from test_vm_secondary import QUEUES as SECONDARY_QUEUES, Second
 from testpmd import wait_for
 
@@ -63,29 +63,29 @@ def test_a_silent_queue_gives_its_buffers_back(guest, devargs):
 
 
 def test_what_the_kernel_reaches(guest):
-    """As the requests say: rings, and the pages of the pool; nothing after a stop. There are more pages than vhost takes
-    regions. What is asked for beside is asked for each ring that starts."""
+    """As vhost has it: rings, and the pages of the pool; nothing after a stop. There are more pages than vhost takes regions.
+    What is asked for beside is asked for each ring that starts."""
+    vm = guest.vm
+    vm.check(IOTLB_PROBES)
     t = launch(guest, ["tap0"], ["--total-num-mbufs=70000"], "busy_poll_us=50", eal=["--log-level=pmd.net.sluice:debug"])
-    up(guest.vm, "tap0")
+    up(vm, "tap0")
     wait_for(t.link_up, 10, "link")
-    zones = t.memzones()
-    page = 2 << 20
-    pages = {at // page for name, (first, length) in zones.items() if name.startswith("MP_mb_pool_0_")
-        for at in range(first, first + length, page)}
+    pool = pool_pages(t)
     regions, length = shown(t)
-    assert t.xstats()["dma_bytes"] == length and regions <= 64 < len(pages)
-    rings = length - sum(page for _ in pages)
-    assert 0 <= rings <= page + (64 << 10), (regions, length, len(pages))
+    table, = [set(table.values()) for table in iotlbs(vm) if table]
+    assert pool < table and len(table) * PAGE == length == t.xstats()["dma_bytes"]
+    assert regions <= 64 < len({page // 512 for page in pool})
+    assert len(table - pool) <= (2 << 20) // PAGE + 16, "%d pages are in no pool" % len(table - pool)
     t.cmds(*FORWARD)
-    echo(guest.vm, "tap0", 50)
+    echo(vm, "tap0", 50)
     t.stop()
     t.cmd("port stop 0")
-    assert shown(t) == (0, 0)
-    with Counted(guest.vm, "syscalls/sys_enter_ioctl", "cmd.hex", "cmd==0x" + BUSYLOOP_TIMEOUT) as requests:
+    assert shown(t) == (0, 0) and not any(iotlbs(vm))
+    with Counted(vm, "syscalls/sys_enter_ioctl", "cmd.hex", "cmd==0x" + BUSYLOOP_TIMEOUT) as requests:
         t.cmd("port start 0")
     assert shown(t) == (regions, length) and requests == {BUSYLOOP_TIMEOUT: 2}, requests
     t.cmd("start")
-    echo(guest.vm, "tap0", 50)
+    echo(vm, "tap0", 50)
     t.stop()
     close(t)
 
@@ -111,17 +111,13 @@ def test_the_interface_is_deleted(guest):
     close(t)
 
 
-class KernelSleeper(GuestSleeper):
-    def __init__(self, vm):
-        self.vm = vm
-        self.name = "guest's sleeper"
-        self.start(["sleeper", "-l", "0", "--no-telemetry", "--in-memory", "--no-pci", "-d", vmimage.PLUGIN] + vdev(0, "tap0"))
-        self.wait_log("sleeper: ready", 60)
+class KernelSleeper(KernelProgram, GuestSleeper):
+    """What it counted is what its end returns."""
 
 
 def test_rx_interrupts(guest):
     """A core that sleeps whenever it finds nothing; no wake is lost."""
-    sleeper = KernelSleeper(guest.vm)
+    sleeper = KernelSleeper(guest.vm, "sleeper", "tap0")
     guest.testpmds.append(sleeper)
     up(guest.vm, "tap0")
     echo(guest.vm, "tap0", 100)
@@ -183,21 +179,29 @@ def test_another_namespace(guest):
     assert vm.check("cat /sys/class/net/tap0/mtu; ip link del tap0").strip() == "1500"
     vm.check("nsenter -t %s -n ip link set dev tap0 down" % pid)
     wait_for(lambda: not t.link_up(), 5, "link down")
-    t.stop()
-    close(t)
+    # The end of a namespace is that of what was made in software in it.
     vm.check("kill " + pid)
+    t.wait_log("failed: the device is gone", 10)
+    t.wait_log("Now total ports is 0", 10)
+    close(t)
 
 
 def test_killed(guest):
-    """What a process leaves when it is killed: no interface, and nothing that its successor stumbles over."""
-    for _ in range(2):
+    """What a process leaves when it is killed: not the interface that it made, but one that it joined, of whose queues it had
+    one; and nothing that its successor stumbles over."""
+    vm = guest.vm
+    for make in ("true", "tap_make tap0 0 multi_queue"):
+        vm.check(make)
         t = launch(guest, ["tap0"])
-        up(guest.vm, "tap0")
+        up(vm, "tap0")
         wait_for(t.link_up, 10, "link")
         t.cmds(*FORWARD[:-1], "start tx_first")
-        echo(guest.vm, "tap0", 50)
+        echo(vm, "tap0", 50)
         t.kill()
-        wait_for(lambda: guest.vm.run("ip link show dev tap0")[0] != 0, 10, "the end of the interface")
+        if make == "true":
+            wait_for(lambda: vm.run("ip link show dev tap0")[0] != 0, 10, "the end of the interface")
+    wait_for(lambda: vm.check("cat /sys/class/net/tap0/carrier").strip() == "0", 10, "an interface without queues")
+    vm.check(make + "; ip link del tap0")
 
 
 def test_without_privileges(guest):
@@ -246,8 +250,9 @@ def test_refusals(guest):
     vm.check("mv %s /dev/away" % PATH)
     user.cmd("port attach net_sluice9,path=%s,iface=new0" % PATH)
     assert re.search("path=%s: .*: load the module: modprobe vhost_net" % PATH, user.log()), user.log()
+    user.cmds("port stop 0", "port start 0")
     vm.check("mv /dev/away %s" % PATH)
-    assert user.files() == files
+    assert user.files() == files and user.xstats()["device_failures"] == 0
     assert vm.run("ip link show dev new0")[0] != 0
     vm.check("ip link del one0")
     close(user)
@@ -256,6 +261,8 @@ def test_refusals(guest):
 @pytest.mark.parametrize("queues", [2, 4])
 def test_queues(guest, queues):
     """Flows over all queues, fewer queues used than the interface has, and back."""
+    is_made = queues == 2
+    guest.vm.check("tap_make tap0 0 multi_queue" if is_made else "true")
     t = launch(guest, ["tap0"], ["--rxq=%d" % queues, "--txq=%d" % queues, "--disable-rss"], "queues=%d" % queues)
     up(guest.vm, "tap0")
     wait_for(t.link_up, 10, "link")
@@ -267,6 +274,7 @@ def test_queues(guest, queues):
     t.stop()
     assert t.xstats()["device_failures"] == 0
     close(t)
+    assert (guest.vm.run("ip link del tap0")[0] == 0) == is_made
 
 
 def test_secondary_process(guest):

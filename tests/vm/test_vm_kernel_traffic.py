@@ -13,7 +13,7 @@ import pytest
 from scapy.all import IP, TCP as Tcp, Ether, IPv6, Raw
 
 from frames import l4_layers, packet
-from kernel import HEADER, NEW_MACHINE, SystemCalls, close, launch, load, through, up, vdev
+from kernel import HEADER, NEW_MACHINE, KernelProgram, SystemCalls, close, launch, load, through, up, vdev
 from side import Side, send
 from test_vm_kernel import test_echo, test_the_interface_is_deleted  # noqa: F401 (here with this kernel)
 from test_vm_rx_csum import NEEDS_CSUM, pseudo_sum
@@ -307,3 +307,19 @@ def test_sizes(guest):
         stats = t.xstats(port)
         assert not [name for name, n in stats.items() if "error" in name and n], stats
     close(t)
+
+
+def test_udp_segments(guest):
+    """A bridge between two ports has packets of up to 64 KiB from one, and the other gets them in segments of 1,448 bytes: the
+    kernel cuts them and makes their checksums."""
+    vm = guest.vm
+    program = KernelProgram(vm, "udp_segments", "tap0", "tap1")
+    guest.testpmds.append(program)
+    vm.check("modprobe bridge; brctl addbr bridge0; brctl addif bridge0 tap0; brctl addif bridge0 tap1\n"
+        "for name in tap0 tap1 bridge0; do ip link set dev $name up; done")
+    wait_for(lambda: vm.check("cat /sys/class/net/bridge0/brif/*/state").split() == ["3", "3"], 10, "a bridge that forwards")
+    os.write(program.terminal, b"\n")
+    assert program.wait_end(60) == 0, program.log()
+    # 2, 3, 12 and 46 segments by IPv4 and by IPv6
+    assert "udp_segments: 8 packets, 126 segments" in program.log(), program.log()
+    vm.check("ip link del bridge0")

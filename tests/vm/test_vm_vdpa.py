@@ -12,19 +12,13 @@ import pytest
 import vmfetch
 import vmimage
 from guest import GuestTestpmd
-from kernel import close, echo, up, vdev
+from kernel import IOTLB_PROBES, PAGE, close, echo, iotlbs, pool_pages, up, vdev
 from machine import Machine
 from testpmd import wait_for
 
 PATH = "/dev/vhost-vdpa-0"
 MACHINE = Machine("vdpa", {}, iommu="none", kernel=vmfetch.NEW_KERNEL, terminals=2, has_vduse=True)
 FORWARD = ["set burst tx delay 1 retry 2000000", "set fwd io retry", "start"]
-PAGE = 4096
-# What vhost-vdpa maps and unmaps, and what VDUSE is told of it, each in a list of its own (vhost_iotlb).
-PROBES = """cd /sys/kernel/tracing
-echo 'p:sluice/add vhost_iotlb_add_range_ctx list=%di:x64 start=%si:x64 last=%dx:x64
-p:sluice/del vhost_iotlb_map_free list=%di:x64 start=+0x28(%si):x64 last=+0x30(%si):x64' >kprobe_events
-echo 1 >events/sluice/enable"""
 pytestmark = pytest.mark.sluice
 
 
@@ -82,19 +76,9 @@ def exchange(guest, t, count=200):
     assert [after[key] - before[key] for key in ("RX-packets", "TX-packets")] == [count, count], (before, after)
 
 
-def pages(ranges):
-    return {page for first, last in ranges for page in range(first // PAGE, last // PAGE + 1)}
-
-
 def reached(vm):
     """The pages that the device reaches, as vhost-vdpa and VDUSE have them in the kernel; both must agree"""
-    lists = {}
-    for what, where, first, last in re.findall(r"sluice-ask-.* (add|del): .*list=(\S+) start=(\S+) last=(\S+)",
-            vm.check("cat /sys/kernel/tracing/trace")):
-        have = lists.setdefault(where, set())
-        (have.add if what == "add" else have.discard)((int(first, 16), int(last, 16)))
-    assert len(lists) == 2, lists
-    one, other = map(pages, lists.values())
+    one, other = (set(lists) for lists in iotlbs(vm, "sluice-ask"))
     assert one == other
     return one
 
@@ -102,13 +86,12 @@ def reached(vm):
 def test_one_pair(guest):
     """Frames, what the device reaches meanwhile, refusals beside it, and a device that is taken away."""
     server, vm = serve(guest, "vd0"), guest.vm
-    vm.check(PROBES)
+    vm.check(IOTLB_PROBES)
     t = launch(guest)
     files = t.files()
     for last in (False, True):
         exchange(guest, t)
-        pool = pages((first, first + length - 1) for name, (first, length) in t.memzones().items()
-            if name.startswith("MP_mb_pool_0_"))
+        pool = pool_pages(t)
         got = reached(vm)
         assert pool < got and t.xstats(1)["dma_bytes"] == len(got) * PAGE
         assert len(got - pool) < 64, "rings have %d pages" % len(got - pool)
@@ -117,13 +100,16 @@ def test_one_pair(guest):
         if not last:
             t.cmds("port start 1", "start")
             wait_for(lambda: t.link_up(1), 10, "link")
-    vm.check("ln -s /dev/null /dev/vhost-vdpa-8")
+    vm.check("ln -s /dev/null /dev/vhost-vdpa-8; vduse_block block0 >/tmp/block & while ! grep -q ready /tmp/block; do usleep 9999; done\n"
+        "vdpa dev add name block0 mgmtdev vduse")
     for path, said in ((PATH, "another process or port has the device"),
+            ("/dev/vhost-vdpa-1", "the device is of virtio's kind 2"),
             ("/dev/vhost-vdpa-9", "No such file or directory: load the module"),
             ("/dev/vhost-vdpa-8", "not a device of vhost-vdpa")):
         t.cmd("port attach net_sluice9,path=" + path)
         assert "path=%s: %s" % (path, said) in t.log() or "path=%s: Device or resource busy: %s" % (path, said) in t.log()
     assert t.files() == files
+    vm.check("vdpa dev del block0; killall vduse_block")
     t.cmds("port start 1", "start")
     wait_for(lambda: t.link_up(1), 10, "link")
     # The kernel waits until the port lets the device go.
