@@ -18,11 +18,13 @@
 
 enum kind {
 	PINNED,
-	CLONE,   /* what is sent; the test holds the packet */
-	CLONED,  /* the same the other way round */
-	SHARED,  /* the test has a second reference */
-	CRAMPED, /* no room for the header */
-	CLEARED, /* the application has overwritten the flags, as it may where nobody clones */
+	CHAIN,        /* of two segments */
+	CHAIN_CLONED, /* the same, and the test holds a clone */
+	CLONE,        /* what is sent; the test holds the packet */
+	CLONED,       /* the same the other way round */
+	SHARED,       /* the test has a second reference */
+	CRAMPED,      /* no room for the header */
+	CLEARED,      /* the application has overwritten the flags, as it may where nobody clones */
 	ORDINARY,
 	ATTACHED,
 	NB_KINDS
@@ -78,6 +80,16 @@ close_world(struct world *w)
 	fake_check();
 }
 
+/* One with a pinned buffer, whatever flags it had when it was freed. */
+static struct rte_mbuf *
+pinned(struct world *w, uint16_t data_off, uint16_t len)
+{
+	struct rte_mbuf *m = fake_mbuf(w->e->pool, data_off, len);
+
+	m->ol_flags = RTE_MBUF_F_EXTERNAL;
+	return m;
+}
+
 static struct rte_mbuf *
 attached(struct world *w, unsigned int nth)
 {
@@ -96,19 +108,24 @@ make(struct world *w, unsigned int nth, enum kind kind)
 {
 	struct rte_mbuf *m;
 
-	if (kind == ATTACHED) {
+	if (kind == ATTACHED)
 		m = attached(w, nth);
-	} else {
-		m = fake_mbuf(kind == ORDINARY ? w->ordinary : w->e->pool,
-				kind == CRAMPED ? nth % 12 : RTE_PKTMBUF_HEADROOM, 60 + nth);
-		m->ol_flags = kind == ORDINARY || kind == CLEARED ? 0 : RTE_MBUF_F_EXTERNAL;
+	else if (kind == ORDINARY)
+		m = fake_mbuf(w->ordinary, RTE_PKTMBUF_HEADROOM, 60 + nth);
+	else
+		m = pinned(w, kind == CRAMPED ? nth % 12 : RTE_PKTMBUF_HEADROOM, 60 + nth);
+	if (kind == CLEARED)
+		m->ol_flags = 0;
+	if (kind == CHAIN || kind == CHAIN_CLONED) {
+		rte_pktmbuf_trim(m, 20);
+		fake_assert(rte_pktmbuf_chain(m, pinned(w, 0, 20)) == 0, "a chain");
 	}
 	fake_mbuf_fill(m, w->seed + nth);
 	w->held[nth] = NULL;
 	if (kind == SHARED) {
 		rte_mbuf_refcnt_update(m, 1);
 		w->held[nth] = m;
-	} else if (kind == CLONED) {
+	} else if (kind == CLONED || kind == CHAIN_CLONED) {
 		w->held[nth] = rte_pktmbuf_clone(m, w->clones->mp);
 	} else if (kind == CLONE) {
 		w->held[nth] = m;
@@ -163,6 +180,32 @@ test_alone(void **state)
 		assert_int_equal(w.e->txq.start, SLUICE_TX_PINNED);
 		assert_ptr_equal(w.e->txq.pool, w.e->pool->mp);
 		assert_int_equal(w.e->txq.nb_indirect + w.e->txq.nb_chained, 0);
+	}
+	close_world(&w);
+}
+
+/* So are chains, unless somebody else can read a segment. */
+static void
+test_chains(void **state)
+{
+	const enum kind kinds[] = { CHAIN, CHAIN, CHAIN_CLONED, CHAIN };
+	struct rte_mbuf *pkts[RTE_DIM(kinds)];
+	unsigned int i, nb;
+	struct world w;
+
+	open_world(&w, *state);
+	for (nb = 1; nb <= RTE_DIM(kinds); nb++) {
+		for (i = 0; i < nb; i++)
+			pkts[i] = make(&w, i, kinds[i]);
+		assert_int_equal(env_tx(w.e, pkts, nb), nb);
+		assert_int_equal(w.e->txq.nb_slow_slots != 0, nb > 2);
+		fake_dev_poll(&w.e->dev);
+		fake_dev_forget_sent(&w.e->dev);
+		fake_dev_complete(&w.e->dev, nb, FAKE_ONE_BY_ONE);
+		w.e->tx->cleanup(&w.e->txq, 0);
+		if (nb > 2)
+			rte_pktmbuf_free(w.held[2]);
+		fake_pool_assert_full(w.e->pool);
 	}
 	close_world(&w);
 }
@@ -263,6 +306,7 @@ main(void)
 {
 	suite_add_tx_if(may_bounce, test_bounced, "bounced");
 	suite_add_tx_if(env_is_lent, test_alone, "alone");
+	suite_add_tx_if(env_is_lent, test_chains, "chains");
 	suite_add_tx_if(env_is_lent, test_mixtures, "mixtures");
 	suite_add_tx_if(env_is_lent, test_other_pool, "another pool");
 	return suite_run("tx_pinned");

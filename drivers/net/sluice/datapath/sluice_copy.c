@@ -129,14 +129,6 @@ sluice_copy_forget(struct sluice_txq *txq, uint16_t slot, uint16_t nb)
 	}
 }
 
-static void
-drop(struct sluice_txq *txq, struct rte_mbuf *m, uint64_t *counter)
-{
-	sluice_mbuf_free(m);
-	(*counter)++;
-	txq->q.stats.errors++;
-}
-
 /*
  * One packet, given or dropped. False: there is no room for it now. keeps: its mbufs wait in the
  * ring.
@@ -151,20 +143,14 @@ give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	enum sluice_tx_fault fault;
 	uint32_t len, nb;
 
-	if (!measure(m, asks, &len)) {
-		drop(txq, m, &txq->nb_oversize);
-		return true;
-	}
+	if (!measure(m, asks, &len))
+		return sluice_tx_drop(txq, m, &txq->nb_oversize);
 	fault = unlikely(asks) ? sluice_tx_find_fault(txq, m) : SLUICE_TX_FINE;
-	if (fault != SLUICE_TX_FINE) {
-		drop(txq, m, &txq->nb_faults[fault]);
-		return true;
-	}
+	if (fault != SLUICE_TX_FINE)
+		return sluice_tx_drop(txq, m, &txq->nb_faults[fault]);
 	nb = (len + cell_len(txq) - 1) / cell_len(txq);
-	if (nb > r->size) {
-		drop(txq, m, &txq->nb_oversize);
-		return true;
-	}
+	if (nb > r->size)
+		return sluice_tx_drop(txq, m, &txq->nb_oversize);
 	if (nb > (uint32_t)(r->nb_free - b->nb_slots))
 		return false;
 	copy_packet(txq, head, m, asks);
@@ -221,8 +207,10 @@ sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_
 		nb_run = count_sealed(&pkts[n], nb - n);
 		if (nb_run != 0) {
 			nb_given = ring_type == SLUICE_SPLIT ?
-					sluice_tx_give_asking_split(txq, &pkts[n], nb_run, b) :
-					sluice_tx_give_asking_packed(txq, &pkts[n], nb_run, b);
+					sluice_tx_give_slow_split_offloads(
+							txq, &pkts[n], nb_run, b) :
+					sluice_tx_give_slow_packed_offloads(
+							txq, &pkts[n], nb_run, b);
 			if (nb_given != nb_run)
 				return n + nb_given;
 			continue;

@@ -19,18 +19,6 @@
 /* Packets that are looked at together. */
 #define SLUICE_COPY_ALIKE SLUICE_TX_ALIKE
 
-/*
- * Nobody else holds the mbuf, and it has one segment. Reads both fields at once, unless the
- * application has just written one of them.
- */
-static __rte_always_inline bool
-sluice_copy_is_alone(struct rte_mbuf *m, const struct sluice_path_cfg cfg)
-{
-	if (cfg.is_few)
-		return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1;
-	return sluice_tx_is_single(m);
-}
-
 /* The data of one packet that is not short. False: it takes more than one bounce buffer. */
 static __rte_noinline bool
 sluice_copy_long_out(const struct sluice_txq *txq, const struct rte_mbuf *m, char *dv_data)
@@ -119,8 +107,8 @@ static __rte_always_inline bool
 sluice_copy_is_plain(const struct sluice_copy_run *run, struct rte_mbuf *m,
 		const struct sluice_path_cfg cfg)
 {
-	return sluice_copy_is_alone(m, cfg) && !sluice_tx_may_have(m, sluice_tx_slow_flags(cfg)) &&
-			m->pool == run->pool;
+	return sluice_tx_is_single(m, cfg.is_few) &&
+			!sluice_tx_may_have(m, sluice_tx_slow_flags(cfg)) && m->pool == run->pool;
 }
 
 /* The first packets of nb, one by one, until one has to go another way. Returns how many. */
@@ -191,7 +179,7 @@ sluice_copy_are_alike(const struct sluice_copy_run *run, struct rte_mbuf *const 
 
 #pragma GCC unroll 4
 	for (i = 0; i < SLUICE_COPY_ALIKE; i++) {
-		if (unlikely(!sluice_tx_is_single(pkts[i]) || pkts[i]->pool != run->pool))
+		if (unlikely(!sluice_tx_is_single(pkts[i], false) || pkts[i]->pool != run->pool))
 			return false;
 		any |= pkts[i]->ol_flags;
 		all &= pkts[i]->ol_flags;

@@ -25,9 +25,7 @@ sluice_tx_lay_link(struct sluice_txq *txq, const struct sluice_tx_slots *s, uint
 	const uint32_t len = seg->data_len;
 	struct dmap_addr da;
 
-	if (unlikely(rte_mbuf_refcnt_read(seg) != 1 ||
-			    sluice_tx_may_have(seg, sluice_tx_slow_flags(cfg)) ||
-			    seg->pool != txq->pool || len == 0))
+	if (unlikely(!sluice_tx_is_ours(seg) || seg->pool != txq->pool || len == 0))
 		return false;
 	if (unlikely(!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, char *) - before,
 			    len + before, &da)))

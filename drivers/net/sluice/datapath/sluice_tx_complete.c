@@ -11,16 +11,6 @@
 #include "sluice_queue_ctl.h"
 #include "sluice_tx.h"
 
-/*
- * Nobody else holds an mbuf, and it is as it must be to go back to its pool: one segment, reference
- * count one, a buffer of its own. It has no other segment because it had none when it was given.
- */
-static __rte_always_inline bool
-is_alone(const struct rte_mbuf *m)
-{
-	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && RTE_MBUF_DIRECT(m);
-}
-
 /* Out of line: it is called once for many packets, and each would make room for it. */
 static __rte_noinline void
 flush_freed(struct sluice_tx_freed *f)
@@ -103,7 +93,8 @@ free_packet(struct sluice_txq *txq, struct sluice_tx_freed *f, uint16_t slot, ui
 	if (!(slot_kind & SLUICE_TX_SLOW))
 		return free_plain(txq, f, slot, slot_kind + 1);
 	/* Nobody else can hold it, or does any longer. */
-	if (slot_kind == SLUICE_TX_FOREIGN || is_alone(m))
+	if (slot_kind == SLUICE_TX_FOREIGN ||
+			(sluice_tx_is_single(m, false) && sluice_tx_has_own_buffer(m)))
 		return put_segment(txq, f, m, m->pool);
 	if (m->nb_segs == 1)
 		return free_segment(txq, f, m);

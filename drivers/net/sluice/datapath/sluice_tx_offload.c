@@ -24,6 +24,12 @@
 #define VLAN_LEN sizeof(struct rte_vlan_hdr)
 #define MACS_LEN (2 * RTE_ETHER_ADDR_LEN)
 
+bool
+sluice_tx_has_pinned_buffer(struct rte_mbuf *m)
+{
+	return RTE_MBUF_HAS_PINNED_EXTBUF(m) && rte_mbuf_ext_refcnt_read(m->shinfo) == 1;
+}
+
 /* Where the IP header is that the flags are about. */
 static __rte_always_inline uint32_t
 l3_at(const struct rte_mbuf *m)

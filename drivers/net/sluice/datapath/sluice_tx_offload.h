@@ -64,14 +64,27 @@ sluice_tx_asks(const struct rte_mbuf *m)
 	return (sluice_tx_upper_flags(m) & (SLUICE_TX_FLAGS >> 32)) != 0;
 }
 
-/* Nobody else can read the packet's first buffer: it may be written, in front of the data too. */
+/* Nobody else can have a segment's buffer; the holders of a pinned external one are counted. */
+bool sluice_tx_has_pinned_buffer(struct rte_mbuf *m); /* in sluice_tx_offload.c */
+
+static __rte_always_inline bool
+sluice_tx_has_own_buffer(struct rte_mbuf *m)
+{
+	const uint32_t flags = sluice_tx_upper_flags(m);
+
+	return (flags & ((RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL) >> 32)) == 0 ||
+			((flags & (RTE_MBUF_F_INDIRECT >> 32)) == 0 &&
+					sluice_tx_has_pinned_buffer(m));
+}
+
+/*
+ * Nobody else can hold a segment or read its buffer: it may be written, in front of the data too,
+ * and goes back to its pool as it is.
+ */
 static __rte_always_inline bool
 sluice_tx_is_ours(struct rte_mbuf *m)
 {
-	return rte_mbuf_refcnt_read(m) == 1 &&
-			(RTE_MBUF_DIRECT(m) ||
-					(RTE_MBUF_HAS_PINNED_EXTBUF(m) &&
-							rte_mbuf_ext_refcnt_read(m->shinfo) == 1));
+	return rte_mbuf_refcnt_read(m) == 1 && sluice_tx_has_own_buffer(m);
 }
 
 /* Those of packets that the device segments. */
@@ -154,12 +167,17 @@ sluice_tx_lens(const struct rte_mbuf *m)
 	return m->tx_offload;
 }
 
-/* One segment, and nobody else holds it; both seen at once. */
+/*
+ * One segment, and nobody else holds it; both seen at once. Of few packets, whose application has
+ * just written one of the fields, one after the other: atomic, or the compiler joins them.
+ */
 static __rte_always_inline bool
-sluice_tx_is_single(const struct rte_mbuf *m)
+sluice_tx_is_single(const struct rte_mbuf *m, const bool is_few)
 {
 	uint32_t both;
 
+	if (is_few)
+		return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1;
 	static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2,
 			"refcnt and nb_segs");
 	memcpy(&both, (const char *)m + offsetof(struct rte_mbuf, refcnt), sizeof(both));

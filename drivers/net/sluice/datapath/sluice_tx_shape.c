@@ -60,7 +60,7 @@ static __rte_always_inline bool
 is_alike(const struct rte_mbuf *m, uint32_t flags, uint16_t lens, uint16_t data_min)
 {
 	return sluice_tx_upper_flags(m) == flags && sluice_tx_lens(m) == lens &&
-			m->data_len >= data_min && sluice_tx_is_single(m);
+			m->data_len >= data_min && sluice_tx_is_single(m, false);
 }
 
 uint32_t

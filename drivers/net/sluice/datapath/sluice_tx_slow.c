@@ -18,15 +18,6 @@
 /* A part for each segment, and one for the header. */
 #define TX_PARTS_MAX (SLUICE_TX_SEGS_MAX + 1)
 
-/* What became of a packet. */
-enum verdict {
-	GIVEN,
-	NO_ROOM, /* later, when slots are free */
-	NOT_YET, /* later, when the device sees its memory */
-	DROPPED, /* never: freed and counted */
-	COPIED,  /* given or dropped, and counted */
-};
-
 /* Parts of one packet on their way into descriptors. */
 struct part {
 	struct dmap_addr da;
@@ -204,32 +195,37 @@ give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct part 
 	return nb > 1 ? SLUICE_DESC_F_NEXT : 0;
 }
 
-static enum verdict
-drop(struct rte_mbuf *m, uint64_t *counter)
+bool
+sluice_tx_drop(struct sluice_txq *txq, struct rte_mbuf *m, uint64_t *counter)
 {
 	sluice_mbuf_free(m);
 	(*counter)++;
-	return DROPPED;
+	txq->q.stats.errors++;
+	return true;
 }
 
 /*
  * Not all of the parts could be collected. What is going to be shown is worth waiting for, by the
  * caller; and not where it can be copied.
  */
-static __rte_noinline enum verdict
+static __rte_noinline bool
 refuse(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb, struct sluice_tx_burst *b,
 		enum sluice_ring_type ring_type)
 {
 	if (sluice_txq_bounces(txq))
-		return sluice_copy_give_unreached(txq, m, b, ring_type) ? COPIED : NO_ROOM;
+		return sluice_copy_give_unreached(txq, m, b, ring_type);
 	if (nb == TX_PARTS_MAX || !dmap_may_come(&txq->q.stream))
-		return drop(m, &txq->nb_unmapped);
+		return sluice_tx_drop(txq, m, &txq->nb_unmapped);
 	txq->left = &txq->nb_waiting;
-	return NOT_YET;
+	return false;
 }
 
-static __rte_always_inline enum verdict
-give_slow(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
+/*
+ * A packet that is like no other, given or dropped, and counted. False: it stays with the caller,
+ * until there is room or the device sees its memory.
+ */
+static __rte_always_inline bool
+give_one(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		const struct sluice_path_cfg cfg)
 {
 	const bool asks = sluice_tx_asks(m), is_copied = cfg.has_offloads && asks;
@@ -243,26 +239,26 @@ give_slow(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	enum sluice_tx_fault fault;
 
 	if (m->nb_segs > txq->nb_segs_max)
-		return drop(m, &txq->nb_oversize);
+		return sluice_tx_drop(txq, m, &txq->nb_oversize);
 	fault = unlikely(asks) ? sluice_tx_find_fault(txq, m) : SLUICE_TX_FINE;
 	if (fault != SLUICE_TX_FINE)
-		return drop(m, &txq->nb_faults[fault]);
+		return sluice_tx_drop(txq, m, &txq->nb_faults[fault]);
 	has_extra = has_next_extra(txq, number, nb_free);
 	if (nb_free == 0 || (is_copied && !has_extra))
-		return NO_ROOM;
+		return false;
 	is_shown = is_copied ? give_asking_header(txq, m, parts, &nb) :
 			       give_header(txq, m, parts, &nb);
 	if (!is_shown || !collect_rest(txq, m, parts, &nb))
 		return refuse(txq, m, nb, b, ring_type);
 	/* More segments than nb_segs says. */
 	if (unlikely(nb > txq->q.ring.size))
-		return drop(m, &txq->nb_oversize);
+		return sluice_tx_drop(txq, m, &txq->nb_oversize);
 	/* The copy has the place of the table. */
 	is_indirect = has_extra && txq->has_indirect && !is_copied && nb > 1 &&
 			nb <= SLUICE_INDIRECT_MAX;
 	nb_slots = is_indirect ? 1 : nb;
 	if (nb_slots > nb_free)
-		return NO_ROOM;
+		return false;
 	if (ring_type == SLUICE_SPLIT)
 		sluice_split_make_available(&txq->q.ring, b->nb_bufs, head);
 	s = sluice_tx_slots(txq, b, ring_type);
@@ -279,132 +275,16 @@ give_slow(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		take_extra(txq, number);
 	txq->slot_kind[head] = SLUICE_TX_SLOW | (nb_slots - 1);
 	b->nb_bufs++;
-	return GIVEN;
+	txq->q.stats.bytes += m->pkt_len;
+	if (cfg.has_offloads && (m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0)
+		txq->q.stats.bytes += sizeof(struct rte_vlan_hdr); /* of a copy */
+	return true;
 }
 
-/* Out of line, or all packets would pay for the registers and the table that it takes. */
-static __rte_noinline enum verdict
-give_slow_split(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
-{
-	return give_slow(txq, m, b, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
-}
-
-static __rte_noinline enum verdict
-give_slow_packed(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b)
-{
-	return give_slow(txq, m, b, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
-}
-
-static __rte_noinline enum verdict
-give_slow_asking(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		enum sluice_ring_type ring_type)
-{
-	return give_slow(txq, m, b,
-			(struct sluice_path_cfg){ .ring_type = ring_type, .has_offloads = true });
-}
-
-static __rte_noinline uint16_t
-give_chains_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b)
-{
-	return sluice_tx_give_chains(
-			txq, pkts, nb, b, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
-}
-
-static __rte_noinline uint16_t
-give_chains_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b)
-{
-	return sluice_tx_give_chains(
-			txq, pkts, nb, b, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
-}
-
-static __rte_noinline uint16_t
-give_chains_asking(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
-{
-	if (ring_type == SLUICE_SPLIT)
-		return sluice_tx_give_chains(txq, pkts, nb, b,
-				(struct sluice_path_cfg){
-						.ring_type = SLUICE_SPLIT, .has_offloads = true });
-	return sluice_tx_give_chains(txq, pkts, nb, b,
-			(struct sluice_path_cfg){
-					.ring_type = SLUICE_PACKED, .has_offloads = true });
-}
-
-static __rte_noinline uint16_t
-give_external_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b)
-{
-	return sluice_tx_give_singles(txq, pkts, nb, b, true,
-			(struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
-}
-
-static __rte_noinline uint16_t
-give_external_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b)
-{
-	return sluice_tx_give_singles(txq, pkts, nb, b, true,
-			(struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
-}
-
-static __rte_noinline uint16_t
-give_external_asking(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
-{
-	return sluice_tx_give_singles(txq, pkts, nb, b, true,
-			(struct sluice_path_cfg){ .ring_type = ring_type, .has_offloads = true });
-}
-
-/* Packets from the first on, as many as follow each other and are alike. Returns how many. */
-static __rte_always_inline uint16_t
-give_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b,
-		const struct sluice_path_cfg cfg)
-{
-	if (pkts[0]->nb_segs == 1)
-		return sluice_tx_give_singles(txq, pkts, nb, b, false, cfg);
-	if (cfg.has_offloads)
-		return give_chains_asking(txq, pkts, nb, b, cfg.ring_type);
-	if (cfg.ring_type == SLUICE_SPLIT)
-		return give_chains_split(txq, pkts, nb, b);
-	return give_chains_packed(txq, pkts, nb, b);
-}
-
-/* The same for packets with external buffers, which begin no other run. */
-static __rte_always_inline uint16_t
-give_external(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
-{
-	if (cfg.has_offloads)
-		return give_external_asking(txq, pkts, nb, b, cfg.ring_type);
-	if (cfg.ring_type == SLUICE_SPLIT)
-		return give_external_split(txq, pkts, nb, b);
-	return give_external_packed(txq, pkts, nb, b);
-}
-
-/* A packet that is like no other. Counts it. */
-static __rte_always_inline enum verdict
-give_one(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
-		const struct sluice_path_cfg cfg)
-{
-	uint32_t len = m->pkt_len;
-	enum verdict verdict;
-
-	if (cfg.has_offloads) {
-		if (m->ol_flags & RTE_MBUF_F_TX_VLAN)
-			len += sizeof(struct rte_vlan_hdr);
-		verdict = give_slow_asking(txq, m, b, cfg.ring_type);
-	} else if (cfg.ring_type == SLUICE_SPLIT) {
-		verdict = give_slow_split(txq, m, b);
-	} else {
-		verdict = give_slow_packed(txq, m, b);
-	}
-	if (verdict == GIVEN)
-		txq->q.stats.bytes += len;
-	else if (verdict == DROPPED)
-		txq->q.stats.errors++;
-	return verdict;
-}
+/* A packet, or packets that follow each other and are alike: see DEFINE_ROW(). */
+typedef bool (*give_one_fn)(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b);
+typedef uint16_t (*give_run_fn)(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
+		struct sluice_tx_burst *b);
 
 /*
  * Packets of one segment, or plain ones of several, as many as follow each other; others one by
@@ -412,61 +292,51 @@ give_one(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
  */
 static __rte_always_inline uint16_t
 give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b,
-		const struct sluice_path_cfg cfg)
+		give_one_fn one, give_run_fn chains, const struct sluice_path_cfg cfg)
 {
-	enum verdict verdict;
 	uint16_t n, nb_run;
 
 	txq->left = &txq->nb_ring_full;
 	/* One by itself does without the loop, and what the loop takes. */
-	if (nb == 1 && pkts[0]->nb_segs == 1 &&
-			sluice_tx_give_singles(txq, pkts, 1, b, false, cfg) == 1)
+	if (nb == 1 && pkts[0]->nb_segs == 1 && sluice_tx_give_singles(txq, pkts, 1, b, cfg) == 1)
 		return 1;
 	for (n = 0; n < nb; n += nb_run) {
-		nb_run = give_run(txq, &pkts[n], nb - n, b, cfg);
-		if (nb_run == 0 && (pkts[n]->ol_flags & RTE_MBUF_F_EXTERNAL))
-			nb_run = give_external(txq, &pkts[n], nb - n, b, cfg);
+		if (pkts[n]->nb_segs == 1)
+			nb_run = sluice_tx_give_singles(txq, &pkts[n], nb - n, b, cfg);
+		else
+			nb_run = chains(txq, &pkts[n], nb - n, b);
 		if (nb_run != 0)
 			continue;
-		verdict = give_one(txq, pkts[n], b, cfg);
-		if (verdict == NO_ROOM || verdict == NOT_YET)
+		if (!one(txq, pkts[n], b))
 			break;
 		nb_run = 1;
 	}
 	return n;
 }
 
-uint16_t
-sluice_tx_give_slow_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b)
-{
-	return give_all(txq, pkts, nb, b, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
-}
-
-uint16_t
-sluice_tx_give_slow_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b)
-{
-	return give_all(txq, pkts, nb, b, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
-}
-
-uint16_t
-sluice_tx_give_asking_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b)
-{
-	return give_all(txq, pkts, nb, b,
-			(struct sluice_path_cfg){
-					.ring_type = SLUICE_SPLIT, .has_offloads = true });
-}
-
-uint16_t
-sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b)
-{
-	return give_all(txq, pkts, nb, b,
-			(struct sluice_path_cfg){
-					.ring_type = SLUICE_PACKED, .has_offloads = true });
-}
+/* Some are out of line, or all packets would pay for the registers and the table that they take. */
+#define DEFINE_ROW(name, ...) \
+	static __rte_noinline bool give_one_##name( \
+			struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b) \
+	{ \
+		return give_one(txq, m, b, (struct sluice_path_cfg){ __VA_ARGS__ }); \
+	} \
+	static __rte_noinline uint16_t give_chains_##name(struct sluice_txq *txq, \
+			struct rte_mbuf **pkts, uint16_t nb, struct sluice_tx_burst *b) \
+	{ \
+		return sluice_tx_give_chains( \
+				txq, pkts, nb, b, (struct sluice_path_cfg){ __VA_ARGS__ }); \
+	} \
+	uint16_t sluice_tx_give_slow_##name(struct sluice_txq *txq, struct rte_mbuf **pkts, \
+			uint16_t nb, struct sluice_tx_burst *b) \
+	{ \
+		return give_all(txq, pkts, nb, b, give_one_##name, give_chains_##name, \
+				(struct sluice_path_cfg){ __VA_ARGS__ }); \
+	}
+DEFINE_ROW(split, .ring_type = SLUICE_SPLIT)
+DEFINE_ROW(packed, .ring_type = SLUICE_PACKED)
+DEFINE_ROW(split_offloads, .ring_type = SLUICE_SPLIT, .has_offloads = true)
+DEFINE_ROW(packed_offloads, .ring_type = SLUICE_PACKED, .has_offloads = true)
 
 #define CFG_HASH(which) \
 	(struct sluice_path_cfg) \

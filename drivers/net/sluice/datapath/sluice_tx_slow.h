@@ -45,10 +45,10 @@ uint16_t sluice_tx_give_slow_split(struct sluice_txq *txq, struct rte_mbuf **pkt
 uint16_t sluice_tx_give_slow_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b);
 /* The same for queues with offloads. */
-uint16_t sluice_tx_give_asking_split(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b);
-uint16_t sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
-		struct sluice_tx_burst *b);
+uint16_t sluice_tx_give_slow_split_offloads(struct sluice_txq *txq, struct rte_mbuf **pkts,
+		uint16_t nb, struct sluice_tx_burst *b);
+uint16_t sluice_tx_give_slow_packed_offloads(struct sluice_txq *txq, struct rte_mbuf **pkts,
+		uint16_t nb, struct sluice_tx_burst *b);
 
 /*
  * The same for queues whose headers have room for a hash (HASH_REPORT), where plain packets among
@@ -56,6 +56,9 @@ uint16_t sluice_tx_give_asking_packed(struct sluice_txq *txq, struct rte_mbuf **
  */
 uint16_t sluice_tx_give_own_way(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_ring_type ring_type);
+
+/* Frees a packet that can never be sent, and counts it there and as an error. True: it is gone. */
+bool sluice_tx_drop(struct sluice_txq *txq, struct rte_mbuf *m, uint64_t *counter);
 
 /* As sluice_tx_give_slow(), all into bounce buffers, of any queue (sluice_copy.c). */
 uint16_t sluice_copy_give_slow(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
@@ -77,9 +80,9 @@ sluice_tx_give_slow(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 	if (cfg.has_offloads && !cfg.has_hash && txq->has_own_way)
 		return sluice_tx_give_own_way(txq, pkts, nb, b, cfg.ring_type);
 	if (cfg.has_offloads && cfg.ring_type == SLUICE_SPLIT)
-		return sluice_tx_give_asking_split(txq, pkts, nb, b);
+		return sluice_tx_give_slow_split_offloads(txq, pkts, nb, b);
 	if (cfg.has_offloads)
-		return sluice_tx_give_asking_packed(txq, pkts, nb, b);
+		return sluice_tx_give_slow_packed_offloads(txq, pkts, nb, b);
 	if (cfg.ring_type == SLUICE_SPLIT)
 		return sluice_tx_give_slow_split(txq, pkts, nb, b);
 	return sluice_tx_give_slow_packed(txq, pkts, nb, b);

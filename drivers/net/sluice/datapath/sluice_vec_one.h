@@ -35,22 +35,22 @@ struct sluice_one_tx_kit {
 	uint64_t slow_flags;
 };
 
-/* The flag that packets with pinned buffers may have lies between others. */
+/* sluice_tx_is_ours(), and as the others of a batch: one segment, of their pool, with room. */
 static __rte_always_inline bool
-sluice_tx_is_slow(const struct rte_mbuf *m, const struct sluice_path_cfg cfg)
+sluice_one_tx_is_plain(const struct rte_mbuf *m, const struct rte_mempool *pool, uint32_t hdr_len,
+		const struct sluice_path_cfg cfg)
 {
 	const uint64_t flags = sluice_tx_slow_flags(cfg);
+	bool is_slow;
 
-	return cfg.is_pinned ? (sluice_tx_upper_flags(m) & (flags >> 32)) != 0 :
-			       sluice_tx_may_have(m, flags);
-}
-
-static __rte_always_inline bool
-sluice_tx_has_header_room(struct rte_mbuf *m, uint32_t hdr_len, const struct sluice_path_cfg cfg)
-{
-	/* Atomic, or the compiler joins it with nb_segs. */
-	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && !sluice_tx_is_slow(m, cfg) &&
-			m->data_off >= hdr_len;
+	if (!sluice_tx_is_single(m, true))
+		return false;
+	/* The flag that packets with pinned buffers may have lies between others. */
+	is_slow = cfg.is_pinned ? (sluice_tx_upper_flags(m) & (flags >> 32)) != 0 :
+				  sluice_tx_may_have(m, flags);
+	if (is_slow || m->data_off < hdr_len || m->pool != pool)
+		return false;
+	return !cfg.is_pinned || likely(rte_mbuf_ext_refcnt_read(m->shinfo) == 1);
 }
 
 static __rte_always_inline struct sluice_one_tx_kit
@@ -99,9 +99,7 @@ sluice_one_tx_give(struct sluice_one_tx_kit *k, uint32_t n, struct rte_mbuf *m,
 	uint64_t off, left, len;
 	char *data;
 
-	if (unlikely(!sluice_tx_has_header_room(m, hdr_len, cfg) || m->pool != k->pool))
-		return false;
-	if (cfg.is_pinned && unlikely(rte_mbuf_ext_refcnt_read(m->shinfo) != 1))
+	if (unlikely(!sluice_one_tx_is_plain(m, k->pool, hdr_len, cfg)))
 		return false;
 	data = rte_pktmbuf_mtod(m, char *);
 	len = m->data_len;
