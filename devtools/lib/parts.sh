@@ -125,8 +125,9 @@ peers_part()
 
 # Tests that measure no time, the longest files first. Two run at once where there are hugepages for
 # both: a test waits most of the time, for a testpmd that starts or ends.
-PMD_PAIRS="forward applications packages hostile queues handshake sizes server devargs rx_csum sealed queries promises
-tx_offload new_memory rss cleanup pool lro memory map top ovs passt copy debug layers ptypes vlan parts programs examples"
+PMD_PAIRS="forward applications packages hostile lifecycle queues handshake sizes server devargs rx_csum sealed queries promises
+tx_offload new_memory rss limits cleanup pool lro memory map top ovs passt copy debug layers ptypes vlan parts programs examples release
+setup"
 
 pmd_pairs()
 {
