@@ -118,5 +118,5 @@ def test_no_dpdk(tree, path, text, says):
 
 def test_usage(tree):
     before = files(tree)
-    assert into(tree, "--nonsense")[0] == 1
+    assert into(tree, "--nonsense")[0] == 2
     assert files(tree) == before
