@@ -18,7 +18,7 @@
 #include "sluice_rx_stage.h"
 #include "sluice_life.h"
 #include "sluice_log.h"
-#include "sluice_probe.h"
+#include "sluice_make.h"
 #include "sluice_tx_offload.h"
 
 /*

@@ -9,20 +9,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
 #include <rte_ethdev.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
-#include <rte_mempool.h>
-#include <rte_memzone.h>
 
-#include "sluice_check.h"
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 #include "sluice_log.h"
+#include "sluice_make.h"
 #include "sluice_probe.h"
 #include "sluice_secondary.h"
 #include "sluice_trace.h"
@@ -35,37 +32,6 @@ show(void *ctx, const struct dmap_region *regions, unsigned int nb)
 	struct sluice_transport *t = ctx;
 
 	return t->ops->show(t, regions, nb);
-}
-
-static void
-wake_for_memory(void *ctx)
-{
-	sluice_conn_wake(ctx);
-}
-
-int
-sluice_port_create_memory(struct sluice_port *port, const char *name,
-		const struct dmap_backend *backend, void *ctx)
-{
-	int ret = dmap_domain_create(name, backend, ctx, &port->domain);
-
-	/* Who hides memory hides where it is. */
-	if (ret == 0 && (port->args.isolation == SLUICE_ISOLATION_SEALED || sluice_copies(port)))
-		ret = dmap_set_own_addresses(port->domain);
-	if (ret == 0 && port->args.isolation == SLUICE_ISOLATION_SEALED)
-		ret = dmap_set_sealed(
-				port->domain, sluice_bounces(port) ? NULL : SLUICE_SEALED_REMEDY);
-	if (ret == 0 && port->args.has_dma_debug)
-		ret = sluice_check_open(port->port_id);
-	if (ret == 0 && port->args.has_dma_debug)
-		ret = dmap_debug_start(port->domain, port->label);
-	if (ret != 0) {
-		SLUICE_LOG(ERR, "%s: cannot list the memory to show: %s", name, strerror(-ret));
-		return ret;
-	}
-	dmap_set_waker(port->domain, wake_for_memory, port);
-	dmap_share(port->domain, &port->shared->dma);
-	return 0;
 }
 
 static int
@@ -86,42 +52,6 @@ create_memory(struct sluice_port *port, const char *name)
 				name);
 	port->remote = (struct dmap_remote){ .show = show, .ctx = port->transport };
 	return sluice_port_create_memory(port, name, backend, &port->remote);
-}
-
-/* An application may free a pool of which a back end that is not done yet still has buffers. */
-static void
-on_pool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
-{
-	struct sluice_port *port = arg;
-
-	struct sluice_queue *q;
-	unsigned int i;
-
-	if (event != RTE_MEMPOOL_EVENT_DESTROY)
-		return;
-	sluice_park_forget(&port->park, mp);
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	sluice_park_forget_returns(q, mp);
-}
-
-void
-sluice_port_destroy(struct sluice_port *port)
-{
-	sluice_conn_stop(port);
-	if (port->transport != NULL && port->life != SLUICE_CLOSED)
-		sluice_life_close(port);
-	sluice_share_close(port);
-	rte_mempool_event_callback_unregister(on_pool_event, port);
-	if (port->domain != NULL) {
-		sluice_ctrl_free(port);
-		sluice_rings_end(port);
-	}
-	rte_memzone_free(port->claim);
-	sluice_check_close(port->port_id, port->domain);
-	dmap_domain_destroy(port->domain);
-	if (port->transport != NULL)
-		port->transport->ops->destroy(port->transport);
-	sluice_life_fini(port);
 }
 
 /* The way to whoever is at the other end of the path. */
@@ -182,27 +112,6 @@ init_mac(struct rte_eth_dev *dev, struct sluice_port *port)
 	return 0;
 }
 
-void
-sluice_port_prepare(struct rte_eth_dev *dev, const struct sluice_args *args, int socket)
-{
-	struct sluice_port *port = dev->process_private;
-
-	port->shared = dev->data->dev_private;
-	port->events = &sluice_ethdev_events;
-	port->dev = dev;
-	port->port_id = dev->data->port_id;
-	port->pid = getpid();
-	port->socket = socket;
-	port->args = *args;
-	port->shared->is_vectorized = args->is_vectorized;
-	port->shared->is_sealed = args->isolation == SLUICE_ISOLATION_SEALED;
-	port->shared->is_copy = sluice_copies(port);
-	sluice_life_init(port);
-	if (rte_mempool_event_callback_register(on_pool_event, port) < 0)
-		SLUICE_INIT_LOG(WARNING, "%s: mempools must outlive the port: %s", dev->data->name,
-				rte_strerror(rte_errno));
-}
-
 int
 sluice_port_finish(struct rte_eth_dev *dev)
 {
@@ -252,7 +161,7 @@ probe_vdev(struct rte_vdev_device *vdev)
 		return -ENOMEM;
 	}
 	dev->process_private = port;
-	sluice_port_prepare(dev, &args, vdev->device.numa_node);
+	sluice_port_prepare(dev, &args, vdev->device.numa_node, &sluice_ethdev_events);
 	if (args.is_kernel)
 		snprintf(port->label, sizeof(port->label), "iface=%s", args.iface);
 	else

@@ -22,6 +22,7 @@
 #include "sluice_ethdev.h"
 #include "sluice_life.h"
 #include "sluice_log.h"
+#include "sluice_make.h"
 #include "sluice_probe.h"
 #include "sluice_secondary.h"
 
@@ -188,7 +189,7 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 		return -ENOMEM;
 	}
 	port = dev->process_private;
-	sluice_port_prepare(dev, &args, pci->device.numa_node);
+	sluice_port_prepare(dev, &args, pci->device.numa_node, &sluice_ethdev_events);
 	strlcpy(port->label, pci->name, sizeof(port->label));
 	claim(pci, port);
 	ret = init_port(port, pci);
