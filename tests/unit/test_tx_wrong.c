@@ -62,7 +62,6 @@ static const struct wrong wrongs[] = {
 	{ "IP in the second segment", "IPv4", SLUICE_TX_BAD_SPLIT, AS_IT_IS, .cut = 20 },
 	{ "TCP options in the second segment", "TSO4", SLUICE_TX_BAD_SPLIT, AS_IT_IS, .cut = 53 },
 	{ "MSS 0", "TSO4", GSO, .l2 = -1, .l3 = -1, .l4 = -1 },
-	{ "MSS above the payload", "TSO6", GSO, .l2 = -1, .l3 = -1, .l4 = -1, .segsz = 9000 },
 	{ "no IPv4 checksum", "TSO4", GSO, AS_IT_IS, .clear = IPV4 },
 	{ "checksum of UDP", "TSO4", GSO, AS_IT_IS, .add = UDP },
 	{ "both kinds of segments", "TSO6", FLAGS, AS_IT_IS, .add = USO },

@@ -127,7 +127,7 @@ build(struct frame *f, const struct ask *a, uint32_t payload, uint64_t seed)
 	f->l3 = a->is_ipv6 ? 40 + (a->has_options ? 8 : 0) : 20 + (a->has_options ? 12 : 0);
 	f->l4 = a->is_udp ? 8 : 20;
 	f->len = f->l2 + f->l3 + f->l4 + payload;
-	f->segsz = 1 + payload / 3;
+	f->segsz = seed % 4 == 0 ? payload + 100 : 1 + payload / 3; /* one segment, or some */
 	fake_fill(f->bytes, f->len, seed);
 	put16(f->bytes + 12, a->outer == 6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	put16(f->bytes + f->l2 - 2, a->is_ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);

@@ -115,7 +115,7 @@ has_bad_lengths(const struct rte_mbuf *m, uint32_t len)
 
 /* A packet to be segmented into what nobody can, or would understand. */
 static inline bool
-has_bad_segmentation(const struct rte_mbuf *m, uint32_t len)
+has_bad_segmentation(const struct rte_mbuf *m)
 {
 	const uint64_t flags = m->ol_flags, l4 = flags & RTE_MBUF_F_TX_L4_MASK;
 	const bool is_tcp = (flags & SLUICE_TX_GSO_FLAGS) == RTE_MBUF_F_TX_TCP_SEG;
@@ -130,8 +130,8 @@ has_bad_segmentation(const struct rte_mbuf *m, uint32_t len)
 	/* The length in an IPv6 header does not count the header itself. The outermost counts. */
 	if (flags & (is_outer ? RTE_MBUF_F_TX_OUTER_IPV6 : RTE_MBUF_F_TX_IPV6))
 		ip_max += sizeof(struct rte_ipv6_hdr);
-	return m->tso_segsz == 0 || m->tso_segsz > m->pkt_len - len ||
-			m->pkt_len - (is_outer ? m->outer_l2_len : m->l2_len) > ip_max;
+	/* One segment may be enough: switches ask whenever they may, with the MSS of a port. */
+	return m->tso_segsz == 0 || m->pkt_len - (is_outer ? m->outer_l2_len : m->l2_len) > ip_max;
 }
 
 /* Lengths of the headers of a packet to be segmented, in bytes. */
@@ -168,8 +168,7 @@ is_common_tso(const struct sluice_txq *txq, const struct rte_mbuf *m, struct gso
 	all = l->l2 + l->l3 + l->l4;
 	bad = ((int64_t)l->l2 - RTE_ETHER_HDR_LEN) |
 			((int64_t)l->l4 - (int)sizeof(struct rte_tcp_hdr)) | (TCP_HDR_MAX - l->l4) |
-			(m->data_len - all) | (SLUICE_TX_HEADERS_MAX - all) | (size - 1) |
-			(pkt_len - all - size);
+			(m->data_len - all) | (SLUICE_TX_HEADERS_MAX - all) | (size - 1);
 	if (is_ipv4)
 		return bad >= 0 && l->l3 == sizeof(struct rte_ipv4_hdr) &&
 				pkt_len - l->l2 <= UINT16_MAX;
@@ -194,7 +193,7 @@ find_fault(const struct sluice_txq *txq, const struct rte_mbuf *m)
 		return SLUICE_TX_BAD_LENGTHS;
 	if (unlikely(len > m->data_len))
 		return SLUICE_TX_BAD_SPLIT;
-	if ((flags & SLUICE_TX_GSO_FLAGS) && unlikely(has_bad_segmentation(m, len)))
+	if ((flags & SLUICE_TX_GSO_FLAGS) && unlikely(has_bad_segmentation(m)))
 		return SLUICE_TX_BAD_GSO;
 	return SLUICE_TX_FINE;
 }
