@@ -217,6 +217,26 @@ ring_ioctl(struct fake_vk_dev *dev, unsigned long request, void *arg)
 }
 
 static int
+features_array(struct fake_vk_dev *dev, unsigned long request, uint64_t *array)
+{
+	/* The count is taken for the number of a ring. */
+	if (fake_vk.features_high == 0)
+		return dev->has_owner ? -ENOBUFS : -EPERM;
+	if (array[0] != 2)
+		fake_error("an array of %u words", (unsigned int)array[0]);
+	if (request == FAKE_VK_GET_FEATURES_ARRAY) {
+		array[1] = fake_vk.features;
+		array[2] = fake_vk.features_high;
+		return 0;
+	}
+	if ((array[1] & ~fake_vk.features) != 0 || (array[2] & ~fake_vk.features_high) != 0)
+		return -EOPNOTSUPP;
+	dev->features = array[1];
+	dev->features_high = array[2];
+	return 0;
+}
+
+static int
 dev_ioctl(struct fake_vk_dev *dev, unsigned long request, void *arg)
 {
 	if (fake_vk.is_other)
@@ -231,8 +251,11 @@ dev_ioctl(struct fake_vk_dev *dev, unsigned long request, void *arg)
 		if (*(uint64_t *)arg & ~fake_vk.features)
 			return -EOPNOTSUPP;
 		dev->features = *(uint64_t *)arg;
+		dev->features_high = 0;
 		return 0;
 	}
+	if (request == FAKE_VK_GET_FEATURES_ARRAY || request == FAKE_VK_SET_FEATURES_ARRAY)
+		return features_array(dev, request, arg);
 	if (!dev->has_owner)
 		return -EPERM;
 	if (request == VHOST_NET_SET_BACKEND)
@@ -302,7 +325,7 @@ tap_ioctl(struct fake_vk_tap *tap, unsigned long request, void *arg)
 	if (!tap->is_bound || fake_vk.is_gone)
 		return -EBADFD;
 	if (request == TUNSETVNETHDRSZ)
-		tap->hdr_len = *(int *)arg;
+		fake_vk.hdr_len = *(int *)arg;
 	else if (request == TUNSETOFFLOAD)
 		return set_offloads((uintptr_t)arg);
 	else if (request == TUNSETQUEUE)
@@ -353,6 +376,8 @@ name_of(unsigned long request)
 		return "VDPA";
 	case VHOST_GET_FEATURES:
 		return "VHOST_GET_FEATURES";
+	case FAKE_VK_GET_FEATURES_ARRAY:
+		return "VHOST_GET_FEATURES_ARRAY";
 	case SIOCGIFMTU:
 		return "SIOCGIFMTU";
 	default:

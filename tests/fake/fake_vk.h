@@ -23,6 +23,8 @@
 #define FAKE_VK_REGIONS 512
 /* What vhost-net of Linux 6.1 offers. */
 #define FAKE_VK_FEATURES 0x33d008000ULL
+#define FAKE_VK_GET_FEATURES_ARRAY 0x8008af83UL
+#define FAKE_VK_SET_FEATURES_ARRAY 0x4008af83UL
 
 struct fake_vk_ring {
 	uint32_t num, base;
@@ -36,7 +38,7 @@ struct fake_vk_ring {
 struct fake_vk_dev {
 	int fd; /* -1: closed */
 	bool has_owner;
-	uint64_t features;
+	uint64_t features, features_high;
 	struct fake_vk_ring rings[2];
 	unsigned int nb_regions;
 	struct vhost_memory_region regions[FAKE_VK_REGIONS];
@@ -47,7 +49,6 @@ struct fake_vk_tap {
 	int fd; /* -1: closed */
 	bool is_bound;
 	bool is_detached;
-	int hdr_len;
 };
 
 struct fake_vk {
@@ -55,6 +56,7 @@ struct fake_vk {
 	int node_error; /* of opening vhost-net's node; 0: it opens */
 	int tun_error;
 	uint64_t features;
+	uint64_t features_high; /* from 64 on; 0: a kernel before 6.17, which knows none */
 	bool is_vdpa, is_other; /* what the node is instead */
 	const char *regions_max;
 	bool is_capable;
@@ -71,6 +73,7 @@ struct fake_vk {
 	uint8_t mac[6];
 	int mtu;
 	unsigned int offloads;
+	int hdr_len;
 	/* Call number fail_at, from 0, fails. */
 	uint32_t fail_at;
 	int fail_with;

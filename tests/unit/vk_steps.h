@@ -22,7 +22,7 @@
 #include "fake_vk.h"
 #include "node_steps.h"
 
-#define ALL UINT64_MAX
+#define ALL (~(sluice_features)0)
 
 static struct sluice_device_info info;
 static uint16_t busy_poll_us; /* of transports that are created */
@@ -99,7 +99,7 @@ setup_of(uint16_t vq)
 
 /* From a transport that is connected to one that runs. */
 static inline int
-run(struct sluice_transport *t, uint16_t nb_vqs, uint64_t features)
+run(struct sluice_transport *t, uint16_t nb_vqs, sluice_features features)
 {
 	int ret = t->ops->begin(t, features & info.features, 1500);
 

@@ -14,7 +14,8 @@ from test_vm_rx_csum import HEADER
 
 PATH = "/dev/vhost-net"
 MACHINE = Machine("kernel", {}, iommu="none", terminals=2, add=[os.path.join(BUILD, "tests", "sleeper")])
-NEW_MACHINE = Machine("new-kernel", {}, iommu="none", kernel=vmfetch.NEW_KERNEL, add=[os.path.join(BUILD, "tests", "udp_segments")])
+NEW_MACHINE = Machine("new-kernel", {}, iommu="none", kernel=os.environ.get("SLUICE_TEST_KERNEL", vmfetch.NEW_KERNEL),
+    add=[os.path.join(BUILD, "tests", "udp_segments")])
 
 # What the kernel's vhost maps and unmaps, each for one who may reach it (vhost_iotlb).
 IOTLB_PROBES = """cd /sys/kernel/tracing
@@ -46,11 +47,11 @@ def launch(guest, ifaces, args=(), devargs="", eal=(), driver="net_sluice", **ho
 class KernelProgram(GuestOther):
     """One port for each interface"""
 
-    def __init__(self, vm, program, *ifaces):
+    def __init__(self, vm, program, *ifaces, args=()):
         self.vm = vm
         self.name = "guest's " + program
         self.start([program, "-l", "0", "--no-telemetry", "--in-memory", "--no-pci", "-d", vmimage.PLUGIN]
-            + sum((vdev(number, iface) for number, iface in enumerate(ifaces)), []))
+            + sum((vdev(number, iface) for number, iface in enumerate(ifaces)), []) + list(args))
         self.wait_log(program + ": ready", 60)
 
 

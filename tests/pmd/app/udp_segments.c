@@ -6,8 +6,9 @@
  * UDP segmentation by whoever is between two ports: the first one sends packets of up to 64 KiB
  * that ask for it, and the second one must get their segments, which are looked at byte by byte.
  *
- *     udp_segments EAL-OPTIONS
+ *     udp_segments EAL-OPTIONS [-- vxlan]
  *
+ * vxlan: each packet is in a tunnel, and so is each segment.
  * Prints "ready", begins with a line of input, and ends with the first packet that goes wrong.
  */
 
@@ -20,11 +21,13 @@
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
+#include <rte_vxlan.h>
 
 #define SEGMENT 1448 /* bytes of payload */
 #define DEADLINE_S 20
 #define BURST 32
 #define UDP_PORT 5000
+#define IP_PAYLOAD_MAX (UINT16_MAX - sizeof(struct rte_ipv4_hdr) - sizeof(struct rte_udp_hdr))
 
 struct headers {
 	struct rte_ether_hdr ether;
@@ -40,7 +43,15 @@ struct headers {
 	};
 };
 
+struct outer {
+	struct rte_ether_hdr ether;
+	struct rte_ipv4_hdr ip;
+	struct rte_udp_hdr udp;
+	struct rte_vxlan_hdr vxlan;
+};
+
 static struct rte_mempool *pool;
+static bool has_vxlan;
 static unsigned int nb_segments;
 
 static void
@@ -53,12 +64,15 @@ expect(bool is_so, const char *what, uint32_t len)
 static void
 open_port(uint16_t port)
 {
-	struct rte_eth_conf conf = { .txmode.offloads = port != 0 ?
-				0 :
-				RTE_ETH_TX_OFFLOAD_UDP_TSO | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
-						RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |
-						RTE_ETH_TX_OFFLOAD_MULTI_SEGS };
+	struct rte_eth_conf conf = { 0 };
 
+	if (port == 0)
+		conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_UDP_TSO | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
+				RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (port == 0 && has_vxlan)
+		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO |
+				RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM |
+				RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM;
 	if (rte_eth_dev_configure(port, 1, 1, &conf) != 0 ||
 			rte_eth_rx_queue_setup(port, 0, 256, SOCKET_ID_ANY, NULL, pool) != 0 ||
 			rte_eth_tx_queue_setup(port, 0, 256, SOCKET_ID_ANY, NULL) != 0 ||
@@ -77,6 +91,17 @@ static uint8_t
 payload_at(uint32_t n)
 {
 	return n % 251;
+}
+
+static void
+write_ip(struct rte_ipv4_hdr *ip, uint16_t len)
+{
+	ip->version_ihl = RTE_IPV4_VHL_DEF;
+	ip->total_length = rte_cpu_to_be_16(sizeof(*ip) + len);
+	ip->time_to_live = 64;
+	ip->next_proto_id = IPPROTO_UDP;
+	ip->src_addr = rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, 1));
+	ip->dst_addr = rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, 2));
 }
 
 static void
@@ -101,13 +126,47 @@ write_headers(struct headers *h, bool is_ipv6, uint32_t len)
 		h->v6.udp = udp;
 		return;
 	}
-	h->v4.ip.version_ihl = RTE_IPV4_VHL_DEF;
-	h->v4.ip.total_length = rte_cpu_to_be_16(sizeof(h->v4.ip) + sizeof(udp) + len);
-	h->v4.ip.time_to_live = 64;
-	h->v4.ip.next_proto_id = IPPROTO_UDP;
-	h->v4.ip.src_addr = rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, 1));
-	h->v4.ip.dst_addr = rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, 2));
+	write_ip(&h->v4.ip, sizeof(udp) + len);
 	h->v4.udp = udp;
+}
+
+/* The packet, whose headers are as they are to be, goes into a tunnel. */
+static void
+enclose(struct rte_mbuf *pkt)
+{
+	const uint16_t len = pkt->pkt_len + sizeof(struct rte_udp_hdr) +
+			sizeof(struct rte_vxlan_hdr);
+	struct outer *o = (struct outer *)rte_pktmbuf_prepend(pkt, sizeof(*o));
+
+	RTE_BUILD_BUG_ON(sizeof(*o) != 50);
+	memset(o, 0, sizeof(*o));
+	o->ether = rte_pktmbuf_mtod_offset(pkt, struct headers *, sizeof(*o))->ether;
+	o->ether.ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	write_ip(&o->ip, len);
+	o->udp.src_port = rte_cpu_to_be_16(UDP_PORT);
+	o->udp.dst_port = rte_cpu_to_be_16(RTE_VXLAN_DEFAULT_PORT);
+	o->udp.dgram_len = rte_cpu_to_be_16(len);
+	o->vxlan.vx_flags = rte_cpu_to_be_32(1U << 27);
+	pkt->ol_flags |= RTE_MBUF_F_TX_TUNNEL_VXLAN | RTE_MBUF_F_TX_OUTER_IPV4 |
+			RTE_MBUF_F_TX_OUTER_IP_CKSUM | RTE_MBUF_F_TX_OUTER_UDP_CKSUM;
+	pkt->outer_l2_len = sizeof(o->ether);
+	pkt->outer_l3_len = sizeof(o->ip);
+	pkt->l2_len += sizeof(o->udp) + sizeof(o->vxlan);
+}
+
+/* And the tunnel is taken away. */
+static void
+expose(struct rte_mbuf *m, uint32_t len)
+{
+	const struct outer *o = rte_pktmbuf_mtod(m, const struct outer *);
+	const uint16_t ip_len = m->pkt_len - sizeof(o->ether);
+
+	expect(m->pkt_len > sizeof(*o) && rte_be_to_cpu_16(o->ip.total_length) == ip_len &&
+					rte_raw_cksum(&o->ip, sizeof(o->ip)) == 0xffff,
+			"outer IPv4", len);
+	expect(o->udp.dgram_cksum != 0 && rte_ipv4_udptcp_cksum_verify(&o->ip, &o->udp) == 0,
+			"outer checksum", len);
+	rte_pktmbuf_adj(m, sizeof(*o));
 }
 
 static struct rte_mbuf *
@@ -135,6 +194,8 @@ make(bool is_ipv6, uint32_t len)
 		for (; n != 0; n--)
 			*data++ = payload_at(at++);
 	}
+	if (has_vxlan)
+		enclose(pkt);
 	return pkt;
 }
 
@@ -196,6 +257,8 @@ go_through(bool is_ipv6, uint32_t len)
 			if (!is_segment(pkts[i]))
 				continue;
 			expect(at < len, "a segment too many", len);
+			if (has_vxlan)
+				expose(pkts[i], len);
 			at += check_segment(pkts[i], is_ipv6, len, at);
 			nb_segments++;
 		}
@@ -206,13 +269,17 @@ go_through(bool is_ipv6, uint32_t len)
 int
 main(int argc, char **argv)
 {
-	static const uint32_t sizes[] = { SEGMENT + 1, 3 * SEGMENT, 16000,
-		UINT16_MAX - sizeof(struct rte_ipv4_hdr) - sizeof(struct rte_udp_hdr) };
+	uint32_t sizes[] = { SEGMENT + 1, 3 * SEGMENT, 16000, IP_PAYLOAD_MAX };
 	unsigned int i;
 	uint16_t port;
+	int nb_used = rte_eal_init(argc, argv);
 
-	if (rte_eal_init(argc, argv) < 0)
+	if (nb_used < 0)
 		rte_exit(EXIT_FAILURE, "udp_segments: EAL\n");
+	has_vxlan = argc > nb_used + 1 && strcmp(argv[nb_used + 1], "vxlan") == 0;
+	if (has_vxlan)
+		sizes[3] -= sizeof(struct outer) + sizeof(struct rte_ipv6_hdr) -
+				sizeof(struct rte_ipv4_hdr);
 	pool = rte_pktmbuf_pool_create(
 			"pool", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (pool == NULL)

@@ -27,7 +27,8 @@
 #define VHOST_FEATURES \
 	(SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF) | SLUICE_BIT(SLUICE_F_INDIRECT_DESC) | \
 			SLUICE_BIT(SLUICE_F_EVENT_IDX) | SLUICE_BIT(SLUICE_F_VERSION_1) | \
-			SLUICE_BIT(SLUICE_F_RING_PACKED) | SLUICE_BIT(SLUICE_F_IN_ORDER))
+			SLUICE_BIT(SLUICE_F_RING_PACKED) | SLUICE_BIT(SLUICE_F_IN_ORDER) | \
+			SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO))
 
 /* What the interface does, and vhost-net passes on. */
 #define TAP_FEATURES \
@@ -164,6 +165,9 @@ vk_connect(struct sluice_transport *t, struct sluice_device_info *info)
 	info->features = (vk->offered & VHOST_FEATURES) | TAP_FEATURES;
 	if (vk->tap.has_uso)
 		info->features |= SLUICE_BIT(SLUICE_NET_F_HOST_USO);
+	/* vhost-net needs to know of the longer header, the interface completes the checksums. */
+	if (sluice_has(vk->offered, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO))
+		info->features |= SLUICE_BIT(SLUICE_NET_F_HOST_UDP_TUNNEL_GSO_CSUM);
 	if (vk->nb_pairs > 1)
 		info->features |= SLUICE_BIT(SLUICE_NET_F_MQ);
 	look(vk);
@@ -184,6 +188,11 @@ vk_begin(struct sluice_transport *t, sluice_features features, uint16_t mtu)
 	struct vhost_kernel *vk = vk_of(t);
 	int ret = sluice_vk_dev_set_features(vk, features & VHOST_FEATURES);
 
+	if (ret == 0)
+		ret = sluice_vk_tap_set_hdr_len(&vk->tap,
+				sluice_has(features, SLUICE_NET_F_HOST_UDP_TUNNEL_GSO) ?
+						SLUICE_NET_HDR_TUNNEL_LEN :
+						SLUICE_NET_HDR_LEN);
 	if (ret == 0)
 		ret = sluice_vk_tap_set_offloads(&vk->tap, features);
 	if (ret == 0 && mtu != 0)
@@ -298,7 +307,8 @@ vk_describe(const struct sluice_transport *t, char *buf, size_t len)
 {
 	const struct vhost_kernel *vk = vk_of(t);
 
-	snprintf(buf, len, "vhost-kernel %s 0x%" PRIx64, vk->tap.wanted, vk->offered);
+	/* Readers have as few as 31 characters, so features above 63 are left out. */
+	snprintf(buf, len, "vhost-kernel %s 0x%" PRIx64, vk->tap.wanted, (uint64_t)vk->offered);
 }
 
 static void

@@ -26,7 +26,7 @@ struct vhost_kernel {
 	uint16_t nb_pairs;
 	uint16_t busy_poll_us;
 	unsigned int regions_max;
-	uint64_t offered; /* by vhost-net */
+	sluice_features offered; /* by vhost-net */
 	bool is_connected;
 	int err_fd; /* written when the kernel cannot make sense of a ring */
 	struct vhost_told told;
@@ -53,7 +53,7 @@ int sluice_vk_dev_open(struct vhost_kernel *vk);
 /* The kernel lets go of rings and memory before this returns. */
 void sluice_vk_dev_close(struct vhost_kernel *vk);
 /* Features for all pairs. */
-int sluice_vk_dev_set_features(struct vhost_kernel *vk, uint64_t features);
+int sluice_vk_dev_set_features(struct vhost_kernel *vk, sluice_features features);
 int sluice_vk_dev_set_memory(
 		struct vhost_kernel *vk, const struct dmap_region *regions, unsigned int nb);
 int sluice_vk_dev_set_ring(struct vhost_kernel *vk, const struct sluice_vq_setup *vq);

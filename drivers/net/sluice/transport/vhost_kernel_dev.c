@@ -22,6 +22,19 @@
 #define REGIONS_FILE "/sys/module/vhost/parameters/max_mem_regions"
 #define REGIONS_DEFAULT 64
 
+/*
+ * Features above 63, which Linux 6.17 and later has; headers may be older. Other kernels take the
+ * count for the number of a ring that there is not.
+ */
+struct features_array {
+	uint64_t count;
+	uint64_t words[2];
+};
+#ifndef VHOST_GET_FEATURES_ARRAY
+#define VHOST_GET_FEATURES_ARRAY _IOR(VHOST_VIRTIO, 0x83, uint64_t)
+#define VHOST_SET_FEATURES_ARRAY _IOW(VHOST_VIRTIO, 0x83, uint64_t)
+#endif
+
 static int
 request(struct vhost_kernel *vk, uint16_t pair, unsigned long what, const char *name, void *arg)
 {
@@ -49,14 +62,28 @@ explain_open(struct vhost_kernel *vk, int err)
 	return err;
 }
 
+static int
+read_features(struct vhost_kernel *vk)
+{
+	struct features_array array = { .count = RTE_DIM(array.words) };
+	uint64_t low;
+	int ret = vk->sys->ioctl(vk->fds[0], VHOST_GET_FEATURES, &low);
+
+	if (ret < 0)
+		return ret;
+	vk->offered = low;
+	if (vk->sys->ioctl(vk->fds[0], VHOST_GET_FEATURES_ARRAY, &array) >= 0)
+		vk->offered |= (sluice_features)array.words[1] << 64;
+	return 0;
+}
+
 /* A character device may be anything, and one that knows features may be another kind of vhost. */
 static int
 check_kind(struct vhost_kernel *vk)
 {
 	uint32_t id;
 
-	if (vk->sys->ioctl(vk->fds[0], VHOST_GET_FEATURES, &vk->offered) >= 0 &&
-			vk->sys->ioctl(vk->fds[0], VHOST_VDPA_GET_DEVICE_ID, &id) < 0)
+	if (read_features(vk) >= 0 && vk->sys->ioctl(vk->fds[0], VHOST_VDPA_GET_DEVICE_ID, &id) < 0)
 		return 0;
 	if (!sluice_vk_is_told(vk, "kind", -ENOTSUP))
 		SLUICE_LOG(ERR,
@@ -135,13 +162,17 @@ sluice_vk_dev_close(struct vhost_kernel *vk)
 }
 
 int
-sluice_vk_dev_set_features(struct vhost_kernel *vk, uint64_t features)
+sluice_vk_dev_set_features(struct vhost_kernel *vk, sluice_features features)
 {
+	struct features_array array = { RTE_DIM(array.words), { features, features >> 64 } };
 	uint16_t i;
 	int ret = 0;
 
 	for (i = 0; i < vk->nb_pairs && ret == 0; i++)
-		ret = REQUEST(vk, i, VHOST_SET_FEATURES, &features);
+		if (array.words[1] != 0)
+			ret = REQUEST(vk, i, VHOST_SET_FEATURES_ARRAY, &array);
+		else
+			ret = REQUEST(vk, i, VHOST_SET_FEATURES, &array.words[0]);
 	return ret;
 }
 

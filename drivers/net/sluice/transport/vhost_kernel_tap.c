@@ -157,7 +157,6 @@ open_queue(struct vk_tap *tap, uint16_t queue, const struct found *f)
 	/* The first may have got its number from the kernel. */
 	const char *name = queue == 0 ? tap->wanted : tap->name;
 	int fd = tap->sys->open(TUN_NODE), ret;
-	int len = SLUICE_NET_HDR_LEN;
 
 	if (fd < 0)
 		return explain_node(tap, fd);
@@ -165,10 +164,7 @@ open_queue(struct vk_tap *tap, uint16_t queue, const struct found *f)
 	if (tap->is_multi)
 		flags |= IFF_MULTI_QUEUE;
 	ret = set_flags(tap, queue, TUNSETIFF, flags, name, tap->name);
-	if (ret != 0)
-		return explain(tap, f, ret);
-	ret = tap->sys->ioctl(fd, TUNSETVNETHDRSZ, &len);
-	return ret < 0 ? fail(tap, "TUNSETVNETHDRSZ", ret) : 0;
+	return ret != 0 ? explain(tap, f, ret) : 0;
 }
 
 static int
@@ -348,6 +344,14 @@ sluice_vk_tap_set_offloads(struct vk_tap *tap, uint64_t features)
 			flags |= table[i].flag;
 	ret = tap->sys->ioctl(tap->queues[0].fd, TUNSETOFFLOAD, (void *)flags);
 	return ret < 0 ? fail(tap, "TUNSETOFFLOAD", ret) : 0;
+}
+
+int
+sluice_vk_tap_set_hdr_len(struct vk_tap *tap, int len)
+{
+	int ret = tap->sys->ioctl(tap->queues[0].fd, TUNSETVNETHDRSZ, &len);
+
+	return ret < 0 ? fail(tap, "TUNSETVNETHDRSZ", ret) : 0;
 }
 
 int

@@ -58,6 +58,8 @@ int sluice_vk_tap_set_mtu(struct vk_tap *tap, uint16_t mtu);
  * (VIRTIO_NET_F_GUEST_*); -EINVAL: it does not know them.
  */
 int sluice_vk_tap_set_offloads(struct vk_tap *tap, uint64_t features);
+/* Bytes of the net header in front of frames, in both directions. */
+int sluice_vk_tap_set_hdr_len(struct vk_tap *tap, int len);
 /* May frames come in this queue? Nothing for an interface of one. */
 int sluice_vk_tap_use_queue(struct vk_tap *tap, uint16_t queue, bool is_used);
 
