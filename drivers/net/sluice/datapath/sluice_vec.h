@@ -83,6 +83,13 @@ static uint64_t sluice_vec_tx_bytes(const struct sluice_vec_tx_kit *k);
 /* Are the next used entries of a split ring those of the slots from slot on? */
 static bool sluice_vec_used_in_order(const struct sluice_ring *r, uint16_t slot);
 
+/*
+ * Are a batch of descriptors of a packed ring used, each for the buffer of its own slot? word is
+ * that of the first (sluice_vec_used_word()).
+ */
+static bool sluice_vec_packed_used_in_order(
+		const struct sluice_packed_desc *dv_desc, uint64_t word);
+
 #if defined(SLUICE_ISA_AVX512)
 #include "sluice_vec_avx512.h"
 #define SLUICE_ISA_NAME(name) name##_avx512

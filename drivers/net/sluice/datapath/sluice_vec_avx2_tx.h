@@ -211,4 +211,20 @@ sluice_vec_used_in_order(const struct sluice_ring *r, uint16_t slot)
 	return _mm256_testz_si256(differs, _mm256_set1_epi64x(UINT32_MAX));
 }
 
+static __rte_always_inline bool
+sluice_vec_packed_used_in_order(const struct sluice_packed_desc *dv_desc, uint64_t word)
+{
+	const __m256i *dv_two = (const __m256i *)dv_desc;
+	/* Upper halves: slots 0, 2, 1, 3. An id and its flags are in one word, loaded at once. */
+	__m256i words = _mm256_unpackhi_epi64(
+			_mm256_loadu_si256(&dv_two[0]), _mm256_loadu_si256(&dv_two[1]));
+	__m256i want = _mm256_add_epi64(_mm256_set1_epi64x((int64_t)word),
+			_mm256_setr_epi32(0, 0, 0, 2, 0, 1, 0, 3));
+	__m256i mask = _mm256_set1_epi64x((int64_t)SLUICE_VEC_USED_MASK);
+
+	/* The buffers are freed behind the loads; x86 keeps that order. */
+	rte_compiler_barrier();
+	return _mm256_testz_si256(_mm256_xor_si256(words, want), mask);
+}
+
 #endif /* SLUICE_VEC_AVX2_TX_H */

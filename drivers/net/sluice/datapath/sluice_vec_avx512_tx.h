@@ -205,4 +205,19 @@ sluice_vec_used_in_order(const struct sluice_ring *r, uint16_t slot)
 	return _mm512_mask_cmpneq_epi32_mask(0x5555, elems, ids) == 0;
 }
 
+static __rte_always_inline bool
+sluice_vec_packed_used_in_order(const struct sluice_packed_desc *dv_desc, uint64_t word)
+{
+	/* Upper halves: slots 0, 4, 1, 5, ... An id and its flags are loaded at once. */
+	__m512i words = _mm512_unpackhi_epi64(
+			_mm512_loadu_si512(&dv_desc[0]), _mm512_loadu_si512(&dv_desc[4]));
+	__m512i want = _mm512_add_epi64(_mm512_set1_epi64((int64_t)word),
+			_mm512_setr_epi32(0, 0, 0, 4, 0, 1, 0, 5, 0, 2, 0, 6, 0, 3, 0, 7));
+	__m512i mask = _mm512_set1_epi64((int64_t)SLUICE_VEC_USED_MASK);
+
+	/* The buffers are freed behind the loads; x86 keeps that order. */
+	rte_compiler_barrier();
+	return _mm512_test_epi64_mask(_mm512_xor_si512(words, want), mask) == 0;
+}
+
 #endif /* SLUICE_VEC_AVX512_TX_H */

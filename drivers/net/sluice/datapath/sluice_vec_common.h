@@ -32,6 +32,16 @@ sluice_vec_packed_word(const struct sluice_ring *r, uint16_t slot, uint16_t flag
 	return (uint64_t)(flags | sluice_packed_avail_bits(r, slot)) << 48;
 }
 
+/* id and flags of a used descriptor of a packed ring, above the length. */
+static __rte_always_inline uint64_t
+sluice_vec_used_word(uint32_t id, uint16_t flags)
+{
+	return (uint64_t)flags << 48 | (uint64_t)id << 32;
+}
+
+/* What of such words counts: a device may set other flags. */
+#define SLUICE_VEC_USED_MASK ((uint64_t)SLUICE_PACKED_BITS << 48 | (uint64_t)UINT16_MAX << 32)
+
 /* What turns the flags of the head of a burst into ones that are not available yet; else 0. */
 static __rte_always_inline uint64_t
 sluice_vec_head_fix(const struct sluice_ring *r, uint16_t slot)

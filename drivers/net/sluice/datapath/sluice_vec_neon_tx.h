@@ -146,4 +146,17 @@ sluice_vec_used_in_order(const struct sluice_ring *r, uint16_t slot)
 	return vminvq_u32(vceqq_u32(elems.val[0], sluice_neon_ids(slot))) != 0;
 }
 
+static __rte_always_inline bool
+sluice_vec_packed_used_in_order(const struct sluice_packed_desc *dv_desc, uint64_t word)
+{
+	uint32x4_t ids;
+
+	if (sluice_neon_not_used(dv_desc, word >> 48) != 0)
+		return false;
+	/* Pairs with the device's release of each of the flags: ids are read after them (2.8.6). */
+	rte_atomic_thread_fence(rte_memory_order_acquire);
+	ids = vandq_u32(vld4q_u32((const uint32_t *)dv_desc).val[3], vdupq_n_u32(UINT16_MAX));
+	return vminvq_u32(vceqq_u32(ids, sluice_neon_ids(word >> 32 & UINT16_MAX))) != 0;
+}
+
 #endif /* SLUICE_VEC_NEON_TX_H */

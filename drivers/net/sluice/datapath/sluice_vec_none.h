@@ -122,4 +122,12 @@ sluice_vec_used_in_order(const struct sluice_ring *r, uint16_t slot)
 	return false;
 }
 
+static __rte_always_inline bool
+sluice_vec_packed_used_in_order(const struct sluice_packed_desc *dv_desc, uint64_t word)
+{
+	RTE_SET_USED(dv_desc);
+	RTE_SET_USED(word);
+	return false;
+}
+
 #endif /* SLUICE_VEC_NONE_H */
