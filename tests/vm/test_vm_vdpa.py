@@ -4,6 +4,7 @@
 
     tap_frames -> tap0 -> vhost-net -> port 0 forwards -> port 1 -> vhost-vdpa -> VDUSE -> net_vhost sends back
 """
+import os
 import re
 import time
 
@@ -11,13 +12,15 @@ import pytest
 
 import vmfetch
 import vmimage
-from guest import GuestTestpmd
+from guest import BUILD, GuestTestpmd
 from kernel import IOTLB_PROBES, PAGE, close, echo, iotlbs, pool_pages, up, vdev
 from machine import Machine
+from test_vm_kernel import KernelSleeper
 from testpmd import wait_for
 
 PATH = "/dev/vhost-vdpa-0"
-MACHINE = Machine("vdpa", {}, iommu="none", kernel=vmfetch.NEW_KERNEL, terminals=2, has_vduse=True)
+MACHINE = Machine("vdpa", {}, iommu="none", kernel=vmfetch.NEW_KERNEL, terminals=2, has_vduse=True,
+    add=[os.path.join(BUILD, "tests", "sleeper")])
 FORWARD = ["set burst tx delay 1 retry 2000000", "set fwd io retry", "start"]
 pytestmark = pytest.mark.sluice
 
@@ -121,6 +124,18 @@ def test_one_pair(guest):
     t.stop()
     assert PATH not in "".join(t.files())
     close(t)
+
+
+def test_rx_interrupts(guest):
+    """A core that sleeps whenever it finds nothing; no wake is lost."""
+    server = serve(guest, "vd2")
+    sleeper = KernelSleeper(guest.vm, "sleeper", args=["--vdev", "net_sluice0,path=" + PATH])
+    guest.testpmds.append(sleeper)
+    server.cmds("stop", "start tx_first")
+    wait_for(lambda: server.stats()["RX-packets"] > 1000, 20, "packets")
+    seen = sleeper.quit()
+    assert seen["wakes"] > 0 and seen["lost"] == 0, seen
+    server.end()
 
 
 def test_the_server_is_killed(guest):
