@@ -107,10 +107,7 @@ write_descs(struct sluice_txq *txq, struct sluice_tx_burst *b, uint32_t len, uin
 				i < nb ? SLUICE_DESC_F_NEXT : 0, s.slot == s.head, ring_type);
 		sluice_tx_next_slot(&s);
 	}
-	if (b->nb_slots == 0)
-		b->head_flags = nb > 1 ? SLUICE_DESC_F_NEXT : 0;
-	b->slot = s.slot;
-	b->nb_slots += nb;
+	sluice_tx_end_slots(&s, b, 1, nb, nb, nb > 1 ? SLUICE_DESC_F_NEXT : 0);
 	if (nb > 1) {
 		b->chain_end = b->nb_slots;
 		txq->nb_chained++;
@@ -157,8 +154,6 @@ give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	if (ring_type == SLUICE_SPLIT)
 		sluice_split_make_available(r, b->nb_bufs, head);
 	write_descs(txq, b, len, nb, ring_type);
-	b->nb_bufs++;
-	b->nb_unbatched += nb;
 	txq->q.stats.bytes += len - SLUICE_NET_HDR_LEN;
 	if (keeps) {
 		txq->slot_kind[head] |= SLUICE_TX_SLOW;

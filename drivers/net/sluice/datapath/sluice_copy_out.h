@@ -40,15 +40,6 @@ sluice_copy_data_out(
 	return true;
 }
 
-/* The net header of a packet that asks for what a shape says: its word and csum_offset. */
-static __rte_always_inline void
-sluice_copy_put_shape(uint64_t word, uint32_t csum_offset, void *dv_hdr)
-{
-	*sluice_word_at(dv_hdr, 0) = word;
-	/* num_buffers is 0 (5.1.6.2.1). */
-	memcpy((char *)dv_hdr + sizeof(word), &csum_offset, sizeof(csum_offset));
-}
-
 /* The header of a packet that is copied. False: it has to go another way. */
 static __rte_always_inline bool
 sluice_copy_put_header(struct sluice_txq *txq, const struct rte_mbuf *m, char *dv_data)
@@ -68,7 +59,7 @@ sluice_copy_put_header(struct sluice_txq *txq, const struct rte_mbuf *m, char *d
 		return sluice_tx_write_header_of_copy(txq, m, dv_data);
 	if (s->has_ipv4)
 		sluice_tx_sum_ipv4((uint8_t *)dv_data + s->l2_len);
-	sluice_copy_put_shape(word, csum_offset, dv_hdr);
+	sluice_tx_put_words(dv_hdr, word, csum_offset);
 	return true;
 }
 
@@ -189,10 +180,7 @@ sluice_copy_are_alike(const struct sluice_copy_run *run, struct rte_mbuf *const 
 	if (unlikely((((any ^ s->flags) | (all ^ s->flags)) &
 				     (SLUICE_TX_SHAPE_FLAGS | sluice_tx_slow_flags(cfg))) != 0))
 		return false;
-	return !s->asks ||
-			(sluice_tx_has_lens(s, pkts[0]) && sluice_tx_has_lens(s, pkts[1]) &&
-					sluice_tx_has_lens(s, pkts[2]) &&
-					sluice_tx_has_lens(s, pkts[3]));
+	return !s->asks || sluice_tx_have_lens(s, pkts);
 }
 
 /* The net headers, and the checksums of IPv4, of four such packets that are copied to dv_data. */
@@ -200,28 +188,22 @@ static __rte_always_inline void
 sluice_copy_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *pkts,
 		uint8_t *dv_data, size_t stride)
 {
-	const uint32_t csum_offset = s->csum_offset;
-	uint8_t *from[SLUICE_SUMS], *dv_to[SLUICE_SUMS];
-	const uint64_t word = s->word;
+	uint8_t *from[SLUICE_SUMS], *dv_hdr[SLUICE_SUMS];
 	unsigned int i;
 
 #pragma GCC unroll 4
 	for (i = 0; i < SLUICE_SUMS; i++) {
 		/* Summed up where they come from: the copy is still on its way to the cache. */
 		from[i] = rte_pktmbuf_mtod(pkts[i], uint8_t *);
-		dv_to[i] = dv_data + i * stride;
+		dv_hdr[i] = dv_data + i * stride - SLUICE_NET_HDR_LEN;
 	}
-	if (!s->asks) {
-#pragma GCC unroll 4
-		for (i = 0; i < SLUICE_SUMS; i++)
-			sluice_tx_clear_header(dv_to[i] - SLUICE_NET_HDR_LEN);
+	if (s->asks) {
+		sluice_tx_put_shape(s, from, s->l2_len, dv_hdr, SLUICE_NET_HDR_LEN + s->l2_len);
 		return;
 	}
-	if (s->has_ipv4)
-		sluice_sum_ipv4_headers(from, s->l2_len, dv_to, s->l2_len);
 #pragma GCC unroll 4
 	for (i = 0; i < SLUICE_SUMS; i++)
-		sluice_copy_put_shape(word, csum_offset, dv_to[i] - SLUICE_NET_HDR_LEN);
+		sluice_tx_clear_header(dv_hdr[i]);
 }
 
 /*

@@ -165,12 +165,7 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 	}
 	if (n == 0)
 		return 0;
-	if (b->nb_slots == 0)
-		b->head_flags = SLUICE_DESC_F_NEXT;
-	b->slot = s.slot;
-	b->nb_slots += nb_slots;
-	b->nb_unbatched += nb_slots;
-	b->nb_bufs += n;
+	sluice_tx_end_slots(&s, b, n, nb_slots, nb_slots, SLUICE_DESC_F_NEXT);
 	b->chain_end = b->nb_slots;
 	txq->nb_chained += n;
 	txq->q.stats.bytes += bytes;

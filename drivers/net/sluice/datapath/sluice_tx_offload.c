@@ -302,9 +302,7 @@ put_header_of(const struct sluice_txq *txq, const struct rte_mbuf *m, const uint
 	if (m->ol_flags & SLUICE_TX_GSO_FLAGS)
 		word |= gso_type(txq, m, l4) << AT(gso_type) | (start + m->l4_len) << AT(hdr_len) |
 				(uint64_t)m->tso_segsz << AT(gso_size);
-	memcpy(place, &word, sizeof(word));
-	/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
-	memcpy((char *)place + sizeof(word), &csum_offset, sizeof(csum_offset));
+	sluice_tx_put_words(place, word, csum_offset);
 	if (unlikely(txq->hdr_len != SLUICE_NET_HDR_LEN))
 		sluice_tx_put_rest(txq, m, nb_more, place);
 }

@@ -283,6 +283,14 @@ sluice_tx_clear_header(void *hdr)
 	}
 }
 
+/* A header with content: its first bytes; csum_offset; num_buffers is 0 (5.1.6.2.1). */
+static __rte_always_inline void
+sluice_tx_put_words(void *hdr, uint64_t word, uint32_t csum_offset)
+{
+	*sluice_word_at(hdr, 0) = word;
+	memcpy((char *)hdr + sizeof(word), &csum_offset, sizeof(csum_offset));
+}
+
 /* The first bytes of the header of a packet whose L4 header begins at start (5.1.6.2). */
 static __rte_always_inline uint64_t
 sluice_tx_header_word(const struct sluice_tx_csum c, uint32_t start)
@@ -303,7 +311,7 @@ sluice_tx_write_header_at(const struct rte_mbuf *m, char *data, const size_t hdr
 {
 	const uint64_t flags = m->ol_flags;
 	const struct sluice_tx_csum c = sluice_tx_csums[SLUICE_TX_CSUM_BITS(flags)];
-	uint32_t l2, l3, csum_offset = c.offset;
+	uint32_t l2, l3;
 	uint64_t word;
 
 	if ((flags & SLUICE_TX_BATCH_FLAGS) == 0) {
@@ -320,9 +328,7 @@ sluice_tx_write_header_at(const struct rte_mbuf *m, char *data, const size_t hdr
 			return false;
 		sluice_tx_sum_ipv4((uint8_t *)data + l2);
 	}
-	*sluice_word_at(data, -hdr_len) = word;
-	/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
-	memcpy(data - hdr_len + sizeof(word), &csum_offset, sizeof(csum_offset));
+	sluice_tx_put_words(data - hdr_len, word, c.offset);
 	sluice_tx_clear_hash(data - hdr_len, hdr_len);
 	return true;
 }

@@ -11,6 +11,7 @@
 #ifndef SLUICE_TX_SHAPE_H
 #define SLUICE_TX_SHAPE_H
 
+#include "sluice_sum.h"
 #include "sluice_tx_offload.h"
 
 /* So many at a time. */
@@ -38,6 +39,37 @@ sluice_tx_has_lens(const struct sluice_tx_shape *s, const struct rte_mbuf *m)
 {
 	return sluice_tx_lens(m) == s->lens && m->data_len >= s->data_min;
 }
+
+/* Have four? */
+static __rte_always_inline bool
+sluice_tx_have_lens(const struct sluice_tx_shape *s, struct rte_mbuf *const *m)
+{
+	return likely(sluice_tx_has_lens(s, m[0]) && sluice_tx_has_lens(s, m[1]) &&
+			sluice_tx_has_lens(s, m[2]) && sluice_tx_has_lens(s, m[3]));
+}
+
+#ifdef SLUICE_SUMS
+
+/*
+ * The net headers of four such packets, which ask for something, and the checksums of their IPv4
+ * headers: these are at from_l3 of from, and at l3 of hdr the checksums are written.
+ */
+static __rte_always_inline void
+sluice_tx_put_shape(const struct sluice_tx_shape *s, uint8_t *const from[SLUICE_SUMS],
+		size_t from_l3, uint8_t *const hdr[SLUICE_SUMS], size_t l3)
+{
+	const uint32_t csum_offset = s->csum_offset;
+	const uint64_t word = s->word;
+	unsigned int i;
+
+	if (s->has_ipv4)
+		sluice_sum_ipv4_headers(from, from_l3, hdr, l3);
+#pragma GCC unroll 4
+	for (i = 0; i < SLUICE_SUMS; i++)
+		sluice_tx_put_words(hdr[i], word, csum_offset);
+}
+
+#endif
 
 /*
  * Does a packet, which may ask for checksums and a tag and no more, ask for that of TCP or UDP, and

@@ -116,13 +116,10 @@ sluice_tx_end_singles(struct sluice_txq *txq, const struct sluice_tx_singles *ru
 		struct sluice_tx_burst *b, uint32_t n, uint32_t nb_gso)
 {
 	const uint32_t nb_slots = run->s.slot - b->slot, nb_slow_slots = nb_slots - run->nb_plain;
+	const bool is_pair = (run->s.slot_kind[b->slot] & SLUICE_TX_MORE) != 0;
 
-	if (b->nb_slots == 0 && (run->s.slot_kind[b->slot] & SLUICE_TX_MORE) != 0)
-		b->head_flags = SLUICE_DESC_F_NEXT;
-	b->nb_unbatched += RTE_MAX(nb_slow_slots, nb_gso);
-	b->nb_slots += nb_slots;
-	b->nb_bufs += n;
-	b->slot = run->s.slot == txq->q.ring.size ? 0 : run->s.slot;
+	sluice_tx_end_slots(&run->s, b, n, nb_slots, RTE_MAX(nb_slow_slots, nb_gso),
+			is_pair ? SLUICE_DESC_F_NEXT : 0);
 	txq->nb_slow_slots += nb_slow_slots;
 	/* Each of the pairs took a slot more. */
 	txq->nb_chained += nb_slots - n;

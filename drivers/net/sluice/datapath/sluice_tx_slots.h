@@ -72,4 +72,20 @@ sluice_tx_write_desc(const struct sluice_tx_slots *s, uint32_t id, struct dmap_a
 				len, flags | s->bits, is_head);
 }
 
+/*
+ * nb_bufs buffers were given, in nb_slots up to the next slot, nb_unbatched of which were for no
+ * batch. flags: of the first descriptor, without AVAIL and USED.
+ */
+static __rte_always_inline void
+sluice_tx_end_slots(const struct sluice_tx_slots *s, struct sluice_tx_burst *b, uint32_t nb_bufs,
+		uint32_t nb_slots, uint32_t nb_unbatched, uint16_t flags)
+{
+	if (b->nb_slots == 0)
+		b->head_flags = flags;
+	b->slot = s->slot == s->size ? 0 : s->slot;
+	b->nb_slots += nb_slots;
+	b->nb_unbatched += nb_unbatched;
+	b->nb_bufs += nb_bufs;
+}
+
 #endif /* SLUICE_TX_SLOTS_H */

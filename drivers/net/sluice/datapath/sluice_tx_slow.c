@@ -24,34 +24,6 @@ struct part {
 	uint32_t len;
 };
 
-/*
- * Header of a packet: in the headroom if the buffer is ours alone and has the room, else the one
- * that packets share. Adds the first part; the segment's data follow in the same part if they
- * touch.
- */
-static bool
-give_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
-{
-	void *hdr;
-
-	*nb = 1;
-	if (sluice_tx_is_ours(m) && m->data_off >= txq->hdr_len && m->data_len != 0) {
-		hdr = rte_pktmbuf_mtod(m, char *) - txq->hdr_len;
-		parts[0].len = txq->hdr_len + m->data_len;
-		if (!dmap_lend(&txq->q.stream, m, hdr, parts[0].len, &parts[0].da))
-			return false;
-		sluice_tx_clear_header(hdr);
-		sluice_tx_clear_hash(hdr, txq->hdr_len);
-		return true;
-	}
-	parts[0] = (struct part){ .da = txq->zero_da, .len = txq->hdr_len };
-	if (m->data_len == 0)
-		return true;
-	parts[1].len = m->data_len;
-	*nb = 2;
-	return dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod(m, void *), m->data_len, &parts[1].da);
-}
-
 /* The extra that comes next. */
 static inline union sluice_tx_extra *
 next_extra(const struct sluice_txq *txq)
@@ -88,70 +60,65 @@ take_extra(struct sluice_txq *txq, uint32_t number)
 }
 
 /*
- * The same of a packet that asks for something, with its headers as they must be: in place, or a
- * copy of them in the next extra.
+ * The header that takes a part of its own, of a packet whose first buffer is not ours (is_ours) or
+ * has no room: the one that packets share, or one with content in the next extra, behind which
+ * headers may be copied. nb_copied: these, of the first segment, are not sent again.
  */
-static bool
-give_asking_header(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
+static struct part
+put_header_elsewhere(struct sluice_txq *txq, const struct rte_mbuf *m, bool is_ours,
+		uint32_t *nb_copied, const bool asks)
 {
-	uint32_t nb_copied = 0;
-	uint8_t *place;
+	struct part p = { txq->zero_da, txq->hdr_len };
 
-	*nb = 1;
-	if (sluice_tx_edit(txq, m)) {
-		if (m->data_off >= txq->hdr_len) {
-			place = rte_pktmbuf_mtod(m, uint8_t *) - txq->hdr_len;
-			parts[0].len = txq->hdr_len + m->data_len;
-			return dmap_lend(&txq->q.stream, m, place, parts[0].len, &parts[0].da);
-		}
-		place = next_extra(txq)->headers;
-		sluice_tx_put_header(txq, m, place);
-		parts[0].len = txq->hdr_len;
-	} else {
-		place = next_extra(txq)->headers;
-		parts[0].len = sluice_tx_copy_headers(txq, m, place, &nb_copied);
-	}
-	parts[0].da = next_extra_da(txq, offsetof(union sluice_tx_extra, headers));
-	if (m->data_len == nb_copied)
-		return true;
-	parts[1].len = m->data_len - nb_copied;
-	*nb = 2;
-	return dmap_lend(&txq->q.stream, m, rte_pktmbuf_mtod_offset(m, void *, nb_copied),
-			parts[1].len, &parts[1].da);
+	if (!asks)
+		return p;
+	p.da = next_extra_da(txq, offsetof(union sluice_tx_extra, headers));
+	if (is_ours)
+		sluice_tx_put_header(txq, m, next_extra(txq)->headers);
+	else
+		p.len = sluice_tx_copy_headers(txq, m, next_extra(txq)->headers, nb_copied);
+	return p;
 }
 
 /*
- * The other parts of a packet. Empty segments are left out: a descriptor of length zero is not
- * allowed. False: some memory is out of the device's reach, or there are more segments than nb_segs
- * says.
+ * A packet's header and data as parts: the header in front of the first segment's data if it can be
+ * there, and changed in place, with asks. Empty segments are left out: a descriptor of length zero
+ * is not allowed. False: some memory is out of the device's reach, or there are more segments than
+ * nb_segs says.
  */
-static bool
-collect_rest(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb)
+static __rte_always_inline bool
+collect(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t *nb,
+		const bool asks)
 {
+	const bool is_ours = asks ? sluice_tx_edit(txq, m) : sluice_tx_is_ours(m);
+	uint32_t before = 0, nb_copied = 0;
 	struct rte_mbuf *seg;
+	char *from;
 
-	for (seg = m->next; seg != NULL; seg = seg->next) {
-		if (seg->data_len == 0)
+	*nb = 0;
+	if (!is_ours || m->data_off < txq->hdr_len) {
+		parts[(*nb)++] = put_header_elsewhere(txq, m, is_ours, &nb_copied, asks);
+	} else {
+		before = txq->hdr_len;
+		from = rte_pktmbuf_mtod(m, char *) - before;
+		if (!asks) {
+			sluice_tx_clear_header(from);
+			sluice_tx_clear_hash(from, before);
+		}
+	}
+	for (seg = m; seg != NULL; seg = seg->next, before = nb_copied = 0) {
+		uint32_t len = seg->data_len + before - nb_copied;
+
+		if (len == 0)
 			continue;
-		/* More segments than nb_segs says. */
 		if (unlikely(*nb == TX_PARTS_MAX))
 			return false;
-		parts[*nb].len = seg->data_len;
-		if (!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, void *), seg->data_len,
-				    &parts[*nb].da))
+		from = rte_pktmbuf_mtod(seg, char *) - before + nb_copied;
+		if (!dmap_lend(&txq->q.stream, seg, from, len, &parts[*nb].da))
 			return false;
-		(*nb)++;
+		parts[(*nb)++].len = len;
 	}
 	return true;
-}
-
-/* A part in the next slot, of a buffer that starts at slot head. */
-static __rte_always_inline void
-give_part(struct sluice_tx_slots *s, size_t head, const struct part *p, uint16_t flags,
-		enum sluice_ring_type ring_type)
-{
-	sluice_tx_write_desc(s, head, p->da, p->len, flags, s->slot == s->head, ring_type);
-	sluice_tx_next_slot(s);
 }
 
 /* The parts in an indirect table, one slot (2.7.5.3, 2.8.7). Returns its flags. */
@@ -160,7 +127,7 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct pa
 		uint16_t nb, enum sluice_ring_type ring_type)
 {
 	union sluice_tx_extra *dv_extra = next_extra(txq);
-	struct part table;
+	const size_t len = nb * sizeof(struct sluice_split_desc);
 	uint16_t i;
 
 	for (i = 0; i < nb; i++) {
@@ -172,9 +139,9 @@ give_indirect(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct pa
 			dv_extra->packed[i] = (struct sluice_packed_desc){ .addr = parts[i].da.v,
 				.len = parts[i].len };
 	}
-	table.da = next_extra_da(txq, offsetof(union sluice_tx_extra, split));
-	table.len = nb * sizeof(struct sluice_split_desc);
-	give_part(s, s->slot, &table, SLUICE_DESC_F_INDIRECT, ring_type);
+	sluice_tx_write_desc(s, s->slot, next_extra_da(txq, offsetof(union sluice_tx_extra, split)),
+			len, SLUICE_DESC_F_INDIRECT, s->slot == s->head, ring_type);
+	sluice_tx_next_slot(s);
 	txq->nb_indirect++;
 	return SLUICE_DESC_F_INDIRECT;
 }
@@ -189,7 +156,9 @@ give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, const struct part 
 
 	for (i = 0; i < nb; i++) {
 		s->slot_kind[s->slot] = SLUICE_TX_MIDDLE; /* but that of the first */
-		give_part(s, head, &parts[i], i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, ring_type);
+		sluice_tx_write_desc(s, head, parts[i].da, parts[i].len,
+				i + 1 < nb ? SLUICE_DESC_F_NEXT : 0, s->slot == s->head, ring_type);
+		sluice_tx_next_slot(s);
 	}
 	txq->nb_chained += nb > 1;
 	return nb > 1 ? SLUICE_DESC_F_NEXT : 0;
@@ -235,7 +204,7 @@ give_one(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	const uint32_t number = txq->nb_given + b->nb_slots;
 	uint16_t nb, nb_slots, flags, head = b->slot;
 	struct sluice_tx_slots s;
-	bool has_extra, is_indirect, is_shown;
+	bool has_extra, is_indirect;
 	enum sluice_tx_fault fault;
 
 	if (m->nb_segs > txq->nb_segs_max)
@@ -246,9 +215,7 @@ give_one(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	has_extra = has_next_extra(txq, number, nb_free);
 	if (nb_free == 0 || (is_copied && !has_extra))
 		return false;
-	is_shown = is_copied ? give_asking_header(txq, m, parts, &nb) :
-			       give_header(txq, m, parts, &nb);
-	if (!is_shown || !collect_rest(txq, m, parts, &nb))
+	if (!collect(txq, m, parts, &nb, is_copied))
 		return refuse(txq, m, nb, b, ring_type);
 	/* More segments than nb_segs says. */
 	if (unlikely(nb > txq->q.ring.size))
@@ -264,17 +231,12 @@ give_one(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	s = sluice_tx_slots(txq, b, ring_type);
 	s.sw_ring[head] = m;
 	txq->nb_slow_slots += nb_slots;
-	b->nb_unbatched += nb_slots;
 	flags = is_indirect ? give_indirect(txq, &s, parts, nb, ring_type) :
 			      give_chain(txq, &s, parts, nb, ring_type);
-	if (b->nb_slots == 0)
-		b->head_flags = flags;
-	b->slot = s.slot;
-	b->nb_slots += nb_slots;
+	sluice_tx_end_slots(&s, b, 1, nb_slots, nb_slots, flags);
 	if (is_indirect || is_copied)
 		take_extra(txq, number);
 	txq->slot_kind[head] = SLUICE_TX_SLOW | (nb_slots - 1);
-	b->nb_bufs++;
 	txq->q.stats.bytes += m->pkt_len;
 	if (cfg.has_offloads && (m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0)
 		txq->q.stats.bytes += sizeof(struct rte_vlan_hdr); /* of a copy */

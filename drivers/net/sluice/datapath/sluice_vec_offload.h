@@ -13,34 +13,6 @@
 #include "sluice_tx_shape.h"
 #include "sluice_vec_common.h"
 
-/*
- * Net headers at four addresses, with their data behind, and IPv4 checksums of packets that have
- * the flags of a shape that asks for something. False: a packet has other lengths; nothing was
- * changed.
- */
-static __rte_always_inline bool
-sluice_tx_put_headers(const struct sluice_tx_shape *s, struct rte_mbuf *const *m,
-		uint8_t *const hdr[SLUICE_SUMS], const struct sluice_path_cfg cfg)
-{
-	const uint32_t csum_offset = s->csum_offset;
-	const uint64_t word = s->word;
-	const size_t l3_at = sluice_tx_batch_hdr_len(cfg) + s->l2_len;
-	unsigned int i;
-
-	if (unlikely(!sluice_tx_has_lens(s, m[0]) || !sluice_tx_has_lens(s, m[1]) ||
-			    !sluice_tx_has_lens(s, m[2]) || !sluice_tx_has_lens(s, m[3])))
-		return false;
-	if (s->has_ipv4)
-		sluice_sum_ipv4_headers(hdr, l3_at, hdr, l3_at);
-#pragma GCC unroll 4
-	for (i = 0; i < SLUICE_SUMS; i++) {
-		*sluice_word_at(hdr[i], 0) = word;
-		/* csum_offset; num_buffers is 0 (5.1.6.2.1). */
-		memcpy(hdr[i] + sizeof(word), &csum_offset, sizeof(csum_offset));
-	}
-	return true;
-}
-
 /* Headers with room for a hash have none where packets are sent. */
 static __rte_always_inline void
 sluice_vec_clear_hashes(uint8_t *const hdr[SLUICE_SUMS], const struct sluice_path_cfg cfg)
@@ -63,6 +35,7 @@ sluice_vec_write_headers(struct sluice_txq *txq, uint64_t *said, struct rte_mbuf
 		const struct sluice_path_cfg cfg)
 {
 	const struct sluice_tx_shape *s = &txq->shape;
+	const size_t l3_at = sluice_tx_batch_hdr_len(cfg) + s->l2_len;
 	uint8_t *const hdr[] = { (uint8_t *)(uintptr_t)at0, (uint8_t *)(uintptr_t)at1,
 		(uint8_t *)(uintptr_t)at2, (uint8_t *)(uintptr_t)at3 };
 
@@ -72,7 +45,8 @@ sluice_vec_write_headers(struct sluice_txq *txq, uint64_t *said, struct rte_mbuf
 			sluice_vec_clear_hashes(hdr, cfg);
 			return true;
 		}
-		if (likely(sluice_tx_put_headers(s, pkts, hdr, cfg))) {
+		if (likely(sluice_tx_have_lens(s, pkts))) {
+			sluice_tx_put_shape(s, hdr, l3_at, hdr, l3_at);
 			sluice_vec_clear_hashes(hdr, cfg);
 			return true;
 		}
