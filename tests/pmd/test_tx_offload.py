@@ -140,3 +140,22 @@ def test_capabilities(new_pair, more, devargs, want):
     assert "_offloads" not in pair.front.burst_mode("txq")
     pair.exchange("io", 300, SMALL)
     pair.close()
+
+
+@pytest.mark.parametrize("devargs", [{"isolation": "copy"}, {"packed_vq": 0}, {"csum": 0}], ids=lambda d: "%s=%s" % next(iter(d.items())))
+def test_other_offloads_at_each_start(new_pair, devargs):
+    """A port that is stopped gets others: burst functions and headers follow, and frames come back as they were."""
+    pair = new_pair(Config("changing", **devargs), backend_first=False)
+    pair.start_back(more=",tso=1")
+    pair.start_front()
+    pair.wait_link()
+    tx = ["vlan_insert", "ipv4_cksum"] + ["tcp_tso", "udp_cksum"] * ("csum" not in devargs)
+    rx = ["tcp_lro", "vlan_strip", "ipv4_cksum", "udp_cksum"]
+    word, is_on = {"tx": "_offloads", "rx": "IPv4 checksums"}, {"tx": False, "rx": False}
+    for way, offloads, switch in [("tx", tx, "on"), ("rx", rx, "on"), ("tx", tx, "off"), ("rx", rx, "off")]:
+        pair.front.cmds("port stop 0", *["port config 0 %s_offload %s %s" % (way, name, switch) for name in offloads],
+            "port start 0")
+        pair.wait_link()
+        is_on[way] = switch == "on"
+        assert {way: word[way] in pair.front.burst_mode(way + "q") for way in word} == is_on
+        pair.exchange("io", 200, SMALL)
