@@ -7,8 +7,8 @@
  * sluice_tx_slow.c.
  */
 
-#ifndef SLUICE_TX_ODD_H
-#define SLUICE_TX_ODD_H
+#ifndef SLUICE_TX_SLOW_H
+#define SLUICE_TX_SLOW_H
 
 #include "sluice_txq.h"
 
@@ -88,4 +88,4 @@ sluice_tx_give_slow(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 	return sluice_tx_give_slow_packed(txq, pkts, nb, b);
 }
 
-#endif /* SLUICE_TX_ODD_H */
+#endif /* SLUICE_TX_SLOW_H */
