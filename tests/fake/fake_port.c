@@ -16,6 +16,7 @@
 #include "fake_error.h"
 #include "fake_fault.h"
 #include "fake_port.h"
+#include "sluice_check.h"
 
 #define QUEUE_SIZE 256
 
@@ -70,6 +71,7 @@ static void
 init_queue(struct fake_port *f, struct sluice_queue *q, uint16_t id, uint16_t vq)
 {
 	q->port = f->port;
+	q->port_id = f->port->port_id;
 	q->id = id;
 	q->vq = vq;
 	q->kick_fd = -1;
@@ -166,11 +168,16 @@ fake_port_open(const struct fake_port_conf *conf)
 		.has_mrg = true,
 		.is_in_order = true,
 		.is_vectorized = true,
+		.has_dma_debug = conf->is_checked,
 		.speed = UINT32_MAX };
 	snprintf(f->port->label, sizeof(f->port->label), "path=/x");
 	sluice_life_init(f->port);
 	assert_int_equal(dmap_domain_create("unit", &f->ft.backend, &f->ft.dom, &f->port->domain),
 			0);
+	if (conf->is_checked)
+		assert_int_equal(sluice_check_open(f->port->port_id) +
+						dmap_debug_start(f->port->domain, "unit"),
+				0);
 	for (i = 0; i < f->conf.nb_pairs; i++)
 		init_pair(f, i);
 	/* Before the first connection it is noted only. */
@@ -193,6 +200,8 @@ fake_port_close(struct fake_port *f)
 		sluice_life_close(f->port);
 	fake_assert(f->port->life == SLUICE_CLOSED, "%s", sluice_life_name(f->port->life));
 	for (i = 0; i < f->conf.nb_pairs; i++) {
+		sluice_check_end(&f->rxq[i].q);
+		sluice_check_end(&f->txq[i].q);
 		sluice_queue_take_returns(&f->rxq[i].q);
 		sluice_queue_take_returns(&f->txq[i].q);
 		if (f->rxq[i].q.kick_fd >= 0)
@@ -207,9 +216,11 @@ fake_port_close(struct fake_port *f)
 		free(f->txq[i].extra_user);
 	}
 	fake_pool_assert_full(f->pool);
-	sluice_ctrl_free(f->port);
-	dmap_free_coherent(f->port->domain, &f->port->rings);
-	dmap_domain_destroy(f->port->domain);
+	if (f->port->domain != NULL) {
+		sluice_ctrl_free(f->port);
+		f->port->is_stuck = false;
+		sluice_rings_end(f->port);
+	}
 	sluice_life_fini(f->port);
 	fake_transport_fini(&f->ft);
 	fake_pool_destroy(f->pool);

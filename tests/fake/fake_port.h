@@ -32,7 +32,8 @@ struct fake_port_conf {
 	uint16_t size;     /* slots of a ring; 0: 64 */
 	uint64_t rx_offloads;
 	unsigned int pool_flags;
-	bool has_ctrl; /* a control queue also with one pair, and all that is asked for by it */
+	bool has_ctrl;   /* a control queue also with one pair, and all that is asked for by it */
+	bool is_checked; /* dma_debug=1 */
 };
 
 struct fake_port {

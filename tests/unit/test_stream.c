@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dmap_impl.h"
 #include "dmap_stream.h"
 #include "env.h"
 
@@ -241,6 +242,42 @@ test_memfd_is_sealed(void **state)
 	assert_int_equal(fcntl(r[0].fd, F_GETFD), -1);
 }
 
+/*
+ * A pool in a page that is shown for another reason: it is lent, but nothing holds it there before
+ * it is in the domain itself, as it is after the control thread has seen to it. Then the other one
+ * may go.
+ */
+static void
+test_pool_in_the_page_of_another(void **state)
+{
+	const struct fake_pool_conf conf = { .name = "guest", .nb = 8 };
+	struct fake_pool *p = fake_pool_create(&conf);
+	struct rte_mbuf *m = fake_mbuf(p, 128, 60);
+	struct dmap_addr da;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, false);
+	assert_int_equal(dmap_add_range(g.d, p->mem, p->mem_len), 0);
+	dmap_stream_init(&g.s, g.d);
+	assert_true(dmap_lend(&g.s, m, rte_pktmbuf_mtod(m, void *), 60, &da));
+	assert_false(dmap_knows(&g.s, m));
+	assert_true(dmap_may_come(&g.s));
+	assert_int_equal(dmap_serve(g.d), 0);
+	assert_true(dmap_knows(&g.s, m));
+	dmap_domain_remove(g.d, DMAP_OWNER_RANGE, p->mem);
+	dmap_stream_refresh(&g.s);
+	assert_true(dmap_lend(&g.s, m, rte_pktmbuf_mtod(m, void *), 60, &da));
+	assert_true(dmap_knows(&g.s, m));
+	/* What it knows is void when the pool ends. */
+	dmap_del_pool(g.d, p->mp);
+	dmap_stream_refresh(&g.s);
+	assert_false(dmap_knows(&g.s, m));
+	rte_pktmbuf_free(m);
+	rig_close(&g);
+	fake_pool_destroy(p);
+}
+
 int
 main(void)
 {
@@ -250,5 +287,6 @@ main(void)
 	suite_add(test_removal_is_noticed, NULL, "removal is noticed");
 	suite_add(test_addition_forgets_nothing, NULL, "addition forgets nothing");
 	suite_add(test_memfd_is_sealed, NULL, "memfd is sealed");
+	suite_add(test_pool_in_the_page_of_another, NULL, "pool in the page of another");
 	return suite_run("stream");
 }

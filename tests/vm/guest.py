@@ -16,6 +16,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "pmd"), os.path.join(ROOT, "devtools
 import vmimage  # noqa: E402 (found by the line above)
 from frames import compare, expected, make  # noqa: E402
 from l3fwd import Waking, app_args, counts  # noqa: E402
+from test_pools import check  # noqa: E402
 from testpmd import Deadline, Testpmd  # noqa: E402
 
 DRIVER = os.environ.get("SLUICE_TEST_PCI", "net_sluice_pci")
@@ -185,6 +186,23 @@ class GuestSleeper(GuestOther):
         """What it counted."""
         super().quit(timeout)
         return counts(self.log())
+
+
+class GuestPools(GuestTestpmd):
+    """tests/pmd/app/pools.c with ports that EAL's arguments make"""
+
+    def __init__(self, vm, eal, kinds, rounds):
+        self.vm, self.rounds = vm, rounds
+        self.name = "guest's pools"
+        self.start(["pools", "-l", "0", "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN] + list(eal) + ["--", kinds, str(rounds)])
+        self.wait_log("pools: ready", 60)
+
+    def run(self, ports):
+        os.write(self.terminal, b"go\n")
+        status = self.wait_end(120)
+        self.clean()
+        assert status == 0, self.log()[-3000:]
+        check(self.log(), ports, self.rounds)
 
 
 class Peer:

@@ -5,11 +5,12 @@ each other: the kernel's trace of IOMMU maps, its count of the container's entri
 QEMU's trace of faults, and the memory itself while a hostile DMA engine shoots from inside the port's
 container (guest/edu_attack.c). Each has its positive control: the same observation where the answer must
 be the opposite; and with another driver the same shots at the same foreign memory hit."""
+import os
 import re
 
 import pytest
 
-from guest import DRIVER, IS_SLUICE, exchange
+from guest import BUILD, DRIVER, IS_SLUICE, GuestPools, exchange
 from iommu import (EDU_DEVICE, PAGE, QEMU_TRACE, SHOT, Attacker, mapped, middle, own_memory, pool_pages,
     start_trace, zone_pages)
 from machine import Machine
@@ -19,7 +20,8 @@ from testpmd import MBUFS
 # Two nodes, so that testpmd has two pools and each port one of its own.
 NODES = [word for n in (0, 1) for word in ("-object", "memory-backend-ram,id=m%d,size=1024M" % n,
     "-numa", "node,memdev=m%d,cpus=%d" % (n, n))]
-MACHINE = Machine("privilege", {"a": "", "b": "packed=on"}, trace=QEMU_TRACE, args=NODES + EDU_DEVICE)
+MACHINE = Machine("privilege", {"a": "", "b": "packed=on"}, trace=QEMU_TRACE, args=NODES + EDU_DEVICE,
+    add=[os.path.join(BUILD, "tests", "pools")])
 HUGE = 2 << 20
 OWN_POOLS = ["--port-numa-config=(0,0),(1,1)"]
 
@@ -266,3 +268,15 @@ def test_rings_are_writable_when_asked_for(guest, attack):
     attacker = attack(testpmd)
     rings = zone_pages(testpmd, guest.nics["a"].bdf)
     assert not attacker.shoot(*(("write", page * PAGE) for page in sorted(rings)))
+
+
+@pytest.mark.sluice
+@pytest.mark.parametrize("kinds,devargs", [("exsm", ""), ("s", ",isolation=sealed")], ids=["scoped", "sealed"])
+def test_pools_come_and_go(guest, kinds, devargs):
+    """Of all kinds, memory that the application registers and maps by itself among them, for two ports: the device meets no page
+    that is not there, and nothing is left locked or mapped."""
+    eal = [word for nic in ("a", "b") for word in ("-a", guest.nics[nic].bdf + ",sluice=1" + devargs)]
+    guest.testpmds.append(GuestPools(guest.vm, eal, kinds, 200))
+    guest.testpmds[-1].run(2)
+    assert not guest.complaints()
+    assert not mapped(guest)

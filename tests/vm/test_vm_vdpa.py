@@ -12,7 +12,7 @@ import pytest
 
 import vmfetch
 import vmimage
-from guest import BUILD, GuestTestpmd
+from guest import BUILD, GuestPools, GuestTestpmd
 from kernel import IOTLB_PROBES, PAGE, close, echo, iotlbs, pool_pages, up, vdev
 from machine import Machine
 from test_vm_kernel import KernelSleeper
@@ -20,7 +20,7 @@ from testpmd import wait_for
 
 PATH = "/dev/vhost-vdpa-0"
 MACHINE = Machine("vdpa", {}, iommu="none", kernel=vmfetch.NEW_KERNEL, terminals=2, has_vduse=True,
-    add=[os.path.join(BUILD, "tests", "sleeper")])
+    add=[os.path.join(BUILD, "tests", name) for name in ("sleeper", "pools")])
 FORWARD = ["set burst tx delay 1 retry 2000000", "set fwd io retry", "start"]
 pytestmark = pytest.mark.sluice
 
@@ -135,6 +135,16 @@ def test_rx_interrupts(guest):
     wait_for(lambda: server.stats()["RX-packets"] > 1000, 20, "packets")
     seen = sleeper.quit()
     assert seen["wakes"] > 0 and seen["lost"] == 0, seen
+    server.end()
+
+
+def test_pools_come_and_go(guest):
+    """Shared by a port of the kernel's and one of the device: nothing is left, in the process or in the kernel."""
+    server, vm = serve(guest, "vd2"), guest.vm
+    path = "/dev/" + vm.check("ls /sys/bus/vdpa/devices/vd2 | grep vhost-vdpa").strip()
+    guest.testpmds.append(GuestPools(vm, ["--no-pci"] + vdev(0, "tap0") + ["--vdev", "net_sluice1,path=" + path], "exs", 200))
+    up(vm, "tap0")
+    guest.testpmds[-1].run(2)
     server.end()
 
 

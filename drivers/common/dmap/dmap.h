@@ -183,10 +183,13 @@ void dmap_set_waker(struct dmap_domain *d, void (*fn)(void *ctx), void *ctx);
 
 /**
  * Free the domain; what is still in it is revoked and freed. The device of a remote back end must
- * not listen any more. NULL is fine.
+ * not listen any more. NULL is fine. abandon: a core may still be in a burst with a stream of it;
+ * that finds nothing, and the domain itself stays for good, with what the checker remembers of it.
  */
 __rte_internal
 void dmap_domain_destroy(struct dmap_domain *d);
+__rte_internal
+void dmap_domain_abandon(struct dmap_domain *d);
 
 /**
  * Coherent memory of len bytes, zeroed and page-aligned. what names it in listings.
@@ -267,8 +270,7 @@ int dmap_add_range(struct dmap_domain *d, const void *addr, size_t len);
  * meanwhile. Without effect, and 0, for back ends without access rights.
  */
 struct dmap_span {
-	size_t offset;
-	size_t len;
+	size_t offset, len;
 };
 __rte_internal
 int dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c,
@@ -476,9 +478,7 @@ int dmap_vfio_verify(const struct dmap_vfio *v);
 __rte_internal
 int dmap_vfio_reset_device(int device_fd);
 
-/**
- * Is this still an open VFIO device descriptor? EAL does not say whether it closed it.
- */
+/** Is this still an open VFIO device descriptor? EAL does not say whether it closed it. */
 __rte_internal
 bool dmap_vfio_is_device(int device_fd);
 

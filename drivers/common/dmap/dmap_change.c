@@ -196,8 +196,8 @@ dmap_domain_remove(struct dmap_domain *d, enum dmap_owner_kind kind, const void 
 		TAILQ_REMOVE(&d->owners, o, next);
 	rte_spinlock_unlock(&d->table_lock);
 	if (o != NULL) {
-		dmap_debug_hide(d, &o->pages, false);
 		shrink(d, o->is_shown || o->is_offered);
+		dmap_debug_hide(d, &o->pages);
 	}
 	pthread_mutex_unlock(&d->change_lock);
 	dmap_owner_free(o);
@@ -238,7 +238,6 @@ dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len)
 	/* Most frees concern others. */
 	if (!holds(d, lo, hi))
 		return;
-	dmap_debug_hide(d, &(struct dmap_region_list){ .r = &gone, .nb = 1 }, false);
 	pthread_mutex_lock(&d->change_lock);
 	rte_spinlock_lock(&d->table_lock);
 	for (o = TAILQ_FIRST(&d->owners); o != NULL; o = next) {
@@ -254,6 +253,7 @@ dmap_domain_memory_freed(struct dmap_domain *d, const void *addr, size_t len)
 	}
 	rte_spinlock_unlock(&d->table_lock);
 	shrink(d, is_known);
+	dmap_debug_hide(d, &(struct dmap_region_list){ .r = &gone, .nb = 1 });
 	pthread_mutex_unlock(&d->change_lock);
 }
 

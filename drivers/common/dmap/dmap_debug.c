@@ -168,21 +168,29 @@ release(uint32_t number)
 }
 
 void
+dmap_debug_tell_left(struct dmap_domain *d)
+{
+	uint32_t i;
+
+	for (i = 1; i < DMAP_DEBUG_ENTRIES && d->debug != NULL; i++)
+		if (entries[i].domain == d)
+			dmap_debug_report(d,
+					entries[i].loan.place == NULL ? DMAP_DEBUG_MAPS_LEFT :
+									DMAP_DEBUG_BUFFERS_LEFT,
+					&entries[i].loan, "the end of %s", d->debug->who);
+}
+
+void
 dmap_debug_end(struct dmap_domain *d)
 {
 	uint32_t i;
 
 	if (d->debug == NULL)
 		return;
-	for (i = 1; i < DMAP_DEBUG_ENTRIES; i++) {
-		if (entries[i].domain != d)
-			continue;
-		dmap_debug_report(d,
-				entries[i].loan.place == NULL ? DMAP_DEBUG_MAPS_LEFT :
-								DMAP_DEBUG_BUFFERS_LEFT,
-				&entries[i].loan, "the end of %s", d->debug->who);
-		dmap_debug_returned(i);
-	}
+	dmap_debug_tell_left(d);
+	for (i = 1; i < DMAP_DEBUG_ENTRIES; i++)
+		if (entries[i].domain == d)
+			dmap_debug_returned(i);
 	rte_spinlock_lock(&dmap_debug_lock);
 	if (--nb_users == 0) {
 		free(entries);

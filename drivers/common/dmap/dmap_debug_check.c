@@ -166,6 +166,7 @@ visit(const struct dmap_domain *d, visit_fn fn, void *arg)
 /* What is looked for, and found. */
 struct search {
 	const struct dmap_map *map;
+	struct dmap_domain *domain; /* that pages left; NULL: they are memory that ends */
 	const struct dmap_region_list *pages;
 	struct dmap_debug_loan found;
 	unsigned int nb;
@@ -185,15 +186,20 @@ note_overlap(struct dmap_debug_entry *e, void *arg)
 	return false;
 }
 
+/* Pages that others show as well stay. */
 static bool
 note_hidden(struct dmap_debug_entry *e, void *arg)
 {
 	const struct dmap_region_list *l = ((struct search *)arg)->pages;
 	struct search *s = arg;
+	struct dmap_window w;
 	unsigned int i;
 
 	for (i = 0; i < l->nb && !e->loan.is_gone; i++) {
-		if (!loan_overlaps(&e->loan, l->r[i].va, l->r[i].len))
+		if (!loan_overlaps(&e->loan, l->r[i].va, l->r[i].len) ||
+				(s->domain != NULL &&
+						dmap_lookup(s->domain, e->loan.va, e->loan.len,
+								&w) == 0))
 			continue;
 		dmap_debug_unmark(e);
 		e->loan.is_gone = true;
@@ -204,32 +210,31 @@ note_hidden(struct dmap_debug_entry *e, void *arg)
 }
 
 void
-dmap_debug_hide(struct dmap_domain *d, const struct dmap_region_list *pages, bool has_pool_ended)
+dmap_debug_hide(struct dmap_domain *d, const struct dmap_region_list *pages)
 {
-	struct search s = { .pages = pages };
+	struct search s = { .domain = d, .pages = pages };
 
 	if (d->debug == NULL)
 		return;
 	visit(d, note_hidden, &s);
 	if (s.nb != 0)
-		dmap_debug_report(d,
-				has_pool_ended ? DMAP_DEBUG_POOL_FREED :
-						 DMAP_DEBUG_HIDDEN_IN_FLIGHT,
-				&s.found, "one of %u", s.nb);
+		dmap_debug_report(d, DMAP_DEBUG_HIDDEN_IN_FLIGHT, &s.found, "one of %u", s.nb);
 }
 
 void
-dmap_debug_pool_gone(struct dmap_domain *d, const struct rte_mempool *mp)
+dmap_debug_pool_gone(struct dmap_domain *d, struct rte_mempool *mp)
 {
-	const struct dmap_owner *o;
+	struct dmap_region_list bytes = { 0 };
+	struct search s = { .pages = &bytes };
 
 	if (d->debug == NULL)
 		return;
-	pthread_mutex_lock(&d->change_lock);
-	o = dmap_domain_find(d, DMAP_OWNER_POOL, mp);
-	if (o != NULL)
-		dmap_debug_hide(d, &o->pages, true);
-	pthread_mutex_unlock(&d->change_lock);
+	/* Not its pages: other pools lie in them, too. */
+	if (dmap_eal_pool_pages(mp, 1, &bytes) == 0)
+		visit(d, note_hidden, &s);
+	dmap_region_list_free(&bytes);
+	if (s.nb != 0)
+		dmap_debug_report(d, DMAP_DEBUG_POOL_FREED, &s.found, "one of %u", s.nb);
 }
 
 void

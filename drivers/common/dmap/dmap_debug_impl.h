@@ -42,6 +42,8 @@ uint32_t dmap_debug_number(const struct dmap_debug_entry *e);
 /* The mbuf is as it was before it was watched. False: it is not, since somebody has freed it. */
 bool dmap_debug_unmark(struct dmap_debug_entry *e);
 /* The domain ends: reports what is left. */
+void dmap_debug_tell_left(struct dmap_domain *d);
+/* The same, and the domain is not checked any more. */
 void dmap_debug_end(struct dmap_domain *d);
 /* The verbs of dmap_map.h, of a domain that is checked; site: who calls. */
 void dmap_debug_map(struct dmap_domain *d, const struct rte_mbuf *m, const struct dmap_map *map,
@@ -49,11 +51,10 @@ void dmap_debug_map(struct dmap_domain *d, const struct rte_mbuf *m, const struc
 void dmap_debug_unmap(struct dmap_domain *d, const struct dmap_map *map);
 void dmap_debug_sync(struct dmap_domain *d, const struct dmap_map *map, uint32_t off, uint32_t len,
 		enum dmap_dir dir);
-/* Pages leave the domain; has_pool_ended: because their mempool does. */
-void dmap_debug_hide(
-		struct dmap_domain *d, const struct dmap_region_list *pages, bool has_pool_ended);
-/* A mempool ends. */
-void dmap_debug_pool_gone(struct dmap_domain *d, const struct rte_mempool *mp);
+/* An owner of these pages has left the domain. */
+void dmap_debug_hide(struct dmap_domain *d, const struct dmap_region_list *pages);
+/* A mempool is about to end. */
+void dmap_debug_pool_gone(struct dmap_domain *d, struct rte_mempool *mp);
 /* A mempool has got all its memory. */
 void dmap_debug_pool_ready(struct dmap_domain *d, const struct rte_mempool *mp);
 

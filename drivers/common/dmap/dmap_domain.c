@@ -109,19 +109,22 @@ dmap_domain_create(const char *name, const struct dmap_backend *backend, void *c
 	return 0;
 }
 
-RTE_EXPORT_INTERNAL_SYMBOL(dmap_domain_destroy)
-void
-dmap_domain_destroy(struct dmap_domain *d)
+/* Nothing is found in it from here on, and the device reaches nothing. No event comes any more. */
+static void
+empty(struct dmap_domain *d)
 {
+	struct dmap_region_list regions = d->regions;
+	struct dmap_window *windows = d->windows;
 	struct dmap_owner *o;
 
-	if (d == NULL)
-		return;
-	dmap_event_detach(d);
-	dmap_debug_end(d);
-	dmap_bounce_end(d);
+	rte_spinlock_lock(&d->table_lock);
+	d->regions = (struct dmap_region_list){ 0 };
+	d->windows = NULL;
+	d->nb_windows = 0;
+	dmap_domain_copy_windows(d);
+	rte_spinlock_unlock(&d->table_lock);
 	/* Revoke first, and only then let go of the memory. */
-	if (d->regions.nb != 0 && !d->backend->is_remote &&
+	if (regions.nb != 0 && !d->backend->is_remote &&
 			d->backend->show(d->backend_ctx, NULL, 0) != 0)
 		DMAP_LOG(INFO, "%s: the device was not told about the end", d->name);
 	while ((o = TAILQ_FIRST(&d->owners)) != NULL) {
@@ -131,11 +134,33 @@ dmap_domain_destroy(struct dmap_domain *d)
 					d->backend_ctx, o->pages.r, (void *)(uintptr_t)o->key);
 		dmap_owner_free(o);
 	}
-	dmap_region_list_free(&d->regions);
-	free(d->windows);
+	dmap_region_list_free(&regions);
+	free(windows);
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_domain_destroy)
+void
+dmap_domain_destroy(struct dmap_domain *d)
+{
+	if (d == NULL)
+		return;
+	dmap_event_detach(d);
+	dmap_debug_end(d);
+	dmap_bounce_end(d);
+	empty(d);
 	pthread_mutex_destroy(&d->serve_lock);
 	pthread_mutex_destroy(&d->change_lock);
 	free(d);
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_domain_abandon)
+void
+dmap_domain_abandon(struct dmap_domain *d)
+{
+	dmap_event_detach(d);
+	dmap_debug_tell_left(d);
+	dmap_set_waker(d, NULL, NULL);
+	empty(d);
 }
 
 static bool
@@ -365,6 +390,22 @@ int
 dmap_try_lookup(struct dmap_domain *d, const void *addr, size_t len, struct dmap_window *out)
 {
 	return dmap_spin_briefly(&d->table_lock) ? lookup_locked(d, addr, len, out) : -EAGAIN;
+}
+
+int
+dmap_try_pool(struct dmap_domain *d, const struct rte_mempool *mp)
+{
+	const struct dmap_owner *o;
+	bool is_there;
+
+	if (d->backend->shows_all_eal)
+		return 0;
+	if (!dmap_spin_briefly(&d->table_lock))
+		return -EAGAIN;
+	o = dmap_domain_find(d, DMAP_OWNER_POOL, mp);
+	is_there = o != NULL && (o->is_shown || !d->backend->is_remote || !d->is_live);
+	rte_spinlock_unlock(&d->table_lock);
+	return is_there ? 0 : -ENOENT;
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_generation)

@@ -243,6 +243,8 @@ dmap_spin_briefly(rte_spinlock_t *lock)
 
 /* As dmap_lookup(), for polling cores. -EAGAIN: it would take too long. */
 int dmap_try_lookup(struct dmap_domain *d, const void *addr, size_t len, struct dmap_window *out);
+/* Is the pool itself what the device reaches? -ENOENT: it is not, -EAGAIN: as before. */
+int dmap_try_pool(struct dmap_domain *d, const struct rte_mempool *mp);
 
 /* Requests of polling cores (dmap_request.c); dmap_request_post() is in dmap.h. */
 /*

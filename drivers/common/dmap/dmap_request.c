@@ -130,10 +130,10 @@ dmap_request_show(struct dmap_domain *d, unsigned int i, uint32_t *serial, int *
 	*ret = 0;
 	nb_gone = dmap_domain_nb_gone(d);
 	/*
-	 * Others may have shown it meanwhile, and pages of one pool may be shown as those of
-	 * another.
+	 * Others may have shown it meanwhile. A pool that lies in pages of another is to be there
+	 * itself: the other one may end.
 	 */
-	if (r.is_asked && dmap_lookup(d, r.buf.va, r.buf.va_len, &w) != 0)
+	if (r.is_asked && (r.buf.pool != NULL || dmap_lookup(d, r.buf.va, r.buf.va_len, &w) != 0))
 		*ret = dmap_domain_look(d, &r.buf, &o);
 	dmap_event_release_pools();
 	if (o == NULL)
@@ -159,7 +159,8 @@ dmap_request_settle(struct dmap_domain *d, unsigned int i, uint32_t serial, int 
 		return;
 	}
 	va = r->buf.va;
-	is_shown = dmap_lookup(d, va, r->buf.va_len, &w) == 0;
+	is_shown = dmap_lookup(d, va, r->buf.va_len, &w) == 0 &&
+			(r->buf.pool == NULL || dmap_try_pool(d, r->buf.pool) == 0);
 	if (is_shown) {
 		r->memory = NULL;
 		r->is_asked = false;

@@ -37,6 +37,7 @@ dmap_stream_flush(struct dmap_stream *s)
 	s->generation = rte_atomic_load_explicit(s->domain_generation, rte_memory_order_acquire);
 	memset(&s->last, 0, sizeof(s->last));
 	memset(s->near, 0, sizeof(s->near));
+	memset(s->known, 0, sizeof(s->known));
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_stream_ask)
@@ -147,5 +148,33 @@ dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, 
 	remember(s, &w, DMAP_STREAM_NEAR - 1);
 hit:
 	out->v = (uint64_t)(uintptr_t)va + s->last.delta;
+	return true;
+}
+
+/* What is asked for, and not known in time, is asked for by the next packet, too. */
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_knows_miss)
+bool
+dmap_knows_miss(struct dmap_stream *s, const struct rte_mbuf *m, struct rte_mempool *pool)
+{
+	const struct dmap_buffer buf = {
+		.pool = pool, .va = rte_pktmbuf_mtod(m, const void *), .va_len = m->data_len
+	};
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 1; i < DMAP_STREAM_NEAR - 1 && s->known[i] != pool; i++)
+		;
+	/* The primary process looks after its domains. */
+	if (s->known[i] != pool && ask_remote == NULL &&
+			(!RTE_MBUF_HAS_EXTBUF(m) || RTE_MBUF_HAS_PINNED_EXTBUF(m)))
+		ret = dmap_try_pool(s->domain, pool);
+	if (ret == -ENOENT)
+		ret = dmap_request_post(s->domain, pool, &buf);
+	if (ret != 0) {
+		s->may_come = ret == -EAGAIN;
+		return false;
+	}
+	memmove(&s->known[1], &s->known[0], i * sizeof(s->known[0]));
+	s->known[0] = pool;
 	return true;
 }

@@ -34,6 +34,8 @@ struct dmap_stream {
 	const uint32_t *domain_generation;
 	struct dmap_window near[DMAP_STREAM_NEAR]; /* other windows, most recent first */
 	uint64_t nb_misses;                        /* lookups that left this header */
+	/* pools that the domain has, see dmap_knows(); most recent first */
+	const struct rte_mempool *known[DMAP_STREAM_NEAR];
 	bool may_come;      /* the last buffer that could not be lent is going to be shown */
 	unsigned int lcore; /* that flushed the stream last; LCORE_ID_ANY: none did, or no lcore */
 	/* constant after setup */
@@ -50,6 +52,10 @@ void dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d);
 __rte_internal
 bool dmap_lend_miss(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
 		struct dmap_addr *out);
+
+/* Bottom half of dmap_knows_pool(). */
+__rte_internal
+bool dmap_knows_miss(struct dmap_stream *s, const struct rte_mbuf *m, struct rte_mempool *pool);
 
 /* Forget everything; bottom half of dmap_stream_refresh(). */
 __rte_internal
@@ -101,6 +107,27 @@ dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint3
 		return true;
 	}
 	return dmap_lend_miss(s, m, va, len, out);
+}
+
+/**
+ * Is the pool in the domain, in which m has its data? Pages are shown as a whole, so that a buffer
+ * can be lent because another pool lies in the same one, and would be hidden with that. False: as
+ * for dmap_lend(). For packets that nothing is known of but that they can be lent; external
+ * buffers that are not pinned are in no pool.
+ */
+static __rte_always_inline bool
+dmap_knows_pool(struct dmap_stream *s, const struct rte_mbuf *m, struct rte_mempool *pool)
+{
+	return likely(pool == s->known[0]) || dmap_knows_miss(s, m, pool);
+}
+
+/** The same of an mbuf that may have its data in another one. */
+static __rte_always_inline bool
+dmap_knows(struct dmap_stream *s, const struct rte_mbuf *m)
+{
+	if (likely(!RTE_MBUF_CLONED(m)))
+		return dmap_knows_pool(s, m, m->pool);
+	return dmap_knows_pool(s, m, rte_mbuf_from_indirect((struct rte_mbuf *)(uintptr_t)m)->pool);
 }
 
 /**

@@ -53,13 +53,25 @@ is_checked(const struct sluice_queue *q)
 }
 
 /*
- * Into a queue that may have failed in the burst. False: the control side has it by now, which
- * forgets what there is (sluice_check_forget()), or goes; then the next burst notes all anew.
+ * Until leave_look() the control side waits for this core as for one in a burst. The burst in
+ * between leaves the queue for both; what it finds when it enters is its own business.
  */
 static bool
-enter_after(struct sluice_queue *q)
+enter_look(struct sluice_queue *q)
 {
-	return sluice_queue_enter(q, q->run) || sluice_queue_enter(q, SLUICE_QUEUE_FAILED);
+	rte_atomic_store_explicit(&q->in_look, 1, rte_memory_order_relaxed);
+	/* With the fence in there. */
+	if (sluice_queue_enter(q, q->run))
+		return true;
+	rte_atomic_store_explicit(&q->in_look, 0, rte_memory_order_release);
+	return false;
+}
+
+static void
+leave_look(struct sluice_queue *q)
+{
+	/* Pairs with the acquire in sluice_queue_is_in_burst(). */
+	rte_atomic_store_explicit(&q->in_look, 0, rte_memory_order_release);
 }
 
 /* Before anything is completed: others may get it before it is noted. */
@@ -74,15 +86,12 @@ look_before(struct sluice_check *c, struct sluice_queue *q)
 static void
 look_after(struct sluice_check *c, struct sluice_queue *q, const void *site)
 {
-	if (!enter_after(q))
-		return;
 	if (q->fail == SLUICE_FAIL_NONE) {
 		sluice_check_note(c, q, site);
 		sluice_check_watch(c, q);
 	} else {
 		sluice_check_failed(c, q);
 	}
-	sluice_queue_leave(q);
 }
 
 static uint16_t
@@ -91,17 +100,14 @@ checked_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	struct sluice_rxq *rxq = queue;
 	struct sluice_check *c = check_of(&rxq->q);
 
-	if (!sluice_queue_enter(&rxq->q, rxq->q.run))
+	if (!enter_look(&rxq->q))
 		return 0;
 	look_before(c, &rxq->q);
-	sluice_queue_leave(&rxq->q);
 	nb = c->rx->burst(queue, pkts, nb);
 	/* What a burst took before its queue failed is the application's, too. */
-	if (nb != 0 && enter_after(&rxq->q)) {
-		sluice_check_received(c, rxq, pkts, nb);
-		sluice_queue_leave(&rxq->q);
-	}
+	sluice_check_received(c, rxq, pkts, nb);
 	look_after(c, &rxq->q, __builtin_return_address(0));
+	leave_look(&rxq->q);
 	return nb;
 }
 
@@ -112,12 +118,12 @@ checked_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	struct sluice_check *c = check_of(&txq->q);
 	const void *site = __builtin_return_address(0);
 
-	if (!sluice_queue_enter(&txq->q, txq->q.run))
+	if (!enter_look(&txq->q))
 		return 0;
 	look_before(c, &txq->q);
-	sluice_queue_leave(&txq->q);
 	nb = c->tx->burst(queue, pkts, nb);
 	look_after(c, &txq->q, site);
+	leave_look(&txq->q);
 	return nb;
 }
 
@@ -258,14 +264,11 @@ sluice_check_forget(struct sluice_queue *q)
 	if (!is_checked(q))
 		return;
 	c = check_of(q);
-	/* Its core may not have come to it. */
-	if (q->fail != SLUICE_FAIL_NONE)
-		sluice_check_failed(c, q);
 	for (i = 0; i < c->size; i++) {
 		sluice_check_unwatch(c, i);
 		sluice_check_take_back(c, i);
 	}
-	/* Those that a core has not noted yet are nobody's either. */
+	/* What the control side has filled is nobody's either. */
 	sluice_check_remember(c, q);
 	c->tail = c->head;
 	c->nb_free = c->size;

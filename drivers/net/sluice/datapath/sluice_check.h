@@ -79,8 +79,8 @@ void sluice_check_remember(struct sluice_check *c, const struct sluice_queue *q)
 void sluice_check_take_back(struct sluice_check *c, uint16_t slot);
 /*
  * Its packets show if they are freed. By the core that looks before its next burst, never by the
- * control side: that may come between a core's look and its burst, and to queues that a secondary
- * process polls, and then packets would go back to their pools with the mark.
+ * control side: that comes to queues that a secondary process polls, too, and then packets would go
+ * back to their pools with the mark.
  */
 void sluice_check_watch(const struct sluice_check *c, const struct sluice_queue *q);
 /* Was the packet that starts at a slot freed? It is as it was before, and may be completed. */

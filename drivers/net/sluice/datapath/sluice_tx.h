@@ -251,7 +251,8 @@ sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			return 0;
 		}
 	}
-	sluice_queue_refresh(&txq->q);
+	if (unlikely(!dmap_stream_is_fresh(&txq->q.stream)))
+		sluice_txq_take_news(txq);
 	return sluice_tx_give_tmpl(txq, pkts, nb_pkts, slow, cfg);
 }
 

@@ -141,7 +141,7 @@ sluice_tx_give_chains(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t n
 	uint64_t bytes = 0;
 	uint32_t n, nb_segs, nb_slots = 0;
 
-	if (!sluice_tx_adopt_pool(txq, pkts[0]->pool, b->nb_slots))
+	if (!sluice_tx_adopt_pool(txq, pkts[0], b->nb_slots))
 		return 0;
 	s = sluice_tx_slots(txq, b, cfg.ring_type);
 	for (n = 0; n < nb; n++) {

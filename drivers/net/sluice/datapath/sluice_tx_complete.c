@@ -318,3 +318,21 @@ sluice_txq_drain(struct sluice_txq *txq, struct sluice_mbuf_list *out)
 	r->nb_holes = 0;
 	return nb;
 }
+
+/*
+ * Where plain packets come from is open, unless some are on their way. That a pool lies where the
+ * one did that they came from before does not make it one of the same kind.
+ */
+void
+sluice_txq_take_news(struct sluice_txq *txq)
+{
+	const struct sluice_ring *r = &txq->q.ring;
+
+	sluice_queue_take_news(&txq->q);
+	if (sluice_ring_nb_in_flight(r) != txq->nb_slow_slots || r->nb_holes != 0)
+		return;
+	txq->pool = NULL;
+	txq->plain_start = SLUICE_TX_BATCHES;
+	if (txq->start == SLUICE_TX_PINNED)
+		txq->start = SLUICE_TX_BATCHES;
+}

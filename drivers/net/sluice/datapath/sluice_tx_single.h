@@ -14,15 +14,17 @@
 #include "sluice_tx_slots.h"
 
 /*
- * Make pool the one of the plain packets, if none of another pool is on its way; nb_slots were
- * given by the burst so far. True if it is now.
+ * Make the pool of m the one of the plain packets, if the device reaches it and none of another
+ * pool is on its way; nb_slots were given by the burst so far. True if it is now.
  */
 static inline bool
-sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mempool *pool, uint16_t nb_slots)
+sluice_tx_adopt_pool(struct sluice_txq *txq, const struct rte_mbuf *m, uint16_t nb_slots)
 {
 	uint16_t nb_in_flight = sluice_ring_nb_in_flight(&txq->q.ring) + nb_slots;
+	struct rte_mempool *pool = m->pool;
 
-	if (pool != txq->pool && nb_in_flight == txq->nb_slow_slots && txq->q.ring.nb_holes == 0) {
+	if (pool != txq->pool && nb_in_flight == txq->nb_slow_slots && txq->q.ring.nb_holes == 0 &&
+			!RTE_MBUF_CLONED(m) && dmap_knows_pool(&txq->q.stream, m, pool)) {
 		txq->pool = pool;
 		txq->plain_start = SLUICE_TX_BATCHES;
 		if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
@@ -90,7 +92,13 @@ sluice_tx_fill(struct sluice_txq *txq, struct sluice_tx_singles *run, struct rte
 
 	if (has_room ? head == run->end : head + 2 > run->pair_end || len == 0)
 		return false;
-	if (!dmap_lend(&txq->q.stream, m, from, len + before, &da))
+	if (!dmap_lend(&txq->q.stream, m, from, len + before, &da) ||
+			(has_room ? m->pool != txq->pool &&
+									!dmap_knows_pool(
+											&txq->q.stream,
+											m,
+											m->pool) :
+				    !dmap_knows(&txq->q.stream, m)))
 		return false;
 	s->sw_ring[head] = m;
 	if (has_room) {
@@ -153,7 +161,7 @@ sluice_tx_give_singles(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t 
 		if (sluice_tx_is_ours(m) && m->data_off >= hdr_len) {
 			/* Until one is plain: then it is known which are of another pool. */
 			if (run.nb_plain == 0)
-				sluice_tx_adopt_pool(txq, m->pool, b->nb_slots);
+				sluice_tx_adopt_pool(txq, m, b->nb_slots);
 			is_given = sluice_tx_fill(txq, &run, m, true, cfg);
 		} else {
 			/* What asks for something has a header of its own. */

@@ -114,7 +114,8 @@ collect(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t
 		if (unlikely(*nb == TX_PARTS_MAX))
 			return false;
 		from = rte_pktmbuf_mtod(seg, char *) - before + nb_copied;
-		if (!dmap_lend(&txq->q.stream, seg, from, len, &parts[*nb].da))
+		if (!dmap_lend(&txq->q.stream, seg, from, len, &parts[*nb].da) ||
+				!dmap_knows(&txq->q.stream, seg))
 			return false;
 		parts[(*nb)++].len = len;
 	}

@@ -88,4 +88,10 @@ sluice_tx_give_slow(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 	return sluice_tx_give_slow_packed(txq, pkts, nb, b);
 }
 
+/*
+ * What the control side has left, as sluice_queue_take_news(); and pools may have ended. In
+ * sluice_tx_complete.c.
+ */
+void sluice_txq_take_news(struct sluice_txq *txq);
+
 #endif /* SLUICE_TX_SLOW_H */

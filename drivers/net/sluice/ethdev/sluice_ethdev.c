@@ -218,7 +218,11 @@ dev_close(struct rte_eth_dev *dev)
 	sluice_queues_free_left(port);
 	/* ethdev frees dev_private and mac_addrs: the latter is part of nothing else. */
 	sluice_port_destroy(port);
-	free(port);
+	/* Both may be used by a core that stays in a burst, of this process or another. */
+	if (port->is_stuck)
+		dev->data->dev_private = NULL;
+	else
+		free(port);
 	return 0;
 }
 

@@ -331,7 +331,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
  * memory is nobody else's then.
  */
 static bool
-is_left(const struct sluice_queue *q)
+is_left(struct sluice_queue *q)
 {
 	if (!sluice_queue_is_in_burst(q))
 		return false;
@@ -339,6 +339,7 @@ is_left(const struct sluice_queue *q)
 			"port %u: a core is still in a burst of virtqueue %u: the queue's memory is not "
 			"given back",
 			q->port_id, q->vq);
+	q->wake_fd = -1; /* the number may be another file's */
 	return true;
 }
 

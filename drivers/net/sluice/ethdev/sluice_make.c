@@ -29,7 +29,12 @@ on_pool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
 		return;
 	sluice_park_forget(&port->park, mp);
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	sluice_park_forget_returns(q, mp);
+	{
+		sluice_park_forget_returns(q, mp);
+		/* What it knows of pools is void: soon another one may be in that place. */
+		if (sluice_queue_is_tx(q))
+			dmap_stream_ask(&q->stream);
+	}
 }
 
 void
@@ -98,8 +103,6 @@ sluice_port_destroy(struct sluice_port *port)
 		sluice_rings_end(port);
 	}
 	rte_memzone_free(port->claim);
-	sluice_check_close(port->port_id, port->domain);
-	dmap_domain_destroy(port->domain);
 	if (port->transport != NULL)
 		port->transport->ops->destroy(port->transport);
 	sluice_life_fini(port);

@@ -339,8 +339,9 @@ sluice_dev_has_queue(const struct sluice_port *port, unsigned int i, struct slui
 
 /*
  * Rings (sluice_rings.c). make: memory and kick descriptors of this connection, if it has none yet,
- * and fresh rings in it. drop: the next connection gets others. end: there is no next one; what a
- * core may still write to, stays. make logs what went wrong.
+ * and fresh rings in it. drop: the next connection gets others. end: there is no next one, and the
+ * port's domain ends; what a core that stays in a burst may still use, stays. make logs what went
+ * wrong.
  */
 int sluice_rings_make(struct sluice_port *port);
 void sluice_rings_drop(struct sluice_port *port);

@@ -359,6 +359,12 @@ sluice_rings_end(struct sluice_port *port)
 		dmap_coherent_abandon(port->domain, &port->rings);
 	else
 		dmap_free_coherent(port->domain, &port->rings);
+	sluice_check_close(port->port_id, port->domain);
+	if (port->is_stuck)
+		dmap_domain_abandon(port->domain);
+	else
+		dmap_domain_destroy(port->domain);
+	port->domain = NULL;
 }
 
 int

@@ -144,6 +144,8 @@ struct sluice_queue {
 	 * none. Atomic; see sluice_visit.h.
 	 */
 	uint16_t visitor;
+	/* As in_burst, from before a burst is looked at until after it (sluice_check.h). */
+	uint32_t in_look;
 	/*
 	 * Buffers of pools into which only one core may put: the polling core takes them at its
 	 * next burst. Atomic; pushed by the control side, taken as a whole.
@@ -198,6 +200,7 @@ static inline bool
 sluice_queue_is_in_burst(const struct sluice_queue *q)
 {
 	return rte_atomic_load_explicit(&q->visitor, rte_memory_order_acquire) != 0 ||
+			rte_atomic_load_explicit(&q->in_look, rte_memory_order_acquire) != 0 ||
 			rte_atomic_load_explicit(&q->in_burst, rte_memory_order_acquire) != 0;
 }
 
