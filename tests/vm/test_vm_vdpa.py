@@ -142,7 +142,7 @@ def test_pools_come_and_go(guest):
     """Shared by a port of the kernel's and one of the device: nothing is left, in the process or in the kernel."""
     server, vm = serve(guest, "vd2"), guest.vm
     path = "/dev/" + vm.check("ls /sys/bus/vdpa/devices/vd2 | grep vhost-vdpa").strip()
-    guest.testpmds.append(GuestPools(vm, ["--no-pci"] + vdev(0, "tap0") + ["--vdev", "net_sluice1,path=" + path], "exs", 200))
+    guest.testpmds.append(GuestPools(vm, ["--no-pci"] + vdev(0, "tap0") + ["--vdev", "net_sluice1,path=" + path], "exs", 80))
     up(vm, "tap0")
     guest.testpmds[-1].run(2)
     server.end()
