@@ -41,7 +41,7 @@
 
 #define SLUICE_RX_SAMPLE 1024
 
-/* The steps of a poll; below it, in the order of the calls. */
+/* The steps of a poll; they follow it in the order of the calls. */
 static bool sluice_rx_is_idle(const struct sluice_rxq *rxq, const struct sluice_path_cfg cfg);
 static bool sluice_rx_budget(struct sluice_rxq *rxq, uint16_t wanted, uint16_t *budget,
 		const struct sluice_path_cfg cfg);

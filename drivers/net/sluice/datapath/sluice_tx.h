@@ -40,6 +40,94 @@
  */
 #define SLUICE_TX_FEW 8
 
+/* The steps of a burst; they follow it in the order of the calls. */
+static uint16_t sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts,
+		uint16_t nb_pkts, const struct sluice_tx_slow slow,
+		const struct sluice_path_cfg cfg);
+static uint16_t sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
+		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg);
+static void sluice_tx_publish(struct sluice_txq *txq, const struct sluice_tx_burst *b,
+		const struct sluice_path_cfg cfg);
+static void sluice_tx_announce(
+		struct sluice_txq *txq, uint16_t nb_slots, const struct sluice_path_cfg cfg);
+static void sluice_tx_prefetch_used(const struct sluice_ring *r, uint16_t nb_slots);
+
+/* The first half of a burst: enters the queue, and frees what the device has sent. */
+static __rte_always_inline uint16_t
+sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_tx_slow slow, const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	bool has_chains;
+
+	if (unlikely(!sluice_queue_enter(&txq->q, sluice_path_run(cfg))))
+		return 0;
+	if (r->nb_free <= txq->look_at || r->nb_free < nb_pkts) {
+		has_chains = sluice_tx_has_chains(txq);
+		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts, has_chains), has_chains);
+		/*
+		 * A device that broke the rules gets nothing more; the packets stay with the
+		 * caller.
+		 */
+		if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
+			sluice_queue_leave(&txq->q);
+			return 0;
+		}
+	}
+	if (unlikely(!dmap_stream_is_fresh(&txq->q.stream)))
+		sluice_txq_take_news(txq);
+	return sluice_tx_give_tmpl(txq, pkts, nb_pkts, slow, cfg);
+}
+
+/* The second half of a burst: gives the packets, publishes them, and leaves the queue. */
+static __rte_always_inline uint16_t
+sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct sluice_tx_slow slow, const struct sluice_path_cfg cfg)
+{
+	struct sluice_ring *r = &txq->q.ring;
+	struct sluice_tx_burst copy, b = { .slot = r->head };
+	uint16_t nb_tx = 0, nb_dropped = 0;
+
+	if (cfg.is_pinned || likely(txq->start == SLUICE_TX_BATCHES))
+		nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
+	else if (slow.pinned != NULL && txq->start == SLUICE_TX_PINNED)
+		return slow.pinned(txq, pkts, nb_pkts);
+	if (unlikely(nb_tx < nb_pkts)) {
+		copy = b; /* so that b itself can stay in registers */
+		/* The counter before; then by how much it grew. */
+		nb_dropped = txq->q.stats.errors;
+		if (cfg.is_few ? cfg.is_copy || txq->start != SLUICE_TX_PINNED :
+				 txq->start == SLUICE_TX_UNBATCHED)
+			nb_tx += sluice_tx_give_slow(
+					txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg);
+		else
+			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
+		b = copy;
+		nb_dropped = txq->q.stats.errors - nb_dropped;
+		if (b.nb_slots != 0) {
+			txq->start = txq->has_hash ? SLUICE_TX_LONG : txq->plain_start;
+			if (2 * b.nb_unbatched >= b.nb_slots ||
+					(txq->hdr_len != SLUICE_NET_HDR_LEN && !txq->has_hash))
+				txq->start = SLUICE_TX_UNBATCHED;
+			txq->nb_extra = b.nb_slots - b.nb_bufs;
+		}
+		if (unlikely(nb_tx < nb_pkts)) {
+			txq->look_at = UINT16_MAX;
+			*txq->left += nb_pkts - nb_tx;
+		}
+	}
+	if (likely(b.nb_bufs != 0)) {
+		sluice_tx_publish(txq, &b, cfg);
+		sluice_tx_announce(txq, b.nb_slots, cfg);
+		if (cfg.ring_type == SLUICE_PACKED && !cfg.is_few && r->is_in_order)
+			sluice_tx_prefetch_used(r, b.nb_slots);
+	}
+	txq->q.stats.packets += nb_tx - nb_dropped;
+	txq->q.stats.bytes += b.bytes;
+	sluice_queue_leave(&txq->q);
+	return nb_tx;
+}
+
 /* Packets in a batch. */
 static __rte_always_inline uint16_t
 sluice_tx_batch(const struct sluice_path_cfg cfg)
@@ -99,6 +187,35 @@ sluice_tx_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint32_t nb_max,
 }
 
 /*
+ * The packets of a burst that its first run of batches did not give: it began with none, or came to
+ * the end of the ring. What no batch can be goes the slow way, and then batches are tried again.
+ * Returns how many are given or dropped. Only these batches may have longer headers (has_hash).
+ */
+static __rte_always_inline uint16_t
+sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
+{
+	bool is_vain = b->nb_slots == 0 && !cfg.has_hash && !cfg.is_few;
+	uint16_t nb_tx, nb_run, nb_pause = 0;
+
+	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx += nb_run) {
+		nb_run = 0;
+		if (!is_vain)
+			nb_run = sluice_tx_run(txq, &pkts[nb_tx], nb_pkts - nb_tx, b, cfg);
+		is_vain = false;
+		if (likely(nb_run != 0))
+			continue;
+		/* The more often it is in vain, the longer it is not tried. */
+		nb_pause += sluice_tx_batch(cfg);
+		nb_run = RTE_MIN(nb_pause, (uint16_t)(nb_pkts - nb_tx));
+		nb_run = sluice_tx_give_slow(txq, &pkts[nb_tx], nb_run, b, cfg);
+		if (nb_run == 0)
+			break;
+	}
+	return nb_tx;
+}
+
+/*
  * Make the burst visible. Behind it the device's wish may be read (2.7.13.4.1, 2.8.21.3.1): the
  * fence pairs with the device's. What nobody else reads is stored behind the fence, which has to
  * wait for fewer stores then.
@@ -150,110 +267,6 @@ sluice_tx_prefetch_used(const struct sluice_ring *r, uint16_t nb_slots)
 {
 	rte_prefetch0(&r->packed.dv_desc[r->used_idx]);
 	rte_prefetch0(&r->packed.dv_desc[sluice_ring_next(r, r->used_idx, nb_slots)]);
-}
-
-/*
- * The packets of a burst that its first run of batches did not give: it began with none, or came to
- * the end of the ring. What no batch can be goes the slow way, and then batches are tried again.
- * Returns how many are given or dropped. Only these batches may have longer headers (has_hash).
- */
-static __rte_always_inline uint16_t
-sluice_tx_rest_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		struct sluice_tx_burst *b, const struct sluice_path_cfg cfg)
-{
-	bool is_vain = b->nb_slots == 0 && !cfg.has_hash && !cfg.is_few;
-	uint16_t nb_tx, nb_run, nb_pause = 0;
-
-	for (nb_tx = 0; nb_tx < nb_pkts; nb_tx += nb_run) {
-		nb_run = 0;
-		if (!is_vain)
-			nb_run = sluice_tx_run(txq, &pkts[nb_tx], nb_pkts - nb_tx, b, cfg);
-		is_vain = false;
-		if (likely(nb_run != 0))
-			continue;
-		/* The more often it is in vain, the longer it is not tried. */
-		nb_pause += sluice_tx_batch(cfg);
-		nb_run = RTE_MIN(nb_pause, (uint16_t)(nb_pkts - nb_tx));
-		nb_run = sluice_tx_give_slow(txq, &pkts[nb_tx], nb_run, b, cfg);
-		if (nb_run == 0)
-			break;
-	}
-	return nb_tx;
-}
-
-/* The second half of a burst: gives the packets, publishes them, and leaves the queue. */
-static __rte_always_inline uint16_t
-sluice_tx_give_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		const struct sluice_tx_slow slow, const struct sluice_path_cfg cfg)
-{
-	struct sluice_ring *r = &txq->q.ring;
-	struct sluice_tx_burst copy, b = { .slot = r->head };
-	uint16_t nb_tx = 0, nb_dropped = 0;
-
-	if (cfg.is_pinned || likely(txq->start == SLUICE_TX_BATCHES))
-		nb_tx = sluice_tx_run(txq, pkts, nb_pkts, &b, cfg);
-	else if (slow.pinned != NULL && txq->start == SLUICE_TX_PINNED)
-		return slow.pinned(txq, pkts, nb_pkts);
-	if (unlikely(nb_tx < nb_pkts)) {
-		copy = b; /* so that b itself can stay in registers */
-		/* The counter before; then by how much it grew. */
-		nb_dropped = txq->q.stats.errors;
-		if (cfg.is_few ? cfg.is_copy || txq->start != SLUICE_TX_PINNED :
-				 txq->start == SLUICE_TX_UNBATCHED)
-			nb_tx += sluice_tx_give_slow(
-					txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy, cfg);
-		else
-			nb_tx += slow.rest(txq, &pkts[nb_tx], nb_pkts - nb_tx, &copy);
-		b = copy;
-		nb_dropped = txq->q.stats.errors - nb_dropped;
-		if (b.nb_slots != 0) {
-			txq->start = txq->has_hash ? SLUICE_TX_LONG : txq->plain_start;
-			if (2 * b.nb_unbatched >= b.nb_slots ||
-					(txq->hdr_len != SLUICE_NET_HDR_LEN && !txq->has_hash))
-				txq->start = SLUICE_TX_UNBATCHED;
-			txq->nb_extra = b.nb_slots - b.nb_bufs;
-		}
-		if (unlikely(nb_tx < nb_pkts)) {
-			txq->look_at = UINT16_MAX;
-			*txq->left += nb_pkts - nb_tx;
-		}
-	}
-	if (likely(b.nb_bufs != 0)) {
-		sluice_tx_publish(txq, &b, cfg);
-		sluice_tx_announce(txq, b.nb_slots, cfg);
-		if (cfg.ring_type == SLUICE_PACKED && !cfg.is_few && r->is_in_order)
-			sluice_tx_prefetch_used(r, b.nb_slots);
-	}
-	txq->q.stats.packets += nb_tx - nb_dropped;
-	txq->q.stats.bytes += b.bytes;
-	sluice_queue_leave(&txq->q);
-	return nb_tx;
-}
-
-static __rte_always_inline uint16_t
-sluice_tx_tmpl(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		const struct sluice_tx_slow slow, const struct sluice_path_cfg cfg)
-{
-	struct sluice_ring *r = &txq->q.ring;
-	bool has_chains;
-
-	if (unlikely(!sluice_queue_enter(&txq->q, sluice_path_run(cfg))))
-		return 0;
-	if (r->nb_free <= txq->look_at || r->nb_free < nb_pkts) {
-		has_chains = sluice_tx_has_chains(txq);
-		slow.reclaim(txq, sluice_tx_reclaim_max(txq, nb_pkts, has_chains), has_chains);
-		/*
-		 * A device that broke the rules gets nothing more; the packets stay with the
-		 * caller.
-		 */
-		if (unlikely(txq->q.fail != SLUICE_FAIL_NONE)) {
-			sluice_queue_leave(&txq->q);
-			return 0;
-		}
-	}
-	if (unlikely(!dmap_stream_is_fresh(&txq->q.stream)))
-		sluice_txq_take_news(txq);
-	return sluice_tx_give_tmpl(txq, pkts, nb_pkts, slow, cfg);
 }
 
 #endif /* SLUICE_TX_H */
