@@ -83,9 +83,7 @@ dmap_coherent_da(const struct dmap_coherent *mem, const void *va)
 	return (struct dmap_addr){ mem->da.v + ((const char *)va - (const char *)mem->va) };
 }
 
-/*
- * A back end makes regions reachable. One call at a time.
- */
+/* A back end makes regions reachable. One call at a time. */
 struct dmap_backend {
 	const char *name;
 	/*
@@ -124,9 +122,7 @@ struct dmap_backend {
 	size_t granule;
 };
 
-/**
- * Make an empty domain. ctx is passed to the back end's functions and must outlive the domain.
- */
+/** Make an empty domain. ctx is passed to the back end's functions and must outlive the domain. */
 __rte_internal
 int dmap_domain_create(const char *name, const struct dmap_backend *backend, void *ctx,
 		struct dmap_domain **out);
@@ -183,11 +179,15 @@ void dmap_set_waker(struct dmap_domain *d, void (*fn)(void *ctx), void *ctx);
 
 /**
  * Free the domain; what is still in it is revoked and freed. The device of a remote back end must
- * not listen any more. NULL is fine. abandon: a core may still be in a burst with a stream of it;
- * that finds nothing, and the domain itself stays for good, with what the checker remembers of it.
+ * not listen any more. NULL is fine.
  */
 __rte_internal
 void dmap_domain_destroy(struct dmap_domain *d);
+
+/**
+ * The same while a core may still be in a burst with a stream of it: that finds nothing, and may
+ * call the waker once more. The domain itself stays, with what the checker remembers of it.
+ */
 __rte_internal
 void dmap_domain_abandon(struct dmap_domain *d);
 

@@ -31,8 +31,11 @@ dmap_domain_table(struct dmap_domain *d, dmap_owner_filter filter, struct dmap_r
 void
 dmap_domain_wake(struct dmap_domain *d)
 {
-	if (d->waker != NULL)
-		d->waker(d->waker_ctx);
+	/* Once: dmap_domain_abandon() clears it beside a core that is just here. */
+	void (*waker)(void *ctx) = rte_atomic_load_explicit(&d->waker, rte_memory_order_acquire);
+
+	if (waker != NULL)
+		waker(d->waker_ctx);
 }
 
 /* With removal, what streams remember is void. */

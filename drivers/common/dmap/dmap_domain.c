@@ -159,7 +159,8 @@ dmap_domain_abandon(struct dmap_domain *d)
 {
 	dmap_event_detach(d);
 	dmap_debug_tell_left(d);
-	dmap_set_waker(d, NULL, NULL);
+	/* Its context stays: a core may be about to call it. */
+	rte_atomic_store_explicit(&d->waker, NULL, rte_memory_order_relaxed);
 	empty(d);
 }
 

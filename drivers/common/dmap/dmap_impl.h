@@ -139,7 +139,7 @@ struct dmap_domain {
 	bool is_stale;  /* remote and live: the device knows memory that left the domain */
 	uint32_t epoch; /* counts the changes of is_live: an answer from before is void */
 	int refusal;    /* why the device refused last; serve_lock */
-	void (*waker)(void *ctx);
+	void (*waker)(void *ctx); /* atomic */
 	void *waker_ctx;
 	/* protected by request_lock */
 	struct dmap_request requests[DMAP_REQUESTS];

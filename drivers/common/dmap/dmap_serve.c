@@ -39,8 +39,8 @@ void
 dmap_set_waker(struct dmap_domain *d, void (*fn)(void *ctx), void *ctx)
 {
 	pthread_mutex_lock(&d->change_lock);
-	d->waker = fn;
 	d->waker_ctx = ctx;
+	rte_atomic_store_explicit(&d->waker, fn, rte_memory_order_release);
 	pthread_mutex_unlock(&d->change_lock);
 }
 
