@@ -72,7 +72,7 @@ main(int argc, char **argv)
 	uint16_t nb, port;
 
 	if (rte_eal_init(argc, argv) != argc - 1)
-		rte_exit(EXIT_FAILURE, "EAL does not start by these; --help lists its arguments\n");
+		rte_exit(EXIT_FAILURE, "EAL did not start, or a word is not its own: try --help\n");
 	signal(SIGINT, end);
 	nb = RTE_MIN(rte_eth_dev_count_avail(), 2);
 	if (nb == 0)

@@ -64,9 +64,10 @@ sluice_tx_asks(const struct rte_mbuf *m)
 	return (sluice_tx_upper_flags(m) & (SLUICE_TX_FLAGS >> 32)) != 0;
 }
 
-/* Nobody else can have a segment's buffer; the holders of a pinned external one are counted. */
+/* Of a segment with an external buffer: that is one of its pool's, and nobody else holds it. */
 bool sluice_tx_has_pinned_buffer(struct rte_mbuf *m); /* in sluice_tx_offload.c */
 
+/* Nobody else can have a segment's buffer. */
 static __rte_always_inline bool
 sluice_tx_has_own_buffer(struct rte_mbuf *m)
 {
@@ -168,8 +169,9 @@ sluice_tx_lens(const struct rte_mbuf *m)
 }
 
 /*
- * One segment, and nobody else holds it; both seen at once. Of few packets, whose application has
- * just written one of the fields, one after the other: atomic, or the compiler joins them.
+ * One segment, and nobody else holds it; both seen by one load. With is_few by two: the application
+ * has just written one of the fields then, and a load of both would wait for it. That of the count
+ * is atomic, so that the compiler does not join them.
  */
 static __rte_always_inline bool
 sluice_tx_is_single(const struct rte_mbuf *m, const bool is_few)

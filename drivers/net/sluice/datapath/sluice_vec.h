@@ -28,7 +28,10 @@
 #include "sluice_rxq.h"
 #include "sluice_txq.h"
 
-/* Has said: flags and gso_types of the last batch's headers, ORed; 0: there is nothing to do. */
+/*
+ * Each instruction set has its own. All that others read of them is sluice_vec_rx_kit.said: flags
+ * and gso_types of the last batch's headers, ORed; 0: there is nothing to do.
+ */
 struct sluice_vec_rx_kit;
 struct sluice_vec_give_kit;
 struct sluice_vec_tx_kit;

@@ -6,8 +6,8 @@
  * Batch primitives with 512-bit registers: eight used entries or receive buffers, or four packets
  * to transmit, at a time. What each one means is said in sluice_vec.h.
  *
- * They rest on masks and on permutations of a whole register's words, which AVX2 has not; so each
- * width has a source of its own. Drawings have the lowest address at the left.
+ * They rest on masks and on permutations of words from two registers, which AVX2 does not have; so
+ * each width has a source of its own. Drawings have the lowest address at the left.
  */
 
 #ifndef SLUICE_VEC_AVX512_H

@@ -263,8 +263,8 @@ look_for_primary(struct sluice_visitor *v)
 		return;
 	rte_atomic_store_explicit(&v->epoch, 0, rte_memory_order_release);
 	/*
-	 * ethdev reads the link from memory of the primary process, who writes it no more. One that
-	 * lives has closed the port, and uses that memory for another.
+	 * ethdev reads the link from memory of the primary process, which writes it no more if it
+	 * has ended. If it is alive, it has closed the port, and may have another in that memory.
 	 */
 	if (!rte_eal_primary_proc_alive(NULL))
 		rte_eth_linkstatus_set(v->dev, &(const struct rte_eth_link){ 0 });
