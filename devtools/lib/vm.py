@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
-"""The command line of devtools/vm, which runs this."""
+"""The command line of devtools/vm, which runs this; first with --parse, which ends when the command line was read."""
 import argparse
 import base64
 import fcntl
@@ -33,8 +33,7 @@ ESCAPE = b"\x1d"            # Ctrl-]
 ENDED = b"\x00<ended>"      # ends what a program wrote to the terminal
 
 
-def parse():
-    what = sys.argv[1]
+def parse(what, *words):
     parser = argparse.ArgumentParser(prog="devtools/vm", description="Run things in a QEMU guest with an "
         "IOMMU. Results (console and QEMU logs, and what the guest left in /results) go to a folder.")
     parser.add_argument("--iommu", default="intel", metavar="KIND[,PROPERTY=VALUE...]",
@@ -66,7 +65,7 @@ def parse():
     parser.add_argument("-v", "--verbose", action="store_true", help="also say how long things took")
     # What follows the options belongs to the guest, dashes or not.
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    options = parser.parse_args(sys.argv[2:])
+    options = parser.parse_args(words)
     options.what = what
     if what == "tour":
         options.nics = 0
@@ -276,7 +275,10 @@ def work(options):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    options = parse()
+    if sys.argv[1] == "--parse":
+        parse(*sys.argv[2:])
+        return
+    options = parse(*sys.argv[1:])
     try:
         sys.exit(work(options))
     except (Trouble, GuestDied, GuestDeadline, OSError) as error:
