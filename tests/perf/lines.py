@@ -9,8 +9,10 @@ sluice-bench does the work of both cores in turn in an emulator, whose plug-in (
 exact, and without a clock. 64 B packets, bursts of 32, queue 256, whatever the options do not change.
 """
 import argparse
+import itertools
 import json
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -86,6 +88,12 @@ def show(title, sides):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     _, more = parser.parse_known_args()
+    # Only sluice-bench knows which options it has.
+    options = itertools.takewhile(lambda word: word != "--", more)
+    if subprocess.run([bench.BENCH, *options, "--help"], stdout=subprocess.DEVNULL, check=False).returncode:
+        sys.exit(2)
+    if bench.cannot_emulate():
+        sys.exit(bench.cannot_emulate())
     with tempfile.TemporaryDirectory() as folder:
         for title, options in CASES.items():
             try:
