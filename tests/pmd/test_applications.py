@@ -62,6 +62,8 @@ def test_pipeline(folder, testpmds):
         ["--vdev", "%s1,path=%s" % (VDEV, paths[1]), "-m", "128", "--", "-p", "0x3", "--none"])
     try:
         app.wait_log("Initialization completed", 20)
+        for port in range(2):
+            wait_for(lambda p=port: back.link_up(p), 10, "a link")
         back.cmds("set fwd io", "start tx_first 2")
         for port in range(2):
             wait_for(lambda p=port: back.stats(p)["RX-packets"] > 500, 10, "packets that come back")

@@ -165,10 +165,9 @@ def test_another_namespace(guest):
     """The interface moves while it is in use; its state is seen there, too."""
     t = launch(guest, ["tap0"])
     vm = guest.vm
-    pid = vm.check("unshare -n sleep 1000 </dev/null >/dev/null 2>&1 & pid=$!\n"
-        "while [ $(readlink /proc/$pid/ns/net) = $(readlink /proc/self/ns/net) ]; do usleep 9999; done\n"
-        "ip link set dev tap0 netns $pid; echo $pid").strip()
-    vm.check("nsenter -t %s -n ip link set dev tap0 up" % pid)
+    pid = vm.check("unshare -n sleep 1000 </dev/null >/dev/null 2>&1 & echo $!").strip()
+    wait_for(lambda: vm.run("[ $(readlink /proc/%s/ns/net) != $(readlink /proc/self/ns/net) ]" % pid)[0] == 0, 10, "a namespace")
+    vm.check("ip link set dev tap0 netns %s; nsenter -t %s -n ip link set dev tap0 up" % (pid, pid))
     wait_for(t.link_up, 5, "link")
     t.cmds(*FORWARD)
     out = vm.check("nsenter -t %s -n tap_frames tap0 100 30 60 1514" % pid, 50)

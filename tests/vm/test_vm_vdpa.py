@@ -103,8 +103,9 @@ def test_one_pair(guest):
         if not last:
             t.cmds("port start 1", "start")
             wait_for(lambda: t.link_up(1), 10, "link")
-    vm.check("ln -s /dev/null /dev/vhost-vdpa-8; vduse_block block0 >/tmp/block & while ! grep -q ready /tmp/block; do usleep 9999; done\n"
-        "vdpa dev add name block0 mgmtdev vduse")
+    vm.check("ln -s /dev/null /dev/vhost-vdpa-8; vduse_block block0 >/tmp/block &")
+    wait_for(lambda: vm.run("grep ready /tmp/block")[0] == 0, 10, "a block device")
+    vm.check("vdpa dev add name block0 mgmtdev vduse")
     for path, said in ((PATH, "another process or port has the device"),
             ("/dev/vhost-vdpa-1", "the device is of virtio's kind 2"),
             ("/dev/vhost-vdpa-9", "No such file or directory: load the module"),
