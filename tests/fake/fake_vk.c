@@ -32,9 +32,9 @@ fake_vk_reset(void)
 	memset(&fake_vk, 0, sizeof(fake_vk));
 	fake_vk.features = FAKE_VK_FEATURES;
 	fake_vk.regions_max = "64";
-	fake_vk.is_capable = true;
-	fake_vk.is_up = true;
+	fake_vk.is_capable = fake_vk.is_up = true;
 	fake_vk.mtu = 1500;
+	fake_vk.hdr_len = 10;
 	memcpy(fake_vk.mac, "\x02\x11\x22\x33\x44\x55", 6);
 	fake_vk.fail_at = UINT32_MAX;
 	fake_vk.last_fd = FIRST_FD;
@@ -326,6 +326,8 @@ tap_ioctl(struct fake_vk_tap *tap, unsigned long request, void *arg)
 		return -EBADFD;
 	if (request == TUNSETVNETHDRSZ)
 		fake_vk.hdr_len = *(int *)arg;
+	else if (request == TUNGETVNETHDRSZ)
+		*(int *)arg = fake_vk.hdr_len;
 	else if (request == TUNSETOFFLOAD)
 		return set_offloads((uintptr_t)arg);
 	else if (request == TUNSETQUEUE)

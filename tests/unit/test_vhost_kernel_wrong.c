@@ -250,11 +250,54 @@ test_said_once(void **state)
 	destroy(t);
 }
 
+/* All ports of an interface have one length of headers: who changes that of another says so. */
+static void
+test_header_of_others(void **state)
+{
+	static const struct {
+		int was;
+		unsigned int nb_lines;
+		sluice_features features;
+	} rows[] = {
+		{ 10, 0, ALL },
+		{ 24, 0, ALL },
+		{ 12, 1, ALL },
+		{ 24, 1, UINT64_MAX },
+		{ 12, 0, UINT64_MAX },
+	};
+	struct sluice_transport *t;
+	unsigned int i;
+	const char *log;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(rows); i++) {
+		fake_context("row %u", i);
+		fake_vk_reset();
+		there(IFF_TAP | IFF_MULTI_QUEUE);
+		fake_vk.features_high = 0xa;
+		fake_vk.hdr_len = rows[i].was;
+		t = create(1, NULL);
+		assert_int_equal(t->ops->connect(t, &info), 0);
+		fake_log_begin();
+		assert_int_equal(run(t, 2, rows[i].features), 0);
+		assert_int_equal(stop(t, 2), 0);
+		/* Its own length is no other's. */
+		assert_int_equal(run(t, 2, UINT64_MAX), 0);
+		log = fake_log_end();
+		fake_assert(nb_lines(log) == rows[i].nb_lines, "the log: %s", log);
+		assert_int_equal(strstr(log, "iface=tap0: its net header was of") != NULL,
+				rows[i].nb_lines);
+		assert_int_equal(fake_vk.hdr_len, 12);
+		destroy(t);
+	}
+}
+
 int
 main(void)
 {
 	suite_add(test_each_call_fails, NULL, "each call fails");
 	suite_add(test_troubles, NULL, "troubles");
 	suite_add(test_said_once, NULL, "said once");
+	suite_add(test_header_of_others, NULL, "header of others");
 	return suite_run("vhost_kernel_wrong");
 }

@@ -27,6 +27,9 @@
 #define TUN_F_USO6 0x40
 #endif
 
+/* Of a new interface: the net header of legacy devices. */
+#define FRESH_HDR_LEN 10
+
 /* An interface that may be there already. */
 struct found {
 	bool is_there;
@@ -349,9 +352,23 @@ sluice_vk_tap_set_offloads(struct vk_tap *tap, uint64_t features)
 int
 sluice_vk_tap_set_hdr_len(struct vk_tap *tap, int len)
 {
-	int ret = tap->sys->ioctl(tap->queues[0].fd, TUNSETVNETHDRSZ, &len);
+	int was = FRESH_HDR_LEN, ret = 0;
 
-	return ret < 0 ? fail(tap, "TUNSETVNETHDRSZ", ret) : 0;
+	if (tap->is_multi)
+		ret = tap->sys->ioctl(tap->queues[0].fd, TUNGETVNETHDRSZ, &was);
+	if (ret < 0)
+		return fail(tap, "TUNGETVNETHDRSZ", ret);
+	if (was != FRESH_HDR_LEN && was != len && was != tap->hdr_len)
+		SLUICE_LOG(WARNING,
+				"iface=%s: its net header was of %d bytes, as another port wanted it, and is "
+				"of %d now: if that port still runs, its frames are garbled; have all "
+				"ports of an interface ask for segmentation in tunnels, or none",
+				tap->name, was, len);
+	ret = tap->sys->ioctl(tap->queues[0].fd, TUNSETVNETHDRSZ, &len);
+	if (ret < 0)
+		return fail(tap, "TUNSETVNETHDRSZ", ret);
+	tap->hdr_len = len;
+	return 0;
 }
 
 int

@@ -33,6 +33,7 @@ struct vk_tap {
 	int control_fd;    /* of the namespace that the interface was in when it was opened */
 	int news_fd;       /* tells of changes there; -1: nothing does */
 	bool was_told_mtu; /* that its MTU cannot be set */
+	int hdr_len;       /* as it was set last; 0: not yet */
 };
 
 /* nb_queues queues, none of which is open. -ENOMEM. */
@@ -58,7 +59,10 @@ int sluice_vk_tap_set_mtu(struct vk_tap *tap, uint16_t mtu);
  * (VIRTIO_NET_F_GUEST_*); -EINVAL: it does not know them.
  */
 int sluice_vk_tap_set_offloads(struct vk_tap *tap, uint64_t features);
-/* Bytes of the net header in front of frames, in both directions. */
+/*
+ * Bytes of the net header in front of frames, in both directions, for all that joined the
+ * interface: there is a warning if somebody else wanted another length.
+ */
 int sluice_vk_tap_set_hdr_len(struct vk_tap *tap, int len);
 /* May frames come in this queue? Nothing for an interface of one. */
 int sluice_vk_tap_use_queue(struct vk_tap *tap, uint16_t queue, bool is_used);
