@@ -31,6 +31,11 @@ SDK_HEADERS="lib/ethdev/ethdev_driver.h lib/ethdev/ethdev_pci.h lib/ethdev/ethde
 SDK_EXAMPLES="examples/common examples/common/neon examples/common/sse examples/ip_reassembly examples/l2fwd
 	examples/l3fwd examples/l3fwd-power examples/multi_process/symmetric_mp examples/skeleton"
 
+# Options of builds that are made once. Precompiled headers save time there; with ccache they cost time, as it keeps
+# nothing that is compiled with them.
+ONCE=()
+command -v ccache >/dev/null || ONCE=(-Dpch=true)
+
 die()
 {
 	echo "${0##*/}: $*" >&2

@@ -3,9 +3,9 @@
  */
 
 /*
- * Precompiled where a build asks for it (-Db_pch=true). By this header of DPDK all that knows
- * mbufs gets the compiler's vector intrinsics, and to read those takes longer than to compile a
- * file of the control path.
+ * Precompiled with -Dpch=true. Everything that includes rte_mbuf.h gets this header of DPDK, and
+ * with it the compiler's vector intrinsics. Reading those takes longer than compiling a file of
+ * the control path.
  */
 
 #ifndef SLUICE_PCH_H
