@@ -261,6 +261,10 @@ test_pool_in_the_page_of_another(void **state)
 	assert_int_equal(dmap_add_range(g.d, p->mem, p->mem_len), 0);
 	dmap_stream_init(&g.s, g.d);
 	assert_true(dmap_lend(&g.s, m, rte_pktmbuf_mtod(m, void *), 60, &da));
+	/* With data elsewhere it says nothing of its pool. */
+	m->ol_flags = RTE_MBUF_F_EXTERNAL;
+	assert_true(dmap_knows(&g.s, m));
+	m->ol_flags = 0;
 	assert_false(dmap_knows(&g.s, m));
 	assert_true(dmap_may_come(&g.s));
 	assert_int_equal(dmap_serve(g.d), 0);

@@ -62,6 +62,9 @@ static const struct wrong wrongs[] = {
 	{ "IP in the second segment", "IPv4", SLUICE_TX_BAD_SPLIT, AS_IT_IS, .cut = 20 },
 	{ "TCP options in the second segment", "TSO4", SLUICE_TX_BAD_SPLIT, AS_IT_IS, .cut = 53 },
 	{ "MSS 0", "TSO4", GSO, .l2 = -1, .l3 = -1, .l4 = -1 },
+	{ "MSS that is none in Linux", "TSO4", GSO, .l2 = -1, .l3 = -1, .l4 = -1, .segsz = 65535 },
+	{ "the same, with a tag", "TSO4, a long header and a tag", GSO, .l2 = -1, .l3 = -1,
+			.l4 = -1, .segsz = 65535 },
 	{ "no IPv4 checksum", "TSO4", GSO, AS_IT_IS, .clear = IPV4 },
 	{ "checksum of UDP", "TSO4", GSO, AS_IT_IS, .add = UDP },
 	{ "both kinds of segments", "TSO6", FLAGS, AS_IT_IS, .add = USO },
@@ -98,6 +101,9 @@ static const struct wrong wrong_tunnels[] = {
 	{ "outer IP in the second segment", "outer IPv4 checksum", SLUICE_TX_BAD_SPLIT, AS_IT_IS,
 			.cut = 30 },
 	{ "MSS 0", "TSO4 in VXLAN", GSO, .l2 = -1, .l3 = -1, .l4 = -1 },
+	{ "one segment", "TSO4 in VXLAN", GSO, .l2 = -1, .l3 = -1, .l4 = -1, .segsz = 65534 },
+	{ "one segment of UDP", "USO4 in a UDP tunnel over IPv6", GSO, .l2 = -1, .l3 = -1, .l4 = -1,
+			.segsz = 65534 },
 	{ "more than 64 KiB", "TSO4 in VXLAN", GSO, AS_IT_IS, .grow = 33 },
 };
 

@@ -127,7 +127,8 @@ build(struct frame *f, const struct ask *a, uint32_t payload, uint64_t seed)
 	f->l3 = a->is_ipv6 ? 40 + (a->has_options ? 8 : 0) : 20 + (a->has_options ? 12 : 0);
 	f->l4 = a->is_udp ? 8 : 20;
 	f->len = f->l2 + f->l3 + f->l4 + payload;
-	f->segsz = seed % 4 == 0 ? payload + 100 : 1 + payload / 3; /* one segment, or some */
+	/* One segment, which is none inside of a tunnel, or some. */
+	f->segsz = seed % 4 == 0 && a->outer == 0 ? payload + 100 : 1 + payload / 3;
 	fake_fill(f->bytes, f->len, seed);
 	put16(f->bytes + 12, a->outer == 6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	put16(f->bytes + f->l2 - 2, a->is_ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
@@ -295,7 +296,7 @@ tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum sh
 	struct frame *before = &x->before[nth];
 	struct rte_mbuf *m, *clone;
 
-	build(before, a, 1 + x->seed * 37 % (shape == CRAMPED ? 1500 : 1700), x->seed);
+	build(before, a, 2 + x->seed * 37 % (shape == CRAMPED ? 1500 : 1700), x->seed);
 	x->seed++;
 	/* As an application does it that does without rte_eth_tx_prepare(). */
 	if (has_l4(a) && !is_prepared)

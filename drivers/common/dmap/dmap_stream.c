@@ -162,11 +162,13 @@ dmap_knows_miss(struct dmap_stream *s, const struct rte_mbuf *m, struct rte_memp
 	unsigned int i;
 	int ret = 0;
 
+	/* Its data is in no pool, whatever of m->pool. */
+	if (RTE_MBUF_HAS_EXTBUF(m) && !RTE_MBUF_HAS_PINNED_EXTBUF(m))
+		return true;
 	for (i = 1; i < DMAP_STREAM_NEAR - 1 && s->known[i] != pool; i++)
 		;
 	/* The primary process looks after its domains. */
-	if (s->known[i] != pool && ask_remote == NULL &&
-			(!RTE_MBUF_HAS_EXTBUF(m) || RTE_MBUF_HAS_PINNED_EXTBUF(m)))
+	if (s->known[i] != pool && ask_remote == NULL)
 		ret = dmap_try_pool(s->domain, pool);
 	if (ret == -ENOENT)
 		ret = dmap_request_post(s->domain, pool, &buf);

@@ -113,9 +113,16 @@ has_bad_lengths(const struct rte_mbuf *m, uint32_t len)
 	return len > m->pkt_len || len > SLUICE_TX_HEADERS_MAX;
 }
 
+/* < 0: 0, or the largest number, which in Linux is no size (GSO_BY_FRAGS). */
+static __rte_always_inline int64_t
+mss_fits(uint16_t mss)
+{
+	return (int64_t)(uint16_t)(mss + 1) - 2;
+}
+
 /* A packet to be segmented into what nobody can, or would understand. */
 static inline bool
-has_bad_segmentation(const struct rte_mbuf *m)
+has_bad_segmentation(const struct rte_mbuf *m, uint32_t len)
 {
 	const uint64_t flags = m->ol_flags, l4 = flags & RTE_MBUF_F_TX_L4_MASK;
 	const bool is_tcp = (flags & SLUICE_TX_GSO_FLAGS) == RTE_MBUF_F_TX_TCP_SEG;
@@ -130,8 +137,14 @@ has_bad_segmentation(const struct rte_mbuf *m)
 	/* The length in an IPv6 header does not count the header itself. The outermost counts. */
 	if (flags & (is_outer ? RTE_MBUF_F_TX_OUTER_IPV6 : RTE_MBUF_F_TX_IPV6))
 		ip_max += sizeof(struct rte_ipv6_hdr);
-	/* One segment may be enough: switches ask whenever they may, with the MSS of a port. */
-	return m->tso_segsz == 0 || m->pkt_len - (is_outer ? m->outer_l2_len : m->l2_len) > ip_max;
+	/*
+	 * One segment may be enough: switches ask whenever they may, with the MSS of a port. But
+	 * nobody completes the outer headers of what Linux does not segment then.
+	 */
+	if (is_outer && m->tso_segsz >= m->pkt_len - len)
+		return true;
+	return mss_fits(m->tso_segsz) < 0 ||
+			m->pkt_len - (is_outer ? m->outer_l2_len : m->l2_len) > ip_max;
 }
 
 /* Lengths of the headers of a packet to be segmented, in bytes. */
@@ -158,6 +171,7 @@ is_common_tso(const struct sluice_txq *txq, const struct rte_mbuf *m, struct gso
 	const uint64_t lens = m->tx_offload; /* read once */
 	const int64_t size = lens >> RTE_MBUF_TSO_SEGSZ_OFS & UINT16_MAX, pkt_len = m->pkt_len;
 	int64_t all, bad; /* < 0 */
+	uint64_t payload;
 
 	if (unlikely((!is_ipv4 && flags != ipv6) || rte_mbuf_refcnt_read(m) != 1 ||
 			    !(txq->tx_flags & RTE_MBUF_F_TX_TCP_SEG)))
@@ -168,12 +182,14 @@ is_common_tso(const struct sluice_txq *txq, const struct rte_mbuf *m, struct gso
 	all = l->l2 + l->l3 + l->l4;
 	bad = ((int64_t)l->l2 - RTE_ETHER_HDR_LEN) |
 			((int64_t)l->l4 - (int)sizeof(struct rte_tcp_hdr)) | (TCP_HDR_MAX - l->l4) |
-			(m->data_len - all) | (SLUICE_TX_HEADERS_MAX - all) | (size - 1);
+			(m->data_len - all) | (SLUICE_TX_HEADERS_MAX - all) | mss_fits(size);
+	/* Unsigned: no payload less than none. */
+	payload = pkt_len - all;
 	if (is_ipv4)
 		return bad >= 0 && l->l3 == sizeof(struct rte_ipv4_hdr) &&
-				pkt_len - l->l2 <= UINT16_MAX;
+				payload <= UINT16_MAX - l->l3 - l->l4;
 	return bad >= 0 && l->l3 >= sizeof(struct rte_ipv6_hdr) &&
-			pkt_len - l->l2 <= UINT16_MAX + (int)sizeof(struct rte_ipv6_hdr);
+			payload <= UINT16_MAX + sizeof(struct rte_ipv6_hdr) - l->l3 - l->l4;
 }
 
 static __rte_always_inline enum sluice_tx_fault
@@ -193,7 +209,7 @@ find_fault(const struct sluice_txq *txq, const struct rte_mbuf *m)
 		return SLUICE_TX_BAD_LENGTHS;
 	if (unlikely(len > m->data_len))
 		return SLUICE_TX_BAD_SPLIT;
-	if ((flags & SLUICE_TX_GSO_FLAGS) && unlikely(has_bad_segmentation(m)))
+	if ((flags & SLUICE_TX_GSO_FLAGS) && unlikely(has_bad_segmentation(m, len)))
 		return SLUICE_TX_BAD_GSO;
 	return SLUICE_TX_FINE;
 }

@@ -85,7 +85,7 @@ sluice_tx_has_own_buffer(struct rte_mbuf *m)
 static __rte_always_inline bool
 sluice_tx_is_ours(struct rte_mbuf *m)
 {
-	return rte_mbuf_refcnt_read(m) == 1 && sluice_tx_has_own_buffer(m);
+	return sluice_tx_has_own_buffer(m) && rte_mbuf_refcnt_read(m) == 1;
 }
 
 /* Those of packets that the device segments. */
@@ -169,9 +169,10 @@ sluice_tx_lens(const struct rte_mbuf *m)
 }
 
 /*
- * One segment, and nobody else holds it; both seen by one load. With is_few by two: the application
- * has just written one of the fields then, and a load of both would wait for it. That of the count
- * is atomic, so that the compiler does not join them.
+ * One segment, and nobody else holds it, seen in one plain load: whoever else held it can only have
+ * let go. With is_few in two, for the application has just written one of the fields then, and a
+ * load of both would wait for it; that of the count is atomic, so that the compiler does not join
+ * them.
  */
 static __rte_always_inline bool
 sluice_tx_is_single(const struct rte_mbuf *m, const bool is_few)

@@ -14,17 +14,18 @@
 #include "sluice_tx_slots.h"
 
 /*
- * Make the pool of m the one of the plain packets, if the device reaches it and none of another
- * pool is on its way; nb_slots were given by the burst so far. True if it is now.
+ * Make the pool of m the one of the plain packets, if m has a buffer of it, the device reaches it
+ * and none of another pool is on its way; nb_slots were given by the burst so far. True if it is
+ * now.
  */
 static inline bool
-sluice_tx_adopt_pool(struct sluice_txq *txq, const struct rte_mbuf *m, uint16_t nb_slots)
+sluice_tx_adopt_pool(struct sluice_txq *txq, struct rte_mbuf *m, uint16_t nb_slots)
 {
 	uint16_t nb_in_flight = sluice_ring_nb_in_flight(&txq->q.ring) + nb_slots;
 	struct rte_mempool *pool = m->pool;
 
 	if (pool != txq->pool && nb_in_flight == txq->nb_slow_slots && txq->q.ring.nb_holes == 0 &&
-			!RTE_MBUF_CLONED(m) && dmap_knows_pool(&txq->q.stream, m, pool)) {
+			sluice_tx_has_own_buffer(m) && dmap_knows_pool(&txq->q.stream, m, pool)) {
 		txq->pool = pool;
 		txq->plain_start = SLUICE_TX_BATCHES;
 		if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
@@ -86,19 +87,19 @@ sluice_tx_fill(struct sluice_txq *txq, struct sluice_tx_singles *run, struct rte
 	const uint32_t len = m->data_len; /* read once, whatever is stored in between */
 	char *from = rte_pktmbuf_mtod(m, char *) - before;
 	struct sluice_tx_slots *s = &run->s;
+	struct dmap_stream *stream = &txq->q.stream;
 	const size_t head = s->slot;
 	struct dmap_addr da;
 	uint16_t kind;
+	bool is_known;
 
 	if (has_room ? head == run->end : head + 2 > run->pair_end || len == 0)
 		return false;
-	if (!dmap_lend(&txq->q.stream, m, from, len + before, &da) ||
-			(has_room ? m->pool != txq->pool &&
-									!dmap_knows_pool(
-											&txq->q.stream,
-											m,
-											m->pool) :
-				    !dmap_knows(&txq->q.stream, m)))
+	if (!dmap_lend(stream, m, from, len + before, &da))
+		return false;
+	is_known = has_room ? m->pool == txq->pool || dmap_knows_pool(stream, m, m->pool) :
+			      dmap_knows(stream, m);
+	if (!is_known)
 		return false;
 	s->sw_ring[head] = m;
 	if (has_room) {

@@ -92,19 +92,15 @@ collect(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t
 {
 	const bool is_ours = asks ? sluice_tx_edit(txq, m) : sluice_tx_is_ours(m);
 	uint32_t before = 0, nb_copied = 0;
+	char *from, *hdr = NULL;
 	struct rte_mbuf *seg;
-	char *from;
 
 	*nb = 0;
 	if (!is_ours || m->data_off < txq->hdr_len) {
 		parts[(*nb)++] = put_header_elsewhere(txq, m, is_ours, &nb_copied, asks);
 	} else {
 		before = txq->hdr_len;
-		from = rte_pktmbuf_mtod(m, char *) - before;
-		if (!asks) {
-			sluice_tx_clear_header(from);
-			sluice_tx_clear_hash(from, before);
-		}
+		hdr = asks ? NULL : rte_pktmbuf_mtod(m, char *) - before;
 	}
 	for (seg = m; seg != NULL; seg = seg->next, before = nb_copied = 0) {
 		uint32_t len = seg->data_len + before - nb_copied;
@@ -118,6 +114,11 @@ collect(struct sluice_txq *txq, struct rte_mbuf *m, struct part *parts, uint16_t
 				!dmap_knows(&txq->q.stream, seg))
 			return false;
 		parts[(*nb)++].len = len;
+	}
+	/* Behind the look-up: only memory that the device reaches is written. */
+	if (hdr != NULL) {
+		sluice_tx_clear_header(hdr);
+		sluice_tx_clear_hash(hdr, txq->hdr_len);
 	}
 	return true;
 }
