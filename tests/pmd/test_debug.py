@@ -84,6 +84,8 @@ def test_a_hostile_back_end_is_told_of(fake, testpmds, packed):
         with backend.now.moving:
             deliver(traffic, traffic.held.pop(0), **how)
     act()
+    # What a buffer held is known from the first poll on, which comes after the packets of tx_first.
+    wait_for(lambda: front.xstats()["rx_good_packets"] >= 1, 5, "a packet received")
     act(behind=7)
     assert "behind the bytes that the device returned" in is_told(1)
     act(before=3)
