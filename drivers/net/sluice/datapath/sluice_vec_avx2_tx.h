@@ -188,11 +188,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 	a = _mm256_or_si256(_mm256_add_epi64(a, k->delta), len_a);
 	b = _mm256_or_si256(_mm256_add_epi64(b, k->delta), len_b);
 	sluice_avx2_write(k->dv_desc, slot, a, b, &k->flags, &k->head_fix, cfg.ring_type);
-	if (cfg.ring_type == SLUICE_SPLIT)
-		sluice_vec_make_available(&k->avail, slot);
-	*sluice_word_at(&k->slot_kind[slot], 0) = 0; /* four packets of one slot */
-	_mm256_storeu_si256(
-			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));
+	sluice_x86_enter(&k->avail, k->slot_kind, k->sw_ring, slot, pkts, cfg.ring_type);
 	return true;
 }
 

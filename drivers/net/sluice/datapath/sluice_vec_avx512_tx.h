@@ -187,11 +187,7 @@ sluice_vec_tx_give(struct sluice_vec_tx_kit *k, uint32_t slot, struct rte_mbuf *
 				_mm512_castsi512_si256(_mm512_permutexvar_epi64(even, va)));
 	va = _mm512_or_si512(_mm512_add_epi64(va, k->delta), off);
 	sluice_avx512_write(k->dv_desc, slot, va, &k->flags, &k->head_fix, cfg.ring_type);
-	if (cfg.ring_type == SLUICE_SPLIT)
-		sluice_vec_make_available(&k->avail, slot);
-	*sluice_word_at(&k->slot_kind[slot], 0) = 0; /* four packets of one slot */
-	_mm256_storeu_si256(
-			(__m256i *)&k->sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));
+	sluice_x86_enter(&k->avail, k->slot_kind, k->sw_ring, slot, pkts, cfg.ring_type);
 	return true;
 }
 

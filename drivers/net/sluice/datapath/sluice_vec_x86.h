@@ -89,4 +89,19 @@ sluice_x86_write_headers(struct sluice_txq *txq, uint64_t *said, struct rte_mbuf
 			_mm256_extract_epi64(at, 3), cfg);
 }
 
+/*
+ * Four packets have their descriptors, from slot on. What else there is to know of them: available
+ * entries of a split ring, and what is in the slots.
+ */
+static __rte_always_inline void
+sluice_x86_enter(const struct sluice_vec_avail *avail, uint16_t *slot_kind,
+		struct rte_mbuf **sw_ring, uint32_t slot, struct rte_mbuf *const *pkts,
+		enum sluice_ring_type ring_type)
+{
+	if (ring_type == SLUICE_SPLIT)
+		sluice_vec_make_available(avail, slot);
+	*sluice_word_at(&slot_kind[slot], 0) = 0; /* four packets of one slot */
+	_mm256_storeu_si256((__m256i *)&sw_ring[slot], _mm256_loadu_si256((const __m256i *)pkts));
+}
+
 #endif /* SLUICE_VEC_X86_H */
