@@ -3,9 +3,8 @@
  */
 
 /*
- * sluice-fwd forwards packets: what comes in one port goes out of the other, or of the same one if
- * it is alone. It is the first program to read. Nothing here knows Sluice: EAL's arguments name the
- * ports. SIGINT ends it.
+ * sluice-fwd forwards packets from each of two ports to the other, or back if there is one only. It
+ * is the first program to read. Nothing here knows Sluice: EAL's arguments name the ports.
  */
 
 #include <inttypes.h>
@@ -16,8 +15,6 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
-
-#define BURST 32
 
 static volatile sig_atomic_t is_over;
 
@@ -43,8 +40,8 @@ start(uint16_t port, struct rte_mempool *pool)
 static void
 forward(uint16_t from, uint16_t to)
 {
-	struct rte_mbuf *pkts[BURST];
-	uint16_t nb_rx = rte_eth_rx_burst(from, 0, pkts, BURST);
+	struct rte_mbuf *pkts[32];
+	uint16_t nb_rx = rte_eth_rx_burst(from, 0, pkts, RTE_DIM(pkts));
 	uint16_t nb_tx = rte_eth_tx_burst(to, 0, pkts, nb_rx);
 
 	/* What the port does not take is still ours. */
@@ -52,15 +49,12 @@ forward(uint16_t from, uint16_t to)
 }
 
 static void
-show(uint16_t nb)
+show(uint16_t port)
 {
-	struct rte_eth_stats s;
-	uint16_t port;
+	struct rte_eth_stats s = { 0 };
 
-	for (port = 0; port < nb; port++)
-		if (rte_eth_stats_get(port, &s) == 0)
-			printf("port %u: received %" PRIu64 ", sent %" PRIu64 "\n", port,
-					s.ipackets, s.opackets);
+	rte_eth_stats_get(port, &s);
+	printf("port %u: received %" PRIu64 ", sent %" PRIu64 "\n", port, s.ipackets, s.opackets);
 	fflush(stdout);
 }
 
@@ -68,7 +62,7 @@ int
 main(int argc, char **argv)
 {
 	struct rte_mempool *pool;
-	uint64_t next = 0;
+	uint64_t next;
 	uint16_t nb, port;
 
 	if (rte_eal_init(argc, argv) != argc - 1)
@@ -83,15 +77,14 @@ main(int argc, char **argv)
 	for (port = 0; port < nb; port++)
 		start(port, pool);
 	while (!is_over) {
+		next = rte_get_timer_cycles() + rte_get_timer_hz();
+		while (!is_over && rte_get_timer_cycles() < next)
+			for (port = 0; port < nb; port++)
+				forward(port, nb - 1 - port);
 		for (port = 0; port < nb; port++)
-			forward(port, nb - 1 - port);
-		if (rte_get_timer_cycles() >= next) {
-			next = rte_get_timer_cycles() + rte_get_timer_hz();
-			show(nb);
-		}
+			show(port);
 	}
 	for (port = 0; port < nb; port++)
 		rte_eth_dev_stop(port);
-	show(nb);
 	return rte_eal_cleanup();
 }
