@@ -34,9 +34,10 @@ def unpack(apt, root, abi, more=()):
     apt.unpack_programs(["dpdk-dev", *more], [name.split(".")[0].replace("_", "-") + str(abi) for name in drivers(abi)], root)
 
 
-def gather(root, target, abi):
-    """The program, the drivers, and the libraries that they and those need, into one folder"""
-    found, todo = {}, drivers(abi) + needed(os.path.join(root, PROGRAM))
+def gather(root, target, abi, more=()):
+    """The program and more ones, the drivers, and the libraries that they need, into one folder"""
+    programs = [os.path.join(root, program) for program in (PROGRAM, *more)]
+    found, todo = {}, drivers(abi) + [name for program in programs for name in needed(program)]
     while todo:
         name = todo.pop()
         if name not in found:
@@ -44,4 +45,5 @@ def gather(root, target, abi):
             todo += needed(found[name])
     for name, path in found.items():
         shutil.copy(path, os.path.join(target, name))
-    shutil.copy(os.path.join(root, PROGRAM), target)
+    for program in programs:
+        shutil.copy(program, target)

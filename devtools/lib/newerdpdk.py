@@ -6,8 +6,9 @@ that they were made from, and with it the headers for drivers, which no package 
 
     usr/        headers, libraries and libdpdk.pc to build Sluice with; also by a compiler that is older than their C library
     source/     VERSION and the headers for drivers: for meson's -Ddpdk_src
-    run/        testpmd with net_vhost, and all libraries that they need
+    run/        testpmd with net_vhost, Suricata, and all libraries that they need
     testpmd     runs it, with the dynamic linker of the packages
+    suricata/   what Suricata is configured with
 """
 import glob
 import hashlib
@@ -90,7 +91,7 @@ def copy_source(apt, new):
 
 def fetch():
     """What is not there yet."""
-    if os.path.isdir(TREE):
+    if os.path.isdir(os.path.join(TREE, "suricata")):
         return
     new = TREE + ".new"
     shutil.rmtree(new, ignore_errors=True)
@@ -98,8 +99,9 @@ def fetch():
     with PrivateApt("DPDK of Ubuntu's " + RELEASE, new, [(MIRROR, RELEASE)], keyring=keyring(new),
             kinds={"deb": "main universe", "deb-src": "main"}) as apt:
         root = apt.path("root")
-        dpdkpkg.unpack(apt, root, ABI, ["libdpdk-dev"])
-        dpdkpkg.gather(root, os.path.join(new, "run"), ABI)
+        dpdkpkg.unpack(apt, root, ABI, ["libdpdk-dev", "suricata"])
+        dpdkpkg.gather(root, os.path.join(new, "run"), ABI, ["usr/bin/suricata"])
+        shutil.move(os.path.join(root, "etc/suricata"), new)
         copy_prefix(root, new)
         copy_source(apt, new)
     os.unlink(os.path.join(new, "keyring.deb"))
@@ -107,6 +109,7 @@ def fetch():
     with open(os.path.join(new, "testpmd"), "w", encoding="utf-8") as file:
         file.write(TESTPMD % " ".join('-d "$run/%s"' % name for name in dpdkpkg.drivers(ABI)))
     os.chmod(os.path.join(new, "testpmd"), 0o755)
+    shutil.rmtree(TREE, ignore_errors=True)
     os.rename(new, TREE)
 
 

@@ -139,11 +139,11 @@ pmd_pairs()
 	peers_part "$@" -n $nb --dist loadfile $files
 }
 
-# Those that look at times, or at all that runs on the machine.
+# Those that look at times, or at all that runs on the machine. Suricata takes the newer DPDK.
 pmd_alone()
 {
 	# shellcheck disable=SC2046,SC2086 # words
-	peers_part "$@" $(printf -- '--ignore=tests/pmd/test_%s.py ' $PMD_PAIRS) tests/pmd
+	peers_part "$@" $(printf -- '--ignore=tests/pmd/test_%s.py ' $PMD_PAIRS suricata) tests/pmd
 }
 
 # The same with a sanitized plug-in: the runtime must be the first library of a program that is not
@@ -216,7 +216,7 @@ cross_pytest_part()
 # A newer DPDK in packages; devtools/lib/newerdpdk.py made what it takes.
 NEWER=$SLUICE_ROOT/.cache/dpdk-resolute
 
-has_newer() { [ -d "$NEWER" ]; }
+has_newer() { [ -d "$NEWER/suricata" ]; }
 
 no_newer()
 {

@@ -86,19 +86,25 @@ class Switched(Pair):
         self.switch.kill()
 
 
+def restart_sides(pair, count, *checks):
+    """One side after the other, so many times at least, each followed by the checks."""
+    end = time.monotonic() + SECONDS
+    done = 0
+    sides = itertools.cycle((pair.restart_back, pair.restart_front, pair.switch.restart_switch))
+    while done < count or time.monotonic() < end:
+        next(sides)()
+        for check in checks:
+            check()
+        done += 1
+    print("%d restarts, after each of them: %s" % (done, ", ".join(check.__name__ for check in checks)))
+
+
 def test_sides_come_back(folder):
     """The driver's port in OVS sees its back end come back, and so does OVS that of its vhost-user port."""
     pair = Switched(folder)
     try:
         pair.check()
-        end = time.monotonic() + SECONDS
-        done = 0
-        sides = itertools.cycle((pair.restart_back, pair.restart_front, pair.switch.restart_switch))
-        while done < 3 or time.monotonic() < end:
-            next(sides)()
-            pair.check()
-            done += 1
-        print("%d restarts, %d frames compared" % (done, (done + 1) * COUNT))
+        restart_sides(pair, 3, pair.check)
     finally:
         pair.kill()
 
@@ -108,5 +114,6 @@ def test_tso(folder):
     try:
         pair.check()
         pair.check_tso()
+        restart_sides(pair, 0, pair.check, pair.check_tso)
     finally:
         pair.kill()
