@@ -4,7 +4,11 @@
 
 #include <string.h>
 
+#include <rte_ether.h>
+#include <rte_net.h>
+
 #include "rx_model.h"
+#include "sluice_ptype.h"
 
 static void
 put16(uint8_t *at, uint16_t v)
@@ -14,16 +18,16 @@ put16(uint8_t *at, uint16_t v)
 }
 
 /* RFC 1071, by the book. */
-static void
-complete(uint8_t *bytes, uint32_t len, uint32_t start, uint32_t field)
+void
+rx_model_complete(struct rx_packet *p)
 {
-	uint32_t sum = 0, i;
+	uint32_t start = p->hdr.csum_start, sum = 0, i;
 
-	for (i = start; i < len; i++)
-		sum += (i - start) % 2 == 0 ? bytes[i] << 8 : bytes[i];
+	for (i = start; i < p->len; i++)
+		sum += (i - start) % 2 == 0 ? p->bytes[i] << 8 : p->bytes[i];
 	while (sum > 0xffff)
 		sum = (sum & 0xffff) + (sum >> 16);
-	put16(bytes + field, sum == 0xffff ? 0xffff : ~sum);
+	put16(p->bytes + start + p->hdr.csum_offset, sum == 0xffff ? 0xffff : ~sum);
 }
 
 void
@@ -69,8 +73,7 @@ rx_model_expect(struct rte_mbuf *m, struct rx_packet *p, bool is_completed)
 	static uint8_t copy[RX_BYTES_MAX];
 
 	if (is_completed)
-		complete(p->bytes, p->len, p->hdr.csum_start,
-				p->hdr.csum_start + p->hdr.csum_offset);
+		rx_model_complete(p);
 	fake_assert(m->pkt_len == p->len, "%u bytes came of %u", m->pkt_len, p->len);
 	fake_assert(memcmp(rte_pktmbuf_read(m, 0, p->len, copy), p->bytes, p->len) == 0,
 			"other bytes came");
@@ -80,4 +83,20 @@ rx_model_expect(struct rte_mbuf *m, struct rx_packet *p, bool is_completed)
 		fake_assert(m->tso_segsz == p->hdr.gso_size, "segments of %u bytes, not of %u",
 				m->tso_segsz, p->hdr.gso_size);
 	rte_pktmbuf_free(m);
+}
+
+uint32_t
+rx_model_ptype(const uint8_t *bytes, uint32_t len)
+{
+	uint16_t ether_type = len < RTE_ETHER_HDR_LEN ? 0 : bytes[12] << 8 | bytes[13];
+	struct rte_mbuf m = {
+		.buf_addr = (void *)(uintptr_t)bytes, .data_len = len, .pkt_len = len, .nb_segs = 1
+	};
+	uint32_t type = rte_net_get_ptype(&m, NULL, SLUICE_PTYPE_FAMILIES);
+
+	if (ether_type == RTE_ETHER_TYPE_VLAN)
+		return (type & ~RTE_PTYPE_L2_MASK) | RTE_PTYPE_L2_ETHER_VLAN;
+	if (ether_type == RTE_ETHER_TYPE_QINQ)
+		return (type & ~RTE_PTYPE_L2_MASK) | RTE_PTYPE_L2_ETHER_QINQ;
+	return type;
 }

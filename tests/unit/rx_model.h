@@ -43,5 +43,9 @@ void rx_model_make(struct rx_packet *p, const struct rx_sample *s, uint32_t len,
 void rx_model_deliver(struct env *e, const struct rx_packet *p);
 /* p as it was made, or with the checksum completed. Frees m. */
 void rx_model_expect(struct rte_mbuf *m, struct rx_packet *p, bool is_completed);
+/* The checksum that its header says is partial. */
+void rx_model_complete(struct rx_packet *p);
+/* What DPDK's library says of these bytes in one piece, and the outermost tag. */
+uint32_t rx_model_ptype(const uint8_t *bytes, uint32_t len);
 
 #endif /* RX_MODEL_H */

@@ -12,9 +12,8 @@
 #include <string.h>
 
 #include <rte_ip.h>
-#include <rte_net.h>
 
-#include "env.h"
+#include "rx_model.h"
 #include "sluice_ptype.h"
 #include "sluice_rx_stage.h"
 
@@ -177,22 +176,6 @@ test_samples(void **state)
 			}
 }
 
-/* What the library says of all of it in one piece, and the outermost tag. */
-static uint32_t
-by_library(const uint8_t *bytes, uint32_t len)
-{
-	struct packet p;
-	struct rte_mbuf *m = lay(&p, bytes, len, len);
-	uint32_t type = rte_net_get_ptype(m, NULL, SLUICE_PTYPE_FAMILIES);
-	uint16_t ether_type = len < RTE_ETHER_HDR_LEN ? 0 : bytes[12] << 8 | bytes[13];
-
-	free(p.bytes[0]);
-	if (ether_type == RTE_ETHER_TYPE_VLAN || ether_type == RTE_ETHER_TYPE_QINQ)
-		type = (type & ~RTE_PTYPE_L2_MASK) |
-				(ether_type == RTE_ETHER_TYPE_VLAN ? TAGGED : DOUBLE);
-	return type;
-}
-
 /* Cut anywhere, with bytes of the headers changed, in two segments: nothing is read beyond. */
 static void
 test_random(void **state)
@@ -212,7 +195,7 @@ test_random(void **state)
 				len :
 				RTE_ETHER_HDR_LEN + fake_below(&seed, len - RTE_ETHER_HDR_LEN);
 		got = type_of(bytes, len, split, SLUICE_PTYPE_FAMILIES);
-		want = by_library(bytes, len);
+		want = rx_model_ptype(bytes, len);
 		fake_assert(got == want, "%u of %u bytes, split at %u: 0x%x, not 0x%x", i, len,
 				split, got, want);
 		nb_l4 += (got & RTE_PTYPE_L4_MASK) != 0;

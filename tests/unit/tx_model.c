@@ -18,34 +18,27 @@ const struct ask tx_asks[] = {
 	{ .name = "TCP", .flags = TCP },
 	{ .name = "UDP", .flags = UDP, .is_udp = true },
 	{ .name = "IPv4", .flags = IPV4 },
-	{ .name = "IPv4 with options", .flags = IPV4, .has_options = true },
+	{ .name = "IPv4 with options", .flags = IPV4, .options = 12 },
 	{ .name = "IPv4 and TCP", .flags = IPV4 | TCP },
 	{ .name = "IPv4 and UDP", .flags = IPV4 | UDP, .is_udp = true },
-	{ .name = "IPv4 with options and UDP",
-			.flags = IPV4 | UDP,
-			.is_udp = true,
-			.has_options = true },
+	{ .name = "IPv4 with options and UDP", .flags = IPV4 | UDP, .is_udp = true, .options = 12 },
 	{ .name = "TCP over IPv6", .flags = TCP, .is_ipv6 = true },
 	{ .name = "UDP over IPv6", .flags = UDP, .is_ipv6 = true, .is_udp = true },
 	{ .name = "UDP behind an extension header",
 			.flags = UDP,
 			.is_ipv6 = true,
 			.is_udp = true,
-			.has_options = true },
+			.options = 8 },
 	{ .name = "VLAN", .flags = VLAN },
 	{ .name = "VLAN, IPv4 and TCP", .flags = VLAN | IPV4 | TCP },
 	{ .name = "VLAN and UDP over IPv6", .flags = VLAN | UDP, .is_ipv6 = true, .is_udp = true },
-	{ .name = "VLAN, a long header", .flags = VLAN, .has_long_l2 = true },
-	{ .name = "VLAN, IPv4 and TCP, a long header",
-			.flags = VLAN | IPV4 | TCP,
-			.has_long_l2 = true },
+	{ .name = "VLAN, a long header", .flags = VLAN, .l2 = 123 },
+	{ .name = "VLAN, IPv4 and TCP, a long header", .flags = VLAN | IPV4 | TCP, .l2 = 124 },
 	{ .name = "TSO4", .flags = TSO | IPV4 },
 	{ .name = "TSO4 with CWR", .flags = TSO | IPV4 | TCP, .is_cwr = true },
 	{ .name = "TSO6", .flags = TSO, .is_ipv6 = true },
 	{ .name = "TSO6 with CWR and a tag", .flags = TSO | VLAN, .is_ipv6 = true, .is_cwr = true },
-	{ .name = "TSO4, a long header and a tag",
-			.flags = TSO | IPV4 | VLAN,
-			.has_long_l2 = true },
+	{ .name = "TSO4, a long header and a tag", .flags = TSO | IPV4 | VLAN, .l2 = 124 },
 	{ .name = "USO4", .flags = USO | IPV4, .is_udp = true },
 	{ .name = "USO6", .flags = USO | UDP, .is_ipv6 = true, .is_udp = true },
 	{ .name = "TSO4 in VXLAN", .flags = TSO | IPV4 | VXLAN, .outer = 4 },
@@ -66,7 +59,7 @@ const struct ask tx_asks[] = {
 			.flags = USO | GENEVE | VLAN | OUTER_UDP | OUTER_IPV4,
 			.is_ipv6 = true,
 			.is_udp = true,
-			.has_long_l2 = true,
+			.l2 = 124,
 			.outer = 4 },
 	{ .name = "TCP in VXLAN, outer IPv4 checksum",
 			.flags = TCP | VXLAN | OUTER_IPV4,
@@ -120,13 +113,13 @@ build(struct frame *f, const struct ask *a, uint32_t payload, uint64_t seed)
 {
 	uint8_t proto = a->is_udp ? IPPROTO_UDP : IPPROTO_TCP, *ip;
 
-	f->first_l2 = a->has_long_l2 ? 123 + seed % 5 : RTE_ETHER_HDR_LEN;
-	f->outer = a->outer == 0 ? 0 : f->first_l2 + (a->outer == 6 ? 40 : 20);
+	f->first_l2 = a->l2 != 0 ? a->l2 : RTE_ETHER_HDR_LEN;
+	f->outer = a->outer == 0 ? 0 : f->first_l2 + (a->outer == 6 ? 40 : 20) + a->outer_options;
 	/* UDP's and the tunnel's header, of 8 bytes each, before another of Ethernet. */
-	f->l2 = a->outer == 0 ? f->first_l2 : f->outer + 16 + RTE_ETHER_HDR_LEN;
-	f->l3 = a->is_ipv6 ? 40 + (a->has_options ? 8 : 0) : 20 + (a->has_options ? 12 : 0);
-	f->l4 = a->is_udp ? 8 : 20;
-	f->len = f->l2 + f->l3 + f->l4 + payload;
+	f->l2 = a->outer == 0 ? f->first_l2 : f->outer + 16 + a->tunnel_options + RTE_ETHER_HDR_LEN;
+	f->l3 = (a->is_ipv6 ? 40 : 20) + a->options;
+	f->l4 = a->is_udp ? 8 : 20 + a->tcp_options;
+	f->len = f->l2 + f->l3 + f->l4 + payload + a->padding;
 	/* One segment, which is none inside of a tunnel, or some. */
 	f->segsz = seed % 4 == 0 && a->outer == 0 ? payload + 100 : 1 + payload / 3;
 	fake_fill(f->bytes, f->len, seed);
@@ -135,15 +128,15 @@ build(struct frame *f, const struct ask *a, uint32_t payload, uint64_t seed)
 	ip = f->bytes + f->l2;
 	if (a->is_ipv6) {
 		ip[0] = 0x60;
-		put16(ip + 4, f->len - f->l2 - 40);
-		ip[6] = a->has_options ? IPPROTO_HOPOPTS : proto;
-		if (a->has_options) {
+		put16(ip + 4, f->len - a->padding - f->l2 - 40);
+		ip[6] = a->options != 0 ? IPPROTO_HOPOPTS : proto;
+		if (a->options != 0) {
 			ip[40] = proto;
-			ip[41] = 0;
+			ip[41] = a->options / 8 - 1;
 		}
 	} else {
 		ip[0] = 0x40 | f->l3 / 4;
-		put16(ip + 2, f->len - f->l2);
+		put16(ip + 2, f->len - a->padding - f->l2);
 		ip[9] = proto;
 	}
 	if (!a->is_udp)
@@ -169,7 +162,7 @@ put_pseudo_header(struct frame *f, const struct ask *a, bool has_length)
 {
 	uint8_t *ip = f->bytes + f->l2;
 	uint32_t sum = (a->is_udp ? IPPROTO_UDP : IPPROTO_TCP) +
-			(has_length ? f->len - f->l2 - f->l3 : 0);
+			(has_length ? f->len - a->padding - f->l2 - f->l3 : 0);
 
 	sum = a->is_ipv6 ? plain_sum(ip + 8, 32, sum) : plain_sum(ip + 12, 8, sum);
 	put16(ip + f->l3 + (a->is_udp ? 6 : 16), sum);
@@ -184,7 +177,7 @@ expect_outer(struct frame *f, struct sluice_net_hdr_tunnel *hdr, const struct as
 
 	if (a->flags & OUTER_IPV4) {
 		put16(ip + 10, 0);
-		put16(ip + 10, ~plain_sum(ip, 20, 0));
+		put16(ip + 10, ~plain_sum(ip, f->outer - f->first_l2, 0));
 	}
 	if (!is_gso(a))
 		return;
@@ -250,6 +243,14 @@ fill(struct rte_mbuf *m, const struct frame *f)
 	assert_int_equal(at, f->len);
 }
 
+void
+tx_model_attach(struct tx_model *x, struct rte_mbuf *m)
+{
+	unsigned int nth = x->nb_exts++ % TX_MODEL_EXTS;
+
+	fake_mbuf_attach(m, x->ext + nth * FRAME_MAX, FRAME_MAX - 1, &x->infos[nth]);
+}
+
 static struct rte_mbuf *
 make_buffers(struct tx_model *x, unsigned int nth, enum shape shape, const struct frame *f)
 {
@@ -278,7 +279,7 @@ make_buffers(struct tx_model *x, unsigned int nth, enum shape shape, const struc
 		return m;
 	case EXTERNAL:
 		m = rte_pktmbuf_alloc(x->e->pool->mp);
-		fake_mbuf_attach(m, x->ext + nth * FRAME_MAX, FRAME_MAX - 1, &x->infos[nth]);
+		tx_model_attach(x, m);
 		m->data_off = 100;
 		m->data_len = len;
 		m->pkt_len = len;
@@ -288,20 +289,25 @@ make_buffers(struct tx_model *x, unsigned int nth, enum shape shape, const struc
 	}
 }
 
-/* Packet number nth of a burst, and what is expected of it. */
-struct rte_mbuf *
-tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum shape shape,
+const struct frame *
+tx_model_build(struct tx_model *x, unsigned int nth, const struct ask *a, uint32_t payload,
 		bool is_prepared)
 {
 	struct frame *before = &x->before[nth];
-	struct rte_mbuf *m, *clone;
 
-	build(before, a, 2 + x->seed * 37 % (shape == CRAMPED ? 1500 : 1700), x->seed);
+	build(before, a, payload, x->seed);
 	x->seed++;
 	/* As an application does it that does without rte_eth_tx_prepare(). */
 	if (has_l4(a) && !is_prepared)
 		put_pseudo_header(before, a, !is_gso(a));
-	m = make_buffers(x, nth, shape, before);
+	return before;
+}
+
+void
+tx_model_ask(struct tx_model *x, unsigned int nth, const struct ask *a, struct rte_mbuf *m)
+{
+	const struct frame *before = &x->before[nth];
+
 	/* Where the header goes others have left something. */
 	memset(rte_pktmbuf_mtod(m, char *) - RTE_MIN(m->data_off, SLUICE_NET_HDR_TUNNEL_LEN), 0xa5,
 			RTE_MIN(m->data_off, SLUICE_NET_HDR_TUNNEL_LEN));
@@ -320,6 +326,18 @@ tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum sh
 	m->l4_len = before->l4;
 	m->tso_segsz = is_gso(a) ? before->segsz : 0;
 	expect(&x->want[nth], before, &x->hdrs[nth], a, m->vlan_tci, x->e->conf.has_ecn);
+}
+
+/* Packet number nth of a burst, and what is expected of it. */
+struct rte_mbuf *
+tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a, enum shape shape,
+		bool is_prepared)
+{
+	uint32_t payload = 2 + x->seed * 37 % (shape == CRAMPED ? 1500 : 1700);
+	struct rte_mbuf *m, *clone;
+
+	m = make_buffers(x, nth, shape, tx_model_build(x, nth, a, payload, is_prepared));
+	tx_model_ask(x, nth, a, m);
 	x->held[nth] = NULL;
 	if (shape == SHARED) {
 		rte_mbuf_refcnt_update(m, 1);
@@ -369,9 +387,11 @@ tx_model_let_go(struct tx_model *x, unsigned int nth)
 void
 tx_model_open(struct tx_model *x, struct env_conf *conf)
 {
-	static const struct fake_pool_conf other = { .name = "other", .nb = 2000 };
+	const struct fake_pool_conf other = {
+		.name = "other", .nb = 2000, .has_no_file = conf->bounces
+	};
 	static const struct fake_pool_conf clones = {
-		.name = "clones", .nb = 200, .data_room = 128
+		.name = "clones", .nb = 1000, .data_room = 128
 	};
 
 	static const struct fake_pool_conf pinned = {
@@ -384,9 +404,9 @@ tx_model_open(struct tx_model *x, struct env_conf *conf)
 	x->other = fake_pool_create(&other);
 	x->clones = fake_pool_create(&clones);
 	x->pinned = fake_pool_create(&pinned);
-	x->ext = aligned_alloc(FAKE_PAGE, TX_MODEL_MAX * FRAME_MAX);
-	fake_eal_add(x->ext, TX_MODEL_MAX * FRAME_MAX);
-	fake_event_memory_added(x->ext, TX_MODEL_MAX * FRAME_MAX);
+	x->ext = aligned_alloc(FAKE_PAGE, TX_MODEL_EXTS * FRAME_MAX);
+	fake_eal_add(x->ext, TX_MODEL_EXTS * FRAME_MAX);
+	fake_event_memory_added(x->ext, TX_MODEL_EXTS * FRAME_MAX);
 }
 
 void
@@ -396,7 +416,7 @@ tx_model_close(struct tx_model *x)
 	fake_pool_assert_full(x->other);
 	fake_pool_assert_full(x->pinned);
 	fake_eal_remove(x->ext);
-	fake_event_memory_freed(x->ext, TX_MODEL_MAX * FRAME_MAX);
+	fake_event_memory_freed(x->ext, TX_MODEL_EXTS * FRAME_MAX);
 	env_close(x->e);
 	fake_pool_destroy(x->clones);
 	fake_pool_destroy(x->other);

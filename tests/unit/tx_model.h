@@ -13,7 +13,8 @@
 
 #include "env.h"
 
-#define TX_MODEL_MAX 64 /* packets in a burst */
+#define TX_MODEL_MAX 64   /* packets in a burst */
+#define TX_MODEL_EXTS 512 /* external buffers; none is used twice while it is with a device */
 #define FRAME_MAX 4096
 
 /* What a packet is and asks for. */
@@ -22,10 +23,13 @@ struct ask {
 	uint64_t flags; /* but those of the IP version */
 	bool is_ipv6;
 	bool is_udp;
-	bool has_options;
 	bool is_cwr;
-	bool has_long_l2; /* 123 to 127 bytes: with a tag most are longer than an mbuf can say */
-	uint8_t outer;    /* IP version that the tunnel goes over; 0: no tunnel */
+	uint8_t outer; /* IP version that the tunnel goes over; 0: no tunnel */
+	/* Bytes. */
+	uint8_t l2; /* 0: of Ethernet; of 124 and more, with a tag, an mbuf cannot say how many */
+	uint8_t options; /* of IPv4, or of an extension header of IPv6 */
+	uint8_t tcp_options, outer_options, tunnel_options;
+	uint8_t padding; /* behind the IP packet */
 };
 
 #define TCP RTE_MBUF_F_TX_TCP_CKSUM
@@ -73,7 +77,8 @@ struct tx_model {
 	struct env *e;
 	struct fake_pool *other, *clones, *pinned;
 	char *ext;
-	struct rte_mbuf_ext_shared_info infos[TX_MODEL_MAX];
+	struct rte_mbuf_ext_shared_info infos[TX_MODEL_EXTS];
+	unsigned int nb_exts;
 	struct rte_mbuf *held[TX_MODEL_MAX]; /* by the test, too */
 	struct frame before[TX_MODEL_MAX];   /* as the application made it */
 	struct frame want[TX_MODEL_MAX];     /* as the device must see it */
@@ -89,6 +94,14 @@ void tx_model_close(struct tx_model *x);
  */
 struct rte_mbuf *tx_model_make(struct tx_model *x, unsigned int nth, const struct ask *a,
 		enum shape shape, bool is_prepared);
+/*
+ * The same by steps, for buffers that a test makes: the frame; a buffer in external memory; frame
+ * and request into m, which may be a chain.
+ */
+const struct frame *tx_model_build(struct tx_model *x, unsigned int nth, const struct ask *a,
+		uint32_t payload, bool is_prepared);
+void tx_model_attach(struct tx_model *x, struct rte_mbuf *m);
+void tx_model_ask(struct tx_model *x, unsigned int nth, const struct ask *a, struct rte_mbuf *m);
 /* None may be refused. */
 void tx_model_prepare(struct tx_model *x, struct rte_mbuf **pkts, uint16_t nb);
 /* What the device collected at place at must be packet number nth. */
