@@ -28,8 +28,8 @@ SDK_HEADERS="lib/ethdev/ethdev_driver.h lib/ethdev/ethdev_pci.h lib/ethdev/ethde
 	lib/eal/include/bus_driver.h lib/eal/include/dev_driver.h
 	drivers/bus/pci/bus_pci_driver.h drivers/bus/vdev/bus_vdev_driver.h"
 # DPDK's own example programs that the tests run over the driver; the folders build by themselves.
-SDK_EXAMPLES="examples/common examples/common/neon examples/common/sse examples/ip_reassembly examples/l2fwd
-	examples/l3fwd examples/l3fwd-power examples/multi_process/symmetric_mp examples/skeleton"
+SDK_EXAMPLES="examples/common examples/common/neon examples/common/sse examples/ip_fragmentation examples/ip_reassembly
+	examples/l2fwd examples/l3fwd examples/l3fwd-power examples/multi_process/symmetric_mp examples/qos_meter examples/skeleton"
 
 # Options of builds that are made once. Precompiled headers save time there; with ccache they cost time, as it keeps
 # nothing that is compiled with them.

@@ -63,10 +63,32 @@ def reassembled():
     return sent, out
 
 
+def fragmented():
+    """Pieces of at most 1500 bytes, each a header with its own checksum, which the port writes, in front of some of the
+    packet's buffers. One that fits is as it was."""
+    sent, out = [], []
+    for n in range(40):
+        data = udp(n, 8900 - 100 * n if n % 10 == 9 else 96 + 100 * n)
+        sent.append(ipv4((100, 20, 0, 1), data, n))
+        out += [ROUTE + MAC + ipv4((100, 20, 0, 1), data[at:at + 1480], n, at, at + 1480 < len(data))[12:]
+            for at in range(0, len(data), 1480)]
+    return sent, out
+
+
+def metered():
+    """The colour of a packet is the last byte of its first address, its flow the last one of its IP address. The first of
+    each flow is green; one that came in another colour is dropped then."""
+    sent = [frame[:5] + bytes([n % 3]) + frame[6:] for n, frame in
+        enumerate(ipv4((198, 18, 1, n), udp(n, 20 + 8 * n)) for n in range(COUNT))]
+    return sent, sent[::3]
+
+
 EXAMPLES = {
     "skeleton": ([], as_they_are),
     "l2fwd": (["-p", "0x3", "-q", "2", "-T", "0"], switched),
     "l3fwd": (["-p", "0x3", "-P", "--config=(0,0,0),(1,0,0)"], routed),
+    "ip_fragmentation": (["-p", "0x3", "-q", "2"], fragmented),
+    "qos_meter": (["-p", "0x3"], metered),
     "ip_reassembly": (["-p", "0x3", "-q", "2", "--maxflows=256"], reassembled),
 }
 
@@ -115,7 +137,7 @@ def test_forwards(folder, testpmds, name):
     app = Other(changed(folder) if name == "ip_reassembly" else program(name), "%s0,path=%s" % (VDEV, sockets[0]), 1,
         ["--vdev", "%s1,path=%s,mac=%s" % (VDEV, sockets[1], MAC.hex(":")), "--"] + args)
     try:
-        app.wait_log("forwarding packets|entering main loop", 20)
+        app.wait_log("forwarding packets|entering main loop|Core 0: port RX", 20)
         for port in (0, 2):
             wait_for(lambda p=port: back.link_up(p), 20, "a link")
         back.cmds("set burst tx delay 1 retry 2000000", "set fwd io retry", "start")
