@@ -130,8 +130,7 @@ set_queue_states(struct rte_eth_dev *dev, bool is_started)
 	unsigned int i;
 	uint8_t state;
 
-	SLUICE_FOREACH_QUEUE(sluice_port_of(dev), q, i)
-	{
+	SLUICE_FOREACH_QUEUE(sluice_port_of(dev), q, i) {
 		state = is_started && !q->is_held ? RTE_ETH_QUEUE_STATE_STARTED :
 						    RTE_ETH_QUEUE_STATE_STOPPED;
 		if (sluice_queue_is_tx(q))

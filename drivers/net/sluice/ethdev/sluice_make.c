@@ -28,8 +28,7 @@ on_pool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
 	if (event != RTE_MEMPOOL_EVENT_DESTROY)
 		return;
 	sluice_park_forget(&port->park, mp);
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		sluice_park_forget_returns(q, mp);
 		/* What it knows of pools is void: soon another one may be in that place. */
 		if (sluice_queue_is_tx(q))

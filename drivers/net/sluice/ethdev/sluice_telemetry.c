@@ -322,8 +322,7 @@ on_inflight(const char *cmd, const char *params, struct rte_tel_data *d)
 	if (port == NULL)
 		return 0;
 	rte_tel_data_start_dict(d);
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		snprintf(name, sizeof(name), "%s_q%u", sluice_queue_is_tx(q) ? "tx" : "rx", q->id);
 		rte_tel_data_add_dict_uint(d, name, q->stream.nb_lent);
 	}

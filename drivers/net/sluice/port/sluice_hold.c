@@ -63,8 +63,8 @@ sluice_life_tell_held(struct sluice_port *port)
 	int ret = 0;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (ret == 0 && q->is_held)
-		ret = tell(port, q, false);
+		if (ret == 0 && q->is_held)
+			ret = tell(port, q, false);
 	return ret;
 }
 

@@ -67,8 +67,7 @@ sluice_life_reclaim_idle(struct sluice_port *port)
 	unsigned int i;
 
 	port->idle_at = sluice_clock_ms() + SLUICE_IDLE_MS;
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		if (!sluice_queue_is_tx(q) || !sluice_queue_is_running(q) ||
 				!is_due(port, (struct sluice_txq *)q))
 			continue;

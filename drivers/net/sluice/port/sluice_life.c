@@ -84,8 +84,8 @@ sluice_life_live(struct sluice_port *port)
 	sluice_set_scatter(port);
 	port->events->paths_chosen(port);
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (!q->is_held)
-		sluice_life_run_queue(port, q);
+		if (!q->is_held)
+			sluice_life_run_queue(port, q);
 	sluice_life_step(port, SLUICE_ON_LIVE);
 	sluice_share_offer(port);
 	sluice_port_tell_sizes(port);
@@ -109,12 +109,12 @@ stop_datapath(struct sluice_port *port)
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	rte_atomic_store_explicit(&q->state, SLUICE_QUEUE_STOPPED, rte_memory_order_release);
+		rte_atomic_store_explicit(
+				&q->state, SLUICE_QUEUE_STOPPED, rte_memory_order_release);
 	sluice_share_withdraw(port);
 	/* Who is dead is not waited for. */
 	sluice_share_serve(port);
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		port->is_core_in[q->vq] = sluice_queue_quiesce(q, deadline) != 0;
 		if (port->is_core_in[q->vq]) {
 			port->is_stuck = true;
@@ -151,8 +151,7 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 	unsigned int i;
 	int nb;
 
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		/*
 		 * What in_burst says now is of no interest: a core that only looks in comes and
 		 * goes.
@@ -183,8 +182,9 @@ count_lost(struct sluice_port *port)
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (!sluice_queue_is_tx(q) && q->fail == SLUICE_FAIL_NONE)
-		port->shared->nb_rx_lost += sluice_rxq_nb_waiting((const struct sluice_rxq *)q);
+		if (!sluice_queue_is_tx(q) && q->fail == SLUICE_FAIL_NONE)
+			port->shared->nb_rx_lost += sluice_rxq_nb_waiting(
+					(const struct sluice_rxq *)q);
 }
 
 void
@@ -204,8 +204,8 @@ sluice_life_end(struct sluice_port *port, enum sluice_end how)
 		count_lost(port);
 	/* Also from a device that says that it stopped, and goes on. */
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (has_rings && !can_revoke)
-		sluice_queue_retract(q);
+		if (has_rings && !can_revoke)
+			sluice_queue_retract(q);
 	if (!is_stopped || how == SLUICE_END_CUT)
 		eof_fd = port->transport->ops->disconnect(port->transport);
 	sluice_ctrl_stop(port);
@@ -233,8 +233,7 @@ sluice_life_serve_stuck(struct sluice_port *port)
 	unsigned int i;
 
 	sluice_share_serve(port);
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		sluice_queue_unblock_kick(q);
 		/* Out once is out: what it finds when it comes again is a queue that is STOPPED. */
 		port->is_core_in[q->vq] = port->is_core_in[q->vq] && sluice_queue_is_in_burst(q);
@@ -243,8 +242,8 @@ sluice_life_serve_stuck(struct sluice_port *port)
 	if (is_any_in)
 		return;
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (!can_revoke && port->rings.va != NULL)
-		sluice_queue_retract(q);
+		if (!can_revoke && port->rings.va != NULL)
+			sluice_queue_retract(q);
 	port->is_stuck = false;
 	give_back(port, sluice_park_open(&port->park, port->stuck_eof_fd));
 	port->stuck_eof_fd = -1;
@@ -368,7 +367,7 @@ start_locked(struct sluice_port *port)
 	leave_old_pools(port);
 	port->told_missing = 0;
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	q->is_held = q->is_deferred;
+		q->is_held = q->is_deferred;
 	rte_atomic_store_explicit(&port->is_held_down, 0, rte_memory_order_release);
 	ret = sluice_dev_choose(port);
 	if (ret != 0)
@@ -425,7 +424,7 @@ stop_locked(struct sluice_port *port)
 	if (port->life == SLUICE_READY && !sluice_life_is_connected(port))
 		sluice_life_step(port, SLUICE_ON_GONE);
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	sluice_queue_take_returns(q);
+		sluice_queue_take_returns(q);
 	sluice_life_retry_now(port);
 }
 

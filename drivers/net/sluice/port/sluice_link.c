@@ -24,11 +24,11 @@ sluice_link_down(struct sluice_port *port)
 		return;
 	/* Those that failed stay as they are, for the control thread to see. */
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	sluice_queue_pause(q);
+		sluice_queue_pause(q);
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (sluice_queue_quiesce(q, deadline) != 0)
-		SLUICE_LOG(NOTICE, "port %u: a core is still in a burst of virtqueue %u",
-				port->port_id, q->vq);
+		if (sluice_queue_quiesce(q, deadline) != 0)
+			SLUICE_LOG(NOTICE, "port %u: a core is still in a burst of virtqueue %u",
+					port->port_id, q->vq);
 }
 
 void
@@ -42,8 +42,8 @@ sluice_link_up(struct sluice_port *port)
 	if (port->life != SLUICE_LIVE)
 		return;
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (!q->is_held)
-		sluice_queue_resume(q);
+		if (!q->is_held)
+			sluice_queue_resume(q);
 	/* Who sleeps on a queue has missed what came meanwhile. */
 	sluice_intr_wake(port);
 	sluice_dev_state(port, &state);

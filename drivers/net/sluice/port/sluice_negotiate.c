@@ -390,17 +390,17 @@ sluice_dev_choose(struct sluice_port *port)
 	tx_path = port->tx_path;
 	port->copies_rx = sluice_copies(port);
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (!sluice_queue_is_tx(q))
-		port->copies_rx |= ((const struct sluice_rxq *)q)->is_foreign;
+		if (!sluice_queue_is_tx(q))
+			port->copies_rx |= ((const struct sluice_rxq *)q)->is_foreign;
 	port->rx_path = sluice_rx_path_select(port->features,
 			sluice_path_reads_headers(port->features, sluice_rx_checks_ipv4(port->dev)),
 			port->copies_rx, simd_bits);
 	if (port->args.has_dma_debug)
 		port->rx_path = sluice_check_rx_path(port->rx_path);
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (!sluice_queue_is_tx(q))
-		rte_atomic_store_explicit(&((struct sluice_rxq *)q)->path, port->rx_path,
-				rte_memory_order_relaxed);
+		if (!sluice_queue_is_tx(q))
+			rte_atomic_store_explicit(&((struct sluice_rxq *)q)->path, port->rx_path,
+					rte_memory_order_relaxed);
 	/* Only rows with offloads look for packets that have a way of their own. */
 	port->tx_path = sluice_tx_path_select(port->features,
 			sluice_tx_offloads_of(port->dev) != 0 || sluice_bounces(port),

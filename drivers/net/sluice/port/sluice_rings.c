@@ -185,7 +185,7 @@ open_kicks(struct sluice_port *port)
 	int ret = 0;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	ret = ret == 0 ? sluice_rings_open_kick(port, q->vq, &q->kick_fd) : ret;
+		ret = ret == 0 ? sluice_rings_open_kick(port, q->vq, &q->kick_fd) : ret;
 	/* Nobody writes to it, so one is enough for all. */
 	for (vq = 0; vq < sluice_dev_nb_vqs(port); vq++)
 		if (ret == 0 && is_idle(port, vq))
@@ -323,8 +323,7 @@ sluice_rings_make(struct sluice_port *port)
 		ret = open_kicks(port);
 	if (ret != 0)
 		return ret;
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		reset_queue(port, q);
 		/* One that is held back is filled by its first burst. */
 		if (!q->is_held)
@@ -339,8 +338,7 @@ sluice_rings_drop(struct sluice_port *port)
 	struct sluice_queue *q;
 	unsigned int i;
 
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		if (q->kick_fd >= 0)
 			close(q->kick_fd);
 		q->kick_fd = -1;
@@ -460,8 +458,8 @@ sluice_rings_start(struct sluice_port *port)
 	int ret = 0;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (ret == 0)
-		ret = start_queue(port, q);
+		if (ret == 0)
+			ret = start_queue(port, q);
 	for (vq = 0; ret == 0 && vq < sluice_dev_nb_vqs(port); vq++)
 		if (is_idle(port, vq))
 			ret = start_idle(port, vq);

@@ -278,8 +278,8 @@ sluice_share_offer(struct sluice_port *port)
 	if (port->wake_fd >= 0)
 		o->fds[o->nb_fds++] = port->wake_fd;
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (q->kick_fd >= 0)
-		o->fds[o->nb_fds++] = q->kick_fd;
+		if (q->kick_fd >= 0)
+			o->fds[o->nb_fds++] = q->kick_fd;
 	wake_peers(port);
 	pthread_mutex_unlock(&lock);
 }
@@ -314,8 +314,7 @@ bury(struct sluice_port *port, uint16_t who, int pid)
 	struct sluice_queue *q;
 	unsigned int i;
 
-	SLUICE_FOREACH_QUEUE(port, q, i)
-	{
+	SLUICE_FOREACH_QUEUE(port, q, i) {
 		bool was_inside = rte_atomic_load_explicit(
 						  &q->in_burst, rte_memory_order_acquire) != 0;
 

@@ -24,8 +24,9 @@ find_failed(const struct sluice_port *port)
 	unsigned int i;
 
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	if (rte_atomic_load_explicit(&q->fail, rte_memory_order_relaxed) != SLUICE_FAIL_NONE)
-		return q;
+		if (rte_atomic_load_explicit(&q->fail, rte_memory_order_relaxed) !=
+				SLUICE_FAIL_NONE)
+			return q;
 	return NULL;
 }
 
@@ -171,7 +172,7 @@ tick(struct sluice_port *port)
 	port->tick_at = sluice_clock_ms() + SLUICE_TICK_MS;
 	port->events->paths_chosen(port);
 	SLUICE_FOREACH_QUEUE(port, q, i)
-	sluice_queue_unblock_kick(q);
+		sluice_queue_unblock_kick(q);
 	sluice_watch(port);
 	sluice_device_stats_look(port);
 	sluice_port_tell_sizes(port);
