@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "env.h"
@@ -81,6 +83,34 @@ test_end_of_file(void **state)
 			sluice_park_next(&f->port->park), sluice_clock_ms() + SLUICE_PARK_GRACE_MS);
 	serve_after(f, SLUICE_PARK_GRACE_MS - 1, nb);
 	serve_after(f, 1, 0);
+	assert_int_equal(f->port->shared->nb_unacked, 0);
+	fake_port_close(f);
+}
+
+/* One that never stops talking: each look ends, and so does the wait. */
+static void
+test_flood(void **state)
+{
+	static const char noise[1 << 16];
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_live(&conf);
+	uint32_t nb = nb_out(f);
+	int left, looks = 0;
+
+	(void)state;
+	cut_off(f);
+	assert_int_equal(send(f->ft.links[0].theirs, noise, sizeof(noise), MSG_DONTWAIT),
+			sizeof(noise));
+	serve_after(f, 0, nb);
+	assert_int_equal(ioctl(f->port->park.list.tqh_first->eof_fd, FIONREAD, &left), 0);
+	assert_in_range(left, 1, sizeof(noise) - 1);
+	/* Its end is behind all that. */
+	fake_transport_hang_up(&f->ft, 0);
+	while (sluice_park_next(&f->port->park) > sluice_clock_ms() + SLUICE_PARK_GRACE_MS) {
+		assert_in_range(++looks, 1, 100);
+		serve_after(f, 0, nb);
+	}
+	serve_after(f, SLUICE_PARK_GRACE_MS, 0);
 	assert_int_equal(f->port->shared->nb_unacked, 0);
 	fake_port_close(f);
 }
@@ -445,6 +475,7 @@ int
 main(void)
 {
 	suite_add(test_end_of_file, NULL, "end of file");
+	suite_add(test_flood, NULL, "flood");
 	suite_add(test_deadline, NULL, "deadline");
 	suite_add(test_close, NULL, "close");
 	suite_add(test_many, NULL, "many");

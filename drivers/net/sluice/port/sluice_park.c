@@ -14,6 +14,8 @@
 #include "sluice_queue_ctl.h"
 
 #define CLOSE_POLL_MS 5
+/* Of what a back end says after it was cut off, at a look. */
+#define READS_MAX 8
 
 void
 sluice_park_init(struct sluice_park *park, uint64_t *nb_unacked)
@@ -115,17 +117,23 @@ release(struct sluice_park *park, struct sluice_parked *p, bool is_own)
 	free(p);
 }
 
-/* What the other side still says is of no interest, only its end. */
+/*
+ * What the other side still says is of no interest, only its end. One that goes on and on is not
+ * listened to for ever: the rest is there at the next look.
+ */
 static bool
 is_at_end(int fd)
 {
-	char buf[256];
+	unsigned int i;
+	char buf[4096];
 	ssize_t n;
 
-	do {
+	for (i = 0; i < READS_MAX; i++) {
 		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	return n == 0 || errno != EAGAIN;
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return n == 0 || errno != EAGAIN;
+	}
+	return false;
 }
 
 static void
