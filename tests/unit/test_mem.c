@@ -279,6 +279,8 @@ test_shrink(void **state)
 	expect(&g, 0xf0f, 2);
 	assert_int_equal(show(&g, NULL, 0), 0);
 	expect(&g, 0, 0);
+	/* Nothing, where there is nothing. */
+	assert_int_equal(show(&g, NULL, 0), 0);
 	rig_close(&g);
 }
 

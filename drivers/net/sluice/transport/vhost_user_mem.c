@@ -208,11 +208,11 @@ send_slots(struct vhost_user *vu, const struct vu_slot *wanted, unsigned int nb)
 			nb_after++;
 	if (nb_after > vu->regions_max)
 		return refuse(vu, nb_after);
-	grown = realloc(vu->shown, (vu->nb_shown + nb_after) * sizeof(*grown));
-	if (grown != NULL)
-		vu->shown = grown;
-	else if (nb_after != 0)
+	/* One more: realloc() to nothing would free it. */
+	grown = realloc(vu->shown, (vu->nb_shown + nb_after + 1) * sizeof(*grown));
+	if (grown == NULL)
 		return -ENOMEM;
+	vu->shown = grown;
 	ret = remove_leaving(vu);
 	return ret != 0 ? ret : add_gaps(vu, wanted, nb);
 }
