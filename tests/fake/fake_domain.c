@@ -93,13 +93,11 @@ fake_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct 
 }
 
 static void
-fake_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
+fake_coherent_free(void *ctx, void *handle)
 {
 	struct fake_domain *f = ctx;
 	unsigned int i;
 
-	if (r != NULL && (uintptr_t)handle != r->va)
-		fake_error("coherent memory is freed with the handle of another piece");
 	for (i = 0; i < f->nb; i++)
 		if (f->regions[i].va <= (uintptr_t)handle &&
 				(uintptr_t)handle < f->regions[i].va + f->regions[i].len)
@@ -110,11 +108,10 @@ fake_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
 
 /* The device hears of it later, or is cut off; it keeps what it has mapped. */
 static void
-fake_remote_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
+fake_remote_coherent_free(void *ctx, void *handle)
 {
 	struct fake_domain *f = ctx;
 
-	RTE_SET_USED(r);
 	f->nb_coherent--;
 	if (f->keeps_coherent && f->nb_kept < RTE_DIM(f->kept))
 		f->kept[f->nb_kept++] = handle;

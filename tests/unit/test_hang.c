@@ -80,7 +80,7 @@ close_hang(struct hang *h)
 	for (number = 1; number < 1000; number++)
 		dmap_debug_unwatch(h->domain, number);
 	sluice_queue_drain(q, NULL);
-	h->f->ft.backend.coherent_free(&h->f->ft.dom, NULL, h->rings);
+	h->f->ft.backend.coherent_free(&h->f->ft.dom, h->rings);
 	fake_port_close(h->f);
 }
 

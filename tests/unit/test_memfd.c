@@ -177,6 +177,43 @@ test_old_kernel(void **state)
 	dmap_domain_destroy(g.d);
 }
 
+/* Is there memory at this address? */
+static bool
+is_mapped(const void *va)
+{
+	int fds[2];
+	bool is;
+
+	assert_int_equal(pipe(fds), 0);
+	is = write(fds[1], va, 1) == 1;
+	close(fds[0]);
+	close(fds[1]);
+	return is;
+}
+
+/* What is left in a domain goes with it as a whole, however its access rights cut it. */
+static void
+test_left(void **state)
+{
+	const size_t page = 4096;
+	const struct dmap_span span = { .offset = page, .len = page };
+	struct dmap_coherent c;
+	struct rig g;
+	size_t at;
+
+	(void)state;
+	rig_open(&g, 0, 0);
+	dmap_domain_destroy(g.d);
+	assert_int_equal(dmap_domain_create("unit", &dmap_iotlb_backend, &g.remote, &g.d), 0);
+	assert_int_equal(dmap_alloc_coherent(g.d, "rings", 3 * page, 0, &c), 0);
+	assert_int_equal(dmap_coherent_read_only(g.d, &c, &span, 1), 0);
+	for (at = 0; at < c.len; at += page)
+		assert_true(is_mapped((char *)c.va + at));
+	dmap_domain_destroy(g.d);
+	for (at = 0; at < c.len; at += page)
+		assert_false(is_mapped((char *)c.va + at));
+}
+
 int
 main(void)
 {
@@ -185,5 +222,6 @@ main(void)
 	suite_add(test_all_there, NULL, "all there");
 	suite_add(test_no_memory, NULL, "no memory");
 	suite_add(test_old_kernel, NULL, "old kernel");
+	suite_add(test_left, NULL, "left");
 	return suite_run("memfd");
 }

@@ -92,7 +92,7 @@ struct dmap_backend {
 	 */
 	int (*coherent_alloc)(void *ctx, const char *what, size_t len, int socket,
 			struct dmap_region *r, void **handle);
-	void (*coherent_free)(void *ctx, const struct dmap_region *r, void *handle);
+	void (*coherent_free)(void *ctx, void *handle);
 	/*
 	 * Give a device address to a range of EAL memory before it becomes reachable. NULL: the
 	 * device address is the virtual one.

@@ -34,7 +34,7 @@ dmap_alloc_coherent(struct dmap_domain *d, const char *what, size_t len, int soc
 		ret = dmap_domain_insert(d, o);
 	if (ret != 0) {
 		dmap_owner_free(o);
-		d->backend->coherent_free(d->backend_ctx, &r, handle);
+		d->backend->coherent_free(d->backend_ctx, handle);
 		return ret;
 	}
 	if (o->pages.nb != 0)
@@ -62,12 +62,10 @@ RTE_EXPORT_INTERNAL_SYMBOL(dmap_free_coherent)
 void
 dmap_free_coherent(struct dmap_domain *d, struct dmap_coherent *c)
 {
-	struct dmap_region r = { .va = (uintptr_t)c->va, .len = c->len, .da = c->da, .fd = -1 };
-
 	if (c->va == NULL)
 		return;
 	dmap_domain_remove(d, DMAP_OWNER_COHERENT, c->handle);
-	d->backend->coherent_free(d->backend_ctx, &r, c->handle);
+	d->backend->coherent_free(d->backend_ctx, c->handle);
 	memset(c, 0, sizeof(*c));
 }
 

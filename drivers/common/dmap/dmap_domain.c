@@ -130,8 +130,7 @@ empty(struct dmap_domain *d)
 	while ((o = TAILQ_FIRST(&d->owners)) != NULL) {
 		TAILQ_REMOVE(&d->owners, o, next);
 		if (o->kind == DMAP_OWNER_COHERENT)
-			d->backend->coherent_free(
-					d->backend_ctx, o->pages.r, (void *)(uintptr_t)o->key);
+			d->backend->coherent_free(d->backend_ctx, (void *)(uintptr_t)o->key);
 		dmap_owner_free(o);
 	}
 	dmap_region_list_free(&regions);

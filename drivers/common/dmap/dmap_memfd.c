@@ -30,6 +30,8 @@
 #endif
 
 struct memfd_piece {
+	void *va;
+	size_t len;
 	int fd;
 };
 
@@ -142,6 +144,8 @@ alloc_piece(const char *what, size_t len, int socket, bool may_be_huge, struct d
 	}
 	/* A child after fork() must not share rings with its parent by accident. */
 	madvise(va, len, MADV_DONTFORK);
+	piece->va = va;
+	piece->len = len;
 	*r = (struct dmap_region){
 		.va = (uintptr_t)va, .len = len, .da.v = (uintptr_t)va, .fd = piece->fd
 	};
@@ -169,12 +173,12 @@ small_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct
 }
 
 static void
-memfd_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
+memfd_coherent_free(void *ctx, void *handle)
 {
 	struct memfd_piece *piece = handle;
 
 	RTE_SET_USED(ctx);
-	munmap((void *)r->va, r->len);
+	munmap(piece->va, piece->len);
 	close(piece->fd);
 	free(piece);
 }

@@ -38,10 +38,9 @@ none_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct 
 }
 
 static void
-none_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
+none_coherent_free(void *ctx, void *handle)
 {
 	RTE_SET_USED(ctx);
-	RTE_SET_USED(r);
 	rte_memzone_free(handle);
 }
 

@@ -363,10 +363,9 @@ vfio_coherent_alloc(void *ctx, const char *what, size_t len, int socket, struct 
 }
 
 static void
-vfio_coherent_free(void *ctx, const struct dmap_region *r, void *handle)
+vfio_coherent_free(void *ctx, void *handle)
 {
 	RTE_SET_USED(ctx);
-	RTE_SET_USED(r);
 	rte_memzone_free(handle);
 }
 
