@@ -277,6 +277,14 @@ test_core_inside(void **state)
 	f->rxq[0].q.in_burst = 0;
 	assert_true(sluice_queue_is_running(&f->rxq[0].q));
 	assert_false(f->rxq[0].q.is_held);
+	/* One that meets a violation in there does not go on. */
+	f->rxq[0].q.in_burst = 1;
+	f->rxq[0].q.fail = SLUICE_FAIL_BAD_ID;
+	assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), -EBUSY);
+	assert_false(sluice_queue_is_running(&f->rxq[0].q));
+	f->rxq[0].q.fail = SLUICE_FAIL_NONE;
+	f->rxq[0].q.in_burst = 0;
+	sluice_queue_resume(&f->rxq[0].q);
 	assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
 	stop(f);
 	fake_port_close(f);

@@ -88,7 +88,7 @@ sluice_life_pause_queue(struct sluice_queue *q, unsigned int ms)
 	rte_atomic_store_explicit(&q->state, SLUICE_QUEUE_STOPPED, rte_memory_order_release);
 	ret = sluice_queue_quiesce(q, sluice_clock_ms() + ms);
 	if (ret != 0)
-		rte_atomic_store_explicit(&q->state, q->run, rte_memory_order_release);
+		sluice_queue_resume(q);
 	return ret;
 }
 
