@@ -3,7 +3,7 @@
  */
 
 /*
- * Transmitting mixtures: plain and odd packets in one burst, several pools, rings that are nearly
+ * Transmitting mixtures: plain and slow packets in one burst, several pools, rings that are nearly
  * full.
  */
 
@@ -361,7 +361,7 @@ send_mostly(struct env *e, uint16_t nb, uint16_t nb_unbatched, bool is_shared, u
  * again.
  */
 static void
-test_mostly_unfit(void **state)
+test_mostly_unbatched(void **state)
 {
 	static const uint16_t sizes[] = { 1, 2, 7, 8, 32 };
 	struct env *e = env_open_from(state, 0);
@@ -491,7 +491,7 @@ main(void)
 	suite_add_tx(test_long_packet_gets_room, "long packet gets room");
 	suite_add_tx_if(env_is_lent, test_stale_used_entries, "stale used entries");
 	suite_add_tx(test_shared_no_longer, "shared no longer");
-	suite_add_tx_if(env_is_lent, test_mostly_unfit, "mostly unfit");
+	suite_add_tx_if(env_is_lent, test_mostly_unbatched, "mostly unbatched");
 	suite_add_tx(test_cleanup_counts_packets, "cleanup counts packets");
 	suite_add_tx(test_chains_keep_pace, "chains keep pace");
 	suite_add_tx(test_pool_comes_and_goes, "pool comes and goes");

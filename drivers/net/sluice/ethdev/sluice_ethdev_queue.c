@@ -38,6 +38,24 @@ free_queue(struct sluice_queue *q)
 	rte_free(q->sw_ring);
 }
 
+static void
+free_rxq(struct sluice_rxq *rxq)
+{
+	rte_free(rxq->avail_shadow);
+	free_queue(&rxq->q);
+	rte_free(rxq);
+}
+
+static void
+free_txq(struct sluice_txq *txq)
+{
+	rte_free(txq->extra_user);
+	rte_free(txq->slot_kind);
+	rte_free(txq->avail_shadow);
+	free_queue(&txq->q);
+	rte_free(txq);
+}
+
 static int
 no_memory(const struct sluice_port *port, const char *direction, uint16_t id)
 {
@@ -274,8 +292,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		ret = rxq->avail_shadow == NULL ? no_memory(port, "receive", id) : 0;
 	}
 	if (ret != 0) {
-		free_queue(&rxq->q);
-		rte_free(rxq);
+		free_rxq(rxq);
 		return ret;
 	}
 	dev->data->rx_queues[id] = rxq;
@@ -315,11 +332,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 			ret = no_memory(port, "transmit", id);
 	}
 	if (ret != 0) {
-		rte_free(txq->extra_user);
-		rte_free(txq->slot_kind);
-		rte_free(txq->avail_shadow);
-		free_queue(&txq->q);
-		rte_free(txq);
+		free_txq(txq);
 		return ret;
 	}
 	dev->data->tx_queues[id] = txq;
@@ -341,24 +354,6 @@ is_left(struct sluice_queue *q)
 			q->port_id, q->vq);
 	q->wake_fd = -1; /* the number may be another file's */
 	return true;
-}
-
-static void
-free_rxq(struct sluice_rxq *rxq)
-{
-	rte_free(rxq->avail_shadow);
-	free_queue(&rxq->q);
-	rte_free(rxq);
-}
-
-static void
-free_txq(struct sluice_txq *txq)
-{
-	rte_free(txq->extra_user);
-	rte_free(txq->slot_kind);
-	rte_free(txq->avail_shadow);
-	free_queue(&txq->q);
-	rte_free(txq);
 }
 
 void

@@ -82,7 +82,7 @@ struct sluice_ring {
 
 /*
  * What a transmitted packet may need beside its slots, device-visible: an indirect table; or the
- * net header and a changed copy of the headers of a packet whose own nobody may write. A slow
+ * net header and a changed copy of the headers of a packet whose own nobody may write. An odd
  * number of cache lines: with a power of two the first lines of all of them would share a few sets.
  */
 #define SLUICE_TX_EXTRA_LEN 320
