@@ -15,7 +15,8 @@ finish()
 		kill "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
-	rm -rf "$FOLDER" "/run/dpdk/finding$$"
+	rm -rf "$FOLDER" "/run/dpdk/finding$$" "/run/dpdk/finding$$"[a-z]
+	rm -f "/dev/hugepages/finding$$"map_*
 }
 trap finish EXIT
 
