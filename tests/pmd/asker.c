@@ -90,8 +90,13 @@ look_around(void)
 static void
 ask_for_queues(void)
 {
+	struct rte_power_monitor_cond monitor;
+
 	say("rx_deferred", set_up_rx(0, 1));
 	say("tx_deferred", set_up_tx(0, 1));
+	say("clean_not_started", rte_eth_tx_done_cleanup(port, 0, 0));
+	say("clean_not_set_up", rte_eth_tx_done_cleanup(port, 1, 0));
+	say("monitor_not_set_up", rte_eth_get_monitor_addr(port, 1, &monitor));
 	say("rx_0", set_up_rx(0, 0));
 	say("tx_0", set_up_tx(0, 0));
 	say("start_without_rx_1", rte_eth_dev_start(port));

@@ -156,11 +156,12 @@ int
 sluice_get_monitor_addr(void *queue, struct rte_power_monitor_cond *pmc)
 {
 	struct sluice_rxq *rxq = queue;
-	const struct sluice_transport *t = rxq->q.port->transport;
 	int ret = -EAGAIN;
 
+	if (rxq == NULL)
+		return -EINVAL; /* ethdev asks for queues that are not set up, too */
 	/* The rings of a back end go with its connection, those of a PCI device when all stands. */
-	if (!sluice_transport_can(t, SLUICE_TRANSPORT_CAN_REVOKE))
+	if (!sluice_transport_can(rxq->q.port->transport, SLUICE_TRANSPORT_CAN_REVOKE))
 		return -ENOTSUP;
 	rte_spinlock_lock(&rxq->q.look_lock);
 	/* What other queues hand over comes without a write of the device. */

@@ -75,7 +75,8 @@ init_queue(struct sluice_port *port, struct sluice_queue *q, uint16_t id, uint16
 	q->id = id;
 	q->vq = vq;
 	q->nb_slots = nb_slots;
-	q->kick_fd = -1; /* each connection brings its own */
+	q->run = SLUICE_QUEUE_RUNNING; /* of no path yet, and not its state */
+	q->kick_fd = -1;               /* each connection brings its own */
 	q->wake_fd = port->wake_fd;
 	rte_spinlock_init(&q->look_lock);
 	q->sw_ring = rte_zmalloc_socket("sluice sw_ring", nb_slots * sizeof(q->sw_ring[0]),
@@ -456,6 +457,8 @@ sluice_tx_done_cleanup(void *queue, uint32_t nb_max)
 	struct sluice_txq *txq = queue;
 	uint32_t nb = 0;
 
+	if (txq == NULL)
+		return -EINVAL; /* ethdev does not look whether the queue is set up */
 	if (!sluice_queue_enter(&txq->q, txq->q.run))
 		return 0;
 	nb = txq->q.port->tx_path->cleanup(txq, nb_max);
