@@ -136,7 +136,8 @@ pool_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
 	struct fake_pool *p = fake_pool_of(mp);
 	unsigned int k;
 
-	if (n > p->nb_free || n > p->limit) {
+	/* None of none is not enough, too, for who has a ring as DPDK's mempools. */
+	if (n == 0 || n > p->nb_free || n > p->limit) {
 		p->nb_refused++;
 		return -ENOBUFS;
 	}

@@ -147,6 +147,32 @@ test_another_pool(void **state)
 	}
 }
 
+/* The old pool was dry, and all that the device had is used: where another pool is needed most. */
+static void
+test_dry_ring(void **state)
+{
+	struct world w;
+	unsigned int i, n;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		open_world(&w, IS_TOLD, i, 500);
+		fake_port_device(w.f, SLUICE_VQ_RX(0), &w.dev);
+		receive(&w, w.f->pool);
+		w.f->pool->limit = 0;
+		for (n = sluice_ring_nb_in_flight(&w.rxq->q.ring); n != 0; n--)
+			receive(&w, w.f->pool);
+		assert_int_equal(sluice_ring_nb_in_flight(&w.rxq->q.ring), 0);
+		assert_int_equal(sluice_life_hold_queue(w.f->port, &w.rxq->q), 0);
+		assert_int_equal(change_pool(&w), 0);
+		sluice_life_start_queue(w.f->port, &w.rxq->q);
+		assert_int_equal(w.f->dev.rx_pkt_burst(&w.rxq->q, NULL, 0), 0);
+		receive(&w, w.other);
+		fake_dev_fini(&w.dev);
+		close_world(&w);
+	}
+}
+
 static bool
 is_seen(const struct world *w, struct fake_pool *pool)
 {
@@ -410,6 +436,7 @@ int
 main(void)
 {
 	suite_add(test_another_pool, NULL, "another_pool");
+	suite_add(test_dry_ring, NULL, "dry ring");
 	suite_add(test_old_pool, NULL, "old pool");
 	suite_add(test_not_that_pool, NULL, "not_that_pool");
 	suite_add(test_no_answer, NULL, "no_answer");

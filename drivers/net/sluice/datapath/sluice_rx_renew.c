@@ -122,8 +122,9 @@ sluice_rxq_change_pool(struct sluice_rxq *rxq, struct rte_mempool *old)
 		.da = calloc(nb + 1, sizeof(*fresh.da)) };
 	int ret = 0;
 
+	/* A mempool that is asked for none says that it has not enough. */
 	if (fresh.m == NULL || fresh.da == NULL ||
-			sluice_pool_get(rxq->pool, (void **)fresh.m, nb) != 0) {
+			(nb != 0 && sluice_pool_get(rxq->pool, (void **)fresh.m, nb) != 0)) {
 		free(fresh.m);
 		free(fresh.da);
 		return -ENOMEM;
