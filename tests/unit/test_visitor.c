@@ -17,6 +17,7 @@
 
 #include <ethdev_driver.h>
 #include <rte_eal.h>
+#include <rte_errno.h>
 
 #include "env.h"
 #include "fake_clock.h"
@@ -360,6 +361,29 @@ test_primary_ends_under_a_core(void **state)
 	close_port();
 }
 
+/* What ethdev's table has of a queue that the primary process has released is NULL. */
+static void
+test_no_queue(void **state)
+{
+	struct rte_mbuf *m = NULL;
+
+	(void)state;
+	open_port();
+	assert_int_equal(sluice_secondary_open(&dev), 0);
+	await(has_rings, "rings");
+	sluice_secondary_set_bursts(&dev);
+	assert_int_equal(dev.rx_pkt_burst(NULL, &m, 1), 0);
+	assert_int_equal(dev.tx_pkt_burst(NULL, &m, 1), 0);
+	rte_errno = 0;
+	assert_int_equal(dev.tx_pkt_prepare(NULL, &m, 1), 0);
+	assert_int_equal(rte_errno, EINVAL);
+	assert_int_equal(dev.rx_queue_count(NULL), 0);
+	assert_int_equal(dev.rx_descriptor_status(NULL, 0), -EINVAL);
+	assert_int_equal(dev.tx_descriptor_status(NULL, 0), -EINVAL);
+	assert_int_equal(sluice_secondary_tx_done_cleanup(NULL, 0), 0);
+	close_port();
+}
+
 static bool
 was_asked_twice(void)
 {
@@ -443,6 +467,7 @@ main(void)
 	suite_add(test_primary_ends, NULL, "primary ends");
 	suite_add(test_primary_closes, NULL, "primary closes the port");
 	suite_add(test_primary_ends_under_a_core, NULL, "primary ends under a core");
+	suite_add(test_no_queue, NULL, "no queue");
 	suite_add(test_refused, NULL, "refused");
 	suite_add(test_taken, NULL, "taken");
 	return suite_run("visitor");

@@ -7,7 +7,10 @@
  * primary process, behind sluice_visit.h.
  */
 
+#include <errno.h>
+
 #include <ethdev_driver.h>
+#include <rte_errno.h>
 
 #include "sluice_ethdev.h"
 #include "sluice_secondary.h"
@@ -68,6 +71,16 @@ tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	return nb;
 }
 
+/* Of a queue that the primary process has released nothing is known, here and below. */
+static uint16_t
+tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
+{
+	if (queue != NULL)
+		return sluice_tx_prepare(queue, pkts, nb);
+	rte_errno = EINVAL;
+	return 0;
+}
+
 /* Entries that wait to be taken, and packets that other queues have for this one. */
 static uint32_t
 count_used(struct sluice_queue *q)
@@ -93,19 +106,19 @@ rx_queue_count(void *queue)
 static int
 rx_descriptor_status(void *queue, uint16_t offset)
 {
-	return sluice_rx_status_of(queue, offset, count_used(queue));
+	return queue == NULL ? -EINVAL : sluice_rx_status_of(queue, offset, count_used(queue));
 }
 
 static int
 tx_descriptor_status(void *queue, uint16_t offset)
 {
-	return sluice_tx_status_of(queue, offset, count_used(queue));
+	return queue == NULL ? -EINVAL : sluice_tx_status_of(queue, offset, count_used(queue));
 }
 
 static int
 tx_queue_count(void *queue)
 {
-	return sluice_tx_count_of(queue, count_used(queue));
+	return queue == NULL ? -EINVAL : sluice_tx_count_of(queue, count_used(queue));
 }
 
 int
@@ -130,7 +143,7 @@ sluice_secondary_set_bursts(struct rte_eth_dev *dev)
 {
 	dev->rx_pkt_burst = rx_burst;
 	dev->tx_pkt_burst = tx_burst;
-	dev->tx_pkt_prepare = sluice_tx_prepare;
+	dev->tx_pkt_prepare = tx_prepare;
 	dev->rx_queue_count = rx_queue_count;
 	dev->rx_descriptor_status = rx_descriptor_status;
 	dev->tx_descriptor_status = tx_descriptor_status;

@@ -130,14 +130,16 @@ answer(const struct sluice_share_ask *ask, const int *fds_in, int nb_in,
 static int
 on_message(const struct rte_mp_msg *msg, const void *peer)
 {
-	const struct sluice_share_ask *ask = (const void *)msg->param;
 	struct rte_mp_msg reply = { .len_param = sizeof(struct sluice_share_answer) };
-	struct sluice_share_answer *a = (void *)reply.param;
+	struct sluice_share_answer a = { 0 };
+	struct sluice_share_ask ask; /* EAL keeps messages where eight bytes are not aligned */
 	int fds[SLUICE_SHARE_FDS], ret = -EINVAL, i;
 
 	pthread_mutex_lock(&lock);
-	if (msg->len_param == sizeof(*ask))
-		ret = answer(ask, msg->fds, msg->num_fds, a, fds);
+	if (msg->len_param == sizeof(ask)) {
+		memcpy(&ask, msg->param, sizeof(ask));
+		ret = answer(&ask, msg->fds, msg->num_fds, &a, fds);
+	}
 	for (i = 0; i < ret; i++) {
 		reply.fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
 		if (reply.fds[i] < 0) {
@@ -147,7 +149,8 @@ on_message(const struct rte_mp_msg *msg, const void *peer)
 		reply.num_fds = i + 1;
 	}
 	pthread_mutex_unlock(&lock);
-	a->ret = ret < 0 ? ret : 0;
+	a.ret = ret < 0 ? ret : 0;
+	memcpy(reply.param, &a, sizeof(a));
 	for (i = 0; i < msg->num_fds; i++)
 		close(msg->fds[i]);
 	strlcpy(reply.name, SLUICE_SHARE_NAME, sizeof(reply.name));
