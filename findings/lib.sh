@@ -38,15 +38,31 @@ unpack()
 	export LD_LIBRARY_PATH
 }
 
-# net_vhost SOCKET: testpmd with net_vhost, of one queue pair, as the server there; its commands are read from descriptor 3.
+# net_vhost SOCKET [QUEUES]: testpmd with net_vhost, of one queue pair unless told, as the server there; its commands are read from
+# descriptor 3.
 net_vhost()
 {
 	mkfifo "$FOLDER/in"
-	dpdk-testpmd -d librte_net_vhost.so.23 --no-pci --no-huge -m 64 --no-telemetry --file-prefix="finding$$" \
-		--vdev "net_vhost0,iface=$1,queues=1" -- -i --no-mlockall --total-num-mbufs=2048 \
+	stdbuf -oL dpdk-testpmd -d librte_net_vhost.so.23 --no-pci --no-huge -m 64 --file-prefix="finding$$" \
+		--vdev "net_vhost0,iface=$1,queues=${2:-1}" -- -i --no-mlockall --total-num-mbufs=4096 --rxq="${2:-1}" --txq="${2:-1}" \
 		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
 	PIDS+=($!)
 	exec 3>"$FOLDER/in"
+}
+
+# front_end SOCKET [QUEUES]: testpmd with net_virtio_user on a server of net_vhost; returns when it is up. Its commands are read from
+# descriptor 4. Takes huge pages.
+front_end()
+{
+	local _
+	for _ in $(seq 200); do [ -S "$1" ] && break; sleep 0.1; done
+	mkfifo "$FOLDER/front"
+	stdbuf -oL dpdk-testpmd -d librte_net_virtio.so.23 --no-pci --in-memory --single-file-segments -m 64 --no-telemetry \
+		--file-prefix="finding$$f" --vdev "net_virtio_user0,path=$1,queues=${2:-1}" -- -i --no-mlockall --total-num-mbufs=4096 \
+		--rxq="${2:-1}" --txq="${2:-1}" <"$FOLDER/front" >"$FOLDER/front.log" 2>&1 &
+	PIDS+=($!)
+	exec 4>"$FOLDER/front"
+	for _ in $(seq 200); do grep -q testpmd\> "$FOLDER/front.log" && break; sleep 0.1; done
 }
 
 # passt_guest PASST LIBC DEVARGS: a guest of passt, of these versions of Debian's packages passt and libc6, in network namespaces

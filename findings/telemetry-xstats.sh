@@ -10,26 +10,13 @@
 . "$(dirname "$0")/lib.sh"
 unpack dpdk-dev librte-net-vhost23 librte-net-virtio23 librte-vhost23
 
-# start NAME VDEV ARGUMENT...: testpmd with 8 queue pairs, which reads NAME and writes NAME.log.
-start()
-{
-	mkfifo "$FOLDER/$1"
-	stdbuf -oL dpdk-testpmd -d librte_net_vhost.so.23 -d librte_net_virtio.so.23 --no-pci -m 64 --vdev "$2,queues=8" "${@:3}" -- \
-		-i --no-mlockall --total-num-mbufs=4096 --rxq=8 --txq=8 <"$FOLDER/$1" >"$FOLDER/$1.log" 2>&1 &
-	PIDS+=($!)
-}
-
-start back "net_vhost0,iface=$FOLDER/s" --no-huge --file-prefix="finding$$"
-exec 3>"$FOLDER/back"
-for _ in $(seq 200); do [ -S "$FOLDER/s" ] && break; sleep 0.1; done
-start front "net_virtio_user0,path=$FOLDER/s" --in-memory --single-file-segments --no-telemetry --file-prefix="finding$$f"
-exec 4>"$FOLDER/front"
-for _ in $(seq 200); do grep -q testpmd\> "$FOLDER/front.log" && break; sleep 0.1; done
+net_vhost "$FOLDER/s" 8
+front_end "$FOLDER/s" 8
 sleep 1
 echo "show port xstats 0" >&3
-for _ in $(seq 50); do grep -q ^tx_q7_inflight_completed "$FOLDER/back.log" && break; sleep 0.1; done
+for _ in $(seq 50); do grep -q ^tx_q7_inflight_completed "$FOLDER/log" && break; sleep 0.1; done
 
-all=$(grep -c '^[rt]x_.*: [0-9]*$' "$FOLDER/back.log")
+all=$(grep -c '^[rt]x_.*: [0-9]*$' "$FOLDER/log")
 seen=$(/usr/bin/python3 - "/run/dpdk/finding$$/dpdk_telemetry.v2" <<'END'
 import json, socket, sys
 sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
