@@ -10,38 +10,17 @@
 unpack dpdk-dev librte-net-pcap23 librte-net-tap23
 export FOLDER
 
-/usr/bin/python3 -c 'import os; from scapy.all import wrpcap
-wrpcap(os.environ["FOLDER"] + "/none.pcap", [], linktype=1)' 2>/dev/null
-unshare --net sleep 100 & net=$!
-PIDS+=($net)
-mkfifo "$FOLDER/in"
-sleep 0.5
-
-nsenter --target $net --net stdbuf -oL dpdk-testpmd -d librte_net_pcap.so.23 -d librte_net_tap.so.23 --no-pci --no-huge -m 64 \
-	--no-telemetry --file-prefix="finding$$" --vdev net_tap0,iface=finding0 \
-	--vdev "net_pcap1,rx_pcap=$FOLDER/none.pcap,tx_pcap=$FOLDER/out.pcap" -- \
-	-i --no-mlockall --no-flush-rx --total-num-mbufs=2048 <"$FOLDER/in" >"$FOLDER/log" 2>&1 &
-PIDS+=($!)
-exec 3>"$FOLDER/in"
-printf '%s\n' "port stop all" "set port 0 gro on" "set gro flush 1" "csum set ip sw 1" "csum set tcp sw 1" "port start all" \
-	"set fwd csum" >&3
-for _ in $(seq 200); do grep -q "Set csum packet" "$FOLDER/log" && break; sleep 0.1; done
-
-# What goes out of the interface comes into its port: six segments of one stream, which wait for testpmd and make one burst.
-in_net $net ip link set finding0 up
-in_net $net /usr/bin/python3 - 2>/dev/null <<'END'
-import socket
-from scapy.all import Ether, IP, TCP
-out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-out.bind(("finding0", 0))
-for n in range(6):
-    out.send(bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="192.0.2.1", dst="192.0.2.2", id=n + 1)
-        / TCP(sport=1000, dport=2000, flags="PA" if n == 2 else "A", seq=1000 * n, ack=1, window=512) / bytes(1000)))
+/usr/bin/python3 - 2>/dev/null <<'END'
+import os
+from scapy.all import Ether, IP, TCP, wrpcap
+wrpcap(os.environ["FOLDER"] + "/in.pcap", [Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+    / IP(src="192.0.2.1", dst="192.0.2.2", id=n + 1)
+    / TCP(sport=1000, dport=2000, flags="PA" if n == 2 else "A", seq=1000 * n, ack=1, window=512) / bytes(1000) for n in range(6)])
 END
-printf '%s\n' start >&3
-sleep 2
-printf '%s\n' stop quit >&3
-wait "${PIDS[1]}"
+
+gro net_tap0,iface=finding0
+gro_send
+gro_run
 seen=$(/usr/bin/python3 - 2>/dev/null <<'END'
 import os
 from scapy.all import IP, TCP, rdpcap

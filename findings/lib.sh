@@ -65,6 +65,51 @@ front_end()
 	for _ in $(seq 200); do grep -q testpmd\> "$FOLDER/front.log" && break; sleep 0.1; done
 }
 
+# gro VDEV: testpmd that puts segments of TCP together which come from this port, and writes them to out.pcap of FOLDER when it ends. It
+# has a network namespace of its own, of the process NET, and is ready to start by gro_run. Takes root for a tap interface.
+gro()
+{
+	local _
+	rm -f "$FOLDER/in" "$FOLDER/log" "$FOLDER/out.pcap"
+	mkfifo "$FOLDER/in"
+	printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\xff\xff\0\0\1\0\0\0' >"$FOLDER/none.pcap"
+	unshare --net sleep 100 & NET=$!
+	PIDS+=($NET)
+	sleep 0.5
+	nsenter --target $NET --net stdbuf -oL dpdk-testpmd -d librte_net_pcap.so.23 -d librte_net_tap.so.23 --no-pci --no-huge -m 64 \
+		--no-telemetry --file-prefix="finding$$" --vdev "$1" \
+		--vdev "net_pcap1,rx_pcap=$FOLDER/none.pcap,tx_pcap=$FOLDER/out.pcap" -- -i --no-mlockall --no-flush-rx \
+		--total-num-mbufs=2048 <"$FOLDER/in" >"$FOLDER/log" 2>&1 &
+	TESTPMD=$!
+	PIDS+=($TESTPMD)
+	exec 3>"$FOLDER/in"
+	printf '%s\n' "port stop all" "set port 0 gro on" "set gro flush 1" "csum set ip sw 1" "csum set tcp sw 1" "port start all" \
+		"set fwd csum" >&3
+	for _ in $(seq 200); do grep -q "Set csum packet" "$FOLDER/log" && break; sleep 0.1; done
+}
+
+# gro_send: what is in in.pcap of FOLDER goes out of the interface finding0 of that namespace, and so into its port, where it waits.
+gro_send()
+{
+	in_net $NET ip link set finding0 up
+	in_net $NET /usr/bin/python3 - "$FOLDER/in.pcap" 2>/dev/null <<'END'
+import socket, sys
+from scapy.all import RawPcapReader
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind(("finding0", 0))
+for packet, _ in RawPcapReader(sys.argv[1]):
+    out.send(packet)
+END
+}
+
+gro_run()
+{
+	echo start >&3
+	sleep 2
+	printf '%s\n' stop quit >&3
+	wait $TESTPMD
+}
+
 # passt_guest PASST LIBC DEVARGS: a guest of passt, of these versions of Debian's packages passt and libc6, in network namespaces
 # of this script's own: the interface "inner" of the process GUEST, which testpmd forwards to net_virtio_user with these device
 # arguments. 192.0.2.1 is 127.0.0.1 of the process HOST. Takes root.
