@@ -318,6 +318,37 @@ test_stopped_queue(void **state)
 	env_close(e);
 }
 
+/* tx_done_cleanup counts packets, whatever slots they take, and those of which holes are left. */
+static void
+test_cleanup_counts_packets(void **state)
+{
+	struct env_conf *conf = *state;
+	struct rte_mbuf *pkts[8];
+	struct env *e;
+	uint16_t nb;
+
+	conf->has_indirect = false;
+	conf->order = conf->is_in_order ? FAKE_ONE_BY_ONE : FAKE_SHUFFLED;
+	e = env_open(conf);
+	for (nb = 0; nb < RTE_DIM(pkts); nb++) {
+		pkts[nb] = fake_mbuf(e->pool, 128, 60);
+		rte_pktmbuf_chain(pkts[nb], fake_mbuf(e->pool, 0, 20));
+		/* Slow ones, too. */
+		rte_pktmbuf_refcnt_update(pkts[nb], nb % 2);
+	}
+	assert_int_equal(env_tx(e, pkts, nb), nb);
+	assert_int_equal(fake_dev_poll(&e->dev), nb);
+	fake_dev_forget_sent(&e->dev);
+	fake_dev_complete(&e->dev, 5, conf->order);
+	assert_int_equal(e->tx->cleanup(&e->txq, 0), 5);
+	fake_dev_complete(&e->dev, 3, conf->order);
+	assert_int_equal(e->tx->cleanup(&e->txq, 0), 3);
+	for (nb = 1; nb < RTE_DIM(pkts); nb += 2)
+		rte_pktmbuf_free(pkts[nb]);
+	fake_pool_assert_full(e->pool);
+	env_close(e);
+}
+
 int
 main(void)
 {
@@ -332,5 +363,6 @@ main(void)
 	suite_add_tx(test_kicks, "kicks");
 	suite_add_tx(test_kick_at_event, "kick at event");
 	suite_add_tx(test_stopped_queue, "stopped queue");
+	suite_add_tx(test_cleanup_counts_packets, "cleanup counts packets");
 	return suite_run("tx");
 }

@@ -386,68 +386,6 @@ test_mostly_unbatched(void **state)
 	env_close(e);
 }
 
-/*
- * A device that sends all of each burst: as many slots come back as are given, so that no packet
- * needs a table. Where it completes in batches, the last of a batch may be a packet of one slot.
- */
-static void
-test_chains_keep_pace(void **state)
-{
-	struct env_conf *conf = *state;
-	struct rte_mbuf *pkts[32];
-	unsigned int i, k, nb;
-	struct env *e;
-
-	conf->has_indirect = true;
-	conf->order = conf->is_in_order ? FAKE_BATCHES : FAKE_ONE_BY_ONE;
-	e = env_open(conf);
-	for (i = 0; i < 50; i++) {
-		for (nb = 0; nb < RTE_DIM(pkts); nb++) {
-			pkts[nb] = fake_mbuf(e->pool, 128, 60);
-			for (k = 1; k < 3 && nb % 8 != 7; k++)
-				rte_pktmbuf_chain(pkts[nb], fake_mbuf(e->pool, 0, 20));
-		}
-		assert_int_equal(env_tx(e, pkts, nb), nb);
-		assert_int_equal(fake_dev_poll(&e->dev), nb);
-		fake_dev_forget_sent(&e->dev);
-		for (; nb != 0; nb -= 8)
-			fake_dev_complete(&e->dev, 8, e->conf.order);
-	}
-	assert_int_equal(e->txq.nb_indirect, 0);
-	env_close(e);
-}
-
-/* tx_done_cleanup counts packets, whatever slots they take, and those of which holes are left. */
-static void
-test_cleanup_counts_packets(void **state)
-{
-	struct env_conf *conf = *state;
-	struct rte_mbuf *pkts[8];
-	struct env *e;
-	uint16_t nb;
-
-	conf->has_indirect = false;
-	conf->order = conf->is_in_order ? FAKE_ONE_BY_ONE : FAKE_SHUFFLED;
-	e = env_open(conf);
-	for (nb = 0; nb < RTE_DIM(pkts); nb++) {
-		pkts[nb] = fake_mbuf(e->pool, 128, 60);
-		rte_pktmbuf_chain(pkts[nb], fake_mbuf(e->pool, 0, 20));
-		/* Odd ones, too. */
-		rte_pktmbuf_refcnt_update(pkts[nb], nb % 2);
-	}
-	assert_int_equal(env_tx(e, pkts, nb), nb);
-	assert_int_equal(fake_dev_poll(&e->dev), nb);
-	fake_dev_forget_sent(&e->dev);
-	fake_dev_complete(&e->dev, 5, conf->order);
-	assert_int_equal(e->tx->cleanup(&e->txq, 0), 5);
-	fake_dev_complete(&e->dev, 3, conf->order);
-	assert_int_equal(e->tx->cleanup(&e->txq, 0), 3);
-	for (nb = 1; nb < RTE_DIM(pkts); nb += 2)
-		rte_pktmbuf_free(pkts[nb]);
-	fake_pool_assert_full(e->pool);
-	env_close(e);
-}
-
 /* A pool that is destroyed while the queue remembers it. */
 static void
 test_pool_comes_and_goes(void **state)
@@ -492,8 +430,6 @@ main(void)
 	suite_add_tx_if(env_is_lent, test_stale_used_entries, "stale used entries");
 	suite_add_tx(test_shared_no_longer, "shared no longer");
 	suite_add_tx_if(env_is_lent, test_mostly_unbatched, "mostly unbatched");
-	suite_add_tx(test_cleanup_counts_packets, "cleanup counts packets");
-	suite_add_tx(test_chains_keep_pace, "chains keep pace");
 	suite_add_tx(test_pool_comes_and_goes, "pool comes and goes");
 	return suite_run("tx_mix");
 }
