@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,8 @@ static struct {
 	int news;     /* of the secondary process */
 	int alive[2]; /* the first end went to it */
 	bool lives;   /* as EAL sees it */
+	bool hangs;   /* after the first part of an answer, of which there is more */
+	int stranger; /* opened then; -1: not yet */
 	unsigned int nb_asked;
 } primary;
 
@@ -74,7 +77,7 @@ give(struct rte_mp_msg *msg, struct sluice_share_answer *a)
 	a->va = (uintptr_t)primary.va;
 	a->len = primary.len;
 	a->offset = primary.offset;
-	a->nb_all = 1;
+	a->nb_all = 1 + primary.hangs;
 	if (primary.fd >= 0) {
 		a->fds[0] = 600;
 		msg->fds[msg->num_fds++] = dup(primary.fd);
@@ -88,6 +91,7 @@ rte_mp_request_sync(struct rte_mp_msg *req, struct rte_mp_reply *reply, const st
 	const struct sluice_share_ask *ask = (const void *)req->param;
 	struct rte_mp_msg *msg = calloc(1, sizeof(*msg));
 	struct sluice_share_answer *a = (void *)msg->param;
+	bool is_late = false;
 
 	RTE_SET_USED(ts);
 	pthread_mutex_lock(&lock);
@@ -95,10 +99,18 @@ rte_mp_request_sync(struct rte_mp_msg *req, struct rte_mp_reply *reply, const st
 		take(req);
 		a->who = WHO;
 		msg->fds[msg->num_fds++] = dup(primary.alive[0]);
-	} else {
+	} else if (ask->first == 0) {
 		give(msg, a);
+	} else {
+		if (primary.stranger < 0)
+			primary.stranger = dup(primary.fd);
+		is_late = true;
 	}
 	pthread_mutex_unlock(&lock);
+	if (is_late) {
+		free(msg);
+		return -1;
+	}
 	msg->len_param = sizeof(*a);
 	*reply = (struct rte_mp_reply){ .nb_sent = 1, .nb_received = 1, .msgs = msg };
 	return 0;
@@ -183,6 +195,7 @@ open_port(void)
 	assert_true(file >= 0);
 	assert_int_equal(ftruncate(file, 3 * page), 0);
 	memset(&primary, 0, sizeof(primary));
+	primary.stranger = -1;
 	/* A gap of one page is nothing that a thread's stack or the heap would take. */
 	around = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(around != MAP_FAILED);
@@ -276,6 +289,37 @@ test_registers(void **state)
 	news(0);
 	await(has_rings, "other rings");
 	notify(5);
+	close_port();
+}
+
+static bool
+has_hung(void)
+{
+	bool has;
+
+	pthread_mutex_lock(&lock);
+	has = primary.stranger >= 0 && primary.nb_asked > 1;
+	pthread_mutex_unlock(&lock);
+	return has;
+}
+
+/* An answer of two parts, of which the second is late: what came with the first is closed once. */
+static void
+test_half_an_answer(void **state)
+{
+	(void)state;
+	open_port();
+	primary.hangs = true;
+	assert_int_equal(sluice_secondary_open(&dev), 0);
+	await(has_hung, "a second try");
+	assert_true(has_none());
+	/* It got the number that the first descriptor of the answer had. */
+	assert_true(fcntl(primary.stranger, F_GETFD) >= 0);
+	pthread_mutex_lock(&lock);
+	primary.hangs = false;
+	pthread_mutex_unlock(&lock);
+	await(has_rings, "all of the answer");
+	close(primary.stranger);
 	close_port();
 }
 
@@ -463,6 +507,7 @@ int
 main(void)
 {
 	suite_add(test_registers, NULL, "registers");
+	suite_add(test_half_an_answer, NULL, "half an answer");
 	suite_add(test_sleeper, NULL, "sleeper");
 	suite_add(test_primary_ends, NULL, "primary ends");
 	suite_add(test_primary_closes, NULL, "primary closes the port");

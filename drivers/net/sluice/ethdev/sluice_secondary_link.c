@@ -59,6 +59,7 @@ request(struct sluice_share_ask *ask, const int *fds, int nb_fds, struct sluice_
 	struct rte_mp_reply reply = { 0 };
 	int ret, i;
 
+	*nb_in = 0;
 	ask->pid = getpid();
 	strlcpy(msg.name, SLUICE_SHARE_NAME, sizeof(msg.name));
 	memcpy(msg.param, ask, sizeof(*ask));
