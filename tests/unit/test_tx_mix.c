@@ -3,8 +3,8 @@
  */
 
 /*
- * Transmitting mixtures: plain and slow packets in one burst, several pools, rings that are nearly
- * full.
+ * Transmitting mixtures: plain and slow packets in one burst, several pools, used entries of an
+ * earlier lap of the ring.
  */
 
 #include <stdlib.h>
