@@ -198,7 +198,7 @@ test_order(void **state)
 	nb = sluice_xstats_get_names(&d.dev, NULL, 0);
 	assert_int_equal(sluice_xstats_get(&d.dev, NULL, 0), nb);
 	assert_int_equal(sluice_xstats_get_names(&d.dev, names, nb - 1), nb);
-	assert_int_equal(names[0].name[0], '\0');
+	assert_int_equal(names[nb - 1].name[0], '\0');
 	assert_int_equal(sluice_xstats_get_names(&d.dev, names, nb), nb);
 	for (i = 0; i < (int)RTE_DIM(port_wide); i++)
 		assert_string_equal(names[i].name, port_wide[i]);
@@ -242,6 +242,40 @@ test_device_counters(void **state)
 	env_close(e);
 }
 
+static void *
+device_comes_and_goes(void *arg)
+{
+	struct desk *d = arg;
+	uint32_t has = 0;
+
+	while (!__atomic_load_n(&d->is_over, __ATOMIC_RELAXED))
+		__atomic_store_n(&d->shared.has_device_stats, has ^= 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* A device with counters of its own comes while others are read, into room for just these. */
+static void
+test_device_comes(void **state)
+{
+	static struct rte_eth_xstat values[1024];
+	struct env *e = env_open_from(state, 0);
+	static struct desk d;
+	pthread_t thread;
+	unsigned int i;
+	int nb;
+
+	desk_init(&d, e->domain, NB_QUEUES);
+	nb = sluice_xstats_get_names(&d.dev, NULL, 0);
+	values[nb].id = UINT64_MAX;
+	assert_int_equal(pthread_create(&thread, NULL, device_comes_and_goes, &d), 0);
+	for (i = 0; i < 5000; i++)
+		assert_in_range(sluice_xstats_get(&d.dev, values, nb), nb, nb + 10);
+	__atomic_store_n(&d.is_over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_true(values[nb].id == UINT64_MAX);
+	env_close(e);
+}
+
 int
 main(void)
 {
@@ -252,5 +286,6 @@ main(void)
 	suite_add(test_reset_of_all, &conf, "reset of all");
 	suite_add(test_order, &conf, "order");
 	suite_add(test_device_counters, &conf, "device counters");
+	suite_add(test_device_comes, &conf, "device comes");
 	return suite_run("stats");
 }

@@ -256,11 +256,14 @@ sluice_stats_reset(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* Where extended statistics go: one of the two, or none to count them. */
+/*
+ * Where extended statistics go: one of the two, or none to count them. There may be more of them
+ * than when the caller asked how many, as a device has come that counts by itself.
+ */
 struct sheet {
 	struct rte_eth_xstat_name *names;
 	struct rte_eth_xstat *values;
-	unsigned int nb;
+	unsigned int room, nb;
 };
 
 static void __rte_format_printf(3, 4)
@@ -268,12 +271,12 @@ static void __rte_format_printf(3, 4)
 {
 	va_list args;
 
-	if (s->names != NULL) {
+	if (s->names != NULL && s->nb < s->room) {
 		va_start(args, fmt);
 		vsnprintf(s->names[s->nb].name, sizeof(s->names[0].name), fmt, args);
 		va_end(args);
 	}
-	if (s->values != NULL)
+	if (s->values != NULL && s->nb < s->room)
 		s->values[s->nb] = (struct rte_eth_xstat){ .id = s->nb, .value = value };
 	s->nb++;
 }
@@ -331,28 +334,24 @@ write_sheet(struct sheet *s, const struct rte_eth_dev *dev)
 int
 sluice_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
 {
-	struct sheet all = { 0 }, s = { .names = names };
+	struct sheet s = { .names = names, .room = n };
 
-	write_sheet(&all, dev);
-	if (names != NULL && n >= all.nb)
-		write_sheet(&s, dev);
-	return all.nb;
+	write_sheet(&s, dev);
+	return s.nb;
 }
 
 int
 sluice_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
 {
-	struct sheet all = { 0 }, s = { .values = xstats };
+	struct sheet s = { .values = xstats, .room = n };
 
 	rte_atomic_store_explicit(
 			&sluice_shared_of(dev)->wants_device_stats, 1, rte_memory_order_relaxed);
 	/* A secondary process has what the control thread of the primary one saw last. */
 	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
 		sluice_port_tell_sizes(sluice_port_of(dev));
-	write_sheet(&all, dev);
-	if (xstats != NULL && n >= all.nb)
-		write_sheet(&s, dev);
-	return all.nb;
+	write_sheet(&s, dev);
+	return s.nb;
 }
 
 static void
