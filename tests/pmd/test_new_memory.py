@@ -155,17 +155,29 @@ def test_refused(fake, run):
     assert backend.error is None
 
 
+def are_bursts_as_fast(found):
+    """Those beside a table that grows as those beside one that does not, which take turns. A wait in a burst would be one more stall
+    with each growth; a lock, a lookup or a call in each burst would be in the percentiles. The factor is for what else a
+    machine does."""
+    return (found["grow_stalled"] < found["still_stalled"] + ROUNDS
+        and found["grow_p999_ns"] <= 3 * found["still_p999_ns"] + 1000 and found["grow_p99_ns"] <= 2 * found["still_p99_ns"] + 500)
+
+
 def test_table_grows_under_traffic(folder):
     """By 128 MiB each time: nothing is lost, and a core that does not use the new pool does not notice. On packed rings:
     with split ones net_vhost wants a notification, a system call, for each 65,536 packets."""
-    path = os.path.join(folder, "v.sock")
-    found = run_app("grow_table", ["net_vhost0,iface=%s,queues=2,client=1" % path,
-        "net_sluice0,path=%s,server=1,queues=2,packed_vq=1" % path], [ROUNDS])
-    print(found)  # the times say what else the machine does
-    assert found["grow_grown"] == ROUNDS and found["still_messages"] == 0, found
-    for queue in "01":
-        assert found["received" + queue] == found["sent" + queue] > 0, found
-        assert found["missing" + queue] == found["bad" + queue] == 0, found
-    assert found["unreturned"] == 0, found
-    assert found["still_bursts"] > 0 and found["grow_bursts"] > 0, found
-    assert [found["grow_" + name] for name in ("syscalls", "waits", "misses")] == [0] * 3, found
+    for attempt in range(4):
+        path = os.path.join(folder, "v%d.sock" % attempt)
+        found = run_app("grow_table", ["net_vhost0,iface=%s,queues=2,client=1" % path,
+            "net_sluice0,path=%s,server=1,queues=2,packed_vq=1" % path], [ROUNDS])
+        print(found)
+        assert found["grow_grown"] == ROUNDS and found["still_messages"] == 0, found
+        for queue in "01":
+            assert found["received" + queue] == found["sent" + queue] > 0, found
+            assert found["missing" + queue] == found["bad" + queue] == 0, found
+        assert found["unreturned"] == 0, found
+        assert found["still_bursts"] > 0 and found["grow_bursts"] > 0, found
+        assert [found["grow_" + name] for name in ("syscalls", "waits", "misses")] == [0] * 3, found
+        if are_bursts_as_fast(found):
+            return
+    raise AssertionError("bursts are slower while the table grows: %s" % found)

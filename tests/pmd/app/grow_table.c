@@ -19,6 +19,7 @@
  *     waits        how often the lcore gave up its CPU in a burst
  *     preempted    bursts in which the lcore lost it; they have no part in the times
  *     pNN_ns       percentiles of the bursts' times, and max_ns the longest
+ *     stalled      bursts that took 100 us or more
  *     misses       lookups of its queues in the table of mapped memory, where alone are locks
  *     messages     to the back end that changed what it sees
  *     grown        rounds that ended with at least 128 MiB more of that than at the start
@@ -62,6 +63,8 @@ enum round { NO_ROUND, STILL, GROW, NB_ROUNDS };
 /* Of the times: classes of this many cycles, and the last one has all that is longer. */
 #define CLASS_CYCLES 32
 #define NB_CLASSES 65536
+/* No work of a burst takes that long; to wait for the back end or for its pages does. */
+#define STALL_NS 100000
 
 /* A queue pair of the front end, and who has its packets there; of one thread. */
 static struct pair {
@@ -299,21 +302,25 @@ bytes_shown(void)
 	return __atomic_load_n(&nb_bytes_shown, __ATOMIC_RELAXED);
 }
 
-/*
- * The back end does not see the pool that ended, and the lcore's queues, which look their memory up
- * once more then, have done so.
- */
+/* The lcore's queues have used all of their rings, and looked up where they lie. */
+static void
+wait_traffic(void)
+{
+	const int64_t end = now_us() + DEADLINE_US;
+	const uint64_t nb = sequence_read(&pairs[0].came.nb);
+
+	while (sequence_read(&pairs[0].came.nb) < nb + 4 * NB_DESC)
+		check(now_us() < end, "no traffic");
+}
+
+/* The back end does not see the pool that ended. */
 static void
 wait_forgotten(uint64_t shown)
 {
 	const int64_t end = now_us() + DEADLINE_US;
-	uint64_t nb;
 
 	while (bytes_shown() > shown - BIG_BYTES)
 		check(now_us() < end, "the back end sees a pool that ended");
-	nb = sequence_read(&pairs[0].came.nb);
-	while (sequence_read(&pairs[0].came.nb) < nb + 4 * NB_DESC)
-		check(now_us() < end, "no traffic");
 }
 
 /*
@@ -351,6 +358,8 @@ round_of(enum round r, int64_t before)
 	rte_mempool_free(big);
 	if (r == GROW)
 		wait_forgotten(shown);
+	/* With the end of any pool the lcore's queues look up once more what they know. */
+	wait_traffic();
 	return took;
 }
 
@@ -371,6 +380,17 @@ percentile(enum round r, double share)
 	return ns((i + 1) * CLASS_CYCLES);
 }
 
+static uint64_t
+nb_stalled(enum round r)
+{
+	uint64_t nb = 0;
+	unsigned int i;
+
+	for (i = 0; i < NB_CLASSES; i++)
+		nb += ns((uint64_t)i * CLASS_CYCLES) >= STALL_NS ? seen[r].classes[i] : 0;
+	return nb;
+}
+
 static void
 print_seen(const char *name, enum round r)
 {
@@ -386,6 +406,7 @@ print_seen(const char *name, enum round r)
 		{ "p99_ns", percentile(r, 0.99) },
 		{ "p999_ns", percentile(r, 0.999) },
 		{ "max_ns", ns(seen[r].slowest) },
+		{ "stalled", nb_stalled(r) },
 		{ "misses", seen[r].nb_misses },
 		{ "messages", seen[r].nb_messages },
 		{ "grown", seen[r].nb_grown },
@@ -434,6 +455,7 @@ main(int argc, char **argv)
 	check(rte_vhost_extern_callback_register(0, &ops, NULL) == 0, "cannot see messages");
 	rte_eal_mp_remote_launch(work, NULL, SKIP_MAIN);
 	exchange(pools[FRONT], NB_DESC);
+	wait_traffic();
 	for (i = 0; i < nb; i++)
 		round_of(STILL, round_of(GROW, 0));
 	settle();
