@@ -281,14 +281,14 @@ test_kernel(void **state)
 static void
 test_vdpa(void **state)
 {
-	static const char *const refused[] = { "server=1", "isolation=sealed", "iface=tap0" };
+	static const char *const refused[] = { "server=1", "iface=tap0" };
 	struct sluice_args a = must_parse("path=/dev/vhost-vdpa-0");
 	char params[128];
 	unsigned int i;
 
 	(void)state;
 	assert_true(a.is_vdpa && !a.is_kernel && !a.is_idle_reclaim && !a.has_ro_rings);
-	assert_true(must_parse("path=/run/nodes/vhost-vdpa-12").is_vdpa);
+	assert_true(must_parse("path=/run/nodes/vhost-vdpa-12,isolation=sealed").is_vdpa);
 	assert_false(must_parse("path=/dev/vhost-vdpa-0/x").is_vdpa);
 	assert_false(must_parse("path=/run/x-vhost-vdpa-0").is_vdpa);
 	for (i = 0; i < RTE_DIM(refused); i++) {

@@ -24,6 +24,8 @@ IS_SLUICE = DRIVER == "net_sluice_pci"
 BUILD = os.path.abspath(os.environ.get("SLUICE_BUILD") or os.path.join(ROOT, "build"))
 PLUGIN = os.path.join(BUILD, "drivers", vmimage.PLUGIN)
 MBUFS = 4096
+# Of tests/pmd/app/pools.c
+POOL_STEPS = int(os.environ.get("SLUICE_TEST_POOLS", "80"))
 # Frames on their way at a time: fewer than half of the smallest ring hold in any case.
 WINDOW = 24
 
@@ -191,18 +193,18 @@ class GuestSleeper(GuestOther):
 class GuestPools(GuestTestpmd):
     """tests/pmd/app/pools.c with ports that EAL's arguments make"""
 
-    def __init__(self, vm, eal, kinds, rounds):
-        self.vm, self.rounds = vm, rounds
+    def __init__(self, vm, eal, kinds):
+        self.vm = vm
         self.name = "guest's pools"
-        self.start(["pools", "-l", "0", "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN] + list(eal) + ["--", kinds, str(rounds)])
+        self.start(["pools", "-l", "0", "--no-telemetry", "--in-memory", "-d", vmimage.PLUGIN] + list(eal) + ["--", kinds, str(POOL_STEPS)])
         self.wait_log("pools: ready", 60)
 
     def run(self, ports):
         os.write(self.terminal, b"go\n")
-        status = self.wait_end(120)
+        status = self.wait_end(120 + POOL_STEPS)
         self.clean()
         assert status == 0, self.log()[-3000:]
-        check(self.log(), ports, self.rounds)
+        check(self.log(), ports, POOL_STEPS)
 
 
 class Peer:

@@ -276,7 +276,7 @@ def test_pools_come_and_go(guest, kinds, devargs):
     """Of all kinds, memory that the application registers and maps by itself among them, for two ports: the device meets no page
     that is not there, and nothing is left locked or mapped."""
     eal = [word for nic in ("a", "b") for word in ("-a", guest.nics[nic].bdf + ",sluice=1" + devargs)]
-    guest.testpmds.append(GuestPools(guest.vm, eal, kinds, 80))
+    guest.testpmds.append(GuestPools(guest.vm, eal, kinds))
     guest.testpmds[-1].run(2)
     assert not guest.complaints()
     assert not mapped(guest)

@@ -12,9 +12,10 @@ import pytest
 
 import vmfetch
 import vmimage
-from guest import BUILD, GuestPools, GuestTestpmd
+from guest import BUILD, POOL_STEPS, GuestPools, GuestTestpmd
 from kernel import IOTLB_PROBES, PAGE, close, echo, iotlbs, pool_pages, up, vdev
 from machine import Machine
+from test_environment import build_shim
 from test_vm_kernel import KernelSleeper
 from testpmd import wait_for
 
@@ -26,24 +27,26 @@ pytestmark = pytest.mark.sluice
 
 
 class Server(GuestTestpmd):
-    """testpmd with net_vhost as a VDUSE device, which sends back what it gets"""
+    """testpmd with net_vhost as VDUSE devices, which send back what they get"""
     line = 1
 
-    def __init__(self, vm, device):
-        self.vm, self.device = vm, device
+    def __init__(self, vm, devices):
+        self.vm, self.devices = vm, devices
         self.name = "VDUSE server"
         at = vmimage.VDUSE_FOLDER
         drivers = ["-d%s/librte_%s.so.25" % (at, name) for name in ("bus_vdev", "mempool_ring", "net_vhost")]
         self.start([at + "/ld-linux-x86-64.so.2", "--library-path", at, at + "/dpdk-testpmd", "-l0,1",
-            "--no-telemetry", "--in-memory", "--no-pci", *drivers, "--vdev",
-            "net_vhost0,iface=/dev/vduse/%s,queues=1" % device, "--", "-i", "--no-mlockall", "--no-flush-rx",
-            "--total-num-mbufs=4096"])
+            "--no-telemetry", "--in-memory", "--no-pci", *drivers]
+            + ["--vdev=net_vhost%d,iface=/dev/vduse/%s,queues=1" % item for item in enumerate(devices)]
+            + ["--", "-i", "--no-mlockall", "--no-flush-rx", "--total-num-mbufs=4096", "--port-topology=loop"])
         self.wait_prompt(0, 60)
-        vm.check("vdpa dev add name %s mgmtdev vduse" % device)
+        for device in devices:
+            vm.check("vdpa dev add name %s mgmtdev vduse" % device)
         self.cmds(*FORWARD)
 
     def end(self):
-        self.vm.check("vdpa dev del " + self.device)
+        for device in self.devices:
+            self.vm.check("vdpa dev del " + device)
         self.stop()
         self.quit(30)
 
@@ -55,9 +58,13 @@ def guest(boot):
     return guest
 
 
-def serve(guest, device):
-    guest.testpmds.append(Server(guest.vm, device))
+def serve(guest, *devices):
+    guest.testpmds.append(Server(guest.vm, devices))
     return guest.testpmds[-1]
+
+
+def node(vm, device):
+    return "/dev/" + vm.check("ls /sys/bus/vdpa/devices/%s | grep vhost-vdpa" % device).strip()
 
 
 def launch(guest):
@@ -71,11 +78,11 @@ def launch(guest):
     return t
 
 
-def exchange(guest, t, count=200):
+def exchange(guest, t, count=100, iface="tap0", port=1):
     """Every frame went by the device, there and back."""
-    before = t.stats(1)
-    echo(guest.vm, "tap0", count)
-    after = t.stats(1)
+    before = t.stats(port)
+    echo(guest.vm, iface, count)
+    after = t.stats(port)
     assert [after[key] - before[key] for key in ("RX-packets", "TX-packets")] == [count, count], (before, after)
 
 
@@ -139,28 +146,77 @@ def test_rx_interrupts(guest):
     server.end()
 
 
-def test_pools_come_and_go(guest):
+@pytest.mark.parametrize("kinds,devargs", [("exs", ""), ("exs", "isolation=copy"), ("s", "isolation=sealed")]
+    [:None if POOL_STEPS >= 1000 else 1])
+def test_pools_come_and_go(guest, kinds, devargs):
     """Shared by a port of the kernel's and one of the device: nothing is left, in the process or in the kernel."""
     server, vm = serve(guest, "vd2"), guest.vm
-    path = "/dev/" + vm.check("ls /sys/bus/vdpa/devices/vd2 | grep vhost-vdpa").strip()
-    guest.testpmds.append(GuestPools(vm, ["--no-pci"] + vdev(0, "tap0") + ["--vdev", "net_sluice1,path=" + path], "exs", 80))
+    path = node(vm, "vd2")
+    guest.testpmds.append(GuestPools(vm, ["--no-pci"] + vdev(0, "tap0", devargs)
+        + ["--vdev", ",".join(filter(None, ["net_sluice1,path=" + path, devargs]))], kinds))
     up(vm, "tap0")
     guest.testpmds[-1].run(2)
     server.end()
 
 
-def test_the_server_is_killed(guest):
-    """The kernel waits for its answers, and the port does not: it is stopped in time, what the device has is parked until the
-    kernel has closed it."""
-    server, vm = serve(guest, "vd1"), guest.vm
-    t = launch(guest)
-    exchange(guest, t)
-    vm.check("echo 5 >/sys/class/vduse/vd1/msg_timeout")
+def memory_files(vm, pid):
+    """{(device, inode): (name, numbers of the pages where it lies)} of the memory files that a process has mapped"""
+    found = {}
+    for begin, end, file, name in re.findall(r"^(\w+)-(\w+) rw-s \w+ (\S+ \d+) +/memfd:(.*) \(deleted\)$",
+            vm.check("cat /proc/%d/maps" % pid), re.M):
+        found.setdefault(file, (name, set()))[1].update(range(int(begin, 16) // PAGE, int(end, 16) // PAGE))
+    return found
+
+
+def holds(vm, pid, where, word):
+    """Is it in those parts of the process's memory whose lines in /proc/PID/maps have an expression?"""
+    return vm.check("cd /proc/%d; grep -E '%s' maps | cut -d' ' -f1 | tr - ' ' | while read begin end; do\n"
+        "dd if=mem bs=%d skip=$((0x$begin / %d)) count=$(((0x$end - 0x$begin) / %d)) 2>/dev/null; done | strings | grep -cF '%s' || true"
+        % (pid, where, PAGE, PAGE, PAGE, word)).strip() != "0"
+
+
+def test_sealed_and_copy_until_the_server_is_killed(guest, tmp_path):
+    """Two ports of either kind with either level. Page by page, the kernel has the files of a port's rings, of a sealed one that of
+    the pool, too, at addresses that are none of the process's. The server of the devices has mapped no other file of it; no heap is
+    in there; nor has anybody what a port had that stopped. Then the server ends: the kernel waits for its answers, and the port does
+    not. It is stopped in time, what the device has is parked until the kernel has closed it."""
+    server, vm = serve(guest, "vd4", "vd5"), guest.vm
+    with open(build_shim(str(tmp_path), "sealed_pools"), "rb") as shim:
+        vm.put("/tmp/sealed_pools.so", shim.read())
+    vm.check(IOTLB_PROBES)
+    nodes = [node(vm, "vd4"), node(vm, "vd5")]
+    eal = ["--no-pci"]
+    for n, level in enumerate(("isolation=copy", "isolation=sealed")):
+        eal += vdev(2 * n, "tap%d" % n, level) + ["--vdev=net_sluice%d,path=%s,%s" % (2 * n + 1, nodes[n], level)]
+    guest.testpmds.append(GuestTestpmd(vm, [], eal=eal, wrap="export LD_PRELOAD=/tmp/sealed_pools.so; exec %s"))
+    t = guest.testpmds[-1]
+    up(vm, "tap0", "ip link set dev tap1 up")
+    wait_for(lambda: all(t.link_up(n) for n in range(4)), 10, "links")
+    t.cmds(*FORWARD)
+    for n in range(2):
+        exchange(guest, t, 60, "tap%d" % n, 2 * n + 1)
+    pid = t.pid_in_guest()
+    memory = memory_files(vm, pid)
+    pages = dict(memory.values())
+    copy, sealed = [[pages["iface=tap%d" % n], pages["path=" + nodes[n]]] for n in range(2)]
+    want = copy + [rings | pages["mb_pool_0"] for rings in sealed]
+    tables = [table for table in iotlbs(vm) if table]
+    assert all(set(table.values()) in want and min(table) == (256 << 20) // PAGE and not set(table) & set(table.values()) for table in tables)
+    assert all(any(set(table.values()) == one for table in tables) for one in want)
+    assert [t.xstats(n)["dma_bytes"] for n in range(4)] == [len(one) * PAGE for one in want]
+    its = set(memory) & set(memory_files(vm, server.pid_in_guest()))
+    assert {memory[file][0] for file in its} == {"path=" + nodes[0], "path=" + nodes[1], "mb_pool_0"}
+    # A word that the heap has.
+    assert holds(vm, pid, r"\[heap\]", nodes[0]), "control"
+    assert not holds(vm, pid, "|".join(file.replace(" ", " +") for file in its), nodes[0])
+    t.cmds("stop", "port stop 0", "port stop 1")
+    assert all(set(table.values()) in want[2:] for table in iotlbs(vm) if table)
+    vm.check("echo 5 >/sys/class/vduse/vd5/msg_timeout")
     server.kill()
     begin = time.monotonic()
-    t.cmds("stop", "port stop 1")
+    t.cmd("port stop 3")
     assert time.monotonic() - begin < 4
     t.wait_log("VHOST_VDPA_SET_STATUS: no answer in time", 1)
-    t.cmd("port stop 0")
-    wait_for(lambda: PATH not in "".join(t.files()), 15, "the kernel")
+    t.cmd("port stop 2")
+    wait_for(lambda: nodes[1] not in "".join(t.files()), 15, "the kernel")
     close(t)

@@ -445,7 +445,7 @@ extern const struct dmap_backend dmap_memfd_backend, dmap_memfd_small_backend;
  * The same files, of which the device maps just the pages of 4 KiB that it is told of, with their
  * rights (vDPA). The context of the back end is a struct dmap_remote.
  */
-extern const struct dmap_backend dmap_iotlb_backend;
+extern const struct dmap_backend dmap_iotlb_backend, dmap_iotlb_small_backend;
 /**
  * Everything EAL holds, rings in memzones. The context of the back end is a struct dmap_remote.
  */

@@ -210,3 +210,13 @@ const struct dmap_backend dmap_iotlb_backend = {
 	.is_remote = true,
 	.granule = DMAP_IOTLB_PAGE,
 };
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_iotlb_small_backend)
+const struct dmap_backend dmap_iotlb_small_backend = {
+	.name = "iotlb",
+	.coherent_alloc = small_coherent_alloc,
+	.coherent_free = memfd_coherent_free,
+	.show = dmap_remote_show,
+	.is_remote = true,
+	.granule = DMAP_IOTLB_PAGE,
+};

@@ -37,13 +37,14 @@ show(void *ctx, const struct dmap_region *regions, unsigned int nb)
 static int
 create_memory(struct sluice_port *port, const char *name)
 {
-	const struct dmap_backend *backend = port->args.is_vdpa ? &dmap_iotlb_backend :
-								  &dmap_memfd_backend;
-
 	/* Of a back end that attacks the process. */
-	if (!port->args.is_vdpa &&
-			(port->args.isolation == SLUICE_ISOLATION_SEALED || sluice_copies(port)))
-		backend = &dmap_memfd_small_backend;
+	bool is_small = port->args.isolation == SLUICE_ISOLATION_SEALED || sluice_copies(port);
+	const struct dmap_backend *backend;
+
+	if (port->args.is_vdpa)
+		backend = is_small ? &dmap_iotlb_small_backend : &dmap_iotlb_backend;
+	else
+		backend = is_small ? &dmap_memfd_small_backend : &dmap_memfd_backend;
 	if (port->args.isolation == SLUICE_ISOLATION_NONE)
 		backend = &dmap_none_backend;
 	if (port->args.isolation == SLUICE_ISOLATION_NONE)

@@ -66,13 +66,6 @@ check_kernel(const struct sluice_args *args)
 				args->path);
 		return -EINVAL;
 	}
-	if (args->isolation == SLUICE_ISOLATION_SEALED && (args->is_kernel || args->is_vdpa)) {
-		SLUICE_INIT_LOG(ERR,
-				"device argument 'isolation=sealed' is for back ends behind a socket, and "
-				"path=%s is none: leave it away",
-				args->path);
-		return -EINVAL;
-	}
 	if (args->has_ro_rings && !args->is_vdpa) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'ro_rings=%u' is for path=/dev/vhost-vdpa-<number>, and "
