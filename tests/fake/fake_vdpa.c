@@ -38,7 +38,8 @@ fake_vdpa_reset(void)
 	fake_vdpa.nb_groups = fake_vdpa.nb_spaces = 1;
 	fake_vdpa.where = "../../devices/virtual/vdpasim/vdpa0/vhost-vdpa-0";
 	fake_vdpa.has_sysfs = true;
-	fake_vdpa.maps_max = FAKE_VDPA_MAPS;
+	fake_vdpa.maps_max = fake_vdpa.table_max = FAKE_VDPA_MAPS;
+	fake_vdpa.table_error = -ENOSPC;
 	fake_vdpa.fail_at = UINT32_MAX;
 	fake_vdpa.config_fd = -1;
 }
@@ -128,6 +129,7 @@ fake_close(int fd)
 	fake_vdpa.is_open = fake_vdpa.has_owner = fake_vdpa.is_in_batch = false;
 	fake_vdpa.backend = 0;
 	fake_vdpa.nb_maps = 0;
+	fake_vdpa.lacks_maps = false;
 	fake_vdpa.config_fd = -1;
 	pthread_mutex_unlock(&hang.lock);
 }
@@ -313,9 +315,20 @@ overlaps(const struct vhost_iotlb_msg *a, const struct vhost_iotlb_msg *b)
 	return a->iova < b->iova + b->size && b->iova < a->iova + a->size;
 }
 
+/* The whole of it, as vhost-vdpa's set_map tells it to a device. */
+static int
+tell_table(void)
+{
+	ask_backend();
+	fake_vdpa.lacks_maps = fake_vdpa.nb_maps > fake_vdpa.table_max;
+	return fake_vdpa.lacks_maps ? fake_vdpa.table_error : 0;
+}
+
 static int
 update(const struct vhost_iotlb_msg *m)
 {
+	int ret;
+
 	unsigned int i;
 
 	fake_vdpa.nb_updates++;
@@ -330,7 +343,9 @@ update(const struct vhost_iotlb_msg *m)
 	if (fake_vdpa.nb_maps == fake_vdpa.maps_max)
 		return -ENOMEM;
 	fake_vdpa.maps[fake_vdpa.nb_maps++] = *m;
-	return 0;
+	ret = fake_vdpa.is_in_batch ? 0 : tell_table();
+	fake_vdpa.nb_maps -= ret != 0;
+	return ret;
 }
 
 static int
@@ -343,6 +358,8 @@ invalidate(const struct vhost_iotlb_msg *m)
 		if (fake_vdpa.maps[i].iova != m->iova || fake_vdpa.maps[i].size != m->size)
 			continue;
 		fake_vdpa.maps[i] = fake_vdpa.maps[--fake_vdpa.nb_maps];
+		if (!fake_vdpa.is_in_batch)
+			tell_table();
 		return 0;
 	}
 	fake_error("0x%llx is unmapped and was not mapped", (unsigned long long)m->iova);
@@ -366,7 +383,7 @@ take_message(const struct vhost_iotlb_msg *m)
 		fake_vdpa.is_in_batch = m->type == VHOST_IOTLB_BATCH_BEGIN;
 		fake_vdpa.nb_batches += fake_vdpa.is_in_batch;
 		if (!fake_vdpa.is_in_batch)
-			ask_backend();
+			tell_table();
 		return 0;
 	default:
 		return -EINVAL;

@@ -48,6 +48,12 @@ struct fake_vdpa {
 	uint8_t refused_status; /* bits that it does not take */
 	uint64_t insists_on;    /* features without which it does not take FEATURES_OK */
 	uint32_t maps_max;      /* more are -ENOMEM */
+	/*
+	 * A device that is told its whole table: how many maps it takes, and what it says of more.
+	 * In a batch nobody hears that.
+	 */
+	uint32_t table_max;
+	int table_error;
 	/* Call number fail_at, from 0, fails. */
 	uint32_t fail_at;
 	int fail_with;
@@ -61,6 +67,7 @@ struct fake_vdpa {
 	struct fake_vdpa_ring rings[FAKE_VDPA_VQS];
 	struct vhost_iotlb_msg maps[FAKE_VDPA_MAPS];
 	unsigned int nb_maps;
+	bool lacks_maps; /* the device did not take the last table, and reaches none of it */
 	bool is_in_batch;
 	unsigned int nb_batches, nb_updates, nb_invalidates;
 	unsigned int joined;  /* groups that were put into space 0, a bit each */

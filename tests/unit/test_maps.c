@@ -23,14 +23,18 @@ static struct {
 	unsigned int nb;
 	unsigned int limit;
 	unsigned int nb_unmaps;
+	bool was_last; /* of the maps of this change */
 } kernel;
 
 static int
-kernel_map(void *ctx, const struct dmap_iotlb_entry *m)
+kernel_map(void *ctx, const struct dmap_iotlb_entry *m, bool is_last)
 {
 	unsigned int i;
 
 	(void)ctx;
+	if (kernel.was_last)
+		fake_error("a map of 0x%lx bytes at 0x%lx after the last one", m->len, m->da);
+	kernel.was_last = is_last;
 	if (m->len == 0 || (m->da | m->va | m->len) % PAGE != 0)
 		fake_error("a map of 0x%lx bytes at 0x%lx", m->len, m->da);
 	for (i = 0; i < kernel.nb; i++)
@@ -107,8 +111,13 @@ begin(const char *what)
 static int
 apply(const struct dmap_region *r, unsigned int nb)
 {
-	int ret = dmap_iotlb_apply(&set, r, nb, &ops, NULL);
+	unsigned int before = kernel.nb;
+	int ret;
 
+	kernel.was_last = false;
+	ret = dmap_iotlb_apply(&set, r, nb, &ops, NULL);
+	if (kernel.nb > before)
+		fake_assert(kernel.was_last, "no map was the last one");
 	fake_assert(set.nb == kernel.nb, "%u entries listed, the kernel has %u", set.nb, kernel.nb);
 	fake_assert(dmap_iotlb_bytes(&set) == kernel_bytes(), "bytes differ");
 	return ret;

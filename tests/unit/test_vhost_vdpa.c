@@ -40,7 +40,7 @@ expect_maps(unsigned int first, unsigned int nb)
 	unsigned int i, k;
 
 	assert_int_equal(fake_vdpa.nb_maps, nb);
-	assert_false(fake_vdpa.is_in_batch);
+	assert_false(fake_vdpa.is_in_batch || fake_vdpa.lacks_maps);
 	for (i = first; i < first + nb; i++) {
 		r = region(i);
 		for (k = 0; k < nb && fake_vdpa.maps[k].iova != r.da.v; k++)
@@ -195,7 +195,7 @@ test_maps(void **state)
 		expect_maps(1, 4);
 		assert_int_equal(fake_vdpa.nb_updates, nb + 2);
 		assert_int_equal(fake_vdpa.nb_invalidates, 1);
-		assert_int_equal(fake_vdpa.nb_batches, has_batch ? 2 : 0);
+		assert_int_equal(fake_vdpa.nb_batches, has_batch ? 3 : 0);
 		fake_vdpa.maps_max = 5;
 		fake_log_begin();
 		assert_int_equal(show(t, 1, 8), -ENOMEM);
@@ -206,6 +206,45 @@ test_maps(void **state)
 		fake_vdpa.maps_max = FAKE_VDPA_MAPS;
 		assert_int_equal(show(t, 1, 8), 0);
 		expect_maps(1, 8);
+		destroy(t);
+	}
+}
+
+/*
+ * What the device says of a table that came in a batch nobody hears. It is told all the same that
+ * there is more than it takes: one line with the cure, all is as before, and there is room later.
+ */
+static void
+test_a_table_that_the_device_refuses(void **state)
+{
+	static const int errors[] = { -ENOSPC, -EINVAL, -EIO, -ENOMEM };
+	struct sluice_transport *t;
+	unsigned int i;
+	const char *log;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(errors); i++) {
+		fake_context("error %d", errors[i]);
+		fake_vdpa_reset();
+		fake_vdpa.table_error = errors[i];
+		t = connected();
+		assert_int_equal(run(t, 2, ALL), 0);
+		fake_vdpa.table_max = 6;
+		fake_log_begin();
+		assert_int_equal(show(t, 0, 8), errors[i] == -ENOMEM ? -ENOMEM : -EREMOTEIO);
+		expect_maps(0, NB_REGIONS);
+		/* A domain tries one by one. */
+		assert_int_not_equal(show(t, 0, 7), 0);
+		log = fake_log_end();
+		fake_assert(nb_lines(log) == 1, "%s", log);
+		fake_assert(strstr(log, errors[i] == -ENOMEM ? "ulimit -l" : "isolation=copy") !=
+						NULL,
+				"%s", log);
+		assert_int_equal(show(t, 0, 6), 0);
+		expect_maps(0, 6);
+		fake_vdpa.table_max = 7;
+		assert_int_equal(show(t, 0, 7), 0);
+		expect_maps(0, 7);
 		destroy(t);
 	}
 }
@@ -384,6 +423,7 @@ main(void)
 	suite_add(test_queues, NULL, "queues");
 	suite_add(test_features, NULL, "features");
 	suite_add(test_maps, NULL, "maps");
+	suite_add(test_a_table_that_the_device_refuses, NULL, "a table that the device refuses");
 	suite_add(test_range, NULL, "range");
 	suite_add(test_groups_and_suspend, NULL, "groups and suspend");
 	suite_add(test_news, NULL, "news");

@@ -81,12 +81,47 @@ cut(const struct dmap_region *r, uint64_t da, uint64_t limit)
 	return end;
 }
 
-/* Map what of a region is not mapped yet; the new entries are also noted in fresh. */
+/* What a call of dmap_iotlb_apply() has come to. */
+struct change {
+	struct dmap_iotlb *set;
+	const struct dmap_iotlb_ops *ops;
+	void *ctx;
+	struct dmap_iotlb fresh;      /* what it has mapped */
+	struct dmap_iotlb_entry next; /* in the set, and not mapped yet; of length 0: none is */
+};
+
+static void
+forget_next(struct change *c)
+{
+	if (c->next.len != 0)
+		erase(c->set, first_behind(c->set, c->next.da));
+	c->next.len = 0;
+}
+
 static int
-cover(struct dmap_iotlb *set, const struct dmap_region *r, const struct dmap_iotlb_ops *ops,
-		void *ctx, struct dmap_iotlb *fresh)
+map_next(struct change *c, bool is_last)
+{
+	int ret;
+
+	if (c->next.len == 0)
+		return 0;
+	ret = insert(&c->fresh, c->fresh.nb, &c->next);
+	if (ret == 0) {
+		ret = c->ops->map(c->ctx, &c->next, is_last);
+		c->fresh.nb -= ret != 0;
+	}
+	if (ret != 0)
+		forget_next(c);
+	c->next.len = 0;
+	return ret;
+}
+
+/* Map what of a region is not mapped yet, but for the last entry. */
+static int
+cover(struct change *c, const struct dmap_region *r)
 {
 	uint64_t da = r->da.v, end = r->da.v + r->len, limit;
+	struct dmap_iotlb *set = c->set;
 	struct dmap_iotlb_entry m;
 	unsigned int at;
 	int ret;
@@ -103,18 +138,12 @@ cover(struct dmap_iotlb *set, const struct dmap_region *r, const struct dmap_iot
 		m = (struct dmap_iotlb_entry){ .da = da, .va = r->va + (da - r->da.v) };
 		m.len = cut(r, da, limit) - da;
 		m.is_read_only = (r->flags & DMAP_REGION_READ_ONLY) != 0;
-		ret = insert(set, at, &m);
+		ret = map_next(c, false);
+		if (ret == 0)
+			ret = insert(set, at, &m);
 		if (ret != 0)
 			return ret;
-		ret = insert(fresh, fresh->nb, &m);
-		if (ret == 0) {
-			ret = ops->map(ctx, &m);
-			fresh->nb -= ret != 0;
-		}
-		if (ret != 0) {
-			erase(set, at);
-			return ret;
-		}
+		c->next = m;
 		da += m.len;
 	}
 	return 0;
@@ -158,17 +187,20 @@ int
 dmap_iotlb_apply(struct dmap_iotlb *set, const struct dmap_region *regions, unsigned int nb,
 		const struct dmap_iotlb_ops *ops, void *ctx)
 {
-	struct dmap_iotlb fresh = { 0 };
+	struct change c = { .set = set, .ops = ops, .ctx = ctx };
 	unsigned int i;
 	int ret = 0;
 
 	for (i = 0; i < nb && ret == 0; i++)
-		ret = cover(set, &regions[i], ops, ctx, &fresh);
+		ret = cover(&c, &regions[i]);
+	if (ret == 0)
+		ret = map_next(&c, true);
+	forget_next(&c);
 	/* All or nothing. What cannot be unmapped stays listed, so that it is known. */
-	for (i = 0; i < fresh.nb && ret != 0; i++)
-		if (ops->unmap(ctx, &fresh.m[i]) == 0)
-			erase(set, first_behind(set, fresh.m[i].da));
-	dmap_iotlb_free(&fresh);
+	for (i = 0; i < c.fresh.nb && ret != 0; i++)
+		if (ops->unmap(ctx, &c.fresh.m[i]) == 0)
+			erase(set, first_behind(set, c.fresh.m[i].da));
+	dmap_iotlb_free(&c.fresh);
 	return ret != 0 ? ret : remove_unused(set, regions, nb, ops, ctx);
 }
 

@@ -38,7 +38,8 @@ struct dmap_iotlb {
 };
 
 struct dmap_iotlb_ops {
-	int (*map)(void *ctx, const struct dmap_iotlb_entry *m);
+	/* is_last: no other one follows in this change. */
+	int (*map)(void *ctx, const struct dmap_iotlb_entry *m, bool is_last);
 	int (*unmap)(void *ctx, const struct dmap_iotlb_entry *m);
 };
 

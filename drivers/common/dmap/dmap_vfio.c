@@ -268,7 +268,7 @@ dmap_vfio_find_bar(int device_fd, unsigned int bar, uint64_t *offset)
 }
 
 static int
-vfio_map(void *ctx, const struct dmap_iotlb_entry *m)
+vfio_map(void *ctx, const struct dmap_iotlb_entry *m, bool is_last)
 {
 	const struct dmap_vfio *v = ctx;
 	struct vfio_iommu_type1_dma_map map = {
@@ -281,6 +281,7 @@ vfio_map(void *ctx, const struct dmap_iotlb_entry *m)
 	unsigned int i;
 	int err;
 
+	RTE_SET_USED(is_last);
 	for (i = 0; i < v->nb_ranges; i++)
 		if (m->da >= v->ranges[i].start && m->da + m->len - 1 <= v->ranges[i].end)
 			break;

@@ -61,7 +61,8 @@ struct vhost_vdpa {
 	uint32_t nb_vqs;
 	uint32_t config_len;
 	struct dmap_iotlb maps;
-	int map_error; /* that was said */
+	bool is_in_batch; /* of what is mapped and unmapped */
+	int map_error;    /* that was said */
 	/* Atomic: what it said last. */
 	uint32_t is_gone;
 	uint32_t needs_reset;

@@ -374,6 +374,7 @@ sluice_vdpa_dev_close(struct vhost_vdpa *v)
 	v->calls = NULL;
 	v->fd = -1;
 	dmap_iotlb_free(&v->maps);
+	v->is_in_batch = false;
 	return eof_fd;
 }
 

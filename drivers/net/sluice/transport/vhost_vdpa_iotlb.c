@@ -4,6 +4,9 @@
 
 /*
  * What a vDPA device reaches (VHOST_IOTLB_UPDATE, VHOST_IOTLB_INVALIDATE), in its address space 0.
+ * What comes in a batch, a device may be told as one table, and the kernel keeps to itself what it
+ * said (vhost_vdpa_process_iotlb_msg()). The last map comes by itself: then it is told the table
+ * again, and the answer is ours. A program behind VDUSE maps nothing then, and is not asked twice.
  */
 
 #include <errno.h>
@@ -31,6 +34,27 @@ send_message(struct vhost_vdpa *v, uint8_t type, const struct dmap_iotlb_entry *
 	return sluice_vdpa_write(v->calls, &v->base, &msg, sizeof(msg));
 }
 
+static int
+begin_batch(struct vhost_vdpa *v)
+{
+	int ret;
+
+	if (v->is_in_batch || !sluice_vdpa_can(v, VHOST_BACKEND_F_IOTLB_BATCH))
+		return 0;
+	ret = send_message(v, VHOST_IOTLB_BATCH_BEGIN, NULL);
+	v->is_in_batch = ret == 0;
+	return ret == 0 ? 0 : sluice_vdpa_fail(v, "VHOST_IOTLB_BATCH_BEGIN", ret);
+}
+
+static int
+end_batch(struct vhost_vdpa *v)
+{
+	int ret = v->is_in_batch ? send_message(v, VHOST_IOTLB_BATCH_END, NULL) : 0;
+
+	v->is_in_batch &= ret != 0;
+	return ret == 0 ? 0 : sluice_vdpa_fail(v, "VHOST_IOTLB_BATCH_END", ret);
+}
+
 /* Each reason is said once in a row: a domain tries its pools one by one. */
 static int
 explain(struct vhost_vdpa *v, const struct dmap_iotlb_entry *m, int err)
@@ -45,9 +69,11 @@ explain(struct vhost_vdpa *v, const struct dmap_iotlb_entry *m, int err)
 				v->path, m->len, dmap_iotlb_bytes(&v->maps) - m->len);
 	else
 		SLUICE_LOG(ERR,
-				"path=%s: VHOST_IOTLB_UPDATE of %" PRIu64 " bytes at 0x%" PRIx64
-				": %s",
-				v->path, m->len, m->da, strerror(-err));
+				"path=%s: the device does not map %" PRIu64 " bytes more (%" PRIu64
+				" are): %s: have fewer mempools, or isolation=copy, which needs "
+				"none",
+				v->path, m->len, dmap_iotlb_bytes(&v->maps) - m->len,
+				strerror(-err));
 	return err;
 }
 
@@ -67,11 +93,14 @@ check_range(struct vhost_vdpa *v, const struct dmap_iotlb_entry *m)
 }
 
 static int
-map(void *ctx, const struct dmap_iotlb_entry *m)
+map(void *ctx, const struct dmap_iotlb_entry *m, bool is_last)
 {
 	struct vhost_vdpa *v = ctx;
 	int ret = check_range(v, m);
 
+	if (ret != 0)
+		return ret;
+	ret = is_last && !v->is_vduse ? end_batch(v) : begin_batch(v);
 	if (ret != 0)
 		return ret;
 	ret = send_message(v, VHOST_IOTLB_UPDATE, m);
@@ -86,8 +115,11 @@ static int
 unmap(void *ctx, const struct dmap_iotlb_entry *m)
 {
 	struct vhost_vdpa *v = ctx;
-	int ret = send_message(v, VHOST_IOTLB_INVALIDATE, m);
+	int ret = begin_batch(v);
 
+	if (ret != 0)
+		return ret;
+	ret = send_message(v, VHOST_IOTLB_INVALIDATE, m);
 	return ret == 0 ? 0 : sluice_vdpa_fail(v, "VHOST_IOTLB_INVALIDATE", ret);
 }
 
@@ -96,21 +128,16 @@ static const struct dmap_iotlb_ops map_ops = { .map = map, .unmap = unmap };
 int
 sluice_vdpa_iotlb_show(struct vhost_vdpa *v, const struct dmap_region *regions, unsigned int nb)
 {
-	bool is_batch = sluice_vdpa_can(v, VHOST_BACKEND_F_IOTLB_BATCH);
-	int ret = 0, err;
+	int ret = dmap_iotlb_apply(&v->maps, regions, nb, &map_ops, v), err;
 
-	if (is_batch)
-		ret = send_message(v, VHOST_IOTLB_BATCH_BEGIN, NULL);
-	if (ret == 0)
-		ret = dmap_iotlb_apply(&v->maps, regions, nb, &map_ops, v);
-	else
-		return sluice_vdpa_fail(v, "VHOST_IOTLB_BATCH_BEGIN", ret);
 	if (ret == 0)
 		v->map_error = 0;
-	/* Also of what was refused: a batch that is open would take what follows. */
-	err = is_batch ? send_message(v, VHOST_IOTLB_BATCH_END, NULL) : 0;
+	/* A device that refused a table may have dropped the one before: it is told that again. */
+	err = ret == 0 ? 0 : begin_batch(v);
+	if (err == 0)
+		err = end_batch(v);
 	if (err != 0)
-		return sluice_vdpa_fail(v, "VHOST_IOTLB_BATCH_END", err);
+		return err;
 	SLUICE_LOG(DEBUG, "path=%s: %u maps, %" PRIu64 " bytes", v->path, v->maps.nb,
 			dmap_iotlb_bytes(&v->maps));
 	return ret;
