@@ -4,8 +4,9 @@
 #
 # In the common configuration of a virtio device on PCI, num_queues says how many virtqueues the device supports at most (virtio 1.2,
 # 4.1.4.3). QEMU's virtio-net with 4 queue pairs has 9, and says 3 until the driver has written VIRTIO_NET_F_MQ to
-# driver_feature: a driver that sizes its tables or refuses a device before it negotiates knows too few. Asked here without a guest,
-# over the protocol of QEMU's tests, with all processors stopped. QEMU 11.1 says the same. Takes root (a tap interface, in a namespace of its own).
+# driver_feature: a driver that sizes its tables or refuses a device before it negotiates knows too few. QEMU 11.1 says the same.
+# Asked here without a guest, over the protocol of QEMU's tests, with all processors stopped. Takes root (a tap interface, in a
+# namespace of its own).
 
 . "$(dirname "$0")/lib.sh"
 VERSION=1:7.2+dfsg-7+deb12u18+b3
