@@ -32,7 +32,7 @@ PLUGIN = "librte_net_sluice.so"
 
 # With what they depend on; the guest loads them by modprobe.
 MODULES = ["vfio-pci", "vfio_iommu_type1", "uio_pci_generic", "virtio_pci", "virtio_console",
-    "virtio_iommu", "virtio_net", "tun", "tap", "veth", "bridge", "vhost_net", "nf_tables", "vduse", "vhost_vdpa"]
+    "virtio_iommu", "virtio_net", "tun", "tap", "veth", "bridge", "vhost_net", "nf_tables", "vduse", "vhost_vdpa", "vdpa_sim_net"]
 PROGRAMS = ["dpdk-testpmd", "dpdk-proc-info", "dpdk-pdump", "dpdk-dumpcap", "vdpa"]
 # Loaded by glibc itself when a thread is cancelled, so that no library names it.
 HIDDEN = [r"libgcc_s\.so\.1"]
@@ -64,7 +64,7 @@ def extract_vmlinux(bzimage, vmlinux):
 
 
 def kernel(series=KERNEL):
-    """(vmlinux, folder of its modules)"""
+    """(vmlinux, folder of its modules). Ubuntu has the modules in a package of their own, linux-modules-SERIES..., beside the other."""
     package = newest(series) or (stable_kernel() if series == KERNEL else None)
     if not package:
         raise Trouble("no kernel %s from Debian's backports: run devtools/setup" % series)
@@ -78,7 +78,10 @@ def kernel(series=KERNEL):
     if not fresh:
         say("unpacking " + os.path.basename(package))
         shutil.rmtree(tree, ignore_errors=True)
-        output("dpkg-deb", "-x", package, tree)
+        for part in [package] + glob.glob(os.path.join(CACHE, "linux-modules-%s.*.deb" % series)):
+            output("dpkg-deb", "-x", part, tree)
+        if os.path.isdir(os.path.join(tree, "usr/lib/modules")):
+            shutil.move(os.path.join(tree, "usr/lib/modules"), os.path.join(tree, "lib/modules"))
         shutil.rmtree(os.path.join(tree, "usr"), ignore_errors=True)
         extract_vmlinux(glob.glob(tree + "/boot/vmlinuz-*")[0], os.path.join(tree, "vmlinux"))
         with open(made_of, "w", encoding="ascii") as file:
@@ -91,6 +94,8 @@ def module_name(path):
 
 
 def read_module(path):
+    if path.endswith(".zst"):
+        return subprocess.run([need("zstd", "zstd"), "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
     with (lzma.open(path) if path.endswith(".xz") else open(path, "rb")) as file:
         return file.read()
 
@@ -240,7 +245,7 @@ def make_base_archive(series):
     for file in programs + plugins + libraries(programs + plugins):
         archive.copy(file)
     release = os.path.basename(modules_folder)
-    names = {p: os.path.relpath(p, modules_folder).removesuffix(".xz") for p in modules}
+    names = {p: os.path.relpath(p, modules_folder).removesuffix(".xz").removesuffix(".zst") for p in modules}
     for module in modules:
         archive.put("/usr/lib/modules/%s/%s" % (release, names[module]), read_module(module))
     archive.put("/usr/lib/modules/%s/modules.dep" % release, "".join("%s: %s\n" % (names[p],
