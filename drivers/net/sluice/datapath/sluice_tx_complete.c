@@ -130,7 +130,11 @@ starts_packet(struct sluice_txq *txq, uint32_t id)
 	return false;
 }
 
-void
+/*
+ * Flat: what gives back the mbuf that a clone refers to is called from several places of this file
+ * and too long for gcc to put it here by itself, since DPDK 26.07.
+ */
+__attribute__((flatten)) void
 sluice_tx_complete_oldest(struct sluice_txq *txq, uint16_t nb_slots)
 {
 	const struct sluice_ring *r = &txq->q.ring;
