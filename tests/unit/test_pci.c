@@ -207,8 +207,6 @@ test_reset_queue_in_vain(void **state)
 		dev.vq_reset_reads = i == 0 ? UINT32_MAX : 0;
 		dev.keeps_enabled = i == 1;
 		dev.is_gone = i == 2;
-		/* The clock stands: it is moved by who waits. */
-		fake_clock_set(0);
 		begin = sluice_clock_ms();
 		sluice_transport_begin(t, 1000);
 		assert_int_equal(t->ops->vq_reset(t, 0), i == 2 ? -ENODEV : -ETIMEDOUT);
@@ -399,7 +397,6 @@ test_cut(void **state)
 	fake_context("cut");
 	fake_pci_init(&dev);
 	t = create_running();
-	fake_clock_set(0);
 	sluice_transport_begin(t, 5000);
 	dev.reset_reads = UINT32_MAX;
 	t->ops->cut(t);
