@@ -32,9 +32,11 @@ SDK_EXAMPLES="examples/common examples/common/neon examples/common/sse examples/
 	examples/l2fwd examples/l3fwd examples/l3fwd-power examples/multi_process/symmetric_mp examples/qos_meter examples/skeleton"
 
 # Options of builds that are made once. Precompiled headers save time there; with ccache they cost time, as it keeps
-# nothing that is compiled with them.
-ONCE=()
-command -v ccache >/dev/null || ONCE=(-Dpch=true)
+# nothing that is compiled with them. Meson takes ccache by itself only where it chooses the compiler: not in build_tree.
+ONCE=(-Dpch=true)
+case $(readlink -f "$(command -v ${GCC:-gcc} | head -n 1)") in
+*/ccache) ONCE=() ;;
+esac
 
 die()
 {

@@ -6,13 +6,19 @@ that they were made from, and with it the headers for drivers, which no package 
 
     usr/        headers, libraries and libdpdk.pc to build Sluice with; also by a compiler that is older than their C library
     source/     VERSION and the headers for drivers: for meson's -Ddpdk_src
-    run/        testpmd with net_vhost, Suricata, and all libraries that they need
+    run/        testpmd with net_vhost, and all libraries that they need
     testpmd     runs it, with the dynamic linker of the packages
-    suricata/   what Suricata is configured with
+    suricata/   only for devtools/test: what Suricata, which is in run/, is configured with
+    root/       only when asked for: the same packages with their own compilers, to build and run programs in
+
+    newerdpdk.py            the release that devtools/test tries
+    newerdpdk.py RELEASE    that release, with root/
+    newerdpdk.py --list     the releases whose packages are known
 """
 import glob
 import hashlib
 import os
+import platform
 import re
 import shutil
 import sys
@@ -20,11 +26,16 @@ import tarfile
 import urllib.request
 
 import dpdkpkg
-from debpkg import PrivateApt, Trouble, fetch_or_say, output
+from debpkg import PrivateApt, Trouble, fetch_or_say, need, output
 from vmfetch import ROOT
 
-MIRROR, RELEASE, ABI = "http://archive.ubuntu.com/ubuntu", "resolute", 26
-TREE = os.path.join(ROOT, ".cache", "dpdk-" + RELEASE)
+MIRROR = "http://archive.ubuntu.com/ubuntu"
+# Of each release of DPDK: the release of Ubuntu that has it, and the number in the names of its libraries.
+PACKAGED = {"23.11": ("noble", 24), "24.11": ("questing", 25), "25.11": ("resolute", 26)}
+IN_TESTS = "25.11"
+# What devtools/matrix runs in root/: a shell, compilers, and what the build and the tests want.
+TOOLS = ["bash", "dash", "coreutils", "findutils", "grep", "sed", "mawk", "gcc", "libc6-dev", "clang", "meson", "ninja-build", "pkg-config",
+    "libnuma-dev", "libcmocka-dev", "libdpdk-dev"]
 # What apt checks all else with.
 KEYRING_PACKAGE = "pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1build1_all.deb"
 KEYRING_SHA256 = "c377ccf26964f4c206c05c0bc7adb708e031beb919bb9a0ff63af983d064cd66"
@@ -89,29 +100,72 @@ def copy_source(apt, new):
     shutil.move(apt.path("source/" + top), os.path.join(new, "source"))
 
 
-def fetch():
-    """What is not there yet."""
-    if os.path.isdir(os.path.join(TREE, "suricata")):
-        return
-    new = TREE + ".new"
-    shutil.rmtree(new, ignore_errors=True)
-    os.makedirs(os.path.join(new, "run"))
-    with PrivateApt("DPDK of Ubuntu's " + RELEASE, new, [(MIRROR, RELEASE)], keyring=keyring(new),
-            kinds={"deb": "main universe", "deb-src": "main"}) as apt:
-        root = apt.path("root")
-        dpdkpkg.unpack(apt, root, ABI, ["libdpdk-dev", "suricata"])
-        dpdkpkg.gather(root, os.path.join(new, "run"), ABI, ["usr/bin/suricata"])
-        shutil.move(os.path.join(root, "etc/suricata"), new)
-        copy_prefix(root, new)
-        copy_source(apt, new)
+def private_apt(release, new):
+    os.makedirs(new)
+    return PrivateApt("DPDK %s of Ubuntu's %s" % (release, PACKAGED[release][0]), new, [(MIRROR, PACKAGED[release][0])],
+        keyring=keyring(new), kinds={"deb": "main universe", "deb-src": "main"})
+
+
+def remove_keyring(new):
     os.unlink(os.path.join(new, "keyring.deb"))
     shutil.rmtree(os.path.join(new, "keyring"))
+
+
+def fetch_tree(release, tree):
+    """All but root/"""
+    new, abi = tree + ".new", PACKAGED[release][1]
+    shutil.rmtree(new, ignore_errors=True)
+    with private_apt(release, new) as apt:
+        root = apt.path("root")
+        os.makedirs(os.path.join(new, "run"))
+        if release == IN_TESTS:
+            dpdkpkg.unpack(apt, root, abi, ["libdpdk-dev", "suricata"])
+            dpdkpkg.gather(root, os.path.join(new, "run"), abi, ["usr/bin/suricata"])
+            shutil.move(os.path.join(root, "etc/suricata"), new)
+        else:
+            dpdkpkg.unpack(apt, root, abi, ["libdpdk-dev"])
+            dpdkpkg.gather(root, os.path.join(new, "run"), abi)
+        copy_prefix(root, new)
+        copy_source(apt, new)
+    remove_keyring(new)
     with open(os.path.join(new, "testpmd"), "w", encoding="utf-8") as file:
-        file.write(TESTPMD % " ".join('-d "$run/%s"' % name for name in dpdkpkg.drivers(ABI)))
+        file.write(TESTPMD % " ".join('-d "$run/%s"' % name for name in dpdkpkg.drivers(abi)))
     os.chmod(os.path.join(new, "testpmd"), 0o755)
-    shutil.rmtree(TREE, ignore_errors=True)
-    os.rename(new, TREE)
+    shutil.rmtree(tree, ignore_errors=True)
+    os.rename(new, tree)
+
+
+def fetch_root(release, root):
+    """A root folder to run programs in. Packages are unpacked and not configured: what builds Sluice has no need of that."""
+    new = root + ".new"
+    shutil.rmtree(new, ignore_errors=True)
+    with private_apt(release, new) as apt:
+        for name in ("bin", "sbin", "lib", "lib64"):
+            os.makedirs(os.path.join(new, "usr", name))
+            os.symlink("usr/" + name, os.path.join(new, name))
+        for package in apt.download_with_needs(TOOLS):
+            output("dpkg-deb", "-x", package, new)
+    remove_keyring(new)
+    os.rename(new, root)
+
+
+def fetch(release, with_root):
+    """What is not there yet."""
+    if platform.machine() != "x86_64":
+        raise Trouble("the packages that are known are for x86-64")
+    need("apt-get", "apt")
+    tree = os.path.join(ROOT, ".cache", "dpdk-" + release)
+    if not os.path.isdir(os.path.join(tree, "suricata" if release == IN_TESTS else "source")):
+        say("fetching packages of DPDK %s and their source (60 to 75 MB)" % release)
+        fetch_tree(release, tree)
+    root = os.path.join(tree, "root")
+    if with_root and not os.path.isdir(root):
+        say("fetching compilers for DPDK %s (190 MB)" % release)
+        fetch_root(release, root)
 
 
 if __name__ == "__main__":
-    fetch_or_say(fetch, say)
+    if sys.argv[1:] == ["--list"]:
+        print(*PACKAGED)
+    else:
+        fetch_or_say(lambda: fetch((sys.argv[1:] or [IN_TESTS])[0], len(sys.argv) > 1), say)

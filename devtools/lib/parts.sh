@@ -214,7 +214,7 @@ cross_pytest_part()
 }
 
 # A newer DPDK in packages; devtools/lib/newerdpdk.py made what it takes.
-NEWER=$SLUICE_ROOT/.cache/dpdk-resolute
+NEWER=$SLUICE_ROOT/.cache/dpdk-25.11
 
 has_newer() { [ -d "$NEWER/suricata" ]; }
 
@@ -230,6 +230,26 @@ newer_tree()
 	local -x PKG_CONFIG_PATH
 	PKG_CONFIG_PATH=$(dpdk_pc "$NEWER/usr")
 	TARGETS=drivers/librte_net_sluice.so build_tree "$1" "$GCC" -Dtests=false -Dapps=false -Ddpdk_src="$NEWER/source"
+}
+
+# in_root ROOT FUNCTION [ARGS...]: with the programs, compilers and libraries of a root folder, which sees the same sources and
+# devices as this machine.
+in_root()
+{
+	local root=$1 rc=0
+	shift
+	bwrap --bind "$root" / --dev-bind /dev /dev --proc /proc --ro-bind /sys /sys --tmpfs /tmp --tmpfs /run --dir /root \
+		--ro-bind /etc/passwd /etc/passwd --ro-bind /etc/group /etc/group --bind "$SLUICE_ROOT" "$SLUICE_ROOT" --chdir "$SLUICE_ROOT" --die-with-parent --cap-add ALL \
+		--clearenv --setenv HOME /root --setenv PATH /usr/sbin:/usr/bin --setenv LC_ALL C \
+		bash -c '. "$0/devtools/lib/common.sh" && . "$0/devtools/lib/parts.sh" && "$@"' "$SLUICE_ROOT" "$@" || rc=$?
+	[ "$1" != unit_tests ] || JUNIT=$2/meson-logs/testlog.junit.xml
+	return $rc
+}
+
+# packages_of_dpdk RELEASE: fetched, with a root folder.
+packages_of_dpdk()
+{
+	"$PYTHON" "$SLUICE_ROOT/devtools/lib/newerdpdk.py" "$1"
 }
 
 # The folder of libdpdk.pc below a prefix; nothing when there is none.
@@ -270,7 +290,7 @@ exchange()
 	SLUICE_BUILD=$1 SLUICE_TEST_FRONT=$2 SLUICE_TESTPMD=$3 "$PYTHON" "$SLUICE_ROOT/devtools/lib/demo.py" 3
 }
 
-# instructions BUILD: beside the reference, which is of the release that is tested in full.
+# instructions BUILD: beside the reference, which is of the release that is tested in full. Another compiler's are only shown.
 instructions()
 {
 	SLUICE_BUILD=$1 "$PYTHON" "$SLUICE_ROOT/tests/perf/instructions.py"

@@ -94,6 +94,10 @@ def releases(compilers, version):
     return sorted(re.sub(r" *\(.*?\)", "", name) for name in compilers), version.split(".")[:2]
 
 
+def other_compiler(then):
+    return releases(then["compiler"], "")[0] != releases(compiler(), "")[0]
+
+
 def why_not_comparable(then):
     """"" or why the counts of this build say nothing against that reference."""
     now = {"compiler": compiler(), "dpdk": dpdk()}
@@ -176,9 +180,10 @@ def main():
     if why:
         sys.exit(why)
     try:
-        old = reference()["cases"]
+        document = reference()
+        old, foreign = document["cases"], other_compiler(document)
     except (OSError, ValueError, KeyError):
-        old = {}
+        old, foreign = {}, False
     cases, bad = {}, []
     with tempfile.TemporaryDirectory(prefix="sluice-perf-") as folder:
         for case, config in CASES.items():
@@ -197,6 +202,8 @@ def main():
         with open(REFERENCE, "w", encoding="ascii") as file:
             json.dump({"compiler": compiler(), "dpdk": dpdk(), "cases": cases}, file, indent=1)
             file.write("\n")
+    elif bad and foreign:
+        print("the reference is of another compiler, so these say nothing: %s" % ", ".join(bad))
     elif bad:
         sys.exit("more than %.0f %% above the reference: %s" % (100 * MAY_GROW, ", ".join(bad)))
 

@@ -56,6 +56,14 @@ def test_vm_builds_nothing_for_unknown_options(folder):
     assert done.returncode == 2 and "--frob" in done.stderr and not os.path.exists(build), done.stderr
 
 
+@pytest.mark.parametrize("words, refused", [(["22.04"], "22.04"), (["24.11", "nowhere"], "nowhere"), (["."], r"\.")])
+def test_matrix_takes_releases_and_folders(words, refused):
+    """All words are looked at before anything is fetched or built, and the answer says what there is."""
+    done = run(os.path.join(REPO, "devtools", "matrix"), *words)
+    assert done.returncode == 1 and not done.stdout, done.stdout
+    assert re.fullmatch(r"matrix: %s: neither .* \(23\.11 24\.11 25\.11\), .*VERSION.*libdpdk\.pc.*\n" % refused, done.stderr), done.stderr
+
+
 def test_manual_pages_have_the_options():
     """Those that --help lists, of programs whose options are their own"""
     for name in set(PROGRAMS) - {"sluice-fwd"}:

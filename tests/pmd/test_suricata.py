@@ -10,7 +10,7 @@ from frames import l4_layers, packet, read_pcap, write_pcap
 from test_environment import build_shim
 from testpmd import BUILD, REPO, Deadline, Died, Testpmd, wait_for
 
-TREE = os.path.join(REPO, ".cache", "dpdk-resolute")
+TREE = os.path.join(REPO, ".cache", "dpdk-25.11")
 pytestmark = [pytest.mark.sluice, pytest.mark.skipif(os.path.basename(BUILD) != "newer" or not os.path.isdir(TREE),
     reason="devtools/test newer runs it, with the plug-in that it builds")]
 COUNT = 200         # less than any ring on the way holds
