@@ -94,8 +94,8 @@ can_spread(struct sluice_port *port, const struct sluice_device_info *info)
 }
 
 /*
- * The headers of packets that are sent get longer, too, and no batch takes those: that is more than
- * a kit for hashes costs.
+ * All headers are read then, and those of packets that are sent get longer, too: that costs about
+ * as much as software that has a kit for hashes (doc/perf.md).
  */
 static bool
 wants_device_hash(const struct sluice_port *port)

@@ -106,7 +106,7 @@ struct sluice_txq {
 	bool has_indirect;
 	bool has_ecn;         /* the device segments packets with ECN bits */
 	uint16_t nb_segs_max; /* of a packet */
-	/* SLUICE_NET_HDR_LEN; or that with a hash or a tunnel, and start is never for batches. */
+	/* SLUICE_NET_HDR_LEN; or that with a hash, or with a tunnel, which no batches are for. */
 	uint32_t hdr_len;
 	bool has_hash;                   /* it is that with a hash */
 	bool is_copy;                    /* all packets are copied into the bounce buffers below */
