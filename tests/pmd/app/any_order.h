@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The Sluice authors
+ */
+
+#ifndef ANY_ORDER_H
+#define ANY_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mempool.h>
+
+#define NB_QUEUES 3
+
+/* What the lcore polls: port, and the queues of it that are set up. Changed while it is away. */
+extern uint16_t port;
+extern bool is_rx_there[NB_QUEUES], is_tx_there[NB_QUEUES];
+extern struct rte_mempool *pools[2];
+
+/* Says why, and aborts. */
+void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...);
+
+/* The lcore, until end_work(). */
+int work(void *arg);
+void end_work(void);
+uint64_t nb_received(void);
+/* No burst may be called of a port that ethdev starts or stops, nor of a queue it sets up. */
+void stay_away(bool is_so);
+
+/* The back end; vdev_args: of net_vhost. 0 or -errno. */
+int add_back(const char *vdev_args);
+int remove_back(void);
+bool is_back_there(void);
+
+#endif /* ANY_ORDER_H */
