@@ -50,6 +50,9 @@ static const struct wrong wrongs[] = {
 	{ "no l4_len", "TSO6", LENGTHS, .l2 = -1, .l3 = -1, .segsz = -1 },
 	{ "UDP with options", "USO4", LENGTHS, .l2 = -1, .l3 = -1, .l4 = 12, .segsz = -1 },
 	{ "l3_len beyond the packet", "TCP", LENGTHS, AS_IT_IS, .len = 40 },
+	{ "IPv4 header beyond the packet", "IPv4", LENGTHS, AS_IT_IS, .len = 33 },
+	{ "TCP header beyond the packet", "TSO4", LENGTHS, AS_IT_IS, .len = 53 },
+	{ "UDP header beyond the packet", "USO6", LENGTHS, AS_IT_IS, .len = 61 },
 	{ "l3_len no multiple of four", "IPv4", LENGTHS, .l2 = -1, .l3 = 22, .l4 = -1,
 			.segsz = -1 },
 	{ "headers of 400 bytes", "TSO6", LENGTHS, .l2 = 100, .l3 = 300, .l4 = -1, .segsz = -1 },
@@ -94,6 +97,9 @@ static const struct wrong wrong_tunnels[] = {
 			.outer_l3 = 22 },
 	{ "outer_l3_len of IPv4 for IPv6", "USO4 in a UDP tunnel over IPv6", LENGTHS, AS_IT_IS,
 			.outer_l3 = 20 },
+	{ "outer IPv4 header beyond the packet", "outer IPv4 checksum", LENGTHS, AS_IT_IS,
+			.len = 33 },
+	{ "inner TCP header beyond the packet", "TSO4 in VXLAN", LENGTHS, AS_IT_IS, .len = 103 },
 	{ "no UDP header", "TSO4 in VXLAN", LENGTHS, .l2 = 7, .l3 = -1, .l4 = -1, .segsz = -1 },
 	{ "headers of 500 bytes", "TSO4 in VXLAN", LENGTHS, AS_IT_IS, .outer_l3 = 500 },
 	{ "inner TCP in the second segment", "TSO4 in VXLAN", SLUICE_TX_BAD_SPLIT, AS_IT_IS,
@@ -134,6 +140,53 @@ spoil(struct tx_model *x, struct rte_mbuf *m, const struct wrong *w)
 	}
 	for (i = 0; i < w->grow; i++)
 		rte_pktmbuf_chain(m, fake_mbuf(x->e->pool, 0, 2000));
+}
+
+/* As long as IP can say, and one byte longer. */
+static void
+test_longest(void **state)
+{
+	static const struct {
+		const char *ask;
+		uint32_t len;
+	} longest[] = { { "TSO4", 14 + 65535 }, { "TSO4 with CWR", 14 + 65535 },
+		{ "TSO6", 14 + 40 + 65535 }, { "USO4", 14 + 65535 }, { "USO6", 14 + 40 + 65535 },
+		{ "TSO6 with CWR and a tag", 14 + 40 + 65535 } };
+	static struct tx_model x;
+	struct rte_mbuf *m;
+	unsigned int k, over;
+	struct env *e;
+	uint32_t len;
+
+	tx_model_open(&x, *state);
+	e = x.e;
+	for (k = 0; k < 2 * RTE_DIM(longest); k++) {
+		over = k % 2;
+		len = longest[k / 2].len + over;
+		fake_context("%s: %s of %u bytes", env_name(&e->conf), longest[k / 2].ask, len);
+		m = tx_model_make(&x, 0, tx_ask_of(longest[k / 2].ask), PLAIN, true);
+		m->tso_segsz = 1400;
+		while (m->pkt_len < len)
+			rte_pktmbuf_chain(
+					m, fake_mbuf(e->pool, 0, RTE_MIN(2000u, len - m->pkt_len)));
+		e->q.stats.errors = 0;
+		e->txq.nb_faults[GSO] = 0;
+		assert_int_equal(sluice_tx_prepare(&e->txq, &m, 1), !over);
+		assert_true(!over || rte_errno == EINVAL);
+		assert_int_equal(env_tx(e, &m, 1), 1);
+		assert_int_equal(e->q.stats.errors, over);
+		assert_int_equal(e->txq.nb_faults[GSO], over);
+		fake_dev_poll(&e->dev);
+		assert_int_equal(e->dev.nb_sent, !over);
+		if (!over)
+			assert_int_equal(e->dev.sent[0].len,
+					len + (tx_ask_of(longest[k / 2].ask)->flags & VLAN ? 4 : 0));
+		fake_dev_forget_sent(&e->dev);
+		fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+		e->tx->cleanup(&e->txq, 0);
+		fake_pool_assert_full(e->pool);
+	}
+	tx_model_close(&x);
 }
 
 /*
@@ -278,6 +331,7 @@ main(void)
 {
 	suite_add_tx_if(env_has_offloads, test_wrong_packets, "wrong packets");
 	suite_add_tx_if(may_have_tunnels, test_wrong_tunnels, "wrong tunnels");
+	suite_add_tx_if(env_has_offloads, test_longest, "longest");
 	suite_add_tx(test_not_switched_on, "not switched on");
 	suite_add_tx_if(env_has_offloads, test_prepare_too_long, "too long to be prepared");
 	return suite_run("tx_wrong");
