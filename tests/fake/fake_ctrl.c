@@ -2,6 +2,7 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -52,6 +53,7 @@ reset(struct fake_ctrl *c)
 	c->nb_pairs = 1;
 	c->has_rss = false;
 	c->nb_announced = 0;
+	c->nb_guest_offloads = 0;
 	memset(c->coal, 0, sizeof(c->coal));
 	c->nb_begins = c->ft->nb_begins;
 }
@@ -164,6 +166,18 @@ set_hash(struct fake_ctrl *c, const uint8_t *data, uint32_t len)
 	return SLUICE_CTRL_OK;
 }
 
+/* What of the offloads for the driver that it has negotiated it wants now. */
+static uint8_t
+set_offloads(struct fake_ctrl *c, uint64_t offloads)
+{
+	need(c, SLUICE_NET_F_CTRL_GUEST_OFFLOADS, "offloads");
+	if ((offloads & ~(uint64_t)c->ft->features) != 0)
+		fake_error("offloads 0x%" PRIx64 " that were not negotiated", offloads);
+	c->guest_offloads = offloads;
+	c->nb_guest_offloads++;
+	return SLUICE_CTRL_OK;
+}
+
 static const uint64_t known_stats = SLUICE_BIT(SLUICE_STATS_RX_BASIC) |
 		SLUICE_BIT(SLUICE_STATS_TX_BASIC);
 
@@ -247,6 +261,9 @@ execute(struct fake_ctrl *c, const uint8_t *cmd, uint32_t len)
 		need_len(len, 10, "coalescing");
 		c->coal[cmd[1]] = (struct fake_ctrl_coal){ read32(data), read32(data + 4) };
 		return SLUICE_CTRL_OK;
+	case SLUICE_CTRL_GUEST_OFFLOADS * 256 + SLUICE_CTRL_GUEST_OFFLOADS_SET:
+		need_len(len, 10, "offloads");
+		return set_offloads(c, read32(data) | (uint64_t)read32(data + 4) << 32);
 	case SLUICE_CTRL_MQ * 256 + SLUICE_CTRL_MQ_RSS_CONFIG:
 		need(c, SLUICE_NET_F_RSS, "RSS");
 		return set_rss(c, data, len - 2);

@@ -72,7 +72,9 @@ struct fake_ctrl {
 	uint16_t rss_unclassified, nb_rss_entries, rss_table[FAKE_CTRL_RSS_MAX];
 	uint8_t rss_key_len, rss_key[UINT8_MAX];
 	struct fake_ctrl_coal coal[2]; /* transmit, receive; by the number of the command */
-	uint32_t nb_announced;         /* answers to its wish to be announced */
+	uint64_t guest_offloads;       /* by the last such command of nb */
+	uint32_t nb_guest_offloads;
+	uint32_t nb_announced; /* answers to its wish to be announced */
 };
 
 /* An honest device behind the control queue of a transport. */

@@ -2,11 +2,13 @@
 # Copyright(c) 2026 The Sluice authors
 """Transmit offloads and LRO of the PCI port, with Linux as the peer: QEMU hands what the port says of each packet to a
 tap, and the host's kernel bridges it to another that can do nothing. There must be what is right on the wire."""
+import os
 import select
 import struct
 
 import pytest
 
+import vmimage
 from frames import compare, expected, l4_layers, packet
 from guest import Peer
 from machine import Machine
@@ -19,7 +21,8 @@ GSO_TCPV4, GSO_TCPV6 = 1, 4
 MSS = 300
 WINDOW = 8
 CASES = {"packed": "packed=on", "split": "", "split-nomrg": "mrg_rxbuf=off"}
-MACHINE = Machine("tx-offload", {name: Nic(props, WireTap()) for name, props in CASES.items()})
+SHIM = vmimage.compiled("lro_switch.so", os.path.join(os.path.dirname(__file__), "shim", "lro_switch.c"), [], "-O1", "-fPIC", "-shared")
+MACHINE = Machine("tx-offload", {name: Nic(props, WireTap()) for name, props in CASES.items()}, add=[SHIM])
 
 pytestmark = pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
 
@@ -57,9 +60,10 @@ def segments(frame, mss=MSS):
         yield bytes(piece)
 
 
-def on_the_wire(testpmd, nic, mode, frames, count, head=HEADER.pack(0, 0, 0, 0, 0, 0)):
+def on_the_wire(testpmd, nic, mode, frames, count, head=HEADER.pack(0, 0, 0, 0, 0, 0), back=None):
     """(headers that the kernel got, frames on the wire) of frames that the guest's testpmd sends back; count: how many
-    there are to be on the wire; head: the header of each, empty if the frames have theirs"""
+    there are to be on the wire; head: the header of each, empty if the frames have theirs; back: how many come back, if
+    the guest does not get as many as were sent"""
     peer = Peer(nic)
     peer.drain()
     peer.socket.settimeout(20)
@@ -67,7 +71,7 @@ def on_the_wire(testpmd, nic, mode, frames, count, head=HEADER.pack(0, 0, 0, 0, 
     # Large packets take many descriptors, more than a ring has for all of them.
     testpmd.cmds("set burst tx delay 1 retry 2000000", "set fwd %s retry" % mode, "start")
     try:
-        while len(headers) < len(frames):
+        while len(headers) < (back or len(frames)):
             while sent < len(frames) and sent - len(headers) < WINDOW:
                 peer.socket.send(head + frames[sent])
                 sent += 1
@@ -151,12 +155,32 @@ def whole(frame):
     return head + bytes(left)
 
 
+def switched(guest, testpmd, nic, frames):
+    """LRO is switched off and on: by configuring the port, whose next start negotiates, or while it runs. Without LRO the
+    kernel segments in front of the guest, and not behind it."""
+    want = [piece for frame in frames for piece in segments(expected(frame, "csum", testpmd.mac()), LARGE)]
+    runs = nic == "packed"
+    for is_on in (False, True):
+        if runs:
+            assert "fail" not in testpmd.cmd("set link-%s port 0" % ("up" if is_on else "down"))
+        else:
+            testpmd.cmds("port stop 0", "port config 0 rx_offload tcp_lro %s" % ("on" if is_on else "off"), "port start 0")
+        assert ("VIRTIO_NET_F_GUEST_TSO4" in guest.features(nic)) == (is_on or runs)
+        before, back = testpmd.xstats()["rx_q0_lro_packets"], len(frames) if is_on else len(want)
+        headers, got = on_the_wire(testpmd, guest.nics[nic], "csum", [whole(frame) for frame in frames], len(want), b"", back)
+        assert len(headers) == back
+        compare(got, want)
+        assert testpmd.xstats()["rx_q0_lro_packets"] - before == is_on * len(frames)
+        went_well(testpmd)
+
+
 @pytest.mark.parametrize("nic", [nic for nic in CASES if "nomrg" not in nic])
 def test_lro(boot, nic):
     """Packets of up to 64 KiB go through the guest whole: the kernel segments them behind it and not before, although
     it could. Every byte of 2 MB is looked at."""
     guest = boot(MACHINE)
-    testpmd = guest.testpmd([nic], ["--enable-lro", "--tx-offloads=0x%x" % (IPV4 | UDP | TCP | TSO)])
+    testpmd = guest.testpmd([nic], ["--enable-lro", "--tx-offloads=0x%x" % (IPV4 | UDP | TCP | TSO)],
+        wrap="exec env LD_PRELOAD=/usr/bin/lro_switch.so %s")
     assert {"VIRTIO_NET_F_GUEST_CSUM", "VIRTIO_NET_F_GUEST_TSO4", "VIRTIO_NET_F_GUEST_TSO6",
         "VIRTIO_NET_F_GUEST_ECN"} <= guest.features(nic)
     testpmd.cmds("port stop 0", "tso set %d 0" % LARGE, "port start 0")
@@ -167,6 +191,7 @@ def test_lro(boot, nic):
     compare(got, want)
     assert testpmd.xstats()["rx_q0_lro_packets"] == len(frames)
     went_well(testpmd)
+    switched(guest, testpmd, nic, frames[:4])
     guest.close(testpmd, nic)
 
 

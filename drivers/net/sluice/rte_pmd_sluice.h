@@ -4,8 +4,8 @@
 
 /**
  * @file
- * What an application may call of the Sluice driver, beside ethdev. Nothing of it is needed for
- * ports with isolation=scoped, the default.
+ * What an application may call of the Sluice driver, beside ethdev. Nothing of it is needed but
+ * for ports with isolation=sealed.
  */
 
 #ifndef RTE_PMD_SLUICE_H
@@ -60,6 +60,30 @@ __rte_experimental
 struct rte_mempool *rte_pmd_sluice_pktmbuf_pool_create(const char *name, unsigned int n,
 		unsigned int cache_size, uint16_t priv_size, uint16_t data_room_size,
 		int socket_id);
+
+/**
+ * Switch LRO of a port off, or on again, without stopping the port: for an application that learns
+ * later that packets of 64 KiB are of no use to it, as when a port that cannot send them joins a
+ * bridge.
+ *
+ * The port was configured with RTE_ETH_RX_OFFLOAD_TCP_LRO, and its device has a control queue and
+ * CTRL_GUEST_OFFLOADS (virtio 1.3, 5.1.6.5.7). That stays so until it is switched again, over stops
+ * and starts. Packets that were on their way still come as they were.
+ *
+ * A function of control, as those of ethdev: one thread at a time, and not a polling core's. Waits
+ * for the device's answer, at most two seconds.
+ *
+ * @param port_id
+ *   The port.
+ * @param is_on
+ *   0: off.
+ * @return
+ *   0, or: -ENODEV: no port of this driver; -ENOTSUP: another configuration, or a device that
+ *   cannot; -EIO: the device refuses; -ETIMEDOUT, -EPROTO, -EBUSY: it does not answer as it should;
+ *   -E_RTE_SECONDARY: called in a secondary process. All is as it was then.
+ */
+__rte_experimental
+int rte_pmd_sluice_lro_set(uint16_t port_id, int is_on);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,7 @@
 
 #include "dmap.h"
 #include "rte_pmd_sluice.h"
+#include "sluice_ethdev.h"
 
 /*
  * From a buffer to the next: whole cache lines, an odd number of them, so that the headers of
@@ -59,4 +60,16 @@ rte_pmd_sluice_pktmbuf_pool_create(const char *name, unsigned int n, unsigned in
 		return NULL;
 	}
 	return mp;
+}
+
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_pmd_sluice_lro_set, 26.11)
+int
+rte_pmd_sluice_lro_set(uint16_t port_id, int is_on)
+{
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return -E_RTE_SECONDARY;
+	if (!rte_eth_dev_is_valid_port(port_id) ||
+			rte_eth_devices[port_id].dev_ops != &sluice_eth_dev_ops)
+		return -ENODEV;
+	return sluice_lro_set(&rte_eth_devices[port_id], is_on != 0);
 }

@@ -63,6 +63,8 @@ void sluice_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
 int sluice_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uint32_t nb);
 int sluice_vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int is_on);
 int sluice_vlan_offload_set(struct rte_eth_dev *dev, int mask);
+/* rte_pmd_sluice_lro_set() of a port of this process. */
+int sluice_lro_set(struct rte_eth_dev *dev, bool is_on);
 
 /* Have what dev_infos_get answers where secondary processes find it. */
 void sluice_ethdev_share_info(struct sluice_port *port);

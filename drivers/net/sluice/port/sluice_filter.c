@@ -180,6 +180,22 @@ send_vlan(struct sluice_port *port, uint16_t id, bool is_on)
 			&id, sizeof(id), "a VLAN");
 }
 
+/* From its start on a device does all that was negotiated (5.1.6.5.7.1). */
+static int
+send_lro(struct sluice_port *port)
+{
+	const uint64_t lro = SLUICE_BIT(SLUICE_NET_F_GUEST_TSO4) |
+			SLUICE_BIT(SLUICE_NET_F_GUEST_TSO6) | SLUICE_BIT(SLUICE_NET_F_GUEST_ECN);
+	bool is_off = port->filter.is_lro_off;
+	uint64_t offloads = port->features &
+			(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | (is_off ? 0 : lro));
+
+	if (!listens(port, SLUICE_NET_F_CTRL_GUEST_OFFLOADS))
+		return 0;
+	return tell(port, SLUICE_CTRL_GUEST_OFFLOADS, SLUICE_CTRL_GUEST_OFFLOADS_SET, &offloads,
+			sizeof(offloads), is_off ? "the end of LRO" : "LRO");
+}
+
 /* A flag of port->filter, by the command that tells it. */
 static int
 set_flag(struct sluice_port *port, bool *flag, bool is_on, int (*send)(struct sluice_port *port))
@@ -204,6 +220,14 @@ int
 sluice_filter_set_all_multicast(struct sluice_port *port, bool is_on)
 {
 	return set_flag(port, &port->filter.is_all_multicast, is_on, send_all_multicast);
+}
+
+int
+sluice_filter_set_lro(struct sluice_port *port, bool is_on)
+{
+	if (port->ctrl.is_running && !listens(port, SLUICE_NET_F_CTRL_GUEST_OFFLOADS))
+		return -ENOTSUP;
+	return set_flag(port, &port->filter.is_lro_off, !is_on, send_lro);
 }
 
 int
@@ -319,6 +343,8 @@ sluice_filter_apply(struct sluice_port *port)
 		ret = send_all_multicast(port);
 	if (ret == 0)
 		ret = apply_vlans(port);
+	if (ret == 0 && port->filter.is_lro_off)
+		ret = send_lro(port);
 	if (ret != 0)
 		SLUICE_LOG(WARNING,
 				"%s: the device does not filter as it was asked: it may deliver more packets, "

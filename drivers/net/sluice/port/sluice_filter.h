@@ -39,6 +39,7 @@ struct sluice_filter {
 	struct rte_ether_addr multicast[SLUICE_MULTICAST_MAX];
 	uint32_t nb_multicast; /* asked for; more than there is room for: all */
 	uint64_t vlans[SLUICE_VLANS_MAX / 64];
+	bool is_lro_off; /* although it was negotiated */
 	/* The device did not take the addresses: it delivers all instead. */
 	bool is_table_refused;
 	bool was_refusal_told, was_excess_told;
@@ -53,6 +54,11 @@ int sluice_filter_set_multicast(
 		struct sluice_port *port, const struct rte_ether_addr *addrs, uint32_t nb);
 /* id below SLUICE_VLANS_MAX. */
 int sluice_filter_set_vlan(struct sluice_port *port, uint16_t id, bool is_on);
+/*
+ * What was negotiated of LRO, while the device runs and whenever it starts. -ENOTSUP: it runs, and
+ * CTRL_GUEST_OFFLOADS was not negotiated.
+ */
+int sluice_filter_set_lro(struct sluice_port *port, bool is_on);
 
 /* A device that just started is told everything. What it does not take is logged in one line. */
 void sluice_filter_apply(struct sluice_port *port);

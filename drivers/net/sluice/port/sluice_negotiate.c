@@ -200,6 +200,9 @@ sluice_dev_wanted_features(const struct sluice_port *port)
 	/* Only then: with it a device drops tagged packets of all VLANs but those added. */
 	if (has_ctrl_vq && (rx_offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
 		f |= SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN);
+	/* What is switched by it (5.1.6.5.7.1). */
+	if (has_ctrl_vq && (rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO))
+		f |= SLUICE_BIT(SLUICE_NET_F_CTRL_GUEST_OFFLOADS);
 	if (has_ctrl_vq &&
 			(sluice_coal_is_asked(&args->rx_coal) ||
 					sluice_coal_is_asked(&args->tx_coal)))
