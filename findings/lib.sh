@@ -110,6 +110,42 @@ gro_run()
 	wait $TESTPMD
 }
 
+# capture OPTION...: dpdk-dumpcap with these, into seen.pcapng of FOLDER, of a testpmd that receives 64 frames of EtherType 0x88b5 in
+# two bursts, from a tap interface in a network namespace of its own; returns when it has ended. Takes root and huge pages.
+capture()
+{
+	local _ net dumpcap
+	mkdir "$FOLDER/none"
+	mkfifo "$FOLDER/in"
+	unshare --net sleep 100 & net=$!
+	PIDS+=($net)
+	sleep 0.5
+	in_net $net sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'	# no other frames
+	nsenter --target $net --net stdbuf -oL dpdk-testpmd -d librte_mempool_ring.so.23 -d librte_net_tap.so.23 --no-pci -m 32 \
+		--no-telemetry --file-prefix="finding$$" --vdev net_tap0,iface=finding0 -- -i --no-mlockall --total-num-mbufs=2048 \
+		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
+	PIDS+=($!)
+	exec 3>"$FOLDER/in"
+	echo "set fwd rxonly" >&3
+	for _ in $(seq 200); do grep -q "Set rxonly" "$FOLDER/log" && break; sleep 0.1; done
+	# It takes no options of EAL, and must neither look at the devices of the machine nor number the drivers of mempools otherwise
+	# than testpmd does, which is linked with one of them.
+	LD_PRELOAD="librte_mempool_ring.so.23 librte_mempool_dpaa.so.23" SYSFS_PCI_DEVICES=$FOLDER/none timeout 20 dpdk-dumpcap \
+		--file-prefix="finding$$" -i net_tap0 "$@" -w "$FOLDER/seen.pcapng" >"$FOLDER/dumpcap" 2>&1 &
+	dumpcap=$!
+	for _ in $(seq 150); do [ -s "$FOLDER/seen.pcapng" ] && break; sleep 0.1; done
+	sleep 1
+	# They wait in the interface until testpmd starts.
+	in_net $net ip link set finding0 up
+	in_net $net /usr/bin/python3 -c 'import socket
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind(("finding0", 0))
+for _ in range(64):
+    out.send(bytes.fromhex("020000000002 020000000001 88b5") + bytes(46))'
+	echo start >&3
+	wait $dumpcap
+}
+
 # passt_guest PASST LIBC DEVARGS: a guest of passt, of these versions of Debian's packages passt and libc6, in network namespaces
 # of this script's own: the interface "inner" of the process GUEST, which testpmd forwards to net_virtio_user with these device
 # arguments. 192.0.2.1 is 127.0.0.1 of the process HOST. Takes root.
