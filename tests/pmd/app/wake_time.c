@@ -99,12 +99,10 @@ sleeper(void *arg)
 	return 0;
 }
 
-/* Nanoseconds from here to there; 0: it did not come. */
-static uint64_t
-wake(void)
+static void
+send_packet(void)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	unsigned int i;
 
 	if (m == NULL)
 		rte_exit(EXIT_FAILURE, "no mbuf\n");
@@ -113,6 +111,15 @@ wake(void)
 	sent_at = now_ns(CLOCK_MONOTONIC);
 	while (rte_eth_tx_burst(BACK, 0, &m, 1) == 0)
 		;
+}
+
+/* Nanoseconds from here to there; 0: it did not come. */
+static uint64_t
+wake(void)
+{
+	unsigned int i;
+
+	send_packet();
 	for (i = 0; i < 100000 && __atomic_load_n(&came_at, __ATOMIC_ACQUIRE) == 0; i++)
 		usleep(10);
 	return came_at != 0 ? came_at - sent_at : 0;
@@ -162,7 +169,7 @@ main(int argc, char **argv)
 			times[nb / 2] / 1000, times[nb * 9 / 10] / 1000,
 			times[nb * 99 / 100] / 1000, busy / (IDLE_US / 10));
 	__atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
-	wake();
+	send_packet(); /* it may end before it has that */
 	rte_eal_mp_wait_lcore();
 	check("stop", rte_eth_dev_stop(FRONT));
 	return rte_eal_cleanup();
