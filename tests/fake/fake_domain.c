@@ -186,18 +186,24 @@ fake_show(void *ctx, const struct dmap_region *regions, unsigned int nb)
 	return 0;
 }
 
+static bool
+has_address(const struct dmap_region *r, uint64_t da)
+{
+	return da >= r->da.v && da - r->da.v < r->len;
+}
+
 static const struct dmap_region *
 region_at(struct fake_domain *f, uint64_t da)
 {
-	unsigned int k, i;
+	unsigned int i;
 
-	for (k = 0; k < f->nb; k++) {
-		i = (f->last + k) % f->nb;
-		if (da >= f->regions[i].da.v && da - f->regions[i].da.v < f->regions[i].len) {
+	if (f->nb != 0 && has_address(&f->regions[f->last], da))
+		return &f->regions[f->last];
+	for (i = 0; i < f->nb; i++)
+		if (has_address(&f->regions[i], da)) {
 			f->last = i;
 			return &f->regions[i];
 		}
-	}
 	return NULL;
 }
 

@@ -48,50 +48,87 @@ fake_mbuf_attach(
 	rte_pktmbuf_attach_extbuf(m, buf, RTE_BAD_IOVA, room, info);
 }
 
-static uint8_t
-byte_of(uint64_t seed, uint32_t at)
+/*
+ * Neither a shift of the packet nor a neighbour's bytes look alike: 256 bytes are one of these
+ * rows, and another one follows.
+ */
+static uint8_t rows[256][256];
+
+RTE_INIT(make_rows)
 {
-	/* Neither a shift of the packet nor a neighbour's bytes look alike. */
-	return (seed * 0x9e3779b97f4a7c15ULL >> 56) + at * 7 + (at >> 8) * 13;
+	unsigned int row, i;
+
+	for (row = 0; row < 256; row++)
+		for (i = 0; i < 256; i++)
+			rows[row][i] = row + 7 * i;
+}
+
+/* What is in a packet from there on, as far as it lies in one row: at most *len bytes. */
+static const uint8_t *
+bytes_at(uint64_t seed, uint32_t at, uint32_t *len)
+{
+	uint8_t row = (seed * 0x9e3779b97f4a7c15ULL >> 56) + (at >> 8) * 13;
+
+	*len = RTE_MIN(*len, 256 - at % 256);
+	return &rows[row][at % 256];
+}
+
+static void
+fill_from(uint8_t *data, uint32_t len, uint64_t seed, uint32_t at)
+{
+	uint32_t i, n;
+
+	for (i = 0; i < len; i += n) {
+		const uint8_t *bytes;
+
+		n = len - i;
+		bytes = bytes_at(seed, at + i, &n);
+		memcpy(data + i, bytes, n);
+	}
+}
+
+static bool
+is_filled_from(const uint8_t *data, uint32_t len, uint64_t seed, uint32_t at)
+{
+	uint32_t i, n;
+
+	for (i = 0; i < len; i += n) {
+		const uint8_t *bytes;
+
+		n = len - i;
+		bytes = bytes_at(seed, at + i, &n);
+		if (memcmp(data + i, bytes, n) != 0)
+			return false;
+	}
+	return true;
 }
 
 void
 fake_fill(uint8_t *data, uint32_t len, uint64_t seed)
 {
-	uint32_t i;
-
-	for (i = 0; i < len; i++)
-		data[i] = byte_of(seed, i);
+	fill_from(data, len, seed, 0);
 }
 
 void
 fake_mbuf_fill(struct rte_mbuf *m, uint64_t seed)
 {
-	uint32_t at = 0, i;
+	uint32_t at = 0;
 
-	for (; m != NULL; m = m->next) {
-		uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
-
-		for (i = 0; i < m->data_len; i++)
-			data[i] = byte_of(seed, at++);
-	}
+	for (; m != NULL; at += m->data_len, m = m->next)
+		fill_from(rte_pktmbuf_mtod(m, uint8_t *), m->data_len, seed, at);
 }
 
 bool
 fake_mbuf_is(const struct rte_mbuf *m, uint32_t len, uint64_t seed)
 {
 	const struct rte_mbuf *seg;
-	uint32_t at = 0, i;
+	uint32_t at = 0;
 	uint16_t nb = 0;
 
-	for (seg = m; seg != NULL; seg = seg->next, nb++) {
-		const uint8_t *data = rte_pktmbuf_mtod(seg, const uint8_t *);
-
-		if (seg->data_off + seg->data_len > seg->buf_len)
+	for (seg = m; seg != NULL; at += seg->data_len, seg = seg->next, nb++)
+		if (seg->data_off + seg->data_len > seg->buf_len ||
+				!is_filled_from(rte_pktmbuf_mtod(seg, const uint8_t *),
+						seg->data_len, seed, at))
 			return false;
-		for (i = 0; i < seg->data_len; i++)
-			if (data[i] != byte_of(seed, at++))
-				return false;
-	}
 	return at == len && m->pkt_len == len && m->nb_segs == nb;
 }

@@ -2,6 +2,8 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
+#include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,16 @@
 RTE_INIT(choose_tests)
 {
 	cmocka_set_test_filter(getenv("SLUICE_UNIT_TESTS"));
+}
+
+/*
+ * Megabytes of mbufs come and go with each test: what is free stays in the process, for the kernel
+ * would clear the pages of the next ones.
+ */
+RTE_INIT(keep_memory)
+{
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
 uint64_t

@@ -36,10 +36,16 @@ trace_seed(unsigned int trace)
 static void
 digest(uint64_t *sum, const uint8_t *data, uint32_t len)
 {
-	uint32_t i;
+	uint32_t i, n;
 
-	for (i = 0; i < len; i++)
-		*sum = (*sum ^ data[i]) * 0x100000001b3ULL;
+	for (i = 0; i < len; i += n) {
+		uint64_t word = 0;
+
+		n = RTE_MIN(len - i, sizeof(word));
+		memcpy(&word, data + i, n);
+		*sum = (*sum ^ word) * 0x100000001b3ULL;
+		*sum ^= *sum >> 32;
+	}
 	*sum = (*sum ^ len) * 0x100000001b3ULL;
 }
 
