@@ -123,11 +123,12 @@ peers_part()
 	return $rc
 }
 
-# Tests that measure no time, the longest files first. Two run at once where there are hugepages for
-# both: a test waits most of the time, for a testpmd that starts or ends.
-PMD_PAIRS="forward applications packages hostile lifecycle queues handshake sizes server devargs rx_csum sealed queries promises
-tx_offload new_memory rss limits cleanup pool lro memory map top ovs passt copy debug layers ptypes vlan parts programs examples release
-setup"
+# Tests that look at no time but to bounds of seconds, the longest files first. Two run at once where there are hugepages
+# for both: a test waits most of the time, for a testpmd that starts or ends.
+PMD_PAIRS="secondary applications canary lifecycle deadlines hostile handshake forward sizes packages queues rx_csum tx_offload
+sealed rss server pool queries promises lro new_memory debug cleanup limits many devargs ptypes ovs memory bonding top vlan
+copy readme map examples config layers plugin passt telemetry fwd environment pools release container
+any_order parts programs setup"
 
 pmd_pairs()
 {
@@ -139,11 +140,25 @@ pmd_pairs()
 	peers_part "$@" -n $nb --dist loadfile $files
 }
 
-# Those that look at times, or at all that runs on the machine. Suricata takes the newer DPDK.
+# Those that look at microseconds and CPU time. Suricata takes the newer DPDK.
 pmd_alone()
 {
 	# shellcheck disable=SC2046,SC2086 # words
 	peers_part "$@" $(printf -- '--ignore=tests/pmd/test_%s.py ' $PMD_PAIRS suricata) tests/pmd
+}
+
+# Files of guests that take longest: who begins one of them at the end works alone.
+VM_FIRST="interrupt vhost_user privilege filter kernel_traffic pairs tour forward secondary refusal tx_offload kernel queues
+lifecycle numa device vdpa rss fallback"
+
+guests()
+{
+	local files
+	cd "$SLUICE_ROOT" || return 1
+	# shellcheck disable=SC2086 # words
+	files=$(printf '%s\n' $(printf 'tests/vm/test_vm_%s.py ' $VM_FIRST) tests/vm/test_*.py | awk '!/_cost/ && !seen[$0]++')
+	# shellcheck disable=SC2086 # words
+	peers_part "$@" -n 2 --dist loadfile $files
 }
 
 # The same with a sanitized plug-in: the runtime must be the first library of a program that is not
