@@ -41,6 +41,49 @@ test_no_device(void **state)
 	rig_close(&g);
 }
 
+/* What is said when pool i ends. */
+static const char *
+end_log(struct rig *g, unsigned int i)
+{
+	fake_log_begin();
+	fake_event_pool_destroyed(g->pools[i]->mp);
+	return fake_log_end();
+}
+
+/*
+ * A pool of which somebody has buffers, while the device reaches it: one line. Nothing where all
+ * are back, where the device never saw it, and where it stopped.
+ */
+static void
+test_freed_in_use(void **state)
+{
+	struct rte_mbuf *m[3];
+	const char *log;
+	struct rig g;
+	unsigned int i;
+
+	(void)state;
+	rig_open(&g, 4);
+	for (i = 0; i < 4; i++)
+		if (i != 2)
+			assert_int_equal(dmap_add_pool(g.d, g.pools[i]->mp), 0);
+	for (i = 0; i < 3; i++)
+		m[i] = fake_mbuf(g.pools[i == 2 ? 3 : 2 * i], 128, 60);
+	assert_int_equal(dmap_show(g.d), 0);
+	log = end_log(&g, 0);
+	fake_assert(strstr(log, "mempool pool is freed while 1 of its buffers") != NULL &&
+					strchr(log, '\n') == log + strlen(log) - 1,
+			"%s", log);
+	/* A pool that is in a file of its own is told of twice. */
+	assert_string_equal(end_log(&g, 0), "");
+	assert_string_equal(end_log(&g, 1), "");
+	assert_string_equal(end_log(&g, 2), "");
+	dmap_revoke(g.d);
+	assert_string_equal(end_log(&g, 3), "");
+	rte_pktmbuf_free_bulk(m, 3);
+	rig_close(&g);
+}
+
 /*
  * A pool that is first seen on transmit: the burst goes on, the control thread is woken once, and
  * then it is there.
@@ -381,6 +424,7 @@ int
 main(void)
 {
 	suite_add(test_no_device, NULL, "no device");
+	suite_add(test_freed_in_use, NULL, "freed in use");
 	suite_add(test_first_seen, NULL, "first seen");
 	suite_add(test_kept, NULL, "kept");
 	suite_add(test_removal, NULL, "removal");

@@ -42,6 +42,25 @@ dmap_event_release_pools(void)
 	pthread_mutex_unlock(&pools_lock);
 }
 
+/* Nobody can keep an application from freeing a pool, and no buffer can go back to it then. */
+static void
+tell_in_use(struct dmap_domain *d, const struct rte_mempool *mp)
+{
+	unsigned int nb;
+	bool is_shown;
+
+	rte_spinlock_lock(&d->table_lock);
+	is_shown = d->is_live && dmap_domain_find(d, DMAP_OWNER_POOL, mp) != NULL;
+	rte_spinlock_unlock(&d->table_lock);
+	nb = is_shown ? rte_mempool_in_use_count(mp) : 0;
+	if (nb != 0)
+		DMAP_LOG(ERR,
+				"%s: mempool %s is freed while %u of its buffers are in use, the device "
+				"may have them: stop the port first, or have it return what it has "
+				"(rte_eth_tx_done_cleanup())",
+				d->name, mp->name, nb);
+}
+
 void
 dmap_event_pool_gone(struct rte_mempool *mp)
 {
@@ -58,6 +77,7 @@ dmap_event_pool_gone(struct rte_mempool *mp)
 	dmap_event_release_pools();
 	pthread_rwlock_rdlock(&domains_lock);
 	TAILQ_FOREACH(d, &domains, next) {
+		tell_in_use(d, mp);
 		dmap_debug_pool_gone(d, mp);
 		dmap_del_pool(d, mp);
 	}
