@@ -450,6 +450,38 @@ test_kick(void **state)
 	}
 }
 
+/* What a device has sent is not lost when it stops, unless it lies; no burst has collected it. */
+static void
+test_lost(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_dev dev;
+	struct fake_port *f;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		conf.is_pci = i % 2;
+		f = fake_port_open(&conf);
+		reach(f, SLUICE_LIVE);
+		fake_port_device(f, SLUICE_VQ_TX(0), &dev);
+		assert_true(fake_port_send(f) && fake_port_send(f));
+		assert_int_equal(fake_dev_poll(&dev), 2);
+		if (i < 2)
+			fake_dev_complete(&dev, 1, FAKE_ONE_BY_ONE);
+		else
+			fake_dev_lie_used(&dev, UINT16_MAX, 0);
+		do_stop(f);
+		fake_port_turn(f, SLUICE_NEWS_NONE);
+		assert_int_equal(f->port->shared->nb_tx_lost, i < 2 ? 1 : 2);
+		assert_int_equal(f->port->shared->nb_failures, 0);
+		fake_pool_assert_full(f->pool);
+		fake_dev_fini(&dev);
+		start(f);
+		fake_port_close(f);
+	}
+}
+
 int
 main(void)
 {
@@ -460,5 +492,6 @@ main(void)
 	suite_add(test_deadlines, NULL, "deadlines");
 	suite_add(test_lock, NULL, "lock");
 	suite_add(test_kick, NULL, "kick");
+	suite_add(test_lost, NULL, "lost");
 	return suite_run("life");
 }

@@ -174,6 +174,22 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 	}
 }
 
+/*
+ * What a device that stopped was done with is not lost; a burst would have given it back as well.
+ * Who stops the port may put into any pool.
+ */
+static void
+collect(struct sluice_port *port)
+{
+	struct sluice_queue *q;
+	unsigned int i;
+
+	SLUICE_FOREACH_QUEUE(port, q, i)
+		if (sluice_queue_is_tx(q) && q->fail == SLUICE_FAIL_NONE && !q->is_stranded &&
+				!port->is_core_in[q->vq])
+			port->tx_path->cleanup((struct sluice_txq *)q, 0);
+}
+
 /* What the device has delivered and no core has taken goes with the rings. */
 static void
 count_lost(struct sluice_port *port)
@@ -198,8 +214,11 @@ sluice_life_end(struct sluice_port *port, enum sluice_end how)
 
 	stop_datapath(port);
 	sluice_transport_begin(port->transport, SLUICE_END_MS);
-	if (how == SLUICE_END_TELL && has_rings)
+	if (how == SLUICE_END_TELL && has_rings) {
 		is_stopped = tell_device(port);
+		if (is_stopped)
+			collect(port);
+	}
 	if (has_rings)
 		count_lost(port);
 	/* Also from a device that says that it stopped, and goes on. */
