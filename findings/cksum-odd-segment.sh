@@ -30,7 +30,7 @@ csum()
 		printf '%s\n' "port stop all" "csum set ip sw 1" "csum set udp sw 1" "port start all" "set fwd csum" start
 		sleep 2
 		printf '%s\n' stop quit
-	} | timeout 60 dpdk-testpmd -d librte_net_pcap.so.23 --no-pci --no-huge -m 64 --no-telemetry --file-prefix="finding$$" \
+	} | timeout 60 "${TESTPMD[@]}" -d librte_net_pcap.so.23 --no-huge -m 64 --no-telemetry --file-prefix="finding$$" \
 		--vdev "net_pcap0,rx_pcap=$FOLDER/in.pcap,tx_pcap=$FOLDER/back.pcap" \
 		--vdev "net_pcap1,rx_pcap=$FOLDER/none.pcap,tx_pcap=$FOLDER/out.pcap" -- -i --no-mlockall --no-flush-rx \
 		--total-num-mbufs=2048 --mbuf-size=$((128 + $1)) >"$FOLDER/log" 2>&1

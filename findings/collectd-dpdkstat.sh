@@ -7,17 +7,13 @@
 # which puts the prefix into a path of its own, finds no folder of that name. So it reaches no process.
 
 . "$(dirname "$0")/lib.sh"
+need
 unpack dpdk-dev librte-net-null23
-COLLECTD=5.12.0-14
-(cd "$FOLDER" && apt-get download -qq collectd-core=$COLLECTD >/dev/null 2>&1) || {
-	echo "collectd-core $COLLECTD cannot be had from this machine's sources" >&2
-	exit 77
-}
-dpkg-deb -x "$FOLDER"/collectd-core_*.deb "$FOLDER/root"
+VERSION=5.12.0-14 unpack collectd-core
 
 # What it should read.
 mkfifo "$FOLDER/in"
-dpdk-testpmd -d librte_net_null.so.23 -l 0-1 --no-pci --no-huge -m 64 --no-telemetry --file-prefix="finding$$" --vdev net_null0 -- -i \
+"${TESTPMD[@]}" -d librte_net_null.so.23 -l 0-1 --no-huge -m 64 --no-telemetry --file-prefix="finding$$" --vdev net_null0 -- -i \
 	--no-mlockall --total-num-mbufs=2048 <"$FOLDER/in" >"$FOLDER/log" 2>&1 &
 PIDS+=($!)
 exec 3>"$FOLDER/in"

@@ -7,6 +7,7 @@
 # root and huge pages.
 
 . "$(dirname "$0")/lib.sh"
+need tap 16
 unpack dpdk dpdk-dev librte-net-tap23
 export FOLDER
 capture -c 5

@@ -8,6 +8,7 @@
 # counter late: more than a century for any counter below 5 GHz. 24.11 does it another way. Takes root and huge pages.
 
 . "$(dirname "$0")/lib.sh"
+need tap 16
 unpack dpdk dpdk-dev librte-net-tap23
 export FOLDER
 

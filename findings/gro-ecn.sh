@@ -8,6 +8,7 @@
 # its own).
 
 . "$(dirname "$0")/lib.sh"
+need tap
 unpack dpdk-dev librte-net-pcap23 librte-net-tap23
 export FOLDER
 

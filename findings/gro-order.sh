@@ -7,6 +7,7 @@
 # application end in such a segment. 24.11 adds it to those before it. Takes root (a tap interface, in a namespace of its own).
 
 . "$(dirname "$0")/lib.sh"
+need tap
 unpack dpdk-dev librte-net-pcap23 librte-net-tap23
 export FOLDER
 

@@ -7,6 +7,12 @@
 VERSION=22.11.11-0+deb12u1
 FOLDER=$(mktemp -d)
 PIDS=()
+[ -d /run/dpdk ] && KEEP=/run/dpdk || KEEP=
+# No program sees a device of the machine, and a user's EAL has its files here, too.
+mkdir "$FOLDER/none"
+export SYSFS_PCI_DEVICES=$FOLDER/none XDG_RUNTIME_DIR=$FOLDER
+# An installed DPDK loads all its drivers by itself; one that is unpacked is told of each.
+TESTPMD=(dpdk-testpmd --no-pci -d librte_mempool_ring.so.23)
 
 finish()
 {
@@ -15,27 +21,47 @@ finish()
 		kill "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
-	rm -rf "$FOLDER" "/run/dpdk/finding$$" "/run/dpdk/finding$$"[a-z]
-	rm -f "/dev/hugepages/finding$$"map_*
+	rm -rf "$FOLDER"
+	rm -rf "/run/dpdk/finding$$" "/run/dpdk/finding$$"[a-z] "/dev/hugepages/finding$$"map_* 2>/dev/null
+	[ -n "$KEEP" ] || rmdir /run/dpdk 2>/dev/null
 }
 trap finish EXIT
 
-# unpack PACKAGE...: exactly VERSION of each, and the programs and libraries of all in PATH and LD_LIBRARY_PATH.
+refuse() { echo "$1" >&2; exit 77; }
+
+# need [tap] [NUMBER]: root, and tap interfaces in network namespaces, and so many free huge pages of 2 MiB.
+need()
+{
+	local what free
+	[ "$(id -u)" = 0 ] || refuse "takes root"
+	for what in "$@"; do
+		if [ "$what" = tap ]; then
+			unshare --net sh -c ': <>/dev/net/tun' 2>/dev/null || refuse "takes network namespaces and /dev/net/tun"
+		else
+			[ "$(stat -f -c %T /dev/hugepages 2>/dev/null)" = hugetlbfs ] || refuse "takes huge pages in /dev/hugepages"
+			read -r free </sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages
+			[ "$free" -ge "$what" ] || refuse "takes $what huge pages of 2 MiB, and $free are free"
+		fi
+	done
+}
+
+# unpack PACKAGE...: exactly VERSION of each, and of what they, ip and scapy take those packages that this machine has not; all their
+# programs and libraries in PATH, LD_LIBRARY_PATH and PYTHONPATH. Nothing is installed.
 unpack()
 {
-	local package
-	for package in "$@"; do
-		(cd "$FOLDER" && apt-get download -qq "$package=$VERSION" >/dev/null 2>&1) || {
-			echo "$package $VERSION cannot be had from this machine's sources" >&2
-			exit 77
-		}
+	local root=$FOLDER/root deb
+	mkdir -p "$FOLDER/debs/partial"
+	if ! apt-get install -qq -y --download-only --reinstall --allow-downgrades --no-install-recommends -o Debug::NoLocking=1 \
+		-o Dir::Cache::Archives="$FOLDER/debs" -o Dir::State::extended_states="$FOLDER/states" "${@/%/=$VERSION}" iproute2 \
+		python3-scapy >"$FOLDER/apt" 2>&1 || ! ls "$FOLDER"/debs/*.deb >/dev/null 2>&1; then
+		refuse "$* $VERSION cannot be had from this machine's sources after apt-get update: $(grep -m 1 ^E: "$FOLDER/apt")"
+	fi
+	for deb in "$FOLDER"/debs/*.deb; do
+		dpkg-deb -x "$deb" "$root" || refuse "no room in $FOLDER for $* and what they take"
 	done
-	for package in "$FOLDER"/*.deb; do
-		dpkg-deb -x "$package" "$FOLDER/root"
-	done
-	export PATH=$FOLDER/root/usr/bin:$PATH
-	LD_LIBRARY_PATH=$(dirname "$(find "$FOLDER/root" -name 'librte_*.so.*' | head -n 1)")
-	export LD_LIBRARY_PATH
+	rm -r "$FOLDER/debs"
+	export PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin:$PATH PYTHONPATH=$root/usr/lib/python3/dist-packages
+	export LD_LIBRARY_PATH=$root/usr/lib/$HOSTTYPE-linux-gnu:$root/lib/$HOSTTYPE-linux-gnu
 }
 
 # net_vhost SOCKET [QUEUES]: testpmd with net_vhost, of one queue pair unless told, as the server there; its commands are read from
@@ -43,7 +69,7 @@ unpack()
 net_vhost()
 {
 	mkfifo "$FOLDER/in"
-	stdbuf -oL dpdk-testpmd -d librte_net_vhost.so.23 --no-pci --no-huge -m 64 --file-prefix="finding$$" \
+	stdbuf -oL "${TESTPMD[@]}" -d librte_net_vhost.so.23 --no-huge -m 64 --file-prefix="finding$$" \
 		--vdev "net_vhost0,iface=$1,queues=${2:-1}" -- -i --no-mlockall --total-num-mbufs=4096 --rxq="${2:-1}" --txq="${2:-1}" \
 		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
 	PIDS+=($!)
@@ -57,7 +83,7 @@ front_end()
 	local _
 	for _ in $(seq 200); do [ -S "$1" ] && break; sleep 0.1; done
 	mkfifo "$FOLDER/front"
-	stdbuf -oL dpdk-testpmd -d librte_net_virtio.so.23 --no-pci --in-memory --single-file-segments -m 64 --no-telemetry \
+	stdbuf -oL "${TESTPMD[@]}" -d librte_net_virtio.so.23 --in-memory --single-file-segments -m 64 --no-telemetry \
 		--file-prefix="finding$$f" --vdev "net_virtio_user0,path=$1,queues=${2:-1}" -- -i --no-mlockall --total-num-mbufs=4096 \
 		--rxq="${2:-1}" --txq="${2:-1}" <"$FOLDER/front" >"$FOLDER/front.log" 2>&1 &
 	PIDS+=($!)
@@ -76,12 +102,12 @@ gro()
 	unshare --net sleep 100 & NET=$!
 	PIDS+=($NET)
 	sleep 0.5
-	nsenter --target $NET --net stdbuf -oL dpdk-testpmd -d librte_net_pcap.so.23 -d librte_net_tap.so.23 --no-pci --no-huge -m 64 \
+	nsenter --target $NET --net stdbuf -oL "${TESTPMD[@]}" -d librte_net_pcap.so.23 -d librte_net_tap.so.23 --no-huge -m 64 \
 		--no-telemetry --file-prefix="finding$$" --vdev "$1" \
 		--vdev "net_pcap1,rx_pcap=$FOLDER/none.pcap,tx_pcap=$FOLDER/out.pcap" -- -i --no-mlockall --no-flush-rx \
 		--total-num-mbufs=2048 <"$FOLDER/in" >"$FOLDER/log" 2>&1 &
-	TESTPMD=$!
-	PIDS+=($TESTPMD)
+	GRO=$!
+	PIDS+=($GRO)
 	exec 3>"$FOLDER/in"
 	printf '%s\n' "port stop all" "set port 0 gro on" "set gro flush 1" "csum set ip sw 1" "csum set tcp sw 1" "port start all" \
 		"set fwd csum" >&3
@@ -107,7 +133,7 @@ gro_run()
 	echo start >&3
 	sleep 2
 	printf '%s\n' stop quit >&3
-	wait $TESTPMD
+	wait $GRO
 }
 
 # capture OPTION...: dpdk-dumpcap with these, into seen.pcapng of FOLDER, of a testpmd that receives 64 frames of EtherType 0x88b5 in
@@ -115,22 +141,21 @@ gro_run()
 capture()
 {
 	local _ net dumpcap
-	mkdir "$FOLDER/none"
 	mkfifo "$FOLDER/in"
 	unshare --net sleep 100 & net=$!
 	PIDS+=($net)
 	sleep 0.5
 	in_net $net sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'	# no other frames
-	nsenter --target $net --net stdbuf -oL dpdk-testpmd -d librte_mempool_ring.so.23 -d librte_net_tap.so.23 --no-pci -m 32 \
+	nsenter --target $net --net stdbuf -oL "${TESTPMD[@]}" -d librte_net_tap.so.23 -m 32 \
 		--no-telemetry --file-prefix="finding$$" --vdev net_tap0,iface=finding0 -- -i --no-mlockall --total-num-mbufs=2048 \
 		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
 	PIDS+=($!)
 	exec 3>"$FOLDER/in"
 	echo "set fwd rxonly" >&3
 	for _ in $(seq 200); do grep -q "Set rxonly" "$FOLDER/log" && break; sleep 0.1; done
-	# It takes no options of EAL, and must neither look at the devices of the machine nor number the drivers of mempools otherwise
-	# than testpmd does, which is linked with one of them.
-	LD_PRELOAD="librte_mempool_ring.so.23 librte_mempool_dpaa.so.23" SYSFS_PCI_DEVICES=$FOLDER/none timeout 20 dpdk-dumpcap \
+	# It takes no options of EAL that would load the driver of the port, and must not number the drivers of mempools otherwise than
+	# testpmd does, which is linked with one of them.
+	LD_PRELOAD="librte_net_tap.so.23 librte_mempool_ring.so.23 librte_mempool_dpaa.so.23" timeout 20 dpdk-dumpcap \
 		--file-prefix="finding$$" -i net_tap0 "$@" -w "$FOLDER/seen.pcapng" >"$FOLDER/dumpcap" 2>&1 &
 	dumpcap=$!
 	for _ in $(seq 150); do [ -s "$FOLDER/seen.pcapng" ] && break; sleep 0.1; done
@@ -151,7 +176,7 @@ for _ in range(64):
 # arguments. 192.0.2.1 is 127.0.0.1 of the process HOST. Takes root.
 passt_guest()
 {
-	local lib=$FOLDER/passt/usr/lib/x86_64-linux-gnu name
+	local lib=$FOLDER/passt/usr/lib/x86_64-linux-gnu passt
 	VERSION=$1
 	unpack_passt "passt/passt_$1" "glibc/libc6_$2"
 	chmod 755 "$FOLDER"
@@ -166,9 +191,10 @@ passt_guest()
 	nsenter --target $HOST --net "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$FOLDER/passt/usr/bin/passt" --vhost-user --foreground \
 		--ipv4-only --socket "$FOLDER/sockets/s" >"$FOLDER/passt.log" 2>&1 &
 	PIDS+=($!)
+	passt=$!
 	for _ in $(seq 100); do [ -S "$FOLDER/sockets/s" ] && break; sleep 0.1; done
 	mkfifo "$FOLDER/in"
-	nsenter --target $GUEST --net dpdk-testpmd -d librte_net_virtio.so.23 -d librte_net_tap.so.23 --no-pci --in-memory --single-file-segments \
+	nsenter --target $GUEST --net "${TESTPMD[@]}" -d librte_net_virtio.so.23 -d librte_net_tap.so.23 --in-memory --single-file-segments \
 		-m 96 --no-telemetry --file-prefix="finding$$" --vdev "net_virtio_user0,path=$FOLDER/sockets/s,$3" \
 		--vdev net_tap0,iface=inner -- -i --no-mlockall --total-num-mbufs=8192 \
 		<"$FOLDER/in" >"$FOLDER/log" 2>&1 &
@@ -178,6 +204,8 @@ passt_guest()
 	echo "set fwd io retry" >&3
 	echo start >&3
 	for _ in $(seq 100); do grep -q "io packet forwarding" "$FOLDER/log" && break; sleep 0.1; done
+	# It takes a user namespace, which is not to be had in a chroot.
+	kill -0 $passt 2>/dev/null || refuse "passt does not run here: $(tail -n 1 "$FOLDER/passt.log")"
 	in_net $GUEST sh -c 'ip addr add 192.0.2.2/24 dev inner; ip link set inner up; ip route add default via 192.0.2.1'
 }
 
@@ -188,10 +216,8 @@ unpack_passt()
 {
 	local file
 	for file in "$@"; do
-		curl -sf -o "$FOLDER/p.deb" "http://deb.debian.org/debian/pool/main/${file:0:1}/${file}_amd64.deb" || {
-			echo "${file#*/} is not in Debian's archive any more" >&2
-			exit 77
-		}
+		curl -sf -o "$FOLDER/p.deb" "http://deb.debian.org/debian/pool/main/${file:0:1}/${file}_amd64.deb" ||
+			refuse "${file#*/} cannot be had from deb.debian.org"
 		dpkg-deb -x "$FOLDER/p.deb" "$FOLDER/passt"
 	done
 }

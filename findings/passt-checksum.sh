@@ -7,6 +7,7 @@
 # zero, which a guest's kernel drops: no connection comes about.
 
 . "$(dirname "$0")/lib.sh"
+need tap 48
 unpack dpdk-dev librte-net-virtio23 librte-net-tap23 librte-vhost23
 passt_guest 0.0~git20250503.587980c-2+deb13u1 2.41-12+deb13u5 queue_size=256
 

@@ -9,6 +9,7 @@
 # namespace of its own).
 
 . "$(dirname "$0")/lib.sh"
+need tap
 VERSION=1:7.2+dfsg-7+deb12u18+b3
 unpack qemu-system-x86 qemu-system-common
 head -c 65536 /dev/zero >"$FOLDER/bios"

@@ -5,9 +5,10 @@
 # /ethdev/xstats of DPDK's telemetry answers with the extended statistics of a port. A dictionary of lib/telemetry has room for 256
 # entries, and what adds the statistics does not look whether there was room. A net_vhost with 8 queue pairs has 320: all that
 # its last transmit queues sent is missing from the answer, which says nothing about it. 25.11 has the same limit, and an argument
-# ("hide_zero=true") with which only those count that are not zero. Takes huge pages.
+# ("hide_zero=true") with which only those count that are not zero. Takes root and huge pages.
 
 . "$(dirname "$0")/lib.sh"
+need 32
 unpack dpdk-dev librte-net-vhost23 librte-net-virtio23 librte-vhost23
 
 net_vhost "$FOLDER/s" 8

@@ -8,6 +8,7 @@
 # without a word; the same segments over net_tap are. Takes root (a tap interface, in a network namespace of its own).
 
 . "$(dirname "$0")/lib.sh"
+need tap
 unpack dpdk-dev librte-net-pcap23 librte-net-tap23
 export FOLDER
 

@@ -5,9 +5,10 @@
 # net_vhost and net_virtio count packets by size in the steps of RFC 2819, whose sizes have the four bytes of the FCS; so does the
 # name "undersize_packets", of frames that are too short for Ethernet. The length of an mbuf has no FCS, and the drivers
 # do not add it: each frame of the smallest size, an acknowledgement of TCP among them, is undersize, and what they count as 64
-# bytes has 68 on a wire. Nothing is wrong on the link. The same in DPDK 25.11. Takes huge pages.
+# bytes has 68 on a wire. Nothing is wrong on the link. The same in DPDK 25.11. Takes root and huge pages.
 
 . "$(dirname "$0")/lib.sh"
+need 32
 unpack dpdk-dev librte-net-vhost23 librte-net-virtio23 librte-vhost23
 
 net_vhost "$FOLDER/s"
