@@ -10,30 +10,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "env.h"
-#include "fake_clock.h"
-#include "fake_ctrl.h"
 #include "fake_log.h"
-#include "fake_port.h"
+#include "filter_steps.h"
 
 #define RX_PROMISC (SLUICE_CTRL_RX * 256 + SLUICE_CTRL_RX_PROMISC)
 #define RX_ALLMULTI (SLUICE_CTRL_RX * 256 + SLUICE_CTRL_RX_ALLMULTI)
 #define MAC_TABLE (SLUICE_CTRL_MAC * 256 + SLUICE_CTRL_MAC_TABLE_SET)
 #define MAC_ADDR (SLUICE_CTRL_MAC * 256 + SLUICE_CTRL_MAC_ADDR_SET)
-#define OFFLOADS (SLUICE_CTRL_GUEST_OFFLOADS * 256 + SLUICE_CTRL_GUEST_OFFLOADS_SET)
 #define VLAN_ADD (SLUICE_CTRL_VLAN * 256 + SLUICE_CTRL_VLAN_ADD)
 
-static struct fake_port *port;
-static struct fake_ctrl ctrl;
-static const struct rte_ether_addr own = { { 2, 0, 0, 0, 0, 1 } };
 static const struct rte_ether_addr other = { { 2, 0, 0, 0, 0, 2 } };
-
-/* Whenever the driver waits. */
-static void
-serve(void)
-{
-	fake_ctrl_serve(&ctrl);
-}
 
 static struct rte_ether_addr
 address(bool is_multicast, unsigned int n)
@@ -52,34 +38,8 @@ open_port(bool is_split, uint64_t without)
 
 	if (without & SLUICE_BIT(SLUICE_NET_F_CTRL_VLAN))
 		conf.rx_offloads = 0;
-	port = fake_port_open(&conf);
-	port->ft.info.features &= ~without;
-	port->port->filter.added[0] = own;
-	fake_ctrl_init(&ctrl, &port->ft);
-	fake_clock_on_sleep = serve;
-	assert_int_equal(sluice_life_probe(port->port), 0);
-}
-
-static void
-start(void)
-{
-	assert_int_equal(sluice_life_start(port->port), 0);
-	assert_int_equal(port->port->life, SLUICE_LIVE);
-}
-
-static void
-close_port(void)
-{
-	fake_port_close(port);
-	fake_clock_on_sleep = NULL;
-}
-
-/* As the ethdev operations do it. */
-static struct sluice_port *
-talk(void)
-{
-	sluice_transport_begin(port->port->transport, SLUICE_FILTER_MS);
-	return port->port;
+	open_conf(&conf);
+	probe(without);
 }
 
 static int
@@ -408,76 +368,6 @@ test_transport_tells(void **state)
 	close_port();
 }
 
-#define CSUM SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)
-#define LRO \
-	(SLUICE_BIT(SLUICE_NET_F_GUEST_TSO4) | SLUICE_BIT(SLUICE_NET_F_GUEST_TSO6) | \
-			SLUICE_BIT(SLUICE_NET_F_GUEST_ECN))
-
-/* Probed; of a device that has all but some features. */
-static void
-open_lro(bool is_split, uint64_t rx_offloads, uint64_t without)
-{
-	struct fake_port_conf conf = {
-		.is_pci = true, .is_split = is_split, .has_ctrl = true, .rx_offloads = rx_offloads
-	};
-
-	port = fake_port_open(&conf);
-	port->port->args.has_lro = true;
-	port->ft.info.features &= ~without;
-	port->port->filter.added[0] = own;
-	fake_ctrl_init(&ctrl, &port->ft);
-	fake_clock_on_sleep = serve;
-	assert_int_equal(sluice_life_probe(port->port), 0);
-}
-
-/* Switched while the port runs, and as it was left whenever it starts; never without need. */
-static void
-test_lro(void **state)
-{
-	const uint64_t can = SLUICE_BIT(SLUICE_NET_F_CTRL_GUEST_OFFLOADS);
-	unsigned int i;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		open_lro(i, RTE_ETH_RX_OFFLOAD_TCP_LRO, 0);
-		start();
-		assert_int_equal(ctrl.nb_guest_offloads, 0);
-		assert_int_equal(sluice_filter_set_lro(talk(), false), 0);
-		assert_int_equal(ctrl.guest_offloads, CSUM);
-		assert_int_equal(sluice_filter_set_lro(talk(), true), 0);
-		assert_int_equal(ctrl.guest_offloads, CSUM | LRO);
-		/* What is refused is as it was, over a start, too. */
-		ctrl.refused = OFFLOADS;
-		assert_int_equal(sluice_filter_set_lro(talk(), false), -EIO);
-		ctrl.refused = -1;
-		assert_int_equal(ctrl.nb_guest_offloads, 2);
-		sluice_life_stop(port->port);
-		start();
-		assert_int_equal(ctrl.nb_guest_offloads, 0);
-		/* One that is stopped keeps it. */
-		assert_int_equal(sluice_filter_set_lro(talk(), false), 0);
-		sluice_life_stop(port->port);
-		start();
-		assert_int_equal(ctrl.nb_guest_offloads, 1);
-		assert_int_equal(ctrl.guest_offloads, CSUM);
-		sluice_life_stop(port->port);
-		assert_int_equal(sluice_filter_set_lro(talk(), true), 0);
-		start();
-		assert_int_equal(ctrl.nb_guest_offloads, 0);
-		close_port();
-	}
-	/* Nobody asks for the feature who has no LRO; and a device need not have it. */
-	for (i = 0; i < 2; i++) {
-		open_lro(false, i == 0 ? 0 : RTE_ETH_RX_OFFLOAD_TCP_LRO, i == 0 ? 0 : can);
-		start();
-		assert_false(sluice_has(port->port->features, SLUICE_NET_F_CTRL_GUEST_OFFLOADS));
-		assert_int_equal(sluice_filter_set_lro(talk(), false), -ENOTSUP);
-		assert_false(port->port->filter.is_lro_off);
-		assert_int_equal(ctrl.nb_guest_offloads, 0);
-		close_port();
-	}
-}
-
 int
 main(void)
 {
@@ -490,6 +380,5 @@ main(void)
 	suite_add(test_without, NULL, "without");
 	suite_add(test_own, NULL, "own");
 	suite_add(test_transport_tells, NULL, "transport tells");
-	suite_add(test_lro, NULL, "LRO");
 	return suite_run("filter");
 }

@@ -79,8 +79,10 @@ struct rte_mempool *rte_pmd_sluice_pktmbuf_pool_create(const char *name, unsigne
  *   0: off.
  * @return
  *   0, or: -ENODEV: no port of this driver; -ENOTSUP: another configuration, or a device that
- *   cannot; -EIO: the device refuses; -ETIMEDOUT, -EPROTO, -EBUSY: it does not answer as it should;
- *   -E_RTE_SECONDARY: called in a secondary process. All is as it was then.
+ *   cannot; -EIO: the device refuses; -EBUSY: it owes too many answers; -E_RTE_SECONDARY: called
+ *   in a secondary process: all is as it was then. -ETIMEDOUT, -EPROTO: no answer, or none that
+ *   makes sense: what the device does is not known until it is told again, by the next call or
+ *   start.
  */
 __rte_experimental
 int rte_pmd_sluice_lro_set(uint16_t port_id, int is_on);

@@ -130,18 +130,16 @@ int
 sluice_lro_set(struct rte_eth_dev *dev, bool is_on)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	bool has_lro = dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO;
-	bool has_ctrl_vq = sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_CTRL_VQ);
 	int ret = begin(port);
 
 	if (ret != 0)
 		return ret;
-	ret = has_lro && has_ctrl_vq ? sluice_filter_set_lro(port, is_on) : -ENOTSUP;
+	ret = sluice_filter_set_lro(port, is_on);
 	if (ret == -ENOTSUP)
 		SLUICE_LOG(ERR,
 				"port %u: LRO is switched on a port that was configured with "
-				"RTE_ETH_RX_OFFLOAD_TCP_LRO and has a device with CTRL_GUEST_OFFLOADS: "
-				"stop and configure this one",
+				"RTE_ETH_RX_OFFLOAD_TCP_LRO and has a device with CTRL_VQ and "
+				"CTRL_GUEST_OFFLOADS: stop and configure this one",
 				port->port_id);
 	return end(port, ret);
 }

@@ -180,15 +180,17 @@ send_vlan(struct sluice_port *port, uint16_t id, bool is_on)
 			&id, sizeof(id), "a VLAN");
 }
 
+#define LRO_OFFLOADS \
+	(SLUICE_BIT(SLUICE_NET_F_GUEST_TSO4) | SLUICE_BIT(SLUICE_NET_F_GUEST_TSO6) | \
+			SLUICE_BIT(SLUICE_NET_F_GUEST_ECN))
+
 /* From its start on a device does all that was negotiated (5.1.6.5.7.1). */
 static int
 send_lro(struct sluice_port *port)
 {
-	const uint64_t lro = SLUICE_BIT(SLUICE_NET_F_GUEST_TSO4) |
-			SLUICE_BIT(SLUICE_NET_F_GUEST_TSO6) | SLUICE_BIT(SLUICE_NET_F_GUEST_ECN);
 	bool is_off = port->filter.is_lro_off;
 	uint64_t offloads = port->features &
-			(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | (is_off ? 0 : lro));
+			(SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM) | (is_off ? 0 : LRO_OFFLOADS));
 
 	if (!listens(port, SLUICE_NET_F_CTRL_GUEST_OFFLOADS))
 		return 0;
@@ -225,7 +227,10 @@ sluice_filter_set_all_multicast(struct sluice_port *port, bool is_on)
 int
 sluice_filter_set_lro(struct sluice_port *port, bool is_on)
 {
-	if (port->ctrl.is_running && !listens(port, SLUICE_NET_F_CTRL_GUEST_OFFLOADS))
+	const sluice_features needed = SLUICE_BIT(SLUICE_NET_F_CTRL_VQ) |
+			SLUICE_BIT(SLUICE_NET_F_CTRL_GUEST_OFFLOADS);
+
+	if ((sluice_negotiable(port) & needed) != needed)
 		return -ENOTSUP;
 	return set_flag(port, &port->filter.is_lro_off, !is_on, send_lro);
 }
@@ -349,5 +354,12 @@ sluice_filter_apply(struct sluice_port *port)
 		SLUICE_LOG(WARNING,
 				"%s: the device does not filter as it was asked: it may deliver more packets, "
 				"or fewer",
+				port->label);
+	/* Another one could, when it was switched. */
+	if (port->filter.is_lro_off && (port->features & LRO_OFFLOADS) != 0 &&
+			!listens(port, SLUICE_NET_F_CTRL_GUEST_OFFLOADS))
+		SLUICE_LOG(WARNING,
+				"%s: LRO is switched off, and this device cannot be told: large packets "
+				"come; configure the port without RTE_ETH_RX_OFFLOAD_TCP_LRO",
 				port->label);
 }

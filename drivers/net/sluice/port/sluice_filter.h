@@ -55,8 +55,8 @@ int sluice_filter_set_multicast(
 /* id below SLUICE_VLANS_MAX. */
 int sluice_filter_set_vlan(struct sluice_port *port, uint16_t id, bool is_on);
 /*
- * What was negotiated of LRO, while the device runs and whenever it starts. -ENOTSUP: it runs, and
- * CTRL_GUEST_OFFLOADS was not negotiated.
+ * What was negotiated of LRO, while the device runs and whenever it starts. -ENOTSUP: the port was
+ * not configured with LRO, or its device, or the last one, has no CTRL_VQ or CTRL_GUEST_OFFLOADS.
  */
 int sluice_filter_set_lro(struct sluice_port *port, bool is_on);
 
