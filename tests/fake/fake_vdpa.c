@@ -327,11 +327,14 @@ tell_table(void)
 static int
 update(const struct vhost_iotlb_msg *m)
 {
+	bool may_batch = fake_vdpa.backend & SLUICE_BIT(VHOST_BACKEND_F_IOTLB_BATCH);
+	unsigned int i;
 	int ret;
 
-	unsigned int i;
-
 	fake_vdpa.nb_updates++;
+	if (may_batch && !fake_vdpa.is_in_batch && m->size > 4096)
+		fake_error("0x%llx bytes may be a table for each page",
+				(unsigned long long)m->size);
 	if (m->size == 0 || m->iova < fake_vdpa.range.first ||
 			m->iova + m->size - 1 > fake_vdpa.range.last) {
 		fake_error("0x%llx is mapped out of range", (unsigned long long)m->iova);

@@ -116,6 +116,30 @@ map_next(struct change *c, bool is_last)
 	return ret;
 }
 
+/* What is left to map of the change, its last page by itself if that is wanted. */
+static int
+map_last(struct change *c)
+{
+	struct dmap_iotlb_entry page = c->next;
+	unsigned int at;
+	int ret;
+
+	if (!c->ops->ends_with_page || page.len <= DMAP_IOTLB_PAGE)
+		return map_next(c, true);
+	at = first_behind(c->set, page.da);
+	page.da += page.len - DMAP_IOTLB_PAGE;
+	page.va += page.len - DMAP_IOTLB_PAGE;
+	page.len = DMAP_IOTLB_PAGE;
+	ret = insert(c->set, at + 1, &page);
+	if (ret != 0)
+		return ret;
+	c->set->m[at].len -= DMAP_IOTLB_PAGE;
+	c->next.len -= DMAP_IOTLB_PAGE;
+	ret = map_next(c, false);
+	c->next = page;
+	return ret == 0 ? map_next(c, true) : ret;
+}
+
 /* Map what of a region is not mapped yet, but for the last entry. */
 static int
 cover(struct change *c, const struct dmap_region *r)
@@ -194,7 +218,7 @@ dmap_iotlb_apply(struct dmap_iotlb *set, const struct dmap_region *regions, unsi
 	for (i = 0; i < nb && ret == 0; i++)
 		ret = cover(&c, &regions[i]);
 	if (ret == 0)
-		ret = map_next(&c, true);
+		ret = map_last(&c);
 	forget_next(&c);
 	/* All or nothing. What cannot be unmapped stays listed, so that it is known. */
 	for (i = 0; i < c.fresh.nb && ret != 0; i++)

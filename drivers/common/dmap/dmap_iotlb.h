@@ -41,6 +41,7 @@ struct dmap_iotlb_ops {
 	/* is_last: no other one follows in this change. */
 	int (*map)(void *ctx, const struct dmap_iotlb_entry *m, bool is_last);
 	int (*unmap)(void *ctx, const struct dmap_iotlb_entry *m);
+	bool ends_with_page; /* the last entry of a change is one page */
 };
 
 /**

@@ -6,7 +6,9 @@
  * What a vDPA device reaches (VHOST_IOTLB_UPDATE, VHOST_IOTLB_INVALIDATE), in its address space 0.
  * What comes in a batch, a device may be told as one table, and the kernel keeps to itself what it
  * said (vhost_vdpa_process_iotlb_msg()). The last map comes by itself: then it is told the table
- * again, and the answer is ours. A program behind VDUSE maps nothing then, and is not asked twice.
+ * again, and the answer is ours. It is one page, since what comes by itself the kernel may tell in
+ * as many tables as it finds pieces of memory that is contiguous (vhost_vdpa_pa_map()). A program
+ * behind VDUSE maps nothing then, and is not asked twice.
  */
 
 #include <errno.h>
@@ -123,7 +125,7 @@ unmap(void *ctx, const struct dmap_iotlb_entry *m)
 	return ret == 0 ? 0 : sluice_vdpa_fail(v, "VHOST_IOTLB_INVALIDATE", ret);
 }
 
-static const struct dmap_iotlb_ops map_ops = { .map = map, .unmap = unmap };
+static const struct dmap_iotlb_ops map_ops = { .map = map, .unmap = unmap, .ends_with_page = true };
 
 int
 sluice_vdpa_iotlb_show(struct vhost_vdpa *v, const struct dmap_region *regions, unsigned int nb)
