@@ -54,7 +54,7 @@ wakes(struct rig *g)
 }
 
 static inline void
-rig_open(struct rig *g, unsigned int nb_pools)
+rig_open_of(struct rig *g, const struct dmap_backend *backend, unsigned int nb_pools)
 {
 	const struct fake_pool_conf conf = { .name = "pool", .nb = 20 };
 	unsigned int i;
@@ -63,12 +63,17 @@ rig_open(struct rig *g, unsigned int nb_pools)
 	fake_context("remote");
 	memset(g, 0, sizeof(*g));
 	fake_domain_init(&g->dom, true);
-	assert_int_equal(
-			dmap_domain_create("unit", &fake_domain_remote_backend, &g->dom, &g->d), 0);
+	assert_int_equal(dmap_domain_create("unit", backend, &g->dom, &g->d), 0);
 	dmap_set_waker(g->d, wake, g);
 	for (i = 0; i < nb_pools; i++)
 		g->pools[i] = fake_pool_create(&conf);
 	dmap_stream_init(&g->s, g->d);
+}
+
+static inline void
+rig_open(struct rig *g, unsigned int nb_pools)
+{
+	rig_open_of(g, &fake_domain_remote_backend, nb_pools);
 }
 
 static inline void

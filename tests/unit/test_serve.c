@@ -52,36 +52,48 @@ end_log(struct rig *g, unsigned int i)
 
 /*
  * A pool of which somebody has buffers, while the device reaches it: one line. Nothing where all
- * are back, where the device never saw it, and where it stopped.
+ * are back, where the device never saw it, or not yet, and before it starts and after it stopped.
  */
 static void
 test_freed_in_use(void **state)
 {
-	struct rte_mbuf *m[3];
+	const struct dmap_backend *backends[] = { &fake_domain_backend,
+		&fake_domain_remote_backend };
+	enum { BEFORE, HELD, BACK, UNKNOWN, LATE, AFTER, POOLS };
+	struct rte_mbuf *m[POOLS];
 	const char *log;
 	struct rig g;
-	unsigned int i;
+	unsigned int k, i;
 
 	(void)state;
-	rig_open(&g, 4);
-	for (i = 0; i < 4; i++)
-		if (i != 2)
-			assert_int_equal(dmap_add_pool(g.d, g.pools[i]->mp), 0);
-	for (i = 0; i < 3; i++)
-		m[i] = fake_mbuf(g.pools[i == 2 ? 3 : 2 * i], 128, 60);
-	assert_int_equal(dmap_show(g.d), 0);
-	log = end_log(&g, 0);
-	fake_assert(strstr(log, "mempool pool is freed while 1 of its buffers") != NULL &&
-					strchr(log, '\n') == log + strlen(log) - 1,
-			"%s", log);
-	/* A pool that is in a file of its own is told of twice. */
-	assert_string_equal(end_log(&g, 0), "");
-	assert_string_equal(end_log(&g, 1), "");
-	assert_string_equal(end_log(&g, 2), "");
-	dmap_revoke(g.d);
-	assert_string_equal(end_log(&g, 3), "");
-	rte_pktmbuf_free_bulk(m, 3);
-	rig_close(&g);
+	for (k = 0; k < RTE_DIM(backends); k++) {
+		rig_open_of(&g, backends[k], POOLS);
+		for (i = 0; i < POOLS; i++) {
+			m[i] = fake_mbuf(g.pools[i], 128, 60);
+			if (i != UNKNOWN && i != LATE)
+				assert_int_equal(dmap_add_pool(g.d, g.pools[i]->mp), 0);
+		}
+		assert_string_equal(end_log(&g, BEFORE), "");
+		assert_int_equal(dmap_show(g.d), 0);
+		log = end_log(&g, HELD);
+		fake_assert(strstr(log, "mempool pool is freed while 1 of its buffers") != NULL &&
+						strchr(log, '\n') == log + strlen(log) - 1,
+				"%s", log);
+		/* A pool that is in a file of its own is told of twice. */
+		assert_string_equal(end_log(&g, HELD), "");
+		rte_pktmbuf_free(m[BACK]);
+		assert_string_equal(end_log(&g, BACK), "");
+		assert_string_equal(end_log(&g, UNKNOWN), "");
+		/* What changes is shown at once, or by the control thread. */
+		assert_int_equal(dmap_add_pool(g.d, g.pools[LATE]->mp), 0);
+		assert_int_equal(end_log(&g, LATE)[0] == '\0', k == 1);
+		dmap_revoke(g.d);
+		assert_string_equal(end_log(&g, AFTER), "");
+		for (i = 0; i < POOLS; i++)
+			if (i != BACK)
+				rte_pktmbuf_free(m[i]);
+		rig_close(&g);
+	}
 }
 
 /*

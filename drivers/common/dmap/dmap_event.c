@@ -42,15 +42,21 @@ dmap_event_release_pools(void)
 	pthread_mutex_unlock(&pools_lock);
 }
 
-/* Nobody can keep an application from freeing a pool, and no buffer can go back to it then. */
+/*
+ * Nobody can keep an application from freeing a pool, and no buffer can go back to it then. A
+ * device has buffers of it from dmap_show() to dmap_revoke(), of which epoch counts the first, too.
+ */
 static void
 tell_in_use(struct dmap_domain *d, const struct rte_mempool *mp)
 {
+	const struct dmap_owner *o;
 	unsigned int nb;
 	bool is_shown;
 
 	rte_spinlock_lock(&d->table_lock);
-	is_shown = d->is_live && dmap_domain_find(d, DMAP_OWNER_POOL, mp) != NULL;
+	o = dmap_domain_find(d, DMAP_OWNER_POOL, mp);
+	is_shown = o != NULL && d->is_live && d->epoch != 0 &&
+			(o->is_shown || !d->backend->is_remote);
 	rte_spinlock_unlock(&d->table_lock);
 	nb = is_shown ? rte_mempool_in_use_count(mp) : 0;
 	if (nb != 0)

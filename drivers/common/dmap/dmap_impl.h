@@ -136,9 +136,10 @@ struct dmap_domain {
 	 * accepted may be used then.
 	 */
 	bool is_live;
-	bool is_stale;  /* remote and live: the device knows memory that left the domain */
-	uint32_t epoch; /* counts the changes of is_live: an answer from before is void */
-	int refusal;    /* why the device refused last; serve_lock */
+	bool is_stale; /* remote and live: the device knows memory that left the domain */
+	/* Counts what dmap_show() and dmap_revoke() make of is_live: older answers are void. */
+	uint32_t epoch;
+	int refusal;              /* why the device refused last; serve_lock */
 	void (*waker)(void *ctx); /* atomic */
 	void *waker_ctx;
 	/* protected by request_lock */

@@ -103,8 +103,8 @@ set_live(struct dmap_domain *d, bool is_live)
 {
 	rte_spinlock_lock(&d->table_lock);
 	d->is_live = is_live;
-	rte_spinlock_unlock(&d->table_lock);
 	d->epoch++;
+	rte_spinlock_unlock(&d->table_lock);
 	d->is_stale = false;
 }
 
