@@ -218,6 +218,7 @@ sluice_life_end(struct sluice_port *port, enum sluice_end how)
 		is_stopped = tell_device(port);
 		if (is_stopped)
 			collect(port);
+		sluice_life_tell_broken(port);
 	}
 	if (has_rings)
 		count_lost(port);

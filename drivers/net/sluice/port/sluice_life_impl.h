@@ -53,6 +53,8 @@ int sluice_life_live(struct sluice_port *port);
  * it stopped. Waits no longer than the deadlines in sluice_life.h.
  */
 void sluice_life_end(struct sluice_port *port, enum sluice_end how);
+/* Of a device that runs no more: if one of the queues failed, and nobody has looked since. */
+void sluice_life_tell_broken(struct sluice_port *port);
 /* Receive queues that the device knows nothing of have none. */
 bool sluice_life_has_ring(const struct sluice_port *port, const struct sluice_queue *q);
 /* The queue of a device that runs the rings takes bursts from here on. */

@@ -30,6 +30,37 @@ find_failed(const struct sluice_port *port)
 	return NULL;
 }
 
+struct place {
+	char text[32];
+};
+
+/* For messages; q: NULL: no queue found it. */
+static struct place
+place_of(const struct sluice_queue *q)
+{
+	struct place p = { "" };
+
+	if (q != NULL)
+		snprintf(p.text, sizeof(p.text),
+				"%s queue %u: ", sluice_queue_is_tx(q) ? "transmit" : "receive",
+				q->id);
+	return p;
+}
+
+void
+sluice_life_tell_broken(struct sluice_port *port)
+{
+	const struct sluice_queue *q = find_failed(port);
+
+	if (q == NULL)
+		return;
+	port->shared->nb_failures++;
+	SLUICE_LOG(ERR, "port %u: failed: %s%s; found while it stopped, start the port to try again",
+			port->port_id, place_of(q).text,
+			sluice_fail_name(rte_atomic_load_explicit(
+					&q->fail, rte_memory_order_relaxed)));
+}
+
 /*
  * A burst function met a violation, or the device says that it is in trouble. It is not trusted any
  * more.
@@ -38,25 +69,20 @@ static bool
 look_for_failure(struct sluice_port *port, const struct sluice_device_state *state)
 {
 	const struct sluice_queue *q = find_failed(port);
-	char where[32] = "";
 
-	if (q != NULL) {
+	if (q != NULL)
 		port->failure = rte_atomic_load_explicit(&q->fail, rte_memory_order_relaxed);
-		snprintf(where, sizeof(where),
-				"%s queue %u: ", sluice_queue_is_tx(q) ? "transmit" : "receive",
-				q->id);
-	} else if (state->is_gone) {
+	else if (state->is_gone)
 		port->failure = SLUICE_FAIL_GONE;
-	} else if (state->needs_reset) {
+	else if (state->needs_reset)
 		port->failure = SLUICE_FAIL_NEEDS_RESET;
-	} else {
+	else
 		return false;
-	}
 	port->shared->nb_failures++;
 	SLUICE_LOG(ERR,
 			"port %u: failed: %s%s; the device is cut off, stop and start the port, or reset it, "
 			"to try again",
-			port->port_id, where, sluice_fail_name(port->failure));
+			port->port_id, place_of(q).text, sluice_fail_name(port->failure));
 	sluice_life_end(port, SLUICE_END_CUT);
 	sluice_life_step(port, SLUICE_ON_BROKEN);
 	return true;
