@@ -10,6 +10,7 @@
 #ifndef FAKE_ERROR_H
 #define FAKE_ERROR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What is being tried; goes in front of every message. */
@@ -48,6 +49,13 @@ static inline uint32_t
 fake_below(uint64_t *state, uint32_t n)
 {
 	return (fake_random(state) >> 32) % n;
+}
+
+/* True once in n times. */
+static inline bool
+fake_one_of(uint64_t *state, uint32_t n)
+{
+	return fake_below(state, n) == 0;
 }
 
 #endif /* FAKE_ERROR_H */

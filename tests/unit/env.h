@@ -155,4 +155,9 @@ void suite_add_rx_if(suite_filter filter, suite_fn fn, const char *name);
 void suite_add_tx_if(suite_filter filter, suite_fn fn, const char *name);
 int suite_run(const char *name);
 
+/* Of random traces: 1, or SLUICE_SEED, which is a number or "random" and is printed. */
+uint64_t suite_seed(void);
+/* All that happens to a packet follows from its number. Never 0. */
+uint64_t suite_seed_of(uint64_t number);
+
 #endif /* ENV_H */

@@ -2,6 +2,7 @@
  * Copyright(c) 2026 The Sluice authors
  */
 
+#include <inttypes.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -172,6 +173,39 @@ env_send_one(struct env *e, struct rte_mbuf *m, uint64_t seed)
 	env_arrives(e, len, seed);
 	e->tx->cleanup(&e->txq, 0);
 	assert_false(env_has_failed(e));
+}
+
+static uint64_t seed = 1;
+
+/* Before main(), too. */
+RTE_INIT(choose_seed)
+{
+	const char *text = getenv("SLUICE_SEED");
+	char *end;
+
+	if (text == NULL)
+		return;
+	seed = strtoull(text, &end, 10);
+	if (strcmp(text, "random") == 0) {
+		if (getentropy(&seed, sizeof(seed)) != 0)
+			abort();
+	} else if (*text == '\0' || *end != '\0') {
+		fprintf(stderr, "SLUICE_SEED=%s: give a number, or random\n", text);
+		exit(2);
+	}
+	fprintf(stderr, "# SLUICE_SEED=%" PRIu64 "\n", seed);
+}
+
+uint64_t
+suite_seed(void)
+{
+	return seed;
+}
+
+uint64_t
+suite_seed_of(uint64_t number)
+{
+	return (seed ^ (number + 1) * 0xd1342543de82ef95ULL) | 1;
 }
 
 static struct CMUnitTest *tests;

@@ -6,14 +6,11 @@
  * The same random traces through every row of the tables: split and packed, scalar and wide, in
  * order or not, both domains. What comes out must be what went in, and the same everywhere.
  *
- * SLUICE_SEED=number replays a run; the seed is printed.
+ * SLUICE_SEED=NUMBER or =random makes another run.
  */
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "env.h"
 
@@ -21,13 +18,11 @@
 #define NB_STEPS 80
 #define NB_SENT 1200
 
-static uint64_t run_seed;
-
 /* A trace is a seed: all that happens follows from it, and not from how the queue is set up. */
 static uint64_t
 trace_seed(unsigned int trace)
 {
-	uint64_t seed = run_seed + 0x9e3779b97f4a7c15ULL * (trace + 1);
+	uint64_t seed = suite_seed() + 0x9e3779b97f4a7c15ULL * (trace + 1);
 
 	return seed != 0 ? seed : 1;
 }
@@ -237,7 +232,7 @@ test_rx_traces(void **state)
 				e = env_open(conf);
 				e->dev.hash.hash_report = 1;
 				fake_context("%s: trace %u of SLUICE_SEED=%" PRIu64, env_name(conf),
-						trace, run_seed);
+						trace, suite_seed());
 				compare(&first_sums[large][trace],
 						trace_rx(e, trace,
 								large ? 9000 :
@@ -265,7 +260,7 @@ test_tx_traces(void **state)
 			e = env_open(conf);
 			other = fake_pool_create(&pool);
 			fake_context("%s: trace %u of SLUICE_SEED=%" PRIu64, env_name(conf), trace,
-					run_seed);
+					suite_seed());
 			compare(&first_sums[2][trace], trace_tx(e, other, trace));
 			env_drain(e);
 			fake_pool_assert_full(other);
@@ -297,10 +292,6 @@ may_have_hash(const struct env_conf *conf)
 int
 main(void)
 {
-	const char *text = getenv("SLUICE_SEED");
-
-	run_seed = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
-	fprintf(stderr, "# SLUICE_SEED=%" PRIu64 "\n", run_seed);
 	suite_add_rx(test_rx_traces, "rx traces");
 	suite_add_tx(test_tx_traces, "tx traces");
 	suite_add_rx_if(may_have_hash, test_rx_traces_hash, "rx traces, hashes");

@@ -7,14 +7,11 @@
  * asked for switched on together, through every path: what comes is what a plain model says, flag
  * by flag and byte by byte.
  *
- * SLUICE_SEED=number replays a run; the seed is printed.
+ * SLUICE_SEED=NUMBER or =random makes another run.
  */
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rx_model.h"
 #include "sluice_ptype.h"
@@ -30,8 +27,6 @@
 #define TCPV4 SLUICE_NET_HDR_GSO_TCPV4
 #define TCPV6 SLUICE_NET_HDR_GSO_TCPV6
 #define ECN SLUICE_NET_HDR_GSO_ECN
-
-static uint64_t run_seed;
 
 /* A packet, and all that is true of it, whatever a queue is asked for. */
 struct packet {
@@ -53,19 +48,6 @@ struct world {
 	uint64_t nb_bad_hdr, nb_bad_gso;
 };
 
-/* All that happens to a packet follows from its number. */
-static uint64_t
-seed_of(uint64_t number)
-{
-	return (run_seed ^ (number + 1) * 0xd1342543de82ef95ULL) | 1;
-}
-
-static bool
-one_of(uint64_t *random, uint32_t n)
-{
-	return fake_below(random, n) == 0;
-}
-
 static void
 put16(uint8_t *at, uint16_t value)
 {
@@ -77,7 +59,7 @@ put16(uint8_t *at, uint16_t value)
 static uint32_t
 make_ipv4(struct packet *p, uint8_t *ip, uint8_t proto, uint64_t *random)
 {
-	uint32_t len = 20 + (one_of(random, 4) ? 4 * fake_below(random, 11) : 0), sum = 0, i;
+	uint32_t len = 20 + (fake_one_of(random, 4) ? 4 * fake_below(random, 11) : 0), sum = 0, i;
 
 	ip[0] = 0x40 | len / 4;
 	put16(ip + 6, 0);
@@ -89,7 +71,7 @@ make_ipv4(struct packet *p, uint8_t *ip, uint8_t proto, uint64_t *random)
 		sum = (sum & UINT16_MAX) + (sum >> 16);
 	put16(ip + 10, ~sum);
 	p->ipv4 = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-	if (one_of(random, 6)) {
+	if (fake_one_of(random, 6)) {
 		ip[12 + fake_below(random, 8)] ^= 1 << fake_below(random, 8);
 		p->ipv4 = RTE_MBUF_F_RX_IP_CKSUM_BAD;
 	}
@@ -99,7 +81,7 @@ make_ipv4(struct packet *p, uint8_t *ip, uint8_t proto, uint64_t *random)
 static uint32_t
 make_ipv6(struct packet *p, uint8_t *ip, uint8_t proto, uint64_t *random)
 {
-	bool has_extension = one_of(random, 5);
+	bool has_extension = fake_one_of(random, 5);
 
 	ip[0] = 0x60;
 	ip[6] = has_extension ? 0 : proto;
@@ -114,13 +96,13 @@ make_ipv6(struct packet *p, uint8_t *ip, uint8_t proto, uint64_t *random)
 static void
 make_frame(struct packet *p, uint64_t *random)
 {
-	uint32_t nb_tags = one_of(random, 3) ? fake_below(random, 4) : 0, i, at = 12, len;
-	uint8_t proto = one_of(random, 8) ? 47 : one_of(random, 2) ? 17 : 6;
+	uint32_t nb_tags = fake_one_of(random, 3) ? fake_below(random, 4) : 0, i, at = 12, len;
+	uint8_t proto = fake_one_of(random, 8) ? 47 : fake_one_of(random, 2) ? 17 : 6;
 	uint8_t *bytes = p->p.bytes;
-	uint16_t type = one_of(random, 10) ? 0x0806 : one_of(random, 2) ? 0x0800 : 0x86dd;
+	uint16_t type = fake_one_of(random, 10) ? 0x0806 : fake_one_of(random, 2) ? 0x0800 : 0x86dd;
 
 	for (i = 0; i < nb_tags; i++, at += 4)
-		put16(bytes + at, one_of(random, 2) ? 0x8100 : 0x88a8);
+		put16(bytes + at, fake_one_of(random, 2) ? 0x8100 : 0x88a8);
 	put16(bytes + at, type);
 	at += 2;
 	p->csum_offset = type == 0x0806 ? 0 : proto == 6 ? 16 : proto == 17 ? 6 : 0;
@@ -148,36 +130,37 @@ make_header(struct packet *p, uint64_t *random)
 	struct sluice_net_hdr *hdr = &p->p.hdr;
 	uint32_t field;
 
-	hdr->flags = one_of(random, 3) ? NEEDS : one_of(random, 2) ? VALID : 0;
-	hdr->flags |= one_of(random, 6) ? fake_below(random, 256) & ~NEEDS : 0;
+	hdr->flags = fake_one_of(random, 3) ? NEEDS : fake_one_of(random, 2) ? VALID : 0;
+	hdr->flags |= fake_one_of(random, 6) ? fake_below(random, 256) & ~NEEDS : 0;
 	hdr->hdr_len = fake_random(random);
 	hdr->csum_start = p->l4;
 	hdr->csum_offset = p->csum_offset != 0 ? p->csum_offset : 16;
 	/* In a tunnel, say, or behind the end; not in headers that are looked at. */
-	if (one_of(random, 5)) {
+	if (fake_one_of(random, 5)) {
 		field = HEADERS_MAX + fake_below(random, p->p.len - HEADERS_MAX + 8);
 		hdr->csum_offset = fake_below(random, field);
 		hdr->csum_start = field - hdr->csum_offset;
 	}
-	hdr->gso_size = one_of(random, 12) ? 0 : 1 + fake_below(random, 1500);
+	hdr->gso_size = fake_one_of(random, 12) ? 0 : 1 + fake_below(random, 1500);
 	/* About as much as there is: one segment, or two. */
-	if (one_of(random, 2))
+	if (fake_one_of(random, 2))
 		hdr->gso_size = p->p.len - fake_below(random, 2 * p->p.payload + 1);
-	if (one_of(random, p->p.payload != 0 ? 2 : 8))
-		hdr->gso_type = types[fake_below(random, one_of(random, 4) ? RTE_DIM(types) : 4)];
-	p->hash.hash_report = one_of(random, 6) ? fake_below(random, 20) :
-						  1 + fake_below(random, 9);
+	if (fake_one_of(random, p->p.payload != 0 ? 2 : 8))
+		hdr->gso_type = types[fake_below(
+				random, fake_one_of(random, 4) ? RTE_DIM(types) : 4)];
+	p->hash.hash_report = fake_one_of(random, 6) ? fake_below(random, 20) :
+						       1 + fake_below(random, 9);
 }
 
 /* Groups of plain packets, which batches take, and others of everything. */
 static void
 make(struct packet *p, uint64_t number, bool may_be_long)
 {
-	uint64_t random = seed_of(number);
+	uint64_t random = suite_seed_of(number);
 	bool is_plain = number / GROUP % 2 == 0;
-	uint32_t len = HEADERS_MAX + 4 + fake_below(&random, one_of(&random, 2) ? 60 : 1700);
+	uint32_t len = HEADERS_MAX + 4 + fake_below(&random, fake_one_of(&random, 2) ? 60 : 1700);
 	/* Where there is one buffer for each, it is the trace of shorter ones. */
-	uint32_t more = one_of(&random, 4) ? fake_below(&random, MORE_MAX) : 0;
+	uint32_t more = fake_one_of(&random, 4) ? fake_below(&random, MORE_MAX) : 0;
 
 	p->p.len = may_be_long && !is_plain ? len + more : len;
 	p->p.hdr = (struct sluice_net_hdr){ 0 };
@@ -190,7 +173,7 @@ make(struct packet *p, uint64_t number, bool may_be_long)
 		put16(p->p.bytes + 12, 0x0800);
 		p->csum_offset = 6;
 		p->l4 = 14 + make_ipv4(p, p->p.bytes + 14, 17, &random);
-		p->p.hdr.flags = one_of(&random, 8) ? 0 : VALID;
+		p->p.hdr.flags = fake_one_of(&random, 8) ? 0 : VALID;
 		p->hash.hash_report = 1 + fake_below(&random, 8);
 	} else {
 		make_frame(p, &random);
@@ -285,7 +268,7 @@ take(struct world *w, uint16_t nb)
 		const struct rte_mbuf *m = pkts[i];
 
 		fake_context("%s: number %u that comes of SLUICE_SEED=%" PRIu64,
-				env_name(&w->e->conf), w->nb_taken, run_seed);
+				env_name(&w->e->conf), w->nb_taken, suite_seed());
 		fake_assert(w->nb_taken != w->nb_come, "more came than were sent");
 		if (w->e->conf.has_hash)
 			fake_assert(m->hash.rss == p->hash.hash_value, "hash 0x%x, not 0x%x",
@@ -329,7 +312,7 @@ static void
 run(struct env_conf *conf)
 {
 	static struct world w;
-	uint64_t random = seed_of(~0ULL), number, *fault;
+	uint64_t random = suite_seed_of(~0ULL), number, *fault;
 	struct packet *p;
 	struct env *e;
 
@@ -355,7 +338,7 @@ run(struct env_conf *conf)
 			expect(&w, p);
 			w.nb_come++;
 		}
-		if (one_of(&random, 12))
+		if (fake_one_of(&random, 12))
 			take(&w, 1 + fake_below(&random, NB_MAX));
 	}
 	take_all(&w);
@@ -393,10 +376,6 @@ test_trace(void **state)
 int
 main(void)
 {
-	const char *text = getenv("SLUICE_SEED");
-
-	run_seed = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
-	fprintf(stderr, "# SLUICE_SEED=%" PRIu64 "\n", run_seed);
 	suite_add_rx(test_trace, "trace");
 	return suite_run("diff_rx");
 }

@@ -7,13 +7,11 @@
  * path that has offloads, with headers of all lengths: each device sees what a plain model says
  * (tx_model.h).
  *
- * SLUICE_SEED=number replays a run; the seed is printed.
+ * SLUICE_SEED=NUMBER or =random makes another run.
  */
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
 #include "tx_model.h"
 
@@ -23,21 +21,6 @@
 #define HEADERS_MAX 288 /* of one packet, in bytes: what the driver takes */
 #define GROUP 64        /* packets that have something in common */
 
-static uint64_t run_seed;
-
-/* All that happens to a packet follows from its number. */
-static uint64_t
-seed_of(uint64_t number)
-{
-	return (run_seed ^ (number + 1) * 0xd1342543de82ef95ULL) | 1;
-}
-
-static bool
-one_of(uint64_t *random, uint32_t n)
-{
-	return fake_below(random, n) == 0;
-}
-
 /* Tunnels are for queues that have them: what makes one of a packet is asked for last. */
 static void
 add_tunnel(struct ask *a, uint64_t *random)
@@ -45,13 +28,13 @@ add_tunnel(struct ask *a, uint64_t *random)
 	static const uint64_t kinds[] = { VXLAN, GENEVE, RTE_MBUF_F_TX_TUNNEL_UDP };
 
 	a->flags |= kinds[fake_below(random, RTE_DIM(kinds))];
-	a->outer = one_of(random, 2) ? 4 : 6;
+	a->outer = fake_one_of(random, 2) ? 4 : 6;
 	a->tunnel_options = 4 * fake_below(random, 4);
 	if (a->outer == 4) {
-		a->outer_options = one_of(random, 3) ? 4 * fake_below(random, 11) : 0;
-		a->flags |= one_of(random, 2) ? OUTER_IPV4 : 0;
+		a->outer_options = fake_one_of(random, 3) ? 4 * fake_below(random, 11) : 0;
+		a->flags |= fake_one_of(random, 2) ? OUTER_IPV4 : 0;
 	}
-	if ((a->flags & (TSO | USO)) != 0 && one_of(random, 2))
+	if ((a->flags & (TSO | USO)) != 0 && fake_one_of(random, 2))
 		a->flags |= OUTER_UDP;
 }
 
@@ -70,18 +53,18 @@ headers_of(const struct ask *a)
 static struct ask
 random_ask(uint64_t *random, bool has_tunnel)
 {
-	struct ask a = { .is_ipv6 = one_of(random, 2), .is_udp = one_of(random, 2) };
+	struct ask a = { .is_ipv6 = fake_one_of(random, 2), .is_udp = fake_one_of(random, 2) };
 	const uint64_t l4 = a.is_udp ? UDP : TCP;
 
-	if (one_of(random, 3))
+	if (fake_one_of(random, 3))
 		a.options = a.is_ipv6 ? 8 * (1 + fake_below(random, 4)) :
 					4 * (1 + fake_below(random, 10));
-	if (!a.is_udp && one_of(random, 3))
+	if (!a.is_udp && fake_one_of(random, 3))
 		a.tcp_options = 4 * fake_below(random, 11);
-	if (one_of(random, 4))
-		a.l2 = one_of(random, 2) ? 14 + fake_below(random, 40) :
-					   120 + fake_below(random, 8);
-	if (one_of(random, 3))
+	if (fake_one_of(random, 4))
+		a.l2 = fake_one_of(random, 2) ? 14 + fake_below(random, 40) :
+						120 + fake_below(random, 8);
+	if (fake_one_of(random, 3))
 		a.flags |= VLAN;
 	switch (fake_below(random, 8)) {
 	case 0:
@@ -89,17 +72,17 @@ random_ask(uint64_t *random, bool has_tunnel)
 	case 1:
 	case 2:
 	case 3:
-		a.is_cwr = !a.is_udp && one_of(random, 2);
+		a.is_cwr = !a.is_udp && fake_one_of(random, 2);
 		a.flags |= a.is_udp ? USO : TSO;
 		a.flags |= a.is_ipv6 ? 0 : IPV4;
-		a.flags |= one_of(random, 2) ? l4 : 0;
+		a.flags |= fake_one_of(random, 2) ? l4 : 0;
 		break;
 	default:
-		a.flags |= one_of(random, 4) ? 0 : l4;
-		a.flags |= !a.is_ipv6 && one_of(random, 2) ? IPV4 : 0;
-		a.padding = one_of(random, 4) ? fake_below(random, 50) : 0;
+		a.flags |= fake_one_of(random, 4) ? 0 : l4;
+		a.flags |= !a.is_ipv6 && fake_one_of(random, 2) ? IPV4 : 0;
+		a.padding = fake_one_of(random, 4) ? fake_below(random, 50) : 0;
 	}
-	if (has_tunnel && one_of(random, 2))
+	if (has_tunnel && fake_one_of(random, 2))
 		add_tunnel(&a, random);
 	if (headers_of(&a) > HEADERS_MAX)
 		a.l2 = 0;
@@ -123,7 +106,7 @@ static struct rte_mbuf *
 random_segment(struct tx_model *x, uint64_t *random, uint32_t len)
 {
 	/* Little in front of the data, or what there mostly is. */
-	uint16_t room = one_of(random, 3) ? fake_below(random, 40) : 128;
+	uint16_t room = fake_one_of(random, 3) ? fake_below(random, 40) : 128;
 	struct rte_mbuf *m;
 
 	switch (fake_below(random, 8)) {
@@ -146,10 +129,10 @@ random_segment(struct tx_model *x, uint64_t *random, uint32_t len)
 static struct rte_mbuf *
 random_chain(struct tx_model *x, uint64_t *random, uint32_t need, uint32_t len)
 {
-	uint32_t nb = one_of(random, 2) ? 1 + fake_below(random, NB_SEGS_MAX) : 1;
-	uint32_t n = nb == 1              ? len :
-			one_of(random, 3) ? need :
-					    need + fake_below(random, len - need + 1);
+	uint32_t nb = fake_one_of(random, 2) ? 1 + fake_below(random, NB_SEGS_MAX) : 1;
+	uint32_t n = nb == 1                   ? len :
+			fake_one_of(random, 3) ? need :
+						 need + fake_below(random, len - need + 1);
 	struct rte_mbuf *m = random_segment(x, random, n);
 
 	for (len -= n; --nb != 0 && len != 0; len -= n) {
@@ -235,14 +218,14 @@ static struct rte_mbuf *
 make(struct tx_model *x, uint64_t number, bool has_tunnel)
 {
 	const unsigned int nth = number % TX_MODEL_MAX, kind = number / GROUP % 4;
-	uint64_t random = seed_of(number), common = seed_of(~(number / GROUP));
+	uint64_t random = suite_seed_of(number), common = suite_seed_of(~(number / GROUP));
 	struct ask a = random_ask(kind == 0 ? &common : &random, has_tunnel);
 	const struct frame *f;
 	struct rte_mbuf *m;
 
 	x->seed = number;
 	f = tx_model_build(x, nth, &a,
-			2 + fake_below(&random, one_of(&random, 2) ? 60 : PAYLOAD_MAX),
+			2 + fake_below(&random, fake_one_of(&random, 2) ? 60 : PAYLOAD_MAX),
 			is_prepared(number));
 	m = kind < 2 ? fake_mbuf(x->e->pool, 128, f->len) :
 		       random_chain(x, &random, need_of(&a, f), f->len);
@@ -261,7 +244,7 @@ expect_sent(struct tx_model *x, uint64_t *nb_seen, uint64_t *bytes)
 	for (i = 0; i < e->dev.nb_sent; i++, ++*nb_seen) {
 		nth = *nb_seen % TX_MODEL_MAX;
 		fake_context("%s: packet %" PRIu64 " of SLUICE_SEED=%" PRIu64, env_name(&e->conf),
-				*nb_seen, run_seed);
+				*nb_seen, suite_seed());
 		tx_model_check(x, nth, i);
 		let_go(&helds[nth], &x->before[nth]);
 		*bytes += x->want[nth].len;
@@ -272,7 +255,7 @@ expect_sent(struct tx_model *x, uint64_t *nb_seen, uint64_t *bytes)
 static void
 run(struct env_conf *conf)
 {
-	uint64_t random = seed_of(0), nb_made = 0, nb_seen = 0, bytes = 0;
+	uint64_t random = suite_seed_of(0), nb_made = 0, nb_seen = 0, bytes = 0;
 	struct rte_mbuf *pkts[TX_MODEL_MAX];
 	static struct tx_model x;
 	uint16_t waiting = 0, first, nb;
@@ -282,7 +265,7 @@ run(struct env_conf *conf)
 	tx_model_open(&x, conf);
 	e = x.e;
 	for (step = 0; nb_seen < NB_SENT; step++) {
-		nb = 1 + fake_below(&random, one_of(&random, 2) ? 6 : TX_MODEL_MAX);
+		nb = 1 + fake_below(&random, fake_one_of(&random, 2) ? 6 : TX_MODEL_MAX);
 		for (first = waiting; waiting < nb && nb_made < NB_SENT &&
 				(waiting == first || nb_made % GROUP != 0);
 				waiting++)
@@ -330,10 +313,6 @@ test_trace(void **state)
 int
 main(void)
 {
-	const char *text = getenv("SLUICE_SEED");
-
-	run_seed = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
-	fprintf(stderr, "# SLUICE_SEED=%" PRIu64 "\n", run_seed);
 	suite_add_tx_if(env_has_offloads, test_trace, "trace");
 	return suite_run("diff_tx");
 }

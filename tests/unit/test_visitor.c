@@ -44,7 +44,8 @@ static struct {
 	int alive[2]; /* the first end went to it */
 	bool lives;   /* as EAL sees it */
 	bool hangs;   /* after the first part of an answer, of which there is more */
-	int stranger; /* opened then; -1: not yet */
+	int given;    /* the number of the descriptor that went with it */
+	int stranger; /* opened then, with that number; -1: not yet */
 	unsigned int nb_asked;
 } primary;
 
@@ -80,7 +81,10 @@ give(struct rte_mp_msg *msg, struct sluice_share_answer *a)
 	a->nb_all = 1 + primary.hangs;
 	if (primary.fd >= 0) {
 		a->fds[0] = 600;
-		msg->fds[msg->num_fds++] = dup(primary.fd);
+		msg->fds[msg->num_fds] = dup(primary.fd);
+		if (primary.stranger < 0)
+			primary.given = msg->fds[msg->num_fds];
+		msg->num_fds++;
 	}
 }
 
@@ -103,7 +107,7 @@ rte_mp_request_sync(struct rte_mp_msg *req, struct rte_mp_reply *reply, const st
 		give(msg, a);
 	} else {
 		if (primary.stranger < 0)
-			primary.stranger = dup(primary.fd);
+			primary.stranger = fcntl(primary.fd, F_DUPFD, primary.given);
 		is_late = true;
 	}
 	pthread_mutex_unlock(&lock);
@@ -313,7 +317,7 @@ test_half_an_answer(void **state)
 	assert_int_equal(sluice_secondary_open(&dev), 0);
 	await(has_hung, "a second try");
 	assert_true(has_none());
-	/* It got the number that the first descriptor of the answer had. */
+	assert_int_equal(primary.stranger, primary.given);
 	assert_true(fcntl(primary.stranger, F_GETFD) >= 0);
 	pthread_mutex_lock(&lock);
 	primary.hangs = false;
