@@ -34,7 +34,6 @@
 
 #define PORT_NAME "net_sluice0"
 #define NB_MBUFS 1023
-#define LIMIT_US 10000000
 #define RETA_SIZE 128
 
 static const char *back_args;
@@ -397,11 +396,17 @@ carry_packets(void)
 {
 	int64_t end = now_us() + LIMIT_US;
 	uint64_t seen;
+	int ret;
 
 	if (!is_back_there())
 		do_back();
 	rte_eth_dev_set_link_up(port);
-	do_rise();
+	while ((ret = do_rise()) != 0) {
+		if (now_us() > end)
+			fail("it does not start in the end: %s", rte_strerror(-ret));
+		usleep(10000);
+	}
+	end = now_us() + LIMIT_US;
 	/* The first of both is there in any case. */
 	rte_eth_dev_rx_queue_start(port, 0);
 	rte_eth_dev_tx_queue_start(port, 0);

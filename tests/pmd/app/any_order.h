@@ -11,6 +11,7 @@
 #include <rte_mempool.h>
 
 #define NB_QUEUES 3
+#define LIMIT_US 10000000 /* for whatever is waited for */
 
 /* What the lcore polls: port, and the queues of it that are set up. Changed while it is away. */
 extern uint16_t port;

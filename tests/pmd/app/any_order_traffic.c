@@ -15,6 +15,7 @@
 
 #include "any_order.h"
 #include "echo.h"
+#include "now.h"
 #include "sequence.h"
 
 #define BACK_NAME "net_vhost0"
@@ -106,9 +107,13 @@ static void
 wait_turn(void)
 {
 	uint32_t turn = __atomic_load_n(&nb_turns, __ATOMIC_ACQUIRE);
+	int64_t end = now_us() + LIMIT_US;
 
-	while (__atomic_load_n(&nb_turns, __ATOMIC_ACQUIRE) - turn < 2)
+	while (__atomic_load_n(&nb_turns, __ATOMIC_ACQUIRE) - turn < 2) {
+		if (now_us() > end)
+			fail("the lcore stays in a burst");
 		usleep(10);
+	}
 }
 
 void
