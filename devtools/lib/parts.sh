@@ -126,9 +126,9 @@ peers_part()
 # Tests that look at no time but to bounds of seconds, the longest files first. Two run at once where there are hugepages
 # for both: a test waits most of the time, for a testpmd that starts or ends.
 PMD_PAIRS="secondary applications canary lifecycle deadlines hostile handshake forward sizes packages queues rx_csum tx_offload
-sealed rss server pool queries promises lro new_memory debug cleanup limits many devargs ptypes ovs memory bonding top vlan
+sealed rss server pool queries promises lro debug cleanup limits many devargs ptypes ovs memory bonding top vlan
 copy readme map examples config layers plugin passt telemetry fwd environment pools release container
-any_order parts programs setup"
+any_order parts programs setup into_dpdk"
 
 pmd_pairs()
 {
@@ -254,7 +254,8 @@ in_root()
 	local root=$1 rc=0
 	shift
 	bwrap --bind "$root" / --dev-bind /dev /dev --proc /proc --ro-bind /sys /sys --tmpfs /tmp --tmpfs /run --dir /root \
-		--ro-bind /etc/passwd /etc/passwd --ro-bind /etc/group /etc/group --bind "$SLUICE_ROOT" "$SLUICE_ROOT" --chdir "$SLUICE_ROOT" --die-with-parent --cap-add ALL \
+		--ro-bind /etc/passwd /etc/passwd --ro-bind /etc/group /etc/group \
+		--bind "$SLUICE_ROOT" "$SLUICE_ROOT" --chdir "$SLUICE_ROOT" --die-with-parent --cap-add ALL \
 		--clearenv --setenv HOME /root --setenv PATH /usr/sbin:/usr/bin --setenv LC_ALL C \
 		bash -c '. "$0/devtools/lib/common.sh" && . "$0/devtools/lib/parts.sh" && "$@"' "$SLUICE_ROOT" "$@" || rc=$?
 	[ "$1" != unit_tests ] || JUNIT=$2/meson-logs/testlog.junit.xml

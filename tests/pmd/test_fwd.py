@@ -82,6 +82,12 @@ def test_two_ports(forwarder):
     assert forwarder.counts(1)[0] == forwarder.counts(0)[1] == 0
 
 
+def test_it_is_as_short_as_the_readme_says():
+    with open(README, encoding="utf-8") as readme, open(os.path.join(REPO, "app", "sluice-fwd", "main.c"), encoding="ascii") as file:
+        lines, = re.findall(r"sluice-fwd/main\.c\): (\d+) lines", readme.read())
+        assert len(file.readlines()) == int(lines)
+
+
 def run(*args):
     done = subprocess.run([PROGRAM, "--no-pci", "--in-memory", "--no-telemetry", "-m", "64", *args], env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)

@@ -23,7 +23,7 @@ from refusal import one_line_says
 from test_environment import build_shim
 from test_rss import ADDRESSES, received, spread
 from test_tx_offload import CSUM, spoiled, went_well
-from testpmd import BUILD, PLUGIN, REPO, TESTPMD, VDEV, hugetlbfs, lcores, wait_for
+from testpmd import BUILD, PLUGIN, REPO, TESTPMD, VDEV, hugetlbfs, is_link_into, lcores, wait_for
 from toeplitz import KEY, TABLE, check, even, set_table
 
 pytestmark = pytest.mark.sluice
@@ -294,7 +294,7 @@ def test_a_secondary_process_dies_in_a_burst(hanging):
     assert front.xstats()["tx_q1_packets"] == 0, "a queue that is parked"
     begin = time.monotonic()
     front.cmd("port stop 0")
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 5
     # Those of the ring are counted. What the core had in its hands and in its cache nobody knows.
     assert front.xstats()["stranded_buffers"] == 32
     front.cmd("port start 0")
@@ -311,7 +311,7 @@ def test_a_secondary_process_that_hangs_keeps_its_queue(hanging):
     front, hung, second = hanging
     begin = time.monotonic()
     front.cmd("port stop 0")
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 6
     front.wait_log("a core stays in a burst of virtqueue 3")
     assert front.xstats()["stranded_buffers"] == 0
     hung.process.kill()
@@ -468,16 +468,13 @@ def test_more_secondary_processes(processes):
 
 
 def capture(pair, tool, is_ready, files):
-    """What the tool has written of an exchange in a primary process that forwards all the time."""
+    """What the tool has written of an exchange in a primary process that forwards all the time. is_ready: what it says when the
+    primary process has set the callbacks."""
     tool.wait_log(is_ready, 20)
-    # It has asked for the callbacks, and the primary process has set them.
-    time.sleep(0.5)
     pair.exchange()
-    time.sleep(0.5)
+    wait_for(lambda: all(os.path.getsize(name) > 600 * 1514 for name in files), 10, "packets in the files")
     tool.process.send_signal(signal.SIGINT)
     tool.wait_end(20)
-    for name in files:
-        assert os.path.getsize(name) > 600 * 1514, tool.log()
 
 
 def test_pdump(running):
@@ -509,7 +506,7 @@ def test_dumpcap(folder, monkeypatch):
         running.front.cmds("set fwd io retry", "start")
         tool = Program("dumpcap", "rte", as_installed(["dpdk-dumpcap", "-i", "0", "-w", file], place),
             {"SYSFS_PCI_DEVICES": os.path.join(folder, "none"), "LD_PRELOAD": " ".join(mempool_drivers(TESTPMD))})
-        capture(running, tool, "Capturing on 'net_sluice0'", [file])
+        capture(running, tool, "Packets captured: 0", [file])
         found = re.search(r"received/dropped on interface 'net_sluice0': (\d+)/(\d+) ", tool.log())
         assert found, tool.log()[-500:]
         # Each second try to send is one more, and only with many of them the tool cannot keep up.
@@ -565,6 +562,12 @@ def test_nothing_is_lost_in_a_loop(processes):
     pair.close()
 
 
+def eventfds(pid):
+    """How many a process has open"""
+    folder = "/proc/%d/fd/" % pid
+    return sum(is_link_into(folder + name, "anon_inode:[eventfd]") for name in os.listdir(folder))
+
+
 @pytest.mark.skipif(not os.path.exists(SYMMETRIC_MP), reason="no DPDK examples: run devtools/setup")
 def test_symmetric_mp(folder, testpmds):
     """DPDK's example: two processes, each with a queue of both ports, from one to the other. It asks for RSS, and the flows are
@@ -583,11 +586,11 @@ def test_symmetric_mp(folder, testpmds):
             running.append(Program("symmetric_mp", prefix, [SYMMETRIC_MP] + eal + common
                 + ["--", "-p", "3", "--num-procs=2", "--proc-id=%d" % i]))
             running[-1].wait_log("Lcore %d using ports" % (4 * i), 30)
+        # The second process drops what a burst leaves, so it has to have its rings: of each port four eventfds to kick and one.
+        wait_for(lambda: eventfds(running[1].pid) == 1 + 2 * 5, 10, "rings in the second process")
         for port in (0, 1):
             wait_for(lambda p=port: back.link_up(p), 10, "link")
         back.cmd("set fwd io retry")
-        # The rings are on their way to the second process, which drops what a burst leaves. It does not say when it has them.
-        time.sleep(2)
         came = go_round(back, 3)
         for process in reversed(running):
             process.process.send_signal(signal.SIGINT)

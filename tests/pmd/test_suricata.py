@@ -69,7 +69,11 @@ class Suricata(Testpmd):
             file.write(RULE)
         self.launch([run + "/ld-linux-x86-64.so.2", "--preload", shim, "--library-path", run + ":" + BUILD + "/drivers",
             run + "/suricata", "-c", config, "-S", rules, "-l", folder, "--dpdk"], False)
-        wait_for(lambda: "Engine started" in self.log() or self.process.poll() is not None, 60, "Suricata")
+        try:
+            wait_for(lambda: "Engine started" in self.log() or self.process.poll() is not None, 60, "Suricata")
+        except Deadline:
+            self.kill()
+            raise self.trouble(Deadline, "did not start") from None
         if self.process.poll() is not None:
             self.kill()
             raise self.trouble(Died, "ended (%d)" % self.process.returncode)
@@ -147,6 +151,7 @@ class Inline:
         for one in (self.suricata, self.back):
             if one is not None:
                 one.kill()
+                print(one.log()[-6000:])    # which is shown of a test that failed
 
 
 def test_inline(folder):
