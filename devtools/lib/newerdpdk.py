@@ -29,7 +29,8 @@ import dpdkpkg
 from debpkg import PrivateApt, Trouble, fetch_or_say, need, output
 from vmfetch import ROOT
 
-MIRROR = "http://archive.ubuntu.com/ubuntu"
+# Releases of Ubuntu move to the second one when their support has ended.
+MIRRORS = ["http://archive.ubuntu.com/ubuntu", "http://old-releases.ubuntu.com/ubuntu"]
 # Of each release of DPDK: the release of Ubuntu that has it, and the number in the names of its libraries.
 PACKAGED = {"23.11": ("noble", 24), "24.11": ("questing", 25), "25.11": ("resolute", 26)}
 IN_TESTS = "25.11"
@@ -50,23 +51,34 @@ def say(text):
     print("newer DPDK: " + text, file=sys.stderr, flush=True)
 
 
-def download(path, sha256, target):
-    """A file of the archive"""
+def mirror_of(name):
+    """The one that has a release of Ubuntu"""
+    trouble = []
+    for mirror in MIRRORS:
+        try:
+            with urllib.request.urlopen("%s/dists/%s/InRelease" % (mirror, name), timeout=20):
+                return mirror
+        except OSError as error:
+            trouble.append("%s: %s" % (mirror, error))
+    raise Trouble("Ubuntu's %s cannot be fetched: %s" % (name, "; ".join(trouble)))
+
+
+def download(url, sha256, target):
     digest = hashlib.sha256()
     try:
-        with urllib.request.urlopen(MIRROR + "/" + path, timeout=20) as answer, open(target, "wb") as file:
+        with urllib.request.urlopen(url, timeout=20) as answer, open(target, "wb") as file:
             while data := answer.read(1 << 20):
                 digest.update(data)
                 file.write(data)
     except OSError as error:
-        raise Trouble("%s/%s: %s" % (MIRROR, path, error)) from None
+        raise Trouble("%s: %s" % (url, error)) from None
     if digest.hexdigest() != sha256:
-        raise Trouble("%s/%s has another SHA-256 than is known" % (MIRROR, path))
+        raise Trouble("%s has another SHA-256 than is known" % url)
 
 
 def keyring(folder):
     package = os.path.join(folder, "keyring.deb")
-    download(KEYRING_PACKAGE, KEYRING_SHA256, package)
+    download(MIRRORS[0] + "/" + KEYRING_PACKAGE, KEYRING_SHA256, package)
     output("dpkg-deb", "-x", package, os.path.join(folder, "keyring"))
     return os.path.join(folder, "keyring", "usr/share/keyrings/ubuntu-archive-keyring.gpg")
 
@@ -88,11 +100,11 @@ def copy_prefix(root, new):
             file.write(text)
 
 
-def copy_source(apt, new):
+def copy_source(apt, mirror, new):
     """The headers of just the version that the packages have"""
     (digest, path), = [file for file in apt.source("dpdk") if ".orig.tar" in file[1]]
     archive = apt.path("source.tar.xz")
-    download(path, digest, archive)
+    download(mirror + "/" + path, digest, archive)
     with tarfile.open(archive) as tar:
         top = tar.next().name
         wanted = tuple("%s/%s" % (top, name) for name in SOURCES)
@@ -100,9 +112,9 @@ def copy_source(apt, new):
     shutil.move(apt.path("source/" + top), os.path.join(new, "source"))
 
 
-def private_apt(release, new):
+def private_apt(release, mirror, new):
     os.makedirs(new)
-    return PrivateApt("DPDK %s of Ubuntu's %s" % (release, PACKAGED[release][0]), new, [(MIRROR, PACKAGED[release][0])],
+    return PrivateApt("DPDK %s of Ubuntu's %s" % (release, PACKAGED[release][0]), new, [(mirror, PACKAGED[release][0])],
         keyring=keyring(new), kinds={"deb": "main universe", "deb-src": "main"})
 
 
@@ -113,9 +125,9 @@ def remove_keyring(new):
 
 def fetch_tree(release, tree):
     """All but root/"""
-    new, abi = tree + ".new", PACKAGED[release][1]
+    new, abi, mirror = tree + ".new", PACKAGED[release][1], mirror_of(PACKAGED[release][0])
     shutil.rmtree(new, ignore_errors=True)
-    with private_apt(release, new) as apt:
+    with private_apt(release, mirror, new) as apt:
         root = apt.path("root")
         os.makedirs(os.path.join(new, "run"))
         if release == IN_TESTS:
@@ -126,7 +138,7 @@ def fetch_tree(release, tree):
             dpdkpkg.unpack(apt, root, abi, ["libdpdk-dev"])
             dpdkpkg.gather(root, os.path.join(new, "run"), abi)
         copy_prefix(root, new)
-        copy_source(apt, new)
+        copy_source(apt, mirror, new)
     remove_keyring(new)
     with open(os.path.join(new, "testpmd"), "w", encoding="utf-8") as file:
         file.write(TESTPMD % " ".join('-d "$run/%s"' % name for name in dpdkpkg.drivers(abi)))
@@ -139,7 +151,7 @@ def fetch_root(release, root):
     """A root folder to run programs in. Packages are unpacked and not configured: what builds Sluice has no need of that."""
     new = root + ".new"
     shutil.rmtree(new, ignore_errors=True)
-    with private_apt(release, new) as apt:
+    with private_apt(release, mirror_of(PACKAGED[release][0]), new) as apt:
         for name in ("bin", "sbin", "lib", "lib64"):
             os.makedirs(os.path.join(new, "usr", name))
             os.symlink("usr/" + name, os.path.join(new, name))
@@ -151,6 +163,8 @@ def fetch_root(release, root):
 
 def fetch(release, with_root):
     """What is not there yet."""
+    if release not in PACKAGED:
+        raise Trouble("%s: the releases whose packages are known are %s" % (release, ", ".join(PACKAGED)))
     if platform.machine() != "x86_64":
         raise Trouble("the packages that are known are for x86-64")
     need("apt-get", "apt")
