@@ -123,7 +123,9 @@ def restart_often(front, peer, role):
     times = peer.restart(max(RESTARTS // 4, 1), 10)
     in_time = say_times(times, "packet", PACKET_MS)
     in_time &= role == "server" or say_times(times, "connect", CONNECT_MS)
-    assert at_rest(front) == before
+    after = at_rest(front)
+    # A back end may tell the end of a connection up to a second late, and one of the first restarts be counted in before.
+    assert all(now <= then for now, then in zip(after, before)), (before, after)
     account(front, peer)
     front.do("idle", 0)
     front.do("stop", 0)
