@@ -22,7 +22,7 @@ MSS = 300
 WINDOW = 8
 CASES = {"packed": "packed=on", "split": "", "split-nomrg": "mrg_rxbuf=off"}
 SHIM = vmimage.compiled("lro_switch.so", os.path.join(os.path.dirname(__file__), "shim", "lro_switch.c"), [], "-O1", "-fPIC", "-shared")
-MACHINE = Machine("tx-offload", {name: Nic(props, WireTap()) for name, props in CASES.items()}, add=[SHIM])
+MACHINE = Machine("tx-offload", {name: Nic(props, WireTap()) for name, props in [*CASES.items(), ("no-ctrl", "ctrl_vq=off")]}, add=[SHIM])
 
 pytestmark = pytest.mark.skipif(not usable(), reason="tap devices take root and /dev/net/tun")
 
@@ -193,6 +193,15 @@ def test_lro(boot, nic):
     went_well(testpmd)
     switched(guest, testpmd, nic, frames[:4])
     guest.close(testpmd, nic)
+
+
+def test_lro_without_a_control_queue(boot):
+    """Nobody could tell the device, so the call is refused, and LRO stays as it is."""
+    guest = boot(MACHINE)
+    testpmd = guest.testpmd(["no-ctrl"], ["--enable-lro"], wrap="exec env LD_PRELOAD=/usr/bin/lro_switch.so %s")
+    assert "VIRTIO_NET_F_GUEST_TSO4" in guest.features("no-ctrl")
+    assert "stop and configure this one" in testpmd.cmd("set link-down port 0")
+    guest.close(testpmd, "no-ctrl")
 
 
 @pytest.mark.parametrize("nic", CASES)
