@@ -130,13 +130,11 @@ def fetch_tree(release, tree):
     with private_apt(release, mirror, new) as apt:
         root = apt.path("root")
         os.makedirs(os.path.join(new, "run"))
-        if release == IN_TESTS:
-            dpdkpkg.unpack(apt, root, abi, ["libdpdk-dev", "suricata"])
-            dpdkpkg.gather(root, os.path.join(new, "run"), abi, ["usr/bin/suricata"])
-            shutil.move(os.path.join(root, "etc/suricata"), new)
-        else:
-            dpdkpkg.unpack(apt, root, abi, ["libdpdk-dev"])
-            dpdkpkg.gather(root, os.path.join(new, "run"), abi)
+        applications = ["suricata"] if release == IN_TESTS else []
+        dpdkpkg.unpack(apt, root, abi, ["libdpdk-dev", *applications])
+        dpdkpkg.gather(root, os.path.join(new, "run"), abi, ["usr/bin/" + name for name in applications])
+        for name in applications:
+            shutil.move(os.path.join(root, "etc", name), new)
         copy_prefix(root, new)
         copy_source(apt, mirror, new)
     remove_keyring(new)
