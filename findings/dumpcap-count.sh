@@ -9,7 +9,6 @@
 . "$(dirname "$0")/lib.sh"
 need tap 16
 unpack dpdk dpdk-dev librte-net-tap23
-export FOLDER
 capture -c 5
 seen=$(/usr/bin/python3 -c 'import os
 from scapy.all import RawPcapNgReader

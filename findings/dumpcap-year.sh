@@ -10,7 +10,6 @@
 . "$(dirname "$0")/lib.sh"
 need tap 16
 unpack dpdk dpdk-dev librte-net-tap23
-export FOLDER
 
 capture -a duration:3
 seen=$(/usr/bin/python3 - 2>/dev/null <<'END'

@@ -9,7 +9,6 @@
 . "$(dirname "$0")/lib.sh"
 need tap
 unpack dpdk-dev librte-net-pcap23 librte-net-tap23
-export FOLDER
 
 /usr/bin/python3 - 2>/dev/null <<'END'
 import os

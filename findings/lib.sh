@@ -6,6 +6,7 @@
 
 VERSION=22.11.11-0+deb12u1
 FOLDER=$(mktemp -d)
+export FOLDER
 PIDS=()
 [ -d /run/dpdk ] && KEEP=/run/dpdk || KEEP=
 # No program sees a device of the machine, and a user's EAL has its files here, too.
