@@ -46,6 +46,7 @@ ODD = {
     "AVX2 packed in_order mrg, shared": ["--packets", "shared"],
     "AVX2 packed in_order mrg, two pools": ["--packets", "pools"],
     "AVX2 packed in_order mrg, 3 segments": ["--segs", "3"],
+    "AVX2 packed in_order mrg, 9000 bytes": ["--size", "9000", "--segs", "6"],
     "AVX2 packed mrg, out of order": ["--out-of-order"],
     "AVX2 packed in_order mrg sealed, burst 4": ["--burst", "4"],
 }

@@ -113,8 +113,7 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		if (unlikely(m == NULL)) {
 			if (rxq->q.fail != SLUICE_FAIL_NONE)
 				break;
-			/* Without checksums packets are not as long, and a call costs registers. */
-			if (cfg.has_csum && rxq->nb_segs_left > 1)
+			if (rxq->nb_segs_left > 1)
 				left -= sluice_rx_add_full(rxq, left);
 			continue;
 		}

@@ -19,16 +19,18 @@ struct following {
 static __rte_always_inline struct following
 following(const struct sluice_rxq *rxq)
 {
-	struct following f;
-	struct rte_mbuf m;
-
-	/* No header: data start where the device was told to write (5.1.6.4). */
-	*sluice_mbuf_rearm(&m) = rxq->rearm;
-	m.data_off -= rxq->hdr_len;
-	f.rearm = *sluice_mbuf_rearm(&m);
-	/* That is said of a packet, with its first buffer. */
-	f.ol_flags = rxq->ol_flags & ~RTE_MBUF_F_RX_IP_CKSUM_MASK;
-	return f;
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, data_off) !=
+			offsetof(struct rte_mbuf, rearm_data));
+	return (struct following){
+		/*
+		 * No header: data start where the device was told to write (5.1.6.4). The lowest
+		 * 16 bits are data_off, which is not less than the header. (Stored by halves and
+		 * loaded whole it would wait for the stores.)
+		 */
+		.rearm = rxq->rearm - rxq->hdr_len,
+		/* That is said of a packet, with its first buffer. */
+		.ol_flags = rxq->ol_flags & ~RTE_MBUF_F_RX_IP_CKSUM_MASK,
+	};
 }
 
 /* A length, or a number of buffers, that cannot be: the mbuf goes back to its pool. */
