@@ -3,6 +3,7 @@
 """sluice-map, and what it asks for: the memory that a device reaches, beside a stock testpmd."""
 import os
 import re
+import runpy
 import subprocess
 import xml.etree.ElementTree
 
@@ -96,6 +97,31 @@ def test_the_command_of_the_readme(pair, folder):
     assert run_map(*args, "--svg", path) == (0, "", "")
     boxes = xml.etree.ElementTree.parse(path).getroot().findall("{http://www.w3.org/2000/svg}rect[@stroke]")
     assert len(boxes) == 3 * len(regions)
+
+
+def test_a_port_is_closed_meanwhile():
+    """After any of the questions; the other one is shown as ever."""
+    tool = runpy.run_path(MAP)
+    region = {"virtual": "0x1000", "physical": "unknown", "device": "0x1000", "length": 4096, "rights": "read", "owner": "coherent",
+        "name": "", "is_shown": 1}
+    answers = {"/sluice/port": {"transport": "vhost_user", "device": "path=/x", "state": "LIVE"},
+        "/sluice/dma/stats": {"reachable_bytes": 4096, "eal_bytes": 1 << 20},
+        "/sluice/dma/inflight": {"rx_q0": 256}, "/sluice/dma/regions": {"port_id": 0, "regions": 1, "region_0": region}}
+
+    def run(nb_answers):
+        asked = []
+
+        def ask(command):
+            name, *numbers = command.split(",")
+            if not numbers:
+                return [0, 1]
+            asked.append(numbers[0])
+            is_gone = numbers[0] == "0" and asked.count("0") > nb_answers
+            return {"error": "no port of this driver has that number"} if is_gone else dict(answers[name])
+        return tool["table"](tool["read"](ask))
+    for nb_answers in range(5):
+        titles = [line for line in run(nb_answers) if line.startswith("port ")]
+        assert [title.split()[1] for title in titles] == (["0", "1"] if nb_answers > 2 else ["1"]), nb_answers
 
 
 def test_refused(pair, folder):
