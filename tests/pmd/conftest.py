@@ -82,8 +82,8 @@ def fake(folder):
     """Starts scripted back ends that end with the test."""
     running = []
 
-    def start(**how):
-        running.append(FakeBackend(os.path.join(folder, "f.sock"), **how))
+    def start(name="f.sock", **how):
+        running.append(FakeBackend(os.path.join(folder, name), **how))
         return running[-1]
     yield start
     for backend in running:

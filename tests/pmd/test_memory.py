@@ -18,8 +18,8 @@ SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 BIG_POOL = ["--total-num-mbufs=16384"]
 
 
-def connect(fake, testpmds, devargs="", eal=()):
-    backend = fake()
+def connect(fake, testpmds, devargs="", eal=(), **how):
+    backend = fake(**how)
     front = testpmds(["%s0,path=%s%s" % (VDEV, backend.path, devargs)], front=True, eal=eal)
     wait_for(backend.ready, 5, "negotiation")
     return backend, front
@@ -84,10 +84,11 @@ def test_the_rings_file_is_sealed(fake, testpmds, packed):
     front.quit()
 
 
-def test_without_isolation_all_is_shared(fake, testpmds):
-    """The control for the two above: all of EAL's 64 MiB are there to be seen."""
+@pytest.mark.parametrize("name", ["f.sock", "longer-than-the-name-of-a-memzone.sock"], ids=["short", "long"])
+def test_without_isolation_all_is_shared(fake, testpmds, name):
+    """The control for the two above: all of EAL's 64 MiB are there to be seen, whatever the path."""
     backend, front = connect(fake, testpmds, ",isolation=none" if IS_SLUICE else "",
-        ["--single-file-segments"] if IS_SLUICE else [])
+        ["--single-file-segments"] if IS_SLUICE else [], name=name)
     assert sum(region.size for region in backend.regions) >= 64 * MIB
     front.quit()
 

@@ -16,6 +16,7 @@
 #include <rte_memory.h>
 #include <rte_mempool.h>
 #include <rte_memzone.h>
+#include <rte_string_fns.h>
 
 #include "dmap_impl.h"
 
@@ -73,11 +74,14 @@ reserve(const char *name, size_t len, int socket, unsigned int flags, size_t ali
 const struct rte_memzone *
 dmap_eal_memzone(const char *what, size_t len, int socket, unsigned int flags, size_t align)
 {
-	const struct rte_memzone *mz = reserve(what, len, socket, flags, align);
+	const struct rte_memzone *mz;
 	char name[RTE_MEMZONE_NAMESIZE];
 	unsigned int i;
 
-	/* One that was abandoned keeps its name. */
+	/* EAL refuses what a path may be: a name that does not fit. */
+	strlcpy(name, what, sizeof(name));
+	mz = reserve(name, len, socket, flags, align);
+	/* One that was abandoned keeps its name, and long ones may begin alike. */
 	for (i = 2; mz == NULL && rte_errno == EEXIST; i++) {
 		snprintf(name, sizeof(name), "%.24s (%u)", what, i);
 		mz = reserve(name, len, socket, flags, align);
