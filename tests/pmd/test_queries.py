@@ -32,8 +32,8 @@ def test_burst_modes(shared_pair):
         assert shared_pair.front.burst_mode(way) == "Sluice %s %s" % (widest(), kind)
 
 
-def status(front, way, slot):
-    text = front.cmd("show port 0 %s 0 desc %d status" % (way, slot))
+def status(front, way, slot, queue=0):
+    text = front.cmd("show port 0 %s %d desc %d status" % (way, queue, slot))
     found = re.search(r"Desc status = (\w+)", text)
     return found.group(1) if found else None
 
@@ -49,6 +49,9 @@ def test_descriptor_status(new_pair, packed):
     wait_for(lambda: status(front, "rxq", 200) == "DONE", 5, "a filled receive ring")
     back.stop()
     assert status(front, "rxq", 256) is None, "beyond the ring"
+    for way in ("rxq", "txq"):
+        assert status(front, way, 0, queue=1) is None, "a queue that is not set up"
+    assert "Invalid queueid" in front.cmd("show port 0 rxq 1 desc used count")
     # A transmit ring that the back end does not empty is full.
     front.cmds("set fwd txonly", "start")
     wait_for(lambda: status(front, "txq", 255) == "FULL", 5, "a full transmit ring")

@@ -53,10 +53,11 @@ count_waiting(struct sluice_rxq *rxq)
 	return nb;
 }
 
+/* Of a queue that was not set up, or was released, nothing is known, here and below. */
 sluice_compat_count
 sluice_rx_queue_count(void *rxq)
 {
-	return count_used(rxq) + count_waiting(rxq);
+	return rxq == NULL ? -EINVAL : (int)(count_used(rxq) + count_waiting(rxq));
 }
 
 int
@@ -76,6 +77,8 @@ sluice_rx_status_of(const struct sluice_queue *q, uint16_t offset, uint32_t nb_u
 int
 sluice_rx_descriptor_status(void *rxq, uint16_t offset)
 {
+	if (rxq == NULL)
+		return -EINVAL;
 	return sluice_rx_status_of(rxq, offset, count_used(rxq) + count_waiting(rxq));
 }
 
@@ -96,7 +99,7 @@ sluice_tx_status_of(const struct sluice_queue *q, uint16_t offset, uint32_t nb_u
 int
 sluice_tx_descriptor_status(void *txq, uint16_t offset)
 {
-	return sluice_tx_status_of(txq, offset, count_used(txq));
+	return txq == NULL ? -EINVAL : sluice_tx_status_of(txq, offset, count_used(txq));
 }
 
 int
@@ -111,7 +114,7 @@ sluice_tx_count_of(const struct sluice_queue *q, uint32_t nb_used)
 int
 sluice_tx_queue_count(void *txq)
 {
-	return sluice_tx_count_of(txq, count_used(txq));
+	return txq == NULL ? -EINVAL : sluice_tx_count_of(txq, count_used(txq));
 }
 
 /* The value at the monitored address: 0: sleep, else there is something to do. */

@@ -100,7 +100,7 @@ count_used(struct sluice_queue *q)
 static sluice_compat_count
 rx_queue_count(void *queue)
 {
-	return count_used(queue);
+	return queue == NULL ? -EINVAL : (int)count_used(queue);
 }
 
 static int
