@@ -203,7 +203,7 @@ def test_calls_that_change_something_are_refused(processes):
     pair.second.cmds("set promisc 0 on", "set allmulti 0 on", "set promisc 0 off", "set allmulti 0 off")
     for command, what in [("port 0 rxq 1 stop", "start or stop a queue"), ("port config 0 rss reta (3,1)", "set the redirection table"),
             ("port config all rss udp", "set RSS"), ("set link-down port 0", "set the link"),
-            ("mac_addr add 0 02:00:00:00:00:08", "add a MAC address")]:
+            ("mac_addr add 0 02:00:00:00:00:08", "add a MAC address"), ("vlan set strip on 0", "set VLAN offloads")]:
         before = len(pair.second.log())
         pair.second.cmd(command)
         one_line_says(pair.second.log()[before:], r"port 0: to %s is for the primary process" % what, "do it there")

@@ -116,7 +116,7 @@ static int
 vlan_offload_set(struct rte_eth_dev *dev, int mask)
 {
 	RTE_SET_USED(mask);
-	return refuse(dev, "to filter VLANs");
+	return refuse(dev, "to set VLAN offloads");
 }
 
 static int
