@@ -124,7 +124,9 @@ fake_connect(struct sluice_transport *t, struct sluice_device_info *info)
 		fake_error("connect() while connected");
 	if (!ft->is_there)
 		return note(ft, FAKE_CONNECT, 0, -EAGAIN);
-	if (!ft->is_pci && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+	if (!ft->is_pci &&
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) <
+					0)
 		return -errno;
 	if (ft->nb_links == FAKE_LINKS_MAX) {
 		memmove(&ft->links[0], &ft->links[1], (FAKE_LINKS_MAX - 1) * sizeof(ft->links[0]));

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_mbuf.h>
@@ -129,7 +128,7 @@ is_at_end(int fd)
 	ssize_t n;
 
 	for (i = 0; i < READS_MAX; i++) {
-		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		n = read(fd, buf, sizeof(buf));
 		if (n == 0 || (n < 0 && errno != EINTR))
 			return n == 0 || errno != EAGAIN;
 	}

@@ -56,9 +56,9 @@ struct sluice_park {
 void sluice_park_init(struct sluice_park *park, uint64_t *nb_unacked);
 
 /*
- * Room for the buffers of a connection. eof_fd, which belongs to the park from here on, has its end
- * of file when the other side let go; -1: it is done with them already, and all that is waited for
- * is the right thread. NULL: no memory; eof_fd is closed.
+ * Room for the buffers of a connection. eof_fd, which belongs to the park from here on and never
+ * blocks, has its end of file when the other side let go; -1: it is done with them already, and all
+ * that is waited for is the right thread. NULL: no memory; eof_fd is closed.
  */
 struct sluice_parked *sluice_park_open(struct sluice_park *park, int eof_fd);
 /*

@@ -151,8 +151,8 @@ struct sluice_transport_ops {
 	int (*connect)(struct sluice_transport *t, struct sluice_device_info *info);
 	/*
 	 * Let go of the device; fine when not connected. Returns a descriptor, now the caller's, at
-	 * which the end of file says that the other side let go, too; -1: there is nothing to wait
-	 * for.
+	 * which the end of file says that the other side let go, too, and of which reads do not
+	 * block; -1: there is nothing to wait for.
 	 */
 	int (*disconnect)(struct sluice_transport *t);
 	bool (*is_connected)(const struct sluice_transport *t);

@@ -109,7 +109,7 @@ sluice_vdpa_calls_open(const struct sluice_vk_sys *sys, int fd, struct vdpa_call
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	if (pipe2(c->eof_fds, O_CLOEXEC) < 0) {
+	if (pipe2(c->eof_fds, O_CLOEXEC | O_NONBLOCK) < 0) {
 		ret = -errno;
 		c->eof_fds[0] = c->eof_fds[1] = -1;
 	} else {
