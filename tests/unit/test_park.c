@@ -321,6 +321,52 @@ test_own_core(void **state)
 	fake_port_close(f);
 }
 
+/* The application sets its queues up anew while a back end still has buffers of those before. */
+static void
+test_other_queues(void **state)
+{
+	struct fake_port_conf conf = { .pool_flags = RTE_MEMPOOL_F_SP_PUT };
+	struct fake_port *f = open_live(&conf);
+	struct rte_mbuf *pkts[4];
+	uint32_t nb;
+
+	(void)state;
+	assert_true(fake_port_send(f));
+	nb = nb_out(f);
+	cut_off(f);
+	sluice_life_stop(f->port);
+	sluice_park_set_queue(&f->port->park, SLUICE_VQ_RX(0), NULL);
+	sluice_park_set_queue(&f->port->park, SLUICE_VQ_TX(0), NULL);
+	f->ft.is_there = false;
+	/* They are due, and there is no queue whose core could give them back. */
+	fake_transport_hang_up_all(&f->ft);
+	serve_after(f, 0, nb);
+	serve_after(f, SLUICE_PARK_GRACE_MS, nb);
+	serve_after(f, 10 * SLUICE_PARK_GRACE_MS, nb);
+	assert_null(f->rxq[0].q.returns);
+	assert_null(f->txq[0].q.returns);
+	sluice_park_set_queue(&f->port->park, SLUICE_VQ_RX(0), &f->rxq[0].q);
+	serve_after(f, SLUICE_PARK_GRACE_MS, nb);
+	assert_null(f->rxq[0].q.returns);
+	sluice_park_set_queue(&f->port->park, SLUICE_VQ_TX(0), &f->txq[0].q);
+	serve_after(f, SLUICE_PARK_GRACE_MS, nb);
+	assert_int_equal(sluice_park_next(&f->port->park), INT64_MAX);
+	assert_int_equal(fake_port_receive(f, pkts, 4), 0);
+	assert_int_equal(f->dev.tx_pkt_burst(&f->txq[0], pkts, 0), 0);
+	assert_int_equal(nb_out(f), 0);
+	assert_int_equal(f->port->shared->nb_unacked, 0);
+	fake_port_close(f);
+
+	/* The port ends before there are others. */
+	f = open_live(&conf);
+	cut_off(f);
+	sluice_park_set_queue(&f->port->park, SLUICE_VQ_RX(0), NULL);
+	fake_transport_hang_up_all(&f->ft);
+	serve_after(f, 0, nb - 1);
+	serve_after(f, SLUICE_PARK_GRACE_MS, nb - 1);
+	fake_port_close(f);
+}
+
 /* A core that stays in a burst: its queue keeps its buffers until it leaves, the others do not. */
 static void
 test_stuck(void **state)
@@ -482,6 +528,7 @@ main(void)
 	suite_add(test_forget, NULL, "forget");
 	suite_add(test_forget_returns, NULL, "forget returns");
 	suite_add(test_own_core, NULL, "own core");
+	suite_add(test_other_queues, NULL, "other queues");
 	suite_add(test_stuck, NULL, "stuck");
 	suite_add(test_stuck_close, NULL, "stuck, close");
 	suite_add(test_retract, NULL, "retract");

@@ -296,6 +296,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		free_rxq(rxq);
 		return ret;
 	}
+	sluice_park_set_queue(&port->park, rxq->q.vq, &rxq->q);
 	dev->data->rx_queues[id] = rxq;
 	return 0;
 }
@@ -336,6 +337,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		free_txq(txq);
 		return ret;
 	}
+	sluice_park_set_queue(&port->park, txq->q.vq, &txq->q);
 	dev->data->tx_queues[id] = txq;
 	return 0;
 }
@@ -360,6 +362,7 @@ is_left(struct sluice_queue *q)
 void
 sluice_queue_free(struct sluice_queue *q)
 {
+	sluice_park_set_queue(&q->port->park, q->vq, NULL);
 	if (is_left(q))
 		return;
 	if (sluice_queue_is_tx(q))

@@ -61,6 +61,7 @@ sluice_park_queue(struct sluice_park *park, struct sluice_parked *p, struct slui
 	if (b == NULL)
 		return -ENOMEM;
 	b->q = q;
+	b->vq = q->vq;
 	b->nb = 0;
 	ret = sluice_queue_drain(q, b);
 	pthread_mutex_lock(&park->lock);
@@ -91,6 +92,18 @@ push_returns(struct sluice_queue *q, struct sluice_mbuf_list *b)
 		;
 	/* The next burst has a look. */
 	dmap_stream_ask(&q->stream);
+}
+
+/* Is there a queue whose core gives back what no other thread may? */
+static bool
+has_own_core(const struct sluice_parked *p)
+{
+	const struct sluice_mbuf_list *b;
+
+	for (b = p->batches; b != NULL; b = b->next)
+		if (b->q == NULL && needs_own_core(b))
+			return false;
+	return true;
 }
 
 /* is_own: the caller may put into any pool. */
@@ -159,8 +172,12 @@ sluice_park_serve(struct sluice_park *park)
 	look_for_ends(park, now);
 	for (p = TAILQ_FIRST(&park->list); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, next);
-		if (now >= p->until)
+		if (now < p->until)
+			continue;
+		if (has_own_core(p))
 			release(park, p, false);
+		else
+			p->until = now + SLUICE_PARK_GRACE_MS;
 	}
 	pthread_mutex_unlock(&park->lock);
 }
@@ -253,6 +270,20 @@ sluice_park_forget(struct sluice_park *park, const struct rte_mempool *mp)
 	TAILQ_FOREACH(p, &park->list, next)
 		for (b = p->batches; b != NULL; b = b->next)
 			forget_batch(b, mp);
+	pthread_mutex_unlock(&park->lock);
+}
+
+void
+sluice_park_set_queue(struct sluice_park *park, uint16_t vq, struct sluice_queue *q)
+{
+	struct sluice_parked *p;
+	struct sluice_mbuf_list *b;
+
+	pthread_mutex_lock(&park->lock);
+	TAILQ_FOREACH(p, &park->list, next)
+		for (b = p->batches; b != NULL; b = b->next)
+			if (b->vq == vq)
+				b->q = q;
 	pthread_mutex_unlock(&park->lock);
 }
 

@@ -79,6 +79,12 @@ unsigned int sluice_park_poll_fds(struct sluice_park *park, struct pollfd *pfds,
 bool sluice_park_is_full(struct sluice_park *park);
 
 /*
+ * A virtqueue has another queue from here on, or none (NULL): then buffers that only its core may
+ * give back stay until there is one.
+ */
+void sluice_park_set_queue(struct sluice_park *park, uint16_t vq, struct sluice_queue *q);
+
+/*
  * A pool is about to be freed: its buffers are none any more; also those that wait for a queue's
  * own core.
  */

@@ -16,7 +16,8 @@ struct sluice_queue;
 /* Buffers of one queue. */
 struct sluice_mbuf_list {
 	struct sluice_mbuf_list *next;
-	struct sluice_queue *q;
+	struct sluice_queue *q; /* of virtqueue vq; NULL: there is none now */
+	uint16_t vq;
 	uint32_t nb;
 	struct rte_mbuf *m[];
 };
