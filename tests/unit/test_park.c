@@ -3,8 +3,8 @@
  */
 
 /*
- * Buffers of back ends that were cut off, and of cores that do not leave: when they go back, and by
- * whose hand; and what the rings that such a back end keeps have to offer.
+ * Buffers of back ends that were cut off: when they go back, and by whose hand; and what the rings
+ * that such a back end keeps have to offer.
  */
 
 #include <errno.h>
@@ -14,44 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "env.h"
-#include "fake_clock.h"
-#include "fake_port.h"
-
-static struct fake_port *
-open_live(const struct fake_port_conf *conf)
-{
-	struct fake_port *f = fake_port_open(conf);
-
-	assert_int_equal(sluice_life_probe(f->port), 0);
-	assert_int_equal(sluice_life_start(f->port), 0);
-	assert_int_equal(f->port->life, SLUICE_LIVE);
-	return f;
-}
-
-static uint32_t
-nb_out(const struct fake_port *f)
-{
-	return f->pool->conf.nb - f->pool->nb_free;
-}
-
-/* The back end lies, and is cut off; it does not hang up before it is told. */
-static void
-cut_off(struct fake_port *f)
-{
-	sluice_queue_break(&f->rxq[0].q, SLUICE_FAIL_BAD_ID);
-	fake_port_turn(f, SLUICE_NEWS_NONE);
-	assert_int_equal(f->port->life, SLUICE_FAILED);
-	assert_false(f->ft.is_connected);
-}
-
-static void
-serve_after(struct fake_port *f, int64_t ms, uint32_t nb_left)
-{
-	fake_clock_add(ms);
-	fake_port_turn(f, SLUICE_NEWS_NONE);
-	fake_assert(nb_out(f) == nb_left, "%u are out of the pool, not %u", nb_out(f), nb_left);
-}
+#include "park_steps.h"
 
 static void
 test_end_of_file(void **state)
@@ -367,86 +330,6 @@ test_other_queues(void **state)
 	fake_port_close(f);
 }
 
-/* A core that stays in a burst: its queue keeps its buffers until it leaves, the others do not. */
-static void
-test_stuck(void **state)
-{
-	struct fake_port_conf conf = { .is_pci = false };
-	struct fake_port *f;
-	unsigned int i;
-	uint32_t nb_rx;
-	int64_t begin;
-
-	(void)state;
-	/* A back end that says that it stopped, one that says nothing, a PCI device. */
-	for (i = 0; i < 3; i++) {
-		conf.is_pci = i == 2;
-		f = open_live(&conf);
-		fake_context("%u", i);
-		nb_rx = nb_out(f);
-		assert_true(fake_port_send(f));
-		f->rxq[0].q.in_burst = 1;
-		if (i == 1)
-			fake_transport_fail(&f->ft, 0, -ETIMEDOUT);
-		begin = sluice_clock_ms();
-		sluice_life_stop(f->port);
-		fake_assert(sluice_clock_ms() - begin <= SLUICE_QUIESCE_MS + SLUICE_END_MS + 10,
-				"stop takes %d ms", (int)(sluice_clock_ms() - begin));
-		assert_true(f->port->is_stuck);
-		if (i == 1)
-			fake_port_unpark(f);
-		assert_int_equal(nb_out(f), nb_rx);
-		/* The port cannot run meanwhile, and says so. */
-		assert_int_equal(sluice_life_start(f->port), i == 1 ? 0 : -EBUSY);
-		for (begin = 0; begin < 50; begin++)
-			fake_port_turn(f, SLUICE_NEWS_PEER);
-		assert_int_not_equal(f->port->life, SLUICE_LIVE);
-		assert_int_equal(nb_out(f), nb_rx);
-		f->rxq[0].q.in_burst = 0;
-		fake_port_turn(f, SLUICE_NEWS_NONE);
-		assert_false(f->port->is_stuck);
-		fake_port_unpark(f);
-		sluice_life_stop(f->port);
-		fake_port_await(f, SLUICE_READY, 1100);
-		assert_int_equal(sluice_life_start(f->port), 0);
-		assert_int_equal(f->port->life, SLUICE_LIVE);
-		assert_int_equal(nb_out(f), nb_rx);
-		fake_port_close(f);
-	}
-}
-
-/* The back end hangs up while a core is inside, which leaves with the last look, or later. */
-static void
-test_stuck_close(void **state)
-{
-	struct fake_port_conf conf = { .is_pci = false };
-	struct fake_port *f;
-	unsigned int leaves;
-
-	(void)state;
-	for (leaves = 0; leaves < 2; leaves++) {
-		f = open_live(&conf);
-		f->rxq[0].q.in_burst = 1;
-		f->ft.check_answer = -ECONNRESET;
-		f->ft.is_there = false;
-		fake_port_turn(f, SLUICE_NEWS_DEVICE);
-		assert_true(f->port->is_stuck);
-		f->ft.is_given_up = true;
-		f->rxq[0].q.in_burst = !leaves;
-		sluice_life_close(f->port);
-		assert_int_equal(nb_out(f) == 0, leaves);
-		/*
-		 * Nobody may take them as long as the core is inside; the test does, so that all is
-		 * counted.
-		 */
-		if (!leaves)
-			sluice_rxq_drain(&f->rxq[0], NULL);
-		f->rxq[0].q.in_burst = 0;
-		sluice_rings_drop(f->port);
-		fake_port_close(f);
-	}
-}
-
 static void
 expect_nothing_offered(const struct sluice_vq_setup *vq)
 {
@@ -529,8 +412,6 @@ main(void)
 	suite_add(test_forget_returns, NULL, "forget returns");
 	suite_add(test_own_core, NULL, "own core");
 	suite_add(test_other_queues, NULL, "other queues");
-	suite_add(test_stuck, NULL, "stuck");
-	suite_add(test_stuck_close, NULL, "stuck, close");
 	suite_add(test_retract, NULL, "retract");
 	return suite_run("park");
 }

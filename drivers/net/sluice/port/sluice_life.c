@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -207,7 +208,7 @@ void
 sluice_life_end(struct sluice_port *port, enum sluice_end how)
 {
 	bool can_revoke = sluice_transport_can(port->transport, SLUICE_TRANSPORT_CAN_REVOKE);
-	bool has_rings = port->was_shown, is_stopped = !has_rings;
+	bool has_rings = port->was_shown, is_stopped = !has_rings, is_short;
 	struct sluice_queue *q;
 	int eof_fd = -1;
 	unsigned int i;
@@ -234,9 +235,13 @@ sluice_life_end(struct sluice_port *port, enum sluice_end how)
 		close(eof_fd);
 		eof_fd = -1;
 	}
-	if (port->is_stuck)
-		port->stuck_eof_fd = eof_fd < 0 ? -1 : dup(eof_fd);
-	give_back(port, sluice_park_open(&port->park, eof_fd));
+	if (port->is_stuck && eof_fd >= 0)
+		port->stuck_eof_fd = fcntl(eof_fd, F_DUPFD_CLOEXEC, 0);
+	/* Without a second descriptor those have it that wait for longer. */
+	is_short = port->is_stuck && eof_fd >= 0 && port->stuck_eof_fd < 0;
+	if (is_short)
+		port->stuck_eof_fd = eof_fd;
+	give_back(port, is_short ? NULL : sluice_park_open(&port->park, eof_fd));
 	sluice_park_serve(&port->park);
 	if (!sluice_life_is_connected(port) && !can_revoke && !port->is_stuck)
 		sluice_rings_drop(port);
