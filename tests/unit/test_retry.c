@@ -297,6 +297,37 @@ test_start(void **state)
 	fake_port_close(f);
 }
 
+/* The process stands still for longer than a start may take. */
+static struct fake_port *late;
+
+static void
+go_on_late(void)
+{
+	fake_clock_on_sleep = NULL;
+	fake_clock_add(2 * SLUICE_HANDSHAKE_MS);
+	pthread_mutex_unlock(&late->port->lock);
+}
+
+/* A start that got the lock too late has no time left, and fails. */
+static void
+test_late(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+
+	(void)state;
+	late = fake_port_open(&conf);
+	assert_int_equal(sluice_life_probe(late->port), 0);
+	late->ft.delay_ms = 1;
+	pthread_mutex_lock(&late->port->lock);
+	fake_clock_on_sleep = go_on_late;
+	assert_int_equal(sluice_life_start(late->port), -ETIMEDOUT);
+	assert_int_equal(late->port->life, SLUICE_ABSENT);
+	late->ft.delay_ms = 0;
+	assert_int_equal(sluice_life_start(late->port), 0);
+	fake_port_await(late, SLUICE_LIVE, 20);
+	fake_port_close(late);
+}
+
 int
 main(void)
 {
@@ -306,5 +337,6 @@ main(void)
 	suite_add(test_fails, NULL, "fails");
 	suite_add(test_less, NULL, "less");
 	suite_add(test_start, NULL, "start");
+	suite_add(test_late, NULL, "late");
 	return suite_run("retry");
 }

@@ -421,12 +421,12 @@ start_locked(struct sluice_port *port)
 int
 sluice_life_start(struct sluice_port *port)
 {
-	int64_t begin = sluice_clock_ms();
+	int64_t end = sluice_clock_ms() + SLUICE_HANDSHAKE_MS;
 	int ret;
 
 	/* A handshake that is under way may well succeed; both together have the time of one. */
 	sluice_life_lock(port, SLUICE_HANDSHAKE_MS / 2);
-	sluice_transport_begin(port->transport, begin + SLUICE_HANDSHAKE_MS - sluice_clock_ms());
+	port->transport->deadline = end;
 	ret = start_locked(port);
 	pthread_mutex_unlock(&port->lock);
 	return ret;
