@@ -288,6 +288,38 @@ test_start(void **state)
 	assert_int_equal(sluice_life_start(f->port), 0);
 	fake_port_close(f);
 
+	/* Between the configuration and the start another one comes, which has fewer queues. */
+	conf = (struct fake_port_conf){ .nb_pairs = 2 };
+	f = fake_port_open(&conf);
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	f->ft.check_answer = -ECONNRESET;
+	f->ft.info.nb_pairs_max = 1;
+	fake_port_turn(f, SLUICE_NEWS_DEVICE);
+	fake_port_await(f, SLUICE_READY, 20);
+	assert_int_equal(f->port->info.nb_pairs_max, 1);
+	fake_log_begin();
+	assert_int_equal(sluice_life_start(f->port), -ENOTSUP);
+	log = fake_log_end();
+	fake_assert(strstr(log, "has 1 queue pairs: configure fewer") != NULL, "%s", log);
+	assert_int_equal(f->ft.nb_begins, 0);
+	f->data.nb_rx_queues = 1;
+	f->data.nb_tx_queues = 1;
+	assert_int_equal(sluice_life_start(f->port), 0);
+	assert_int_equal(f->port->life, SLUICE_LIVE);
+	/* One that is started waits for one that has them. */
+	sluice_life_stop(f->port);
+	f->data.nb_rx_queues = 2;
+	f->data.nb_tx_queues = 2;
+	f->ft.is_there = false;
+	f->ft.check_answer = -ECONNRESET;
+	fake_port_turn(f, SLUICE_NEWS_DEVICE);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	assert_int_equal(f->port->life, SLUICE_WAITING);
+	f->ft.info.nb_pairs_max = 2;
+	f->ft.is_there = true;
+	fake_port_await(f, SLUICE_LIVE, 20);
+	fake_port_close(f);
+
 	/* Split rings need a power of two. */
 	f = fake_port_open(&conf);
 	f->ft.info.features = SLUICE_BIT(SLUICE_F_VERSION_1);

@@ -253,6 +253,13 @@ sluice_check_queues(struct sluice_port *port)
 				sluice_max_mtu(port));
 		ret = -EINVAL;
 	}
+	/* Another device may have come since the port was configured. */
+	if (ret == 0 && port->life == SLUICE_READY &&
+			sluice_dev_nb_vqs(port) > 2 * port->info.nb_pairs_max) {
+		SLUICE_LOG(ERR, "port %u: the %s has %u queue pairs: configure fewer queues",
+				port->port_id, port->transport->ops->peer, port->info.nb_pairs_max);
+		ret = -ENOTSUP;
+	}
 	for (i = 0; ret == 0 && i < data->nb_rx_queues; i++) {
 		ret = sluice_check_frame(port, data->rx_queues[i], data->mtu);
 		if (ret == 0 && (data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)
