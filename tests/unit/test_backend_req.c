@@ -157,6 +157,11 @@ test_bad(void **state)
 		assert_int_equal(sluice_vu_backend_read(&b, 0), 0);
 		close_pair();
 	}
+	/* Out of band, which Linux before 5.15 does not have. */
+	open_pair(true);
+	if (send(peer, "\0\0\0\0\0\0\0\0\0\0\0", SLUICE_VU_HEADER_LEN, MSG_OOB) > 0)
+		assert_int_equal(sluice_vu_backend_read(&b, 0), -EPROTO);
+	close_pair();
 	/* News before the bad one is lost with the channel. */
 	open_pair(true);
 	say(CHANGE, V, 0, 0);

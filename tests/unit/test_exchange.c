@@ -353,11 +353,38 @@ test_create(void **state)
 	assert_int_equal(nth, 4);
 }
 
+/* What is sent out of band is there to be read, whichever side the other one is. */
+static void
+test_urgent(void **state)
+{
+	char dir[] = "/tmp/sluice-unit-XXXXXX", path[64];
+	int l, socks[2], i;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	l = sluice_vu_listen(path, &(struct sluice_socket_access){ 0 });
+	socks[0] = sluice_vu_connect(path);
+	socks[1] = sluice_vu_accept(l);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(sluice_vu_check_quiet(socks[i]), 0);
+		/* Linux before 5.15 has nothing of the kind. */
+		if (send(socks[1 - i], "!", 1, MSG_OOB) == 1)
+			assert_int_equal(sluice_vu_check_quiet(socks[i]), -EPROTO);
+	}
+	close(socks[0]);
+	close(socks[1]);
+	close(l);
+	unlink(path);
+	rmdir(dir);
+}
+
 int
 main(void)
 {
 	suite_add(test_faults, NULL, "faults");
 	suite_add(test_anew, NULL, "anew");
 	suite_add(test_create, NULL, "create");
+	suite_add(test_urgent, NULL, "urgent");
 	return suite_run("exchange");
 }

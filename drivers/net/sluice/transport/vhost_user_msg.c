@@ -249,12 +249,23 @@ make_address(const char *path, struct sockaddr_un *sun)
 	return 0;
 }
 
+void
+sluice_vu_take_urgent(int sock)
+{
+	int on = 1;
+
+	setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+}
+
 static int
 make_socket(void)
 {
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return sock < 0 ? -errno : sock;
+	if (sock < 0)
+		return -errno;
+	sluice_vu_take_urgent(sock);
+	return sock;
 }
 
 int
@@ -349,5 +360,8 @@ sluice_vu_accept(int listen_fd)
 {
 	int sock = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	return sock < 0 ? -errno : sock;
+	if (sock < 0)
+		return -errno;
+	sluice_vu_take_urgent(sock);
+	return sock;
 }

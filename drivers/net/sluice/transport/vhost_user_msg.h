@@ -152,6 +152,12 @@ ssize_t sluice_vu_recv_some(int sock, void *buf, size_t len);
  */
 int sluice_vu_check_quiet(int sock);
 
+/*
+ * What is sent out of band is received as all else is. Otherwise poll(2) goes on to tell of it, and
+ * a look finds nothing.
+ */
+void sluice_vu_take_urgent(int sock);
+
 /* Sockets, all non-blocking and close-on-exec. A descriptor or a negative errno. */
 int sluice_vu_connect(const char *path);
 int sluice_vu_listen(const char *path, const struct sluice_socket_access *access);
