@@ -4,8 +4,12 @@
 
 /*
  * The vhost-kernel transport when the kernel refuses: each of its calls in turn, and each trouble
- * that a machine may have.
+ * that a machine may have; and signals.
  */
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "vk_steps.h"
 
@@ -292,6 +296,45 @@ test_header_of_others(void **state)
 	}
 }
 
+static uint32_t is_over;
+
+static void
+on_signal(int signum)
+{
+	(void)signum;
+}
+
+static void *
+signal_thread(void *arg)
+{
+	while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE))
+		pthread_kill(*(pthread_t *)arg, SIGUSR1);
+	return NULL;
+}
+
+/* Signals come while a descriptor is looked at that has nothing to say. */
+static void
+test_signals(void **state)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+	pthread_t thread, here = pthread_self();
+	int fds[2], i, ret = 0;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	is_over = 0;
+	assert_int_equal(pthread_create(&thread, NULL, signal_thread, &here), 0);
+	for (i = 0; i < 20000 && ret == 0; i++)
+		ret = sluice_vk_linux.ready(fds[0]);
+	__atomic_store_n(&is_over, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	signal(SIGUSR1, SIG_DFL);
+	close(fds[0]);
+	close(fds[1]);
+	assert_int_equal(ret, 0);
+}
+
 int
 main(void)
 {
@@ -299,5 +342,6 @@ main(void)
 	suite_add(test_troubles, NULL, "troubles");
 	suite_add(test_said_once, NULL, "said once");
 	suite_add(test_header_of_others, NULL, "header of others");
+	suite_add(test_signals, NULL, "signals");
 	return suite_run("vhost_kernel_wrong");
 }

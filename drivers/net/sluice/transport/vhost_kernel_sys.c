@@ -139,8 +139,12 @@ static int
 linux_ready(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
-	int ret = poll(&pfd, 1, 0);
+	int ret;
 
+	/* Also without a wait a signal comes first, unless something is ready. */
+	do {
+		ret = poll(&pfd, 1, 0);
+	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? -errno : pfd.revents;
 }
 
