@@ -64,6 +64,13 @@ def test_what_cannot_be_is_refused(backend, how, says):
     one_line_says(log, "path=", "the back end's", says)
 
 
+@pytest.mark.parametrize("size", [1, 12, 18, 23])
+def test_a_part_of_the_configuration_is_refused(backend, size):
+    log, _ = run_front("path=" + backend(size=size).path)
+    assert not has_port(log)
+    one_line_says(log, "path=", "GET_CONFIG failed", "the answer is not what the protocol demands")
+
+
 def test_no_configuration_is_no_error(backend, testpmds):
     one = backend(size=0)
     front = testpmds(["%s0,path=%s" % (VDEV, one.path)], front=True)
@@ -110,6 +117,23 @@ def test_a_bad_request_ends_its_channel_only(backend, testpmds, bad):
     front.wait_log("channel for changes.*ended")
     assert one.requests.recv(1) == b""
     assert front.link_up()
+    front.quit()
+    assert one.messages.count("SET_OWNER") == 1
+
+
+@pytest.mark.parametrize("end", ["bad", "closed"])
+def test_a_link_of_which_nobody_tells_is_up(backend, testpmds, end):
+    """It was down when the channel for changes ended"""
+    one = backend(link=False)
+    front = testpmds(["%s0,path=%s" % (VDEV, one.path)], front=True)
+    wait_for(one.ready, 5, "negotiation")
+    assert not front.link_up()
+    if end == "bad":
+        one.requests.sendall(HEADER.pack(2, VERSION, 8) + bytes(8))
+    else:
+        one.requests.shutdown(socket.SHUT_RDWR)
+    front.wait_log("channel for changes.*ended")
+    wait_for(front.link_up, 5, "link")
     front.quit()
     assert one.messages.count("SET_OWNER") == 1
 

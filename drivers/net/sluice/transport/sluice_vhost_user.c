@@ -83,10 +83,13 @@ hear_backend(struct vhost_user *vu)
 {
 	int ret = sluice_vu_backend_read(&vu->backend, sluice_clock_ms());
 
-	if (ret < 0)
+	if (ret < 0) {
 		SLUICE_LOG(NOTICE,
 				"path=%s: the back end's channel for changes of its configuration ended: %s",
 				vu->path, ret == -ECONNRESET ? "closed" : "not the protocol");
+		/* Of a link that is down nobody would say that it comes up. */
+		rte_atomic_store_explicit(&vu->is_link_down, 0, rte_memory_order_relaxed);
+	}
 	if (ret <= 0)
 		return 0;
 	ret = sluice_vu_read_config(vu, &vu->info);

@@ -26,6 +26,11 @@
 			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_STATUS) | \
 			SLUICE_BIT(SLUICE_VU_PROTOCOL_F_GPA_ADDRESSES))
 
+/* Of GET_CONFIG and its answer. */
+#define CONFIG_PAYLOAD_LEN \
+	(offsetof(struct sluice_vu_msg, config.data) - SLUICE_VU_HEADER_LEN + \
+			sizeof(struct sluice_net_config))
+
 /* Protocol features, and the limits that hang on them. */
 static int
 negotiate_protocol(struct vhost_user *vu, struct sluice_device_info *info)
@@ -71,11 +76,13 @@ sluice_vu_read_config(struct vhost_user *vu, struct sluice_device_info *info)
 	int ret;
 
 	msg.config.size = len;
-	msg.size = offsetof(struct sluice_vu_msg, config.data) - SLUICE_VU_HEADER_LEN + len;
-	ret = sluice_vu_query(vu, &msg, 0, msg.size);
+	msg.size = CONFIG_PAYLOAD_LEN;
+	ret = sluice_vu_query(vu, &msg, 0, CONFIG_PAYLOAD_LEN);
 	/* An empty answer is that of a back end that has none. */
 	if (ret != 0 || msg.size == 0)
 		return ret;
+	if (msg.size != CONFIG_PAYLOAD_LEN)
+		return sluice_vu_fail(vu, "GET_CONFIG", -EPROTO);
 	memcpy(&config, msg.config.data, sizeof(config));
 	/*
 	 * Only of one that tells when it changes: otherwise a link that is down would stay so for
