@@ -5,7 +5,7 @@
 /*
  * Differences between DPDK releases. Every C file gets this header by "-include" (see meson.build);
  * it is the only place of the tree that names a DPDK version, so that the driver text can follow
- * the newest release.
+ * the newest release. devtools/check-layers counts the lines that a release sees.
  */
 
 #ifndef SLUICE_COMPAT_H
@@ -13,19 +13,17 @@
 
 #include <rte_version.h>
 
-#define SLUICE_COMPAT_BEFORE(year, month) (RTE_VERSION_NUM(year, month, 0, 0) > RTE_VERSION)
-
-#if SLUICE_COMPAT_BEFORE(22, 11)
+#if RTE_VERSION < RTE_VERSION_NUM(22, 11, 0, 0)
 #error "Sluice needs DPDK 22.11 or later"
 #endif
-#if !SLUICE_COMPAT_BEFORE(26, 11)
+#if RTE_VERSION >= RTE_VERSION_NUM(26, 11, 0, 0)
 #error "Sluice was not ported to this DPDK release yet: the private driver structs differ"
 #endif
 
-#if SLUICE_COMPAT_BEFORE(25, 3)
+#if RTE_VERSION < RTE_VERSION_NUM(25, 3, 0, 0)
 #include "sluice_compat_names.h"
 #endif
-#if !SLUICE_COMPAT_BEFORE(23, 11)
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
 #include <rte_stdatomic.h>
 #endif
 
@@ -33,29 +31,29 @@
 #define RTE_EXPORT_INTERNAL_SYMBOL(symbol)
 #define RTE_EXPORT_EXPERIMENTAL_SYMBOL(symbol, version)
 
-/* 23.11: hash functions are asked for by name. */
-#if SLUICE_COMPAT_BEFORE(23, 11)
+/* 23.11: what a thread's function returns. Hash functions are asked for by name. */
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+typedef void *sluice_compat_thread_ret;
 #define SLUICE_COMPAT_ADD_TOEPLITZ(info) RTE_SET_USED(info)
 #else
+typedef unsigned int sluice_compat_thread_ret;
 #define SLUICE_COMPAT_ADD_TOEPLITZ(info) \
 	((info)->rss_algo_capa |= RTE_ETH_HASH_ALGO_CAPA_MASK(TOEPLITZ))
 #endif
 
 /* 24.03: how many descriptors of a transmit queue are in use. */
-#if SLUICE_COMPAT_BEFORE(24, 3)
+#if RTE_VERSION < RTE_VERSION_NUM(24, 3, 0, 0)
 #define SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, fn) RTE_SET_USED(fn)
 #else
 #define SLUICE_COMPAT_SET_TX_QUEUE_COUNT(dev, fn) ((dev)->tx_queue_count = (fn))
 #endif
 
 /* 24.11: packet types that a driver knows are counted; before, RTE_PTYPE_UNKNOWN ended them. */
-#if SLUICE_COMPAT_BEFORE(24, 11)
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
 #define SLUICE_COMPAT_PTYPES_GET(fn) \
 	static const uint32_t *fn##_ended(struct rte_eth_dev *dev) \
 	{ \
-		size_t nb; \
-\
-		return fn(dev, &nb); \
+		return fn(dev, &(size_t){ 0 }); \
 	}
 #define SLUICE_COMPAT_PTYPES_OP(fn) fn##_ended
 #else
@@ -67,7 +65,7 @@
  * 25.11: what counts descriptors can answer with an error; counters of queues have a struct of
  * their own.
  */
-#if SLUICE_COMPAT_BEFORE(25, 11)
+#if RTE_VERSION < RTE_VERSION_NUM(25, 11, 0, 0)
 typedef unsigned int sluice_compat_count;
 #define eth_queue_stats rte_eth_stats
 #define SLUICE_COMPAT_STATS_GET(fn) \
@@ -82,28 +80,7 @@ typedef int sluice_compat_count;
 #define SLUICE_COMPAT_STATS_OP(fn) fn
 #endif
 
-/*
- * The private driver structs (eth_dev_ops, rte_eth_dev) may change between any two YY.MM releases
- * although the SONAME stays, so a plug-in works only with the release it was built for. LTS patch
- * releases keep them.
- */
-static inline int
-sluice_compat_dpdk_matches(void)
-{
-	return rte_version_year() == RTE_VER_YEAR && rte_version_month() == RTE_VER_MONTH;
-}
-
-/* The release this was built for, for messages: "22.11". */
-static inline unsigned int
-sluice_compat_built_year(void)
-{
-	return RTE_VER_YEAR;
-}
-
-static inline unsigned int
-sluice_compat_built_month(void)
-{
-	return RTE_VER_MONTH;
-}
+/* The release that this was built for: 2211 is 22.11. */
+#define SLUICE_COMPAT_RELEASE (RTE_VER_YEAR * 100 + RTE_VER_MONTH)
 
 #endif /* SLUICE_COMPAT_H */

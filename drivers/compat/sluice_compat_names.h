@@ -11,16 +11,15 @@
 #define SLUICE_COMPAT_NAMES_H
 
 /* 23.03: numbers in telemetry have other names. */
-#if SLUICE_COMPAT_BEFORE(23, 3)
+#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
 #define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
 #endif
 
 /* 23.11: control threads of drivers by rte_thread. */
-#if SLUICE_COMPAT_BEFORE(23, 11)
-#include <rte_thread.h>
-#define SLUICE_COMPAT_THREAD
-int rte_thread_create_internal_control(
-		rte_thread_t *id, const char *name, rte_thread_func fn, void *arg);
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+#include <rte_lcore.h>
+#define rte_thread_create_internal_control(id, name, fn, arg) \
+	rte_ctrl_thread_create(&(id)->opaque_id, name, NULL, fn, arg)
 
 /* And C11's atomic operations. */
 #define rte_memory_order_relaxed __ATOMIC_RELAXED
@@ -31,26 +30,24 @@ int rte_thread_create_internal_control(
 #define rte_atomic_store_explicit(at, value, order) __atomic_store_n(at, value, order)
 #define rte_atomic_exchange_explicit(at, value, order) __atomic_exchange_n(at, value, order)
 #define rte_atomic_fetch_add_explicit(at, value, order) __atomic_fetch_add(at, value, order)
-#define rte_atomic_fetch_or_explicit(at, value, order) __atomic_fetch_or(at, value, order)
 #define rte_atomic_compare_exchange_strong_explicit(at, expected, value, success, failure) \
 	__atomic_compare_exchange_n(at, expected, value, 0, success, failure)
 #endif
 
 /* 24.03: a log line ends by itself. */
-#if SLUICE_COMPAT_BEFORE(24, 3)
-#define RTE_LOG_LINE(level, type, ...) \
-	RTE_LOG(level, type, RTE_FMT(RTE_FMT_HEAD(__VA_ARGS__, ) "\n", RTE_FMT_TAIL(__VA_ARGS__, )))
+#if RTE_VERSION < RTE_VERSION_NUM(24, 3, 0, 0)
+#define RTE_LOG_LINE(level, type, text, ...) RTE_LOG(level, type, text "\n", ##__VA_ARGS__)
 #endif
 
 /*
  * 24.11: rte_kvargs_process() refuses keys without a value, which used to be given to the handler.
  */
-#if SLUICE_COMPAT_BEFORE(24, 11)
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
 #define rte_kvargs_process_opt rte_kvargs_process
 #endif
 
 /* 25.03: packed structs are marked on either side. */
-#if SLUICE_COMPAT_BEFORE(25, 3)
+#if RTE_VERSION < RTE_VERSION_NUM(25, 3, 0, 0)
 #define __rte_packed_begin
 #define __rte_packed_end __rte_packed
 #endif

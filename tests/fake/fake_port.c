@@ -58,13 +58,22 @@ static const struct sluice_port_events events = {
 	.paths_chosen = set_bursts,
 };
 
-/* In place of EAL's, which knows nothing of cores here. */
+/* In place of EAL's, which knows nothing of cores here. Older releases have the second one. */
+#undef rte_thread_create_internal_control
 int
 rte_thread_create_internal_control(
 		rte_thread_t *id, const char *name, rte_thread_func fn, void *arg)
 {
 	RTE_SET_USED(name);
 	return fake_fault_hits() ? -EAGAIN : rte_thread_create(id, NULL, fn, arg);
+}
+
+int
+rte_ctrl_thread_create(pthread_t *thread, const char *name, const pthread_attr_t *attr,
+		void *(*fn)(void *), void *arg)
+{
+	RTE_SET_USED(name);
+	return fake_fault_hits() ? -EAGAIN : -pthread_create(thread, attr, fn, arg);
 }
 
 static void

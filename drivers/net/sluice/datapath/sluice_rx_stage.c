@@ -271,7 +271,8 @@ int
 sluice_rx_stage_pass(struct sluice_rxq *rxq, int64_t deadline)
 {
 	/* Pairs with enter(); an exchange with itself. */
-	uint32_t turn = rte_atomic_fetch_or_explicit(&rxq->stage_turn, 0, rte_memory_order_seq_cst);
+	uint32_t turn = rte_atomic_fetch_add_explicit(
+			&rxq->stage_turn, 0, rte_memory_order_seq_cst);
 	bool is_first = true;
 
 	if (turn % 2 == 0)

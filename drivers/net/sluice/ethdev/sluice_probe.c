@@ -216,12 +216,16 @@ sluice_may_register(void)
 	if (was_asked)
 		return may;
 	was_asked = true;
-	may = sluice_compat_dpdk_matches();
+	/*
+	 * The private driver structs (eth_dev_ops, rte_eth_dev) may change between any two releases
+	 * although the SONAME stays. LTS patch releases keep them.
+	 */
+	may = rte_version_year() * 100 + rte_version_month() == SLUICE_COMPAT_RELEASE;
 	if (!may) {
 		SLUICE_INIT_LOG(ERR,
 				"built for DPDK %u.%02u, this is %s: not loaded; build the plug-in with the "
 				"DPDK that runs it",
-				sluice_compat_built_year(), sluice_compat_built_month(),
+				SLUICE_COMPAT_RELEASE / 100, SLUICE_COMPAT_RELEASE % 100,
 				rte_version());
 		return false;
 	}

@@ -372,7 +372,7 @@ serve(struct sluice_visitor *v)
 	return ask_memory(v) ? MEMORY_MS : -1;
 }
 
-static uint32_t
+static sluice_compat_thread_ret
 run(void *arg)
 {
 	struct pollfd pfds[1 + RTE_MAX_ETHPORTS];

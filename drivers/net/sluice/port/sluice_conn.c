@@ -44,7 +44,7 @@ wait_for_news(struct sluice_port *port)
 	return port->transport->ops->polled(port->transport, own, nb);
 }
 
-static uint32_t
+static sluice_compat_thread_ret
 conn_thread(void *arg)
 {
 	struct sluice_port *port = arg;

@@ -108,14 +108,14 @@ await_burst(struct sluice_queue *q, int64_t deadline)
 
 	/* Pairs with the order of in_burst and state in sluice_queue_enter(). */
 	if (SLUICE_HAS_TSAN) /* as an exchange with itself */
-		rte_atomic_fetch_or_explicit(&q->state, 0, rte_memory_order_seq_cst);
+		rte_atomic_fetch_add_explicit(&q->state, 0, rte_memory_order_seq_cst);
 	else
 		sluice_queue_fence();
 	/*
 	 * That fence is for this process. Cores of others come through sluice_visit_begin(), with
 	 * which this pairs; an exchange with itself.
 	 */
-	rte_atomic_fetch_or_explicit(&q->visitor, 0, rte_memory_order_seq_cst);
+	rte_atomic_fetch_add_explicit(&q->visitor, 0, rte_memory_order_seq_cst);
 	while (sluice_queue_is_in_burst(q)) {
 		int64_t now = sluice_clock_ms();
 

@@ -93,7 +93,7 @@ struct owning {
 	int ret;
 };
 
-static uint32_t
+static sluice_compat_thread_ret
 own(void *arg)
 {
 	struct owning *o = arg;

@@ -65,7 +65,7 @@ make(struct vdpa_calls *c, enum kind kind)
 	return 0;
 }
 
-static uint32_t
+static sluice_compat_thread_ret
 calls_thread(void *arg)
 {
 	struct vdpa_calls *c = arg;
