@@ -31,6 +31,10 @@ SDK_HEADERS="lib/ethdev/ethdev_driver.h lib/ethdev/ethdev_pci.h lib/ethdev/ethde
 SDK_EXAMPLES="examples/common examples/common/neon examples/common/sse examples/ip_fragmentation examples/ip_reassembly
 	examples/l2fwd examples/l3fwd examples/l3fwd-power examples/multi_process/symmetric_mp examples/qos_meter examples/skeleton"
 
+# The newer DPDK that devtools/test tries, one of those that devtools/lib/newerdpdk.py knows, and where that puts it.
+NEWER_RELEASE=25.11
+NEWER=$SLUICE_ROOT/.cache/dpdk-$NEWER_RELEASE
+
 # Options of builds that are made once. Precompiled headers save time there; with ccache they cost time, as it keeps
 # nothing that is compiled with them. Meson takes ccache by itself only where it chooses the compiler: not in build_tree.
 ONCE=(-Dpch=true)

@@ -8,12 +8,12 @@ that they were made from, and with it the headers for drivers, which no package 
     source/     VERSION and the headers for drivers: for meson's -Ddpdk_src
     run/        testpmd with net_vhost, and all libraries that they need
     testpmd     runs it, with the dynamic linker of the packages
-    suricata/   only for devtools/test: what Suricata, which is in run/, is configured with
+    suricata/   what Suricata, which is in run/, is configured with; of the release that it is tried with
     root/       only when asked for: the same packages with their own compilers, to build and run programs in
 
-    newerdpdk.py            the release that devtools/test tries
-    newerdpdk.py RELEASE    that release, with root/
-    newerdpdk.py --list     the releases whose packages are known
+    newerdpdk.py RELEASE         that release
+    newerdpdk.py RELEASE root    with root/
+    newerdpdk.py --list          the releases whose packages are known
 """
 import glob
 import hashlib
@@ -31,9 +31,8 @@ from vmfetch import ROOT
 
 # Releases of Ubuntu move to the second one when their support has ended.
 MIRRORS = ["http://archive.ubuntu.com/ubuntu", "http://old-releases.ubuntu.com/ubuntu"]
-# Of each release of DPDK: the release of Ubuntu that has it, and the number in the names of its libraries.
-PACKAGED = {"23.11": ("noble", 24), "24.11": ("questing", 25), "25.11": ("resolute", 26)}
-IN_TESTS = "25.11"
+# Of each release of DPDK: the release of Ubuntu that has it, the number in the names of its libraries, applications that tests want.
+PACKAGED = {"23.11": ("noble", 24, []), "24.11": ("questing", 25, []), "25.11": ("resolute", 26, ["suricata"])}
 # What devtools/matrix runs in root/: a shell, compilers, and what the build and the tests want.
 TOOLS = ["bash", "dash", "coreutils", "findutils", "grep", "sed", "mawk", "gcc", "libc6-dev", "clang", "meson", "ninja-build", "pkg-config",
     "libnuma-dev", "libcmocka-dev", "libdpdk-dev"]
@@ -125,12 +124,12 @@ def remove_keyring(new):
 
 def fetch_tree(release, tree):
     """All but root/"""
-    new, abi, mirror = tree + ".new", PACKAGED[release][1], mirror_of(PACKAGED[release][0])
+    ubuntu, abi, applications = PACKAGED[release]
+    new, mirror = tree + ".new", mirror_of(ubuntu)
     shutil.rmtree(new, ignore_errors=True)
     with private_apt(release, mirror, new) as apt:
         root = apt.path("root")
         os.makedirs(os.path.join(new, "run"))
-        applications = ["suricata"] if release == IN_TESTS else []
         dpdkpkg.unpack(apt, root, abi, ["libdpdk-dev", *applications])
         dpdkpkg.gather(root, os.path.join(new, "run"), abi, ["usr/bin/" + name for name in applications])
         for name in applications:
@@ -159,7 +158,7 @@ def fetch_root(release, root):
     os.rename(new, root)
 
 
-def fetch(release, with_root):
+def fetch(release, more=""):
     """What is not there yet."""
     if release not in PACKAGED:
         raise Trouble("%s: the releases whose packages are known are %s" % (release, ", ".join(PACKAGED)))
@@ -167,11 +166,11 @@ def fetch(release, with_root):
         raise Trouble("the packages that are known are for x86-64")
     need("apt-get", "apt")
     tree = os.path.join(ROOT, ".cache", "dpdk-" + release)
-    if not os.path.isdir(os.path.join(tree, "suricata" if release == IN_TESTS else "source")):
+    if not all(os.path.isdir(os.path.join(tree, name)) for name in ["source", *PACKAGED[release][2]]):
         say("fetching packages of DPDK %s and their source (60 to 75 MB)" % release)
         fetch_tree(release, tree)
     root = os.path.join(tree, "root")
-    if with_root and not os.path.isdir(root):
+    if more == "root" and not os.path.isdir(root):
         say("fetching compilers for DPDK %s (190 MB)" % release)
         fetch_root(release, root)
 
@@ -180,4 +179,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--list"]:
         print(*PACKAGED)
     else:
-        fetch_or_say(lambda: fetch((sys.argv[1:] or [IN_TESTS])[0], len(sys.argv) > 1), say)
+        fetch_or_say(lambda: fetch(*sys.argv[1:]), say)

@@ -229,8 +229,6 @@ cross_pytest_part()
 }
 
 # A newer DPDK in packages; devtools/lib/newerdpdk.py made what it takes.
-NEWER=$SLUICE_ROOT/.cache/dpdk-25.11
-
 has_newer() { [ -d "$NEWER/suricata" ]; }
 
 no_newer()
@@ -245,6 +243,12 @@ newer_tree()
 	local -x PKG_CONFIG_PATH
 	PKG_CONFIG_PATH=$(dpdk_pc "$NEWER/usr")
 	TARGETS=drivers/librte_net_sluice.so build_tree "$1" "$GCC" -Dtests=false -Dapps=false -Ddpdk_src="$NEWER/source"
+}
+
+suricata_part()
+{
+	export SLUICE_TEST_NEWER=$NEWER
+	peers_part "$@" tests/pmd/test_suricata.py
 }
 
 # in_root ROOT FUNCTION [ARGS...]: with the programs, compilers and libraries of a root folder, which sees the same sources and
@@ -265,7 +269,7 @@ in_root()
 # packages_of_dpdk RELEASE: fetched, with a root folder.
 packages_of_dpdk()
 {
-	"$PYTHON" "$SLUICE_ROOT/devtools/lib/newerdpdk.py" "$1"
+	"$PYTHON" "$SLUICE_ROOT/devtools/lib/newerdpdk.py" "$1" root
 }
 
 # The folder of libdpdk.pc below a prefix; nothing when there is none.
