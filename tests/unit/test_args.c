@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,6 +375,34 @@ test_of_pci_ports(void **state)
 	assert_non_null(strstr(fake_log_end(), "'ro_rings=2'; allowed: 0 or 1"));
 }
 
+/* In place of the C library's. All members of the group "crowd" take so many bytes. */
+static size_t crowd_len;
+
+int
+getgrnam_r(const char *name, struct group *group, char *buf, size_t len, struct group **found)
+{
+	(void)buf;
+	*found = NULL;
+	if (strcmp(name, "root") != 0 && strcmp(name, "crowd") != 0)
+		return 0;
+	if (name[0] == 'c' && len < crowd_len)
+		return ERANGE;
+	*group = (struct group){ .gr_gid = name[0] == 'c' ? 77 : 0 };
+	*found = group;
+	return 0;
+}
+
+static void
+test_large_group(void **state)
+{
+	const char *params = "path=/x,server=1,socket_group=crowd";
+
+	(void)state;
+	for (crowd_len = 1; crowd_len <= 1 << 20; crowd_len *= 2)
+		assert_int_equal(must_parse(params).socket_group, 77);
+	must_refuse(params, "socket_group", "crowd", "name or number");
+}
+
 static void
 test_socket_access(void **state)
 {
@@ -461,6 +490,7 @@ main(void)
 	suite_add(test_combinations, NULL, "combinations");
 	suite_add(test_string_is_true, NULL, "the list of keys is true");
 	suite_add(test_of_pci_ports, NULL, "of_pci_ports");
+	suite_add(test_large_group, NULL, "a group of many members");
 	suite_add(test_socket_access, NULL, "socket_mode and socket_group");
 	suite_add(test_claim, NULL, "whose device it is");
 	return suite_run("args");

@@ -3,7 +3,6 @@
  */
 
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,18 +135,12 @@ set_socket_mode(struct sluice_args *args, const char *value)
 static int
 set_socket_group(struct sluice_args *args, const char *value)
 {
-	char buf[4096];
-	struct group group, *found = NULL;
 	uint32_t gid;
 
-	if (parse_number(value, 0, INT32_MAX, &gid) == 0) {
-		args->socket_group = gid;
-	} else {
-		if (value[0] == '\0' || getgrnam_r(value, &group, buf, sizeof(buf), &found) != 0 ||
-				found == NULL)
-			return -EINVAL;
-		args->socket_group = found->gr_gid;
-	}
+	if (parse_number(value, 0, INT32_MAX, &gid) != 0 &&
+			(value[0] == '\0' || sluice_args_find_group(value, &gid) != 0))
+		return -EINVAL;
+	args->socket_group = gid;
 	args->has_socket_group = true;
 	return 0;
 }

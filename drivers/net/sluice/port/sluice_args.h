@@ -126,6 +126,12 @@ int sluice_args_parse(const char *params, struct sluice_args *out);
 int sluice_args_check_path(struct sluice_args *args);
 
 /*
+ * The number of a group of this machine, for sluice_args_parse(). The names of all its members come
+ * with it, and they may be many. -EINVAL: there is none, or those are too long.
+ */
+int sluice_args_find_group(const char *name, uint32_t *gid);
+
+/*
  * The same for a PCI device. *is_ours tells whether it was given to this driver with sluice=1.
  * Without the key, and with sluice=0, the arguments are another driver's: nothing is checked or
  * logged, and the result is 0. A key that means us with another value, or in other letters, is an

@@ -3,11 +3,14 @@
  */
 
 /*
- * Who is at the other end of the path of a vdev, and which arguments that leaves.
+ * Who is at the other end of the path of a vdev, and which arguments that leaves; what group its
+ * socket gets.
  */
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,6 +20,8 @@
 #define VHOST_NET "/dev/vhost-net"
 /* Of a node of vDPA, in whatever folder it is. */
 #define VHOST_VDPA "vhost-vdpa-"
+
+#define GROUP_LEN_MAX (1 << 20) /* bytes of a group with all its members */
 
 /*
  * As net_virtio_user tells who is at the other end: sockets are back ends', device nodes the
@@ -109,4 +114,25 @@ sluice_args_check_path(struct sluice_args *args)
 	if (args->is_kernel && !args->has_idle_reclaim)
 		args->is_idle_reclaim = true;
 	return ret;
+}
+
+int
+sluice_args_find_group(const char *name, uint32_t *gid)
+{
+	struct group group, *found = NULL;
+	int ret = ERANGE;
+	size_t len;
+	char *buf;
+
+	for (len = 4096; ret == ERANGE && len <= GROUP_LEN_MAX; len *= 4) {
+		buf = malloc(len);
+		if (buf == NULL)
+			return -ENOMEM;
+		ret = getgrnam_r(name, &group, buf, len, &found);
+		free(buf);
+	}
+	if (ret != 0 || found == NULL)
+		return -EINVAL;
+	*gid = group.gr_gid;
+	return 0;
 }
