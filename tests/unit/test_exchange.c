@@ -19,6 +19,7 @@
 #include "env.h"
 #include "fake_clock.h"
 #include "fake_fault.h"
+#include "fake_log.h"
 #include "vhost_user.h"
 
 enum fault {
@@ -43,6 +44,7 @@ static struct peer {
 	uint32_t fault_at, nb_answers; /* of which number fault_at is wrong */
 	uint32_t nb_requests;
 	uint64_t protocol;
+	bool is_legacy, refuses_features;
 } peer;
 
 static void
@@ -77,13 +79,13 @@ make_answer(struct sluice_vu_msg *msg)
 	msg->flags = SLUICE_VU_VERSION | SLUICE_VU_REPLY;
 	msg->size = sizeof(msg->u64);
 	if (request == SLUICE_VU_GET_FEATURES)
-		msg->u64 = UINT64_MAX;
+		msg->u64 = peer.is_legacy ? 0 : UINT64_MAX;
 	else if (request == SLUICE_VU_GET_PROTOCOL_FEATURES)
 		msg->u64 = UINT64_MAX & ~SLUICE_BIT(SLUICE_VU_PROTOCOL_F_CONFIG);
 	else if (request == SLUICE_VU_GET_QUEUE_NUM || request == SLUICE_VU_GET_MAX_MEM_SLOTS)
 		msg->u64 = 8;
 	else if (request == SLUICE_VU_GET_STATUS)
-		msg->u64 = SLUICE_STATUS_FEATURES_OK;
+		msg->u64 = peer.refuses_features ? 0 : SLUICE_STATUS_FEATURES_OK;
 	else if (request == SLUICE_VU_GET_VRING_BASE)
 		msg->vring.num = 0;
 	else if (wants_ack)
@@ -329,6 +331,45 @@ test_anew(void **state)
 	close_transport(t);
 }
 
+/* A connection, and what is said of it while the port tries again; then the back end is gone. */
+static const char *
+try_again(struct sluice_transport *t, int connect_error)
+{
+	int fd;
+
+	fake_log_begin();
+	assert_int_equal(do_step(t, 0), connect_error);
+	if (connect_error == 0)
+		assert_int_equal(do_step(t, 1), -EREMOTEIO);
+	fd = t->ops->disconnect(t);
+	close(fd);
+	close(peer.sock);
+	peer.sock = -1;
+	return fake_log_end();
+}
+
+/* One that stays unusable is spoken of once, and again when something else is wrong with it. */
+static void
+test_unusable(void **state)
+{
+	struct sluice_transport *t = open_transport(FAULT_NONE, 0);
+	unsigned int i;
+
+	(void)state;
+	t->is_retry = true;
+	for (i = 0; i < 2; i++) {
+		peer.is_legacy = true;
+		assert_non_null(strstr(try_again(t, -ENOTSUP), "VIRTIO_F_VERSION_1"));
+		assert_string_equal(try_again(t, -ENOTSUP), "");
+		peer.is_legacy = false;
+		peer.refuses_features = true;
+		assert_non_null(strstr(try_again(t, 0), "does not accept features"));
+		assert_string_equal(try_again(t, 0), "");
+		peer.refuses_features = false;
+	}
+	close_transport(t);
+}
+
 /* What the C library and the kernel do not give. */
 static void
 test_create(void **state)
@@ -384,6 +425,7 @@ main(void)
 {
 	suite_add(test_faults, NULL, "faults");
 	suite_add(test_anew, NULL, "anew");
+	suite_add(test_unusable, NULL, "unusable");
 	suite_add(test_create, NULL, "create");
 	suite_add(test_urgent, NULL, "urgent");
 	return suite_run("exchange");

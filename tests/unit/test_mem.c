@@ -340,7 +340,7 @@ test_refusal(void **state)
 static void
 test_too_many(void **state)
 {
-	struct dmap_region r[9];
+	struct dmap_region r[10];
 	unsigned int i, slots;
 	const char *log;
 	struct rig g;
@@ -357,6 +357,15 @@ test_too_many(void **state)
 		assert_non_null(strstr(log, "9 files"));
 		assert_non_null(strstr(log, "takes 8"));
 		assert_non_null(strstr(log, "--single-file-segments"));
+		/* Tried again it is no news, unless the numbers are others. */
+		g.vu.base.is_retry = true;
+		fake_log_begin();
+		assert_int_equal(show(&g, r, 9), -ENOSPC);
+		assert_string_equal(fake_log_end(), "");
+		r[9] = region(&g, 0, 27, 1);
+		fake_log_begin();
+		assert_int_equal(show(&g, r, 10), -ENOSPC);
+		assert_non_null(strstr(fake_log_end(), "10 files"));
 		expect(&g, 0, 0);
 		assert_int_equal(show(&g, r, 8), 0);
 		expect(&g, 0x249249, 8);

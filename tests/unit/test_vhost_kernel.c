@@ -214,6 +214,14 @@ test_regions(void **state)
 	assert_int_equal(show(t, 65), -ENOSPC);
 	log = fake_log_end();
 	fake_assert(strstr(log, "65 pieces") != NULL && strstr(log, "takes 64") != NULL, "%s", log);
+	/* Tried again it is no news, unless the numbers are others. */
+	t->is_retry = true;
+	fake_log_begin();
+	assert_int_equal(show(t, 65), -ENOSPC);
+	assert_null(strstr(fake_log_end(), "pieces"));
+	fake_log_begin();
+	assert_int_equal(show(t, 66), -ENOSPC);
+	assert_non_null(strstr(fake_log_end(), "66 pieces"));
 	/* What was shown is shown. */
 	expect_table(&fake_vk.devs[0], 64);
 	t->ops->disconnect(t);

@@ -258,11 +258,40 @@ test_said_once(void **state)
 	destroy(t);
 }
 
+/* Each trouble once; one that comes after another is another. */
+static void
+test_each_said_once(void **state)
+{
+	const struct trouble *tr;
+	struct sluice_transport *t;
+	unsigned int i, nb;
+	const char *log;
+
+	(void)state;
+	fake_vdpa_reset();
+	t = create();
+	t->is_retry = true;
+	for (tr = troubles; tr < troubles + RTE_DIM(troubles); tr++) {
+		nb = fake_vdpa.nb_open;
+		fake_vdpa_reset();
+		fake_vdpa.nb_open = nb;
+		tr->make();
+		fake_log_begin();
+		for (i = 0; i < 3; i++)
+			assert_int_equal(t->ops->connect(t, &info), tr->err);
+		log = fake_log_end();
+		fake_assert(nb_lines(log) == 1 && strstr(log, tr->says) != NULL, "%s: %s", tr->name,
+				log);
+	}
+	destroy(t);
+}
+
 int
 main(void)
 {
 	suite_add(test_each_call_fails, NULL, "each call fails");
 	suite_add(test_troubles, NULL, "troubles");
+	suite_add(test_each_said_once, NULL, "each said once");
 	suite_add(test_refused_status, NULL, "refused status");
 	suite_add(test_said_once, NULL, "said once");
 	return suite_run("vhost_vdpa_wrong");

@@ -18,14 +18,21 @@ is_usable_mac(const uint8_t *mac)
 	return !(mac[0] & 1) && memcmp(mac, zero, sizeof(zero)) != 0;
 }
 
+static bool
+is_told(const struct sluice_net_config_who *who, const char *what, int value)
+{
+	return who->told != NULL && sluice_vhost_is_told(who->t, who->told, what, value);
+}
+
 int
-sluice_net_config_check(const char *who, const char *peer, const struct sluice_net_config *config,
-		struct sluice_device_info *info)
+sluice_net_config_check(const struct sluice_net_config_who *who,
+		const struct sluice_net_config *config, struct sluice_device_info *info)
 {
 	if (info->features & SLUICE_BIT(SLUICE_NET_F_MAC)) {
 		if (!is_usable_mac(config->mac)) {
-			SLUICE_LOG(ERR, "%s: the %s's MAC address is no unicast address", who,
-					peer);
+			if (!is_told(who, "MAC", 0))
+				SLUICE_LOG(ERR, "%s: the %s's MAC address is no unicast address",
+						who->name, who->peer);
 			return -EPROTO;
 		}
 		memcpy(info->mac, config->mac, sizeof(info->mac));
@@ -33,8 +40,9 @@ sluice_net_config_check(const char *who, const char *peer, const struct sluice_n
 	}
 	if (info->features & SLUICE_BIT(SLUICE_NET_F_MTU)) {
 		if (config->mtu < MTU_MIN) {
-			SLUICE_LOG(ERR, "%s: the %s's MTU of %u is below %u", who, peer,
-					config->mtu, MTU_MIN);
+			if (!is_told(who, "MTU", config->mtu))
+				SLUICE_LOG(ERR, "%s: the %s's MTU of %u is below %u", who->name,
+						who->peer, config->mtu, MTU_MIN);
 			return -EPROTO;
 		}
 		info->mtu = config->mtu;
@@ -43,7 +51,7 @@ sluice_net_config_check(const char *who, const char *peer, const struct sluice_n
 }
 
 int
-sluice_net_config_check_pairs(const char *who, uint32_t nb_vqs,
+sluice_net_config_check_pairs(const struct sluice_net_config_who *who, uint32_t nb_vqs,
 		const struct sluice_net_config *config, struct sluice_device_info *info)
 {
 	uint32_t pairs = 1, needed;
@@ -52,8 +60,11 @@ sluice_net_config_check_pairs(const char *who, uint32_t nb_vqs,
 		pairs = config->max_virtqueue_pairs;
 	needed = 2 * pairs + ((info->features & SLUICE_BIT(SLUICE_NET_F_CTRL_VQ)) != 0);
 	if (pairs == 0 || pairs > SLUICE_NET_PAIRS_MAX || needed > nb_vqs) {
-		SLUICE_LOG(ERR, "%s: the device has %u virtqueues, which do not make %u queue pairs",
-				who, nb_vqs, pairs);
+		if (!is_told(who, "pairs", pairs))
+			SLUICE_LOG(ERR,
+					"%s: the device has %u virtqueues, which do not make %u queue "
+					"pairs",
+					who->name, nb_vqs, pairs);
 		return -EPROTO;
 	}
 	info->nb_pairs_max = pairs;

@@ -10,17 +10,24 @@
 #ifndef NET_CONFIG_H
 #define NET_CONFIG_H
 
-#include "sluice_transport.h"
+#include "vhost_ring.h"
+
+/* Of what a message is. With told, what is wrong is said once while the port tries again. */
+struct sluice_net_config_who {
+	const char *name, *peer;
+	const struct sluice_transport *t;
+	struct vhost_told *told;
+};
 
 /*
- * MAC address and MTU, as far as the features say that they are there. who and peer name the device
- * in the message of what is wrong. -EPROTO: the device says what cannot be.
+ * MAC address and MTU, as far as the features say that they are there. -EPROTO: the device says
+ * what cannot be.
  */
-int sluice_net_config_check(const char *who, const char *peer,
+int sluice_net_config_check(const struct sluice_net_config_who *who,
 		const struct sluice_net_config *config, struct sluice_device_info *info);
 
 /* Pairs that the device's nb_vqs virtqueues suffice for. -EPROTO: it says that there are more. */
-int sluice_net_config_check_pairs(const char *who, uint32_t nb_vqs,
+int sluice_net_config_check_pairs(const struct sluice_net_config_who *who, uint32_t nb_vqs,
 		const struct sluice_net_config *config, struct sluice_device_info *info);
 
 /*

@@ -132,14 +132,15 @@ read_rss(const struct pci_device *dev, struct sluice_device_info *info)
 int
 sluice_pci_read_info(const struct pci_device *dev, struct sluice_device_info *info)
 {
+	const struct sluice_net_config_who who = { .name = dev->name, .peer = "device" };
 	struct sluice_net_config config;
 	int ret = read_config(dev, &config);
 
 	if (ret == 0)
-		ret = sluice_net_config_check_pairs(dev->name,
+		ret = sluice_net_config_check_pairs(&who,
 				pci_common_read16(dev, PCI_COMMON_NUM_QUEUES16), &config, info);
 	read_rss(dev, info);
-	return ret == 0 ? sluice_net_config_check(dev->name, "device", &config, info) : ret;
+	return ret == 0 ? sluice_net_config_check(&who, &config, info) : ret;
 }
 
 void

@@ -163,10 +163,12 @@ check_features_ok(struct vhost_user *vu, uint64_t features)
 	ret = sluice_vu_get_u64(vu, SLUICE_VU_GET_STATUS, &status);
 	if (ret != 0 || (status & SLUICE_STATUS_FEATURES_OK))
 		return ret;
-	SLUICE_LOG(ERR,
-			"path=%s: the back end does not accept features 0x%" PRIx64
-			" together, though it offers them: give packed_vq=0, mrg_rxbuf=0 or in_order=0",
-			vu->path, features);
+	if (!sluice_vu_is_told(vu, "FEATURES_OK", -EREMOTEIO))
+		SLUICE_LOG(ERR,
+				"path=%s: the back end does not accept features 0x%" PRIx64
+				" together, though it offers them: give packed_vq=0, mrg_rxbuf=0 or "
+				"in_order=0",
+				vu->path, features);
 	return -EREMOTEIO;
 }
 

@@ -177,13 +177,14 @@ sluice_vk_dev_set_features(struct vhost_kernel *vk, sluice_features features)
 }
 
 static int
-refuse(const struct vhost_kernel *vk, unsigned int nb)
+refuse(struct vhost_kernel *vk, unsigned int nb)
 {
-	SLUICE_LOG(ERR,
-			"path=%s: rings and mempools lie in %u pieces of memory (regions), vhost takes %u: "
-			"use larger huge pages, smaller mempools, or the module's parameter: modprobe "
-			"vhost max_mem_regions=%u",
-			vk->path, nb, vk->regions_max, 2 * nb);
+	if (!sluice_vk_is_told(vk, "regions", nb))
+		SLUICE_LOG(ERR,
+				"path=%s: rings and mempools lie in %u pieces of memory (regions), vhost "
+				"takes %u: use larger huge pages, smaller mempools, or the module's "
+				"parameter: modprobe vhost max_mem_regions=%u",
+				vk->path, nb, vk->regions_max, 2 * nb);
 	return -ENOSPC;
 }
 

@@ -4,7 +4,7 @@
 
 /*
  * What all of the kernel's vhost devices are told in the same way (linux/vhost.h), and how a
- * failure is said once.
+ * failure is said once: of those, and of vhost-user's back ends.
  */
 
 #ifndef VHOST_RING_H

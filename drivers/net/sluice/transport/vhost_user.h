@@ -14,7 +14,7 @@
 
 #include <rte_spinlock.h>
 
-#include "sluice_transport.h"
+#include "vhost_ring.h"
 #include "vhost_user_backend_req.h"
 #include "vhost_user_msg.h"
 
@@ -47,11 +47,7 @@ struct vhost_user {
 	uint32_t is_link_down; /* atomic: the back end said so; one that cannot is up */
 	unsigned int nb_shown;
 	bool is_running; /* from DRIVER_OK on the rings may use all that is shown */
-	/* What was said of the back end last, since it last ran the rings. */
-	struct {
-		const char *step;
-		int err;
-	} told;
+	struct vhost_told told;
 	/* Of sock: taken for the time of a system call, by who changes it and by cut(). */
 	rte_spinlock_t sock_lock;
 	int sock;
@@ -69,6 +65,7 @@ sluice_vu_has(const struct vhost_user *vu, unsigned int protocol_bit)
 	return (vu->protocol & SLUICE_BIT(protocol_bit)) != 0;
 }
 
+bool sluice_vu_is_told(struct vhost_user *vu, const char *step, int err);
 /* Logs that a step failed, and why, unless that was the last that was said; returns err. */
 int sluice_vu_fail(struct vhost_user *vu, const char *step, int err);
 

@@ -38,16 +38,17 @@ reason(int err)
 	}
 }
 
+bool
+sluice_vu_is_told(struct vhost_user *vu, const char *step, int err)
+{
+	return sluice_vhost_is_told(&vu->base, &vu->told, step, err);
+}
+
 int
 sluice_vu_fail(struct vhost_user *vu, const char *step, int err)
 {
-	/* A back end that fails in the same way with each try is spoken of once. */
-	if (vu->base.is_retry && vu->told.step != NULL && vu->told.err == err &&
-			strcmp(vu->told.step, step) == 0)
-		return err;
-	vu->told.step = step;
-	vu->told.err = err;
-	SLUICE_LOG(ERR, "path=%s: %s failed: %s", vu->path, step, reason(err));
+	if (!sluice_vu_is_told(vu, step, err))
+		SLUICE_LOG(ERR, "path=%s: %s failed: %s", vu->path, step, reason(err));
 	return err;
 }
 

@@ -92,7 +92,9 @@ sluice_vu_read_config(struct vhost_user *vu, struct sluice_device_info *info)
 		rte_atomic_store_explicit(&vu->is_link_down,
 				!(config.status & SLUICE_NET_S_LINK_UP), rte_memory_order_relaxed);
 	snprintf(who, sizeof(who), "path=%s", vu->path);
-	return sluice_net_config_check(who, "back end", &config, info);
+	return sluice_net_config_check(
+			&(struct sluice_net_config_who){ who, "back end", &vu->base, &vu->told },
+			&config, info);
 }
 
 /* The channel on which the back end tells of changes. */
@@ -128,10 +130,12 @@ sluice_vu_handshake(struct vhost_user *vu, struct sluice_device_info *info)
 		return ret;
 	info->features = offered;
 	if (!(info->features & SLUICE_BIT(SLUICE_F_VERSION_1))) {
-		SLUICE_LOG(ERR,
-				"path=%s: the back end does not offer VIRTIO_F_VERSION_1 "
-				"(features 0x%" PRIx64 "): legacy devices are not supported",
-				vu->path, offered);
+		if (!sluice_vu_is_told(vu, "VERSION_1", -ENOTSUP))
+			SLUICE_LOG(ERR,
+					"path=%s: the back end does not offer VIRTIO_F_VERSION_1 "
+					"(features 0x%" PRIx64
+					"): legacy devices are not supported",
+					vu->path, offered);
 		return -ENOTSUP;
 	}
 	if (info->features & SLUICE_BIT(SLUICE_VU_F_PROTOCOL_FEATURES)) {

@@ -36,13 +36,14 @@ wire_region(const struct dmap_region *r)
 }
 
 static int
-refuse(const struct vhost_user *vu, unsigned int nb)
+refuse(struct vhost_user *vu, unsigned int nb)
 {
-	SLUICE_LOG(ERR,
-			"path=%s: rings and mempools lie in %u files (memory regions), the back end "
-			"takes %u: use the EAL option --single-file-segments, larger huge pages, or "
-			"smaller or (isolation=sealed) fewer mempools",
-			vu->path, nb, vu->regions_max);
+	if (!sluice_vu_is_told(vu, "regions", nb))
+		SLUICE_LOG(ERR,
+				"path=%s: rings and mempools lie in %u files (memory regions), the back "
+				"end takes %u: use the EAL option --single-file-segments, larger huge "
+				"pages, or smaller or (isolation=sealed) fewer mempools",
+				vu->path, nb, vu->regions_max);
 	return -ENOSPC;
 }
 

@@ -178,8 +178,9 @@ sluice_vdpa_dev_add_status(struct vhost_vdpa *v, uint8_t bits)
 		ret = get_status(v, &status);
 	if (ret != 0 || (status & bits) == bits)
 		return ret;
-	SLUICE_LOG(ERR, "path=%s: the device does not take status 0x%02x: it is 0x%02x", v->path,
-			bits, status);
+	if (!sluice_vdpa_is_told(v, "status", bits))
+		SLUICE_LOG(ERR, "path=%s: the device does not take status 0x%02x: it is 0x%02x",
+				v->path, bits, status);
 	return -EPROTO;
 }
 
@@ -192,8 +193,9 @@ restart(struct vhost_vdpa *v)
 	if (ret == 0)
 		ret = get_status(v, &status);
 	if (ret == 0 && status != 0) {
-		SLUICE_LOG(ERR, "path=%s: reset: not acknowledged (status 0x%02x)", v->path,
-				status);
+		if (!sluice_vdpa_is_told(v, "reset", -EPROTO))
+			SLUICE_LOG(ERR, "path=%s: reset: not acknowledged (status 0x%02x)", v->path,
+					status);
 		ret = -EPROTO;
 	}
 	return ret;
@@ -278,16 +280,17 @@ field(const uint8_t *config, unsigned int at, unsigned int len)
 static int
 judge_config(struct vhost_vdpa *v, const uint8_t *bytes, struct sluice_device_info *info)
 {
+	const struct sluice_net_config_who who = { v->path, "device", &v->base, &v->told };
 	struct sluice_net_config config;
 	int ret;
 
 	memcpy(&config, bytes, sizeof(config));
-	ret = sluice_net_config_check_pairs(v->path, v->nb_vqs, &config, info);
+	ret = sluice_net_config_check_pairs(&who, v->nb_vqs, &config, info);
 	if (info->features & SLUICE_NET_HASH_FEATURES)
 		sluice_net_config_check_rss(v->path, field(bytes, SLUICE_NET_CONFIG_RSS_KEY, 1),
 				field(bytes, SLUICE_NET_CONFIG_RSS_TABLE, 2),
 				field(bytes, SLUICE_NET_CONFIG_HASH_TYPES, 4), info);
-	return ret == 0 ? sluice_net_config_check(v->path, "device", &config, info) : ret;
+	return ret == 0 ? sluice_net_config_check(&who, &config, info) : ret;
 }
 
 static int
@@ -390,10 +393,11 @@ sluice_vdpa_dev_set_ring(struct vhost_vdpa *v, const struct sluice_vq_setup *vq)
 	int ret;
 
 	if (!rte_is_power_of_2(vq->size)) {
-		SLUICE_LOG(ERR,
-				"path=%s: virtqueue %u has %u slots, and the kernel takes powers of two only: "
-				"set the queue up so, or give queue_size",
-				v->path, vq->vq, vq->size);
+		if (!sluice_vdpa_is_told(v, "size", vq->size))
+			SLUICE_LOG(ERR,
+					"path=%s: virtqueue %u has %u slots, and the kernel takes powers "
+					"of two only: set the queue up so, or give queue_size",
+					v->path, vq->vq, vq->size);
 		return -EINVAL;
 	}
 	ret = sluice_vhost_set_ring(&ring, vq, request, v);
