@@ -370,6 +370,34 @@ test_unusable(void **state)
 	close_transport(t);
 }
 
+/* A server's socket goes with it; one that somebody else made in its place stays. */
+static void
+test_own_socket(void **state)
+{
+	struct sluice_vhost_user_conf conf = { .path = peer.path, .is_server = true };
+	struct sluice_transport *t;
+	int other;
+
+	(void)state;
+	strcpy(peer.dir, "/tmp/sluice-unit-XXXXXX");
+	assert_non_null(mkdtemp(peer.dir));
+	snprintf(peer.path, sizeof(peer.path), "%s/s", peer.dir);
+	assert_int_equal(sluice_vhost_user_create(&conf, &t), 0);
+	assert_int_equal(access(peer.path, F_OK), 0);
+	t->ops->destroy(t);
+	assert_int_equal(access(peer.path, F_OK), -1);
+	assert_int_equal(sluice_vhost_user_create(&conf, &t), 0);
+	/* The first one keeps its number while it is open. */
+	assert_int_equal(unlink(peer.path), 0);
+	other = sluice_vu_listen(peer.path, &(struct sluice_socket_access){ 0 });
+	assert_true(other >= 0);
+	t->ops->destroy(t);
+	assert_int_equal(access(peer.path, F_OK), 0);
+	close(other);
+	unlink(peer.path);
+	rmdir(peer.dir);
+}
+
 /* What the C library and the kernel do not give. */
 static void
 test_create(void **state)
@@ -426,6 +454,7 @@ main(void)
 	suite_add(test_faults, NULL, "faults");
 	suite_add(test_anew, NULL, "anew");
 	suite_add(test_unusable, NULL, "unusable");
+	suite_add(test_own_socket, NULL, "own socket");
 	suite_add(test_create, NULL, "create");
 	suite_add(test_urgent, NULL, "urgent");
 	return suite_run("exchange");

@@ -414,8 +414,8 @@ vhost_user_destroy(struct sluice_transport *t)
 
 	close_fd(vhost_user_disconnect(t));
 	if (vu->listen_fd >= 0) {
+		sluice_vu_unlink(vu->path, &vu->listen_file);
 		close(vu->listen_fd);
-		unlink(vu->path);
 	}
 	close_fd(vu->inotify_fd);
 	close_fd(vu->cut_fd);
@@ -464,6 +464,8 @@ init(struct vhost_user *vu, const struct sluice_socket_access *access)
 	if (ret < 0)
 		return sluice_vu_fail(vu, "listen", ret);
 	vu->listen_fd = ret;
+	if (lstat(vu->path, &vu->listen_file) < 0)
+		return sluice_vu_fail(vu, "listen", -errno);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #ifndef VHOST_USER_H
 #define VHOST_USER_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <rte_spinlock.h>
@@ -34,6 +35,7 @@ struct vhost_user {
 	char *path;
 	bool is_server;
 	int listen_fd;
+	struct stat listen_file;
 	int inotify_fd;    /* a client's, of the folder that its socket is in; -1: there is none */
 	bool has_watch;    /* the folder was there, and is watched */
 	int cut_fd;        /* an eventfd, readable while the connection is cut */

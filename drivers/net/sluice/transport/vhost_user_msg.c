@@ -355,6 +355,15 @@ sluice_vu_listen(const char *path, const struct sluice_socket_access *access)
 	return ret;
 }
 
+void
+sluice_vu_unlink(const char *path, const struct stat *own)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && st.st_dev == own->st_dev && st.st_ino == own->st_ino)
+		unlink(path);
+}
+
 int
 sluice_vu_accept(int listen_fd)
 {

@@ -163,4 +163,9 @@ int sluice_vu_connect(const char *path);
 int sluice_vu_listen(const char *path, const struct sluice_socket_access *access);
 int sluice_vu_accept(int listen_fd);
 
+struct stat;
+
+/* Unless it is another file by now: somebody else's. */
+void sluice_vu_unlink(const char *path, const struct stat *own);
+
 #endif /* VHOST_USER_MSG_H */
