@@ -205,6 +205,8 @@ dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
+	if (sluice_check_process(port) != 0)
+		return sluice_port_leave(dev);
 	sluice_conn_stop(port);
 	/* Let go of the device first: then there is nobody to tell of memory that goes away. */
 	sluice_life_close(port);

@@ -4,6 +4,7 @@
 
 /* See sluice_make.h. */
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,4 +106,20 @@ sluice_port_destroy(struct sluice_port *port)
 	if (port->transport != NULL)
 		port->transport->ops->destroy(port->transport);
 	sluice_life_fini(port);
+}
+
+/*
+ * ethdev goes on whatever a driver returns, and both processes share what it lets go of then: so it
+ * finds nothing, and somebody for whom it keeps its table of ports.
+ */
+int
+sluice_port_leave(struct rte_eth_dev *dev)
+{
+	static struct rte_eth_dev_data nothing;
+	uint64_t owner;
+
+	nothing.port_id = dev->data->port_id;
+	dev->data = &nothing;
+	rte_eth_dev_owner_new(&owner);
+	return -EPERM;
 }

@@ -20,5 +20,7 @@ int sluice_port_create_memory(struct sluice_port *port, const char *name,
 		const struct dmap_backend *backend, void *ctx);
 /* Undo whatever was done. Queues are released before. */
 void sluice_port_destroy(struct sluice_port *port);
+/* A child of fork() closes its parent's port, of which nothing is let go. -EPERM. */
+int sluice_port_leave(struct rte_eth_dev *dev);
 
 #endif /* SLUICE_MAKE_H */
