@@ -420,6 +420,12 @@ test_hang(void **state)
 	sluice_transport_begin(t, 50);
 	eof_fd = t->ops->disconnect(t);
 	assert_false(t->ops->is_connected(t));
+	/* Nobody else has it: our own close goes on. */
+	fake_log_begin();
+	sluice_transport_begin(t, 5000);
+	assert_int_equal(t->ops->connect(t, &info), -EBUSY);
+	log = fake_log_end();
+	fake_assert(nb_lines(log) == 1 && strstr(log, "this port still closes") != NULL, "%s", log);
 	expect_eof(eof_fd);
 	expect_maps(0, 0);
 	sluice_transport_begin(t, 5000);

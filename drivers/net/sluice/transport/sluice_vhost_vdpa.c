@@ -234,6 +234,8 @@ vdpa_destroy(struct sluice_transport *t)
 	eof_fd = vdpa_disconnect(t);
 	if (eof_fd >= 0)
 		close(eof_fd);
+	if (v->left_fd >= 0)
+		close(v->left_fd);
 	if (v->err_fd >= 0)
 		v->sys->close(v->err_fd);
 	if (v->config_fd >= 0)
@@ -291,7 +293,7 @@ sluice_vhost_vdpa_create(const struct sluice_vhost_vdpa_conf *conf, struct sluic
 		return -ENOMEM;
 	v->base.ops = &vhost_vdpa_ops;
 	v->sys = conf->sys != NULL ? conf->sys : &sluice_vk_linux;
-	v->fd = v->err_fd = v->config_fd = -1;
+	v->fd = v->err_fd = v->config_fd = v->left_fd = -1;
 	ret = init(v, conf->path);
 	if (ret != 0) {
 		vdpa_destroy(&v->base);

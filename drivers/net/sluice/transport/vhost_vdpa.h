@@ -47,6 +47,7 @@ struct vhost_vdpa {
 	char *path;
 	int err_fd;    /* written when the device cannot make sense of a ring */
 	int config_fd; /* written when its configuration changed */
+	int left_fd;   /* end of file: a close that nobody waited for is done; -1: there is none */
 	struct vhost_told told;
 	/* of the device that is connected */
 	bool is_connected;

@@ -3,10 +3,12 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_bitops.h>
 #include <rte_common.h>
@@ -39,9 +41,25 @@ request(void *ctx, unsigned long what, const char *name, void *arg)
 }
 #define REQUEST(v, what, arg) request(v, what, #what, arg)
 
+static bool
+is_closing(const struct vhost_vdpa *v)
+{
+	char c;
+
+	return v->left_fd >= 0 && read(v->left_fd, &c, 1) < 0;
+}
+
 static int
 explain_open(struct vhost_vdpa *v, int err)
 {
+	if (err == -EBUSY && is_closing(v)) {
+		if (!sluice_vdpa_is_told(v, "close", err))
+			SLUICE_LOG(ERR,
+					"path=%s: %s: this port still closes the device, and the program "
+					"behind it does not answer: end that, or wait",
+					v->path, strerror(-err));
+		return err;
+	}
 	if (sluice_vdpa_is_told(v, "open", err))
 		return err;
 	if (err == -ENOENT || err == -ENODEV || err == -ENXIO)
@@ -374,6 +392,11 @@ sluice_vdpa_dev_close(struct vhost_vdpa *v)
 
 	if (v->calls != NULL)
 		eof_fd = sluice_vdpa_calls_close(v->calls, &v->base);
+	if (eof_fd >= 0) {
+		if (v->left_fd >= 0)
+			close(v->left_fd);
+		v->left_fd = fcntl(eof_fd, F_DUPFD_CLOEXEC, 0);
+	}
 	v->calls = NULL;
 	v->fd = -1;
 	dmap_iotlb_free(&v->maps);
