@@ -282,6 +282,56 @@ test_pool_in_the_page_of_another(void **state)
 	fake_pool_destroy(p);
 }
 
+static int nb_asked, answer;
+
+static int
+on_ask(const struct dmap_shared *shared, const void *memory, const struct dmap_buffer *buf)
+{
+	assert_non_null(shared);
+	assert_ptr_equal(memory, buf->pool);
+	nb_asked++;
+	return answer;
+}
+
+/* The same in another process, which asks for it. */
+static void
+test_page_of_another_elsewhere(void **state)
+{
+	static struct dmap_shared shared;
+	struct rte_mbuf *m;
+	unsigned int i;
+	struct rig g;
+
+	(void)state;
+	rig_open(&g, true);
+	dmap_share(g.d, &shared);
+	dmap_stream_init(&g.s, g.d);
+	m = fake_mbuf(g.pool, RTE_PKTMBUF_HEADROOM, 60);
+	dmap_set_remote(on_ask);
+	assert_int_equal(dmap_add_range(g.d, g.pool->mem, g.pool->mem_len), 0);
+	answer = -EAGAIN;
+	assert_int_equal(dmap_shared_pool(&shared, g.pool->mp), -ENOENT);
+	assert_false(dmap_knows(&g.s, m));
+	assert_true(dmap_may_come(&g.s));
+	assert_int_equal(nb_asked, 1);
+	assert_int_equal(dmap_add_pool(g.d, g.pool->mp), 0);
+	assert_true(dmap_knows(&g.s, m));
+	dmap_del_pool(g.d, g.pool->mp);
+	dmap_stream_refresh(&g.s);
+	answer = -EACCES;
+	assert_false(dmap_knows(&g.s, m));
+	assert_false(dmap_may_come(&g.s));
+	assert_int_equal(nb_asked, 2);
+	/* Where there are too many to be listed nobody is asked. */
+	shared.pools[0] = NULL;
+	for (i = 0; i <= DMAP_SHARED_POOLS; i++, shared.nb_pools++)
+		assert_int_equal(dmap_shared_pool(&shared, g.pool->mp), -ENOENT);
+	assert_int_equal(dmap_shared_pool(&shared, g.pool->mp), 0);
+	dmap_set_remote(NULL);
+	rte_pktmbuf_free(m);
+	rig_close(&g);
+}
+
 int
 main(void)
 {
@@ -292,5 +342,6 @@ main(void)
 	suite_add(test_addition_forgets_nothing, NULL, "addition forgets nothing");
 	suite_add(test_memfd_is_sealed, NULL, "memfd is sealed");
 	suite_add(test_pool_in_the_page_of_another, NULL, "pool in the page of another");
+	suite_add(test_page_of_another_elsewhere, NULL, "page of another elsewhere");
 	return suite_run("stream");
 }

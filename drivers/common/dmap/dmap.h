@@ -399,14 +399,17 @@ int dmap_request_post(struct dmap_domain *d, const void *memory, const struct dm
 
 /*
  * What other processes know of a domain, which belongs to one: where the memory is that the device
- * reaches, at addresses that all of them share. They look it up, and ask for more.
+ * reaches, at addresses that all of them share, and whose. They look it up, and ask for more.
  */
 #define DMAP_SHARED_WINDOWS 128
+#define DMAP_SHARED_POOLS 128
 struct dmap_shared {
 	uint32_t generation; /* as dmap_generation() */
 	uint32_t serial;     /* atomic: odd while the following is written */
 	uint32_t nb_windows; /* what does not fit is not there */
 	struct dmap_window windows[DMAP_SHARED_WINDOWS];
+	uint32_t nb_pools; /* more than have room: any may be one of them */
+	const struct rte_mempool *pools[DMAP_SHARED_POOLS];
 };
 
 /**
@@ -421,13 +424,9 @@ __rte_internal
 int dmap_shared_lookup(const struct dmap_shared *shared, const void *addr, size_t len,
 		struct dmap_window *out);
 
-/**
- * This process has no domains, and its streams are of those of another one: what they do not find
- * in what is shared, they ask for with fn, which answers as dmap_request_post() and never waits.
- */
+/** Is the pool itself what the device reaches? As the former; -ENOENT: it is not. */
 __rte_internal
-void dmap_set_remote(int (*fn)(const struct dmap_shared *shared, const void *memory,
-		const struct dmap_buffer *buf));
+int dmap_shared_pool(const struct dmap_shared *shared, const struct rte_mempool *mp);
 
 /* Back ends: a memfd of the driver's own beside EAL's files; EAL's memory as a whole. */
 struct dmap_remote {

@@ -70,7 +70,7 @@ dmap_domain_rebuild(struct dmap_domain *d, bool is_removal)
 	d->regions = regions;
 	d->windows = windows;
 	d->nb_windows = nb_windows;
-	dmap_domain_copy_windows(d);
+	dmap_domain_copy(d);
 	if (is_removal)
 		rte_atomic_fetch_add_explicit(d->generation, 1, rte_memory_order_release);
 	rte_spinlock_unlock(&d->table_lock);

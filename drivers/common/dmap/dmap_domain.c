@@ -121,7 +121,7 @@ empty(struct dmap_domain *d)
 	d->regions = (struct dmap_region_list){ 0 };
 	d->windows = NULL;
 	d->nb_windows = 0;
-	dmap_domain_copy_windows(d);
+	dmap_domain_copy(d);
 	rte_spinlock_unlock(&d->table_lock);
 	/* Revoke first, and only then let go of the memory. */
 	if (regions.nb != 0 && !d->backend->is_remote &&
@@ -227,6 +227,8 @@ dmap_domain_look(struct dmap_domain *d, const struct dmap_buffer *buf, struct dm
 		o = dmap_owner_new(DMAP_OWNER_RANGE, buf->addr);
 	if (o == NULL)
 		return -ENOMEM;
+	if (mp != NULL)
+		strlcpy(o->pool, mp->name, sizeof(o->pool));
 	ret = find_pages(d, buf, mp, o);
 	if (ret == 0)
 		*out = o;
@@ -403,7 +405,7 @@ dmap_try_pool(struct dmap_domain *d, const struct rte_mempool *mp)
 	if (!dmap_spin_briefly(&d->table_lock))
 		return -EAGAIN;
 	o = dmap_domain_find(d, DMAP_OWNER_POOL, mp);
-	is_there = o != NULL && (o->is_shown || !d->backend->is_remote || !d->is_live);
+	is_there = o != NULL && dmap_owner_is_usable(d, o);
 	rte_spinlock_unlock(&d->table_lock);
 	return is_there ? 0 : -ENOENT;
 }

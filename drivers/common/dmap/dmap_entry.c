@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include <rte_mempool.h>
 #include <rte_string_fns.h>
 
 #include "dmap_impl.h"
@@ -27,11 +26,7 @@ fill(const struct dmap_domain *d, const struct dmap_owner *o, unsigned int page,
 	out->region = o->pages.r[page];
 	out->kind = o->is_sealed ? "sealed mempool" : kinds[o->kind];
 	out->is_shown = d->is_live && (!d->backend->is_remote || o->is_shown);
-	/* A pool leaves the domain, and takes table_lock for that, before it is gone. */
-	if (o->kind == DMAP_OWNER_POOL)
-		strlcpy(out->name, ((const struct rte_mempool *)o->key)->name, sizeof(out->name));
-	else if (o->note != NULL)
-		strlcpy(out->name, o->note, sizeof(out->name));
+	strlcpy(out->name, o->note != NULL ? o->note : o->pool, sizeof(out->name));
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_entries)

@@ -68,6 +68,7 @@ struct dmap_owner {
 	enum dmap_owner_kind kind;
 	const void *key;  /* mempool, address of the range, handle of the coherent piece */
 	const char *note; /* what is in a coherent piece; NULL: nobody said */
+	char pool[32];    /* the mempool's name: another process may have freed it unseen */
 	struct dmap_region_list pages;
 	bool was_looked_at; /* by dmap_check_nodes() */
 	bool is_lazy;       /* came with packets: it goes before anything else is refused for it */
@@ -216,8 +217,14 @@ void dmap_domain_wake(struct dmap_domain *d);
 /* The owners' pages as the back end wants them; change_lock is held. */
 int dmap_domain_table(
 		struct dmap_domain *d, dmap_owner_filter filter, struct dmap_region_list *out);
-/* Copy the windows to where other processes find them; table_lock is held (dmap_shared.c). */
-void dmap_domain_copy_windows(struct dmap_domain *d);
+/* Copy what other processes look up to where they find it; table_lock is held (dmap_shared.c). */
+void dmap_domain_copy(struct dmap_domain *d);
+/* Can its memory be used now? table_lock is held. */
+static inline bool
+dmap_owner_is_usable(const struct dmap_domain *d, const struct dmap_owner *o)
+{
+	return o->is_shown || !d->backend->is_remote || !d->is_live;
+}
 
 /*
  * An owner of the pages of a buffer's memory, not in the domain yet (dmap_domain.c); NULL with 0:

@@ -12,7 +12,6 @@
 #include <numaif.h>
 
 #include <rte_memory.h>
-#include <rte_mempool.h>
 
 #include "dmap_impl.h"
 
@@ -81,7 +80,7 @@ warn(const struct dmap_owner *o, const char *who, int found, int node)
 				"%s: mempool %s lies on NUMA node %d, the device on node %d: make the pool "
 				"with socket_id %d, and give EAL memory there (--socket-mem, one number for "
 				"each node)",
-				who, ((const struct rte_mempool *)o->key)->name, found, node, node);
+				who, o->pool, found, node, node);
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_check_nodes)

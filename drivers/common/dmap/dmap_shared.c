@@ -3,9 +3,9 @@
  */
 
 /*
- * What other processes know of a domain: copies of its windows. They have no lock in common with
- * the one that writes, since a process may die with a lock; a serial number tells whether a copy
- * was whole.
+ * What other processes know of a domain: copies of its windows, and which pools are in it. They
+ * have no lock in common with the one that writes, since a process may die with a lock; a serial
+ * number tells whether a copy was whole.
  */
 
 #include <errno.h>
@@ -19,8 +19,26 @@
 /* How often a reader comes again while a writer writes. */
 #define TRIES 100
 
+static void
+copy_pools(const struct dmap_domain *d, struct dmap_shared *shared)
+{
+	const struct dmap_owner *o;
+	uint32_t nb = 0;
+
+	TAILQ_FOREACH(o, &d->owners, next) {
+		if (o->kind != DMAP_OWNER_POOL || !dmap_owner_is_usable(d, o))
+			continue;
+		if (nb < DMAP_SHARED_POOLS)
+			rte_atomic_store_explicit(
+					&shared->pools[nb], o->key, rte_memory_order_release);
+		nb++;
+	}
+	rte_atomic_store_explicit(&shared->nb_pools, d->backend->shows_all_eal ? UINT32_MAX : nb,
+			rte_memory_order_release);
+}
+
 void
-dmap_domain_copy_windows(struct dmap_domain *d)
+dmap_domain_copy(struct dmap_domain *d)
 {
 	struct dmap_shared *shared = d->shared;
 	unsigned int nb = RTE_MIN(d->nb_windows, (unsigned int)DMAP_SHARED_WINDOWS);
@@ -30,8 +48,7 @@ dmap_domain_copy_windows(struct dmap_domain *d)
 		return;
 	/*
 	 * Odd before anything is written, even behind it. Each store releases the odd number, so
-	 * who reads any of what follows reads that number afterwards, or a later one: see
-	 * dmap_shared_lookup().
+	 * who reads any of what follows reads that number afterwards, or a later one: see look().
 	 */
 	rte_atomic_fetch_add_explicit(&shared->serial, 1, rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&shared->nb_windows, nb, rte_memory_order_release);
@@ -43,6 +60,7 @@ dmap_domain_copy_windows(struct dmap_domain *d)
 		rte_atomic_store_explicit(&to->span, from->span, rte_memory_order_release);
 		rte_atomic_store_explicit(&to->delta, from->delta, rte_memory_order_release);
 	}
+	copy_pools(d, shared);
 	rte_atomic_fetch_add_explicit(&shared->serial, 1, rte_memory_order_release);
 }
 
@@ -54,7 +72,7 @@ dmap_share(struct dmap_domain *d, struct dmap_shared *shared)
 	shared->generation = rte_atomic_load_explicit(d->generation, rte_memory_order_relaxed);
 	d->shared = shared;
 	d->generation = &shared->generation;
-	dmap_domain_copy_windows(d);
+	dmap_domain_copy(d);
 	rte_spinlock_unlock(&d->table_lock);
 }
 
@@ -80,9 +98,20 @@ find(const struct dmap_shared *shared, uintptr_t va, size_t len, struct dmap_win
 	return false;
 }
 
-RTE_EXPORT_INTERNAL_SYMBOL(dmap_shared_lookup)
-int
-dmap_shared_lookup(const struct dmap_shared *shared, const void *addr, size_t len,
+static bool
+find_pool(const struct dmap_shared *shared, const struct rte_mempool *mp)
+{
+	uint32_t nb = rte_atomic_load_explicit(&shared->nb_pools, rte_memory_order_acquire), i;
+
+	for (i = 0; i < nb && i < DMAP_SHARED_POOLS; i++)
+		if (rte_atomic_load_explicit(&shared->pools[i], rte_memory_order_acquire) == mp)
+			return true;
+	return nb > DMAP_SHARED_POOLS;
+}
+
+/* mp, or with NULL the window of len bytes at va. */
+static int
+look(const struct dmap_shared *shared, const struct rte_mempool *mp, const void *va, size_t len,
 		struct dmap_window *out)
 {
 	struct dmap_window w = { 0 };
@@ -92,7 +121,7 @@ dmap_shared_lookup(const struct dmap_shared *shared, const void *addr, size_t le
 
 	for (i = 0; i < TRIES; i++) {
 		serial = rte_atomic_load_explicit(&shared->serial, rte_memory_order_acquire);
-		found = find(shared, (uintptr_t)addr, len, &w);
+		found = mp != NULL ? find_pool(shared, mp) : find(shared, (uintptr_t)va, len, &w);
 		/* Each load of it acquires, so the number is read behind all of them. */
 		if (serial % 2 == 0 &&
 				rte_atomic_load_explicit(&shared->serial,
@@ -104,4 +133,21 @@ dmap_shared_lookup(const struct dmap_shared *shared, const void *addr, size_t le
 		rte_pause();
 	}
 	return -EAGAIN;
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_shared_lookup)
+int
+dmap_shared_lookup(const struct dmap_shared *shared, const void *addr, size_t len,
+		struct dmap_window *out)
+{
+	return look(shared, NULL, addr, len, out);
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_shared_pool)
+int
+dmap_shared_pool(const struct dmap_shared *shared, const struct rte_mempool *mp)
+{
+	struct dmap_window none;
+
+	return look(shared, mp, NULL, 0, &none);
 }

@@ -167,11 +167,11 @@ dmap_knows_miss(struct dmap_stream *s, const struct rte_mbuf *m, struct rte_memp
 		return true;
 	for (i = 1; i < DMAP_STREAM_NEAR - 1 && s->known[i] != pool; i++)
 		;
-	/* The primary process looks after its domains. */
-	if (s->known[i] != pool && ask_remote == NULL)
-		ret = dmap_try_pool(s->domain, pool);
+	if (s->known[i] != pool)
+		ret = ask_remote != NULL ? dmap_shared_pool(shared_of(s), pool) :
+					   dmap_try_pool(s->domain, pool);
 	if (ret == -ENOENT)
-		ret = dmap_request_post(s->domain, pool, &buf);
+		ret = ask(s, pool, &buf);
 	if (ret != 0) {
 		s->may_come = ret == -EAGAIN;
 		return false;

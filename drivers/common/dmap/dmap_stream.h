@@ -45,6 +45,14 @@ struct dmap_stream {
 __rte_internal
 void dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d);
 
+/**
+ * This process has no domains, and its streams are of those of another one: what they do not find
+ * in what is shared, they ask for with fn, which answers as dmap_request_post() and never waits.
+ */
+__rte_internal
+void dmap_set_remote(int (*fn)(const struct dmap_shared *shared, const void *memory,
+		const struct dmap_buffer *buf));
+
 /*
  * Bottom half of dmap_lend(): other windows, the domain's table, and at last a note for the control
  * thread.

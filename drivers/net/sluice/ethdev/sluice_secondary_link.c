@@ -313,6 +313,9 @@ ask_memory(struct sluice_visitor *v)
 	ask.memory = asked.memory;
 	ask.buf = asked.buf;
 	ret = dmap_shared_lookup(&v->shared->dma, asked.buf.va, asked.buf.va_len, &w);
+	/* It may lie in pages of another one, which may end. */
+	if (ret == 0 && asked.buf.pool != NULL)
+		ret = dmap_shared_pool(&v->shared->dma, asked.buf.pool);
 	if (ret != 0)
 		ret = request(&ask, NULL, 0, &a, fds, &nb) == -EACCES ? -EACCES : -EAGAIN;
 	if (ret == -EAGAIN && sluice_clock_ms() - asked.since > MEMORY_END_MS)
