@@ -9,8 +9,12 @@
 #ifndef DEBUG_STEPS_H
 #define DEBUG_STEPS_H
 
+#include <stdio.h>
+#include <string.h>
+
 #include "dmap_debug.h"
 #include "env.h"
+#include "fake_log.h"
 #include "sluice_check.h"
 
 #define LEN 100
@@ -47,6 +51,21 @@ expect_silence(struct env *e)
 	for (what = 0; what < DMAP_DEBUG_NB_CHECKS; what++)
 		fake_assert(dmap_debug_nb(e->domain, what) == 0, "reported: %s",
 				dmap_debug_name(what));
+}
+
+/* A line of the log has all that is known of a buffer, where the device has one. */
+static inline void
+expect_named(const struct env *e, const char *said, const struct rte_mbuf *m)
+{
+	char wanted[64];
+
+	snprintf(wanted, sizeof(wanted), "mbuf %p of pool", (const void *)m);
+	fake_assert(strstr(said, "unit: ") != NULL && strstr(said, "queue 0 slot 0") != NULL,
+			"said: %s", said);
+	fake_assert(env_is_copy(&e->conf) ||
+					(strstr(said, "device address 0x") != NULL &&
+							strstr(said, wanted) != NULL),
+			"said: %s, and not %s", said, wanted);
 }
 
 /* A packet that the device has, and the test has references to. */

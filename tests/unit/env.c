@@ -212,7 +212,7 @@ start_queue(struct env *e)
 		sluice_split_disable_interrupts(&q->ring);
 	}
 	if (c->is_checked)
-		assert_int_equal(sluice_check_begin(q, e->domain, e->rx, e->tx), 0);
+		assert_int_equal(sluice_check_begin(q, e->domain, e->rx, e->tx, ENV_FRAME), 0);
 	start_device(e);
 	if (!c->is_tx)
 		e->rx->fill(&e->rxq);

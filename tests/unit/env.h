@@ -28,6 +28,8 @@
 #include "sluice_queue_ctl.h"
 
 #define ENV_BURST_MAX 512
+/* As long as frames are, that dma_debug=1 knows of. */
+#define ENV_FRAME (1500 + RTE_ETHER_HDR_LEN)
 
 /* What packets ask for where all offloads are switched on. */
 #define ENV_TX_FLAGS \

@@ -135,6 +135,68 @@ test_receiving_is_silent(void **state)
 	env_close(e);
 }
 
+/* All of a ring in one burst, and nothing of it reaches the application. */
+static void
+test_dropping_is_silent(void **state)
+{
+	struct env *e = open_checked(state);
+	unsigned int round, nb_runts = 0, i;
+
+	for (round = 0; round < 3; round++) {
+		fake_dev_poll(&e->dev);
+		for (; e->dev.nb_held != 0; nb_runts++)
+			fake_dev_use(&e->dev, 0, e->rxq.hdr_len + 1);
+		assert_int_equal(env_rx_and_free(e, ENV_BURST_MAX), 0);
+		for (i = 0; i < 40; i++)
+			assert_true(env_deliver(e, LEN));
+		assert_int_equal(env_rx_and_free(e, ENV_BURST_MAX), 40);
+	}
+	assert_in_range(nb_runts, 2 * e->conf.size, 3 * e->conf.size);
+	assert_int_equal(e->rxq.nb_runts, nb_runts);
+	expect_silence(e);
+	env_close(e);
+}
+
+/* A queue that was polled elsewhere for one round of the ring. */
+static void
+test_elsewhere_is_silent(void **state)
+{
+	struct env *e = open_checked(state);
+	const struct sluice_rx_path *checked = e->rx;
+	unsigned int i;
+
+	e->rx = sluice_rx_path_at(e->conf.row);
+	for (i = 0; i < e->conf.size; i++) {
+		assert_true(env_deliver(e, LEN));
+		if (i % 32 == 31)
+			assert_int_equal(env_rx_and_free(e, 32), 32);
+	}
+	e->rx = checked;
+	for (i = 0; i < 40; i++)
+		assert_true(env_deliver(e, LEN));
+	assert_int_equal(env_rx_and_free(e, ENV_BURST_MAX), 40);
+	expect_silence(e);
+	env_close(e);
+}
+
+/* Buffers into which a frame just fits are as long as ever. */
+static void
+test_room_for_a_frame(void **state)
+{
+	struct rte_mbuf *m;
+	struct env *e;
+
+	((struct env_conf *)*state)->data_room = RTE_PKTMBUF_HEADROOM + SLUICE_NET_HDR_LEN +
+			ENV_FRAME;
+	e = open_checked(state);
+	assert_true(env_deliver(e, ENV_FRAME));
+	assert_int_equal(env_rx(e, &m, 1), 1);
+	assert_int_equal(m->nb_segs, 1);
+	rte_pktmbuf_free(m);
+	expect_silence(e);
+	env_close(e);
+}
+
 /* Where the device only reads. */
 static void
 test_descriptor_changed(void **state)
@@ -227,10 +289,13 @@ static void
 test_length_that_cannot_be(void **state)
 {
 	struct env *e = open_checked(state);
+	const struct rte_mbuf *m = e->q.sw_ring[0];
 
 	fake_dev_poll(&e->dev);
 	fake_dev_use(&e->dev, 0, env_post_len(e) + 1);
+	fake_log_begin();
 	env_rx_and_free(e, 32);
+	expect_named(e, fake_log_end(), m);
 	assert_true(env_has_failed(e));
 	expect_only(e, DMAP_DEBUG_BAD_LENGTH);
 	env_close(e);
@@ -240,22 +305,69 @@ test_length_that_cannot_be(void **state)
 static void
 test_completions_that_cannot_be(void **state)
 {
+	const struct rte_mbuf *m;
 	unsigned int is_double;
+	const char *said;
 	struct env *e;
 
 	for (is_double = 0; is_double < 2; is_double++) {
 		e = open_checked(state);
+		m = e->q.sw_ring[0];
 		fake_dev_poll(&e->dev);
 		if (is_double) {
 			assert_true(env_deliver(e, LEN));
 			assert_int_equal(env_rx_and_free(e, 1), 1);
 		}
 		fake_dev_lie_used(&e->dev, is_double ? 0 : e->conf.size, LEN);
+		fake_log_begin();
 		env_rx_and_free(e, 32);
+		said = fake_log_end();
+		if (is_double)
+			expect_named(e, said, m);
 		assert_true(env_has_failed(e));
 		expect_only(e,
 				is_double ? DMAP_DEBUG_DOUBLE_COMPLETION :
 					    DMAP_DEBUG_BAD_COMPLETION);
+		env_close(e);
+	}
+}
+
+/* The same of packets, and of the middle of one. */
+static void
+test_completions_of_packets(void **state)
+{
+	const struct {
+		uint32_t id;
+		enum dmap_debug_check what;
+	} lies[] = { { 256, DMAP_DEBUG_BAD_COMPLETION }, { 1, DMAP_DEBUG_BAD_COMPLETION },
+		{ 0, DMAP_DEBUG_DOUBLE_COMPLETION } };
+	const struct rte_mbuf *first;
+	const char *said;
+	unsigned int i;
+	struct rte_mbuf *m;
+	struct env *e;
+
+	for (i = 0; i < RTE_DIM(lies); i++) {
+		e = open_checked(state);
+		m = fake_mbuf(e->pool, 128, LEN);
+		first = m;
+		if (lies[i].id == 1)
+			rte_pktmbuf_chain(m, fake_mbuf(e->pool, 128, LEN));
+		assert_int_equal(env_tx(e, &m, 1), 1);
+		fake_dev_poll(&e->dev);
+		if (lies[i].what == DMAP_DEBUG_DOUBLE_COMPLETION) {
+			fake_dev_complete(&e->dev, 1, FAKE_ONE_BY_ONE);
+			e->tx->cleanup(&e->txq, 0);
+		}
+		send_one(e);
+		fake_dev_lie_used(&e->dev, lies[i].id, 0);
+		fake_log_begin();
+		e->tx->cleanup(&e->txq, 0);
+		said = fake_log_end();
+		if (lies[i].what == DMAP_DEBUG_DOUBLE_COMPLETION)
+			expect_named(e, said, first);
+		assert_true(env_has_failed(e));
+		expect_only(e, lies[i].what);
 		env_close(e);
 	}
 }
@@ -288,6 +400,9 @@ main(void)
 {
 	suite_add_tx(test_sending_is_silent, "sending is silent");
 	suite_add_rx(test_receiving_is_silent, "receiving is silent");
+	suite_add_rx(test_dropping_is_silent, "dropping is silent");
+	suite_add_rx(test_elsewhere_is_silent, "elsewhere is silent");
+	suite_add_rx_if(is_lent_and_mergeable, test_room_for_a_frame, "room for a frame");
 	suite_add_tx_if(env_is_lent, test_descriptor_changed, "descriptor changed, tx");
 	suite_add_rx(test_descriptor_changed, "descriptor changed, rx");
 	suite_add_rx_if(env_is_split, test_available_index_changed, "available index changed");
@@ -298,6 +413,8 @@ main(void)
 	suite_add_rx(test_length_that_cannot_be, "length that cannot be");
 	suite_add_rx_if(is_lent_and_unordered, test_completions_that_cannot_be,
 			"completions that cannot be");
+	suite_add_tx_if(is_lent_and_unordered, test_completions_of_packets,
+			"completions of packets");
 	suite_add_rx_if(env_is_lent, test_buffers_left, "buffers left");
 	return suite_run("debug_queue");
 }

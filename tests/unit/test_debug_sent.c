@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include <rte_lcore.h>
+
 #include "debug_steps.h"
 
 static void
@@ -170,6 +172,77 @@ test_reclaim_marks_nothing(void **state)
 	env_close(e);
 }
 
+/*
+ * It comes to a queue that another process polls: what that completes next is the pool's, and
+ * whoever gets it from there is not blamed.
+ */
+static void
+test_reclaim_for_another_process(void **state)
+{
+	struct dmap_debug_loan loan = { .len = LEN, .dir = DMAP_FROM_DEVICE };
+	struct env *e = open_checked(state);
+	const struct sluice_tx_path *checked = e->tx;
+	struct rte_mbuf *pkts[2];
+
+	pkts[0] = fake_mbuf(e->pool, 128, LEN);
+	pkts[1] = fake_mbuf(e->pool, 128, LEN);
+	e->tx = unchecked(e);
+	assert_int_equal(env_tx(e, pkts, 2), 2);
+	fake_dev_poll(&e->dev);
+	fake_dev_complete(&e->dev, 1, FAKE_ONE_BY_ONE);
+	checked->cleanup(&e->txq, e->conf.size);
+	fake_dev_complete(&e->dev, e->dev.nb_held, FAKE_ONE_BY_ONE);
+	e->tx->cleanup(&e->txq, 0);
+	e->tx = checked;
+	loan.m = rte_pktmbuf_alloc(e->pool->mp);
+	assert_ptr_equal(loan.m, pkts[1]);
+	loan.va = rte_pktmbuf_mtod(loan.m, char *);
+	dmap_debug_check_buffer(e->domain, &loan);
+	expect_silence(e);
+	rte_pktmbuf_free(pkts[1]);
+	go_on(e);
+	expect_silence(e);
+	env_close(e);
+}
+
+/* What this core has freed a moment ago, or got from the pool again since. */
+static void
+test_sent_though_free(void **state)
+{
+	struct rte_mempool_cache cache = { .size = 64, .flushthresh = 96 };
+	unsigned int is_free;
+	struct rte_mbuf *m;
+	struct env *e;
+
+	for (is_free = 0; is_free < 2; is_free++) {
+		e = open_checked(state);
+		m = fake_mbuf(e->pool, 128, LEN);
+		e->pool->mp->cache_size = cache.size;
+		e->pool->mp->local_cache = &cache;
+		RTE_PER_LCORE(_lcore_id) = 0;
+		cache.len = 0;
+		rte_pktmbuf_free(m);
+		assert_ptr_equal(cache.objs[0], m);
+		/* The pool would get it twice, which is what is reported. */
+		if (!is_free)
+			cache.len = 0;
+		m->data_len = LEN;
+		m->pkt_len = LEN;
+		assert_int_equal(env_tx(e, &m, 1), 1);
+		cache.len = 0;
+		RTE_PER_LCORE(_lcore_id) = LCORE_ID_ANY;
+		e->pool->mp->cache_size = 0;
+		e->pool->mp->local_cache = NULL;
+		if (is_free)
+			expect_only(e, DMAP_DEBUG_FREE_GIVEN);
+		else
+			expect_silence(e);
+		fake_dev_poll(&e->dev);
+		go_on(e);
+		env_close(e);
+	}
+}
+
 int
 main(void)
 {
@@ -178,6 +251,9 @@ main(void)
 	suite_add_tx_if(env_is_lent, test_freed_before_the_end, "freed before the end");
 	suite_add_tx_if(env_is_lent, test_paused_in_a_burst, "paused in a burst");
 	suite_add_tx_if(env_is_lent, test_reclaim_marks_nothing, "reclaim marks nothing");
+	suite_add_tx_if(env_is_lent, test_reclaim_for_another_process,
+			"reclaim for another process");
 	suite_add_tx_if(is_scalar_and_lent, test_sent_twice, "sent twice");
+	suite_add_tx_if(env_is_lent, test_sent_though_free, "sent though free");
 	return suite_run("debug_sent");
 }

@@ -244,6 +244,26 @@ dmap_debug_returned(uint32_t number)
 	rte_spinlock_unlock(&dmap_debug_lock);
 }
 
+/* DPDK's hashes want bytes that are aligned. */
+RTE_EXPORT_INTERNAL_SYMBOL(dmap_debug_sum)
+uint64_t
+dmap_debug_sum(const struct dmap_debug_loan *loan)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15ULL;
+	const char *at = loan->va;
+	uint64_t sum = loan->len, word;
+	uint32_t left = loan->len, n;
+
+	for (; left != 0; left -= n, at += n) {
+		n = RTE_MIN(left, (uint32_t)sizeof(word));
+		word = 0;
+		memcpy(&word, at, n);
+		sum = (sum ^ word) * odd;
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
 RTE_EXPORT_INTERNAL_SYMBOL(dmap_debug_loan)
 const struct dmap_debug_loan *
 dmap_debug_loan(uint32_t number)

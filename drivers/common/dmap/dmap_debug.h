@@ -114,6 +114,10 @@ void dmap_debug_watch(uint32_t number);
 __rte_internal
 void dmap_debug_unwatch(struct dmap_domain *d, uint32_t number);
 
+/** Of its bytes, for what the device only reads. */
+__rte_internal
+uint64_t dmap_debug_sum(const struct dmap_debug_loan *loan);
+
 /** It is the CPU's again, or forgotten, and is not watched any more. 0 is fine. */
 __rte_internal
 void dmap_debug_returned(uint32_t number);

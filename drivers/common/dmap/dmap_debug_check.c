@@ -39,6 +39,14 @@ dmap_debug_check_place(struct dmap_domain *d, const struct dmap_debug_loan *loan
 		dmap_debug_report(d, DMAP_DEBUG_DIRECTION, loan, "the device may only read there");
 }
 
+/* A burst that may have completed it is under way, or nobody has noted yet what one did. */
+static bool
+may_be_back(const struct dmap_debug_loan *loan)
+{
+	return loan->is_stale != NULL &&
+			rte_atomic_load_explicit(loan->is_stale, rte_memory_order_acquire) != 0;
+}
+
 /* Who else has the mbuf? As many may as there are references to it. */
 static void
 check_others(struct dmap_domain *d, const struct dmap_debug_loan *loan)
@@ -50,9 +58,7 @@ check_others(struct dmap_domain *d, const struct dmap_debug_loan *loan)
 
 	rte_spinlock_lock(&dmap_debug_lock);
 	for (e = dmap_debug_first(loan->m); e != NULL; e = dmap_debug_next(e)) {
-		if (e->loan.is_stale != NULL &&
-				rte_atomic_load_explicit(
-						e->loan.is_stale, rte_memory_order_acquire) != 0)
+		if (may_be_back(&e->loan))
 			continue;
 		nb++;
 		if (other == NULL || e->domain != d)
@@ -167,6 +173,7 @@ visit(const struct dmap_domain *d, visit_fn fn, void *arg)
 struct search {
 	const struct dmap_map *map;
 	struct dmap_domain *domain; /* that pages left; NULL: they are memory that ends */
+	const char *pool; /* whose mbufs end as well, wherever their data lie; NULL: none do */
 	const struct dmap_region_list *pages;
 	struct dmap_debug_loan found;
 	unsigned int nb;
@@ -188,24 +195,34 @@ note_overlap(struct dmap_debug_entry *e, void *arg)
 
 /* Pages that others show as well stay. */
 static bool
-note_hidden(struct dmap_debug_entry *e, void *arg)
+is_hidden(const struct dmap_debug_entry *e, const struct search *s)
 {
-	const struct dmap_region_list *l = ((struct search *)arg)->pages;
-	struct search *s = arg;
 	struct dmap_window w;
 	unsigned int i;
 
-	for (i = 0; i < l->nb && !e->loan.is_gone; i++) {
-		if (!loan_overlaps(&e->loan, l->r[i].va, l->r[i].len) ||
-				(s->domain != NULL &&
-						dmap_lookup(s->domain, e->loan.va, e->loan.len,
-								&w) == 0))
-			continue;
-		dmap_debug_unmark(e);
-		e->loan.is_gone = true;
-		s->found = e->loan;
-		s->nb++;
-	}
+	if (s->pool != NULL && strcmp(e->loan.pool, s->pool) == 0)
+		return true;
+	for (i = 0; i < s->pages->nb; i++)
+		if (loan_overlaps(&e->loan, s->pages->r[i].va, s->pages->r[i].len))
+			return s->domain == NULL ||
+					dmap_lookup(s->domain, e->loan.va, e->loan.len, &w) != 0;
+	return false;
+}
+
+static bool
+note_hidden(struct dmap_debug_entry *e, void *arg)
+{
+	struct search *s = arg;
+
+	if (e->loan.is_gone || !is_hidden(e, s))
+		return true;
+	dmap_debug_unmark(e);
+	e->loan.is_gone = true;
+	/* Who frees memory with the packet that lay in it does so within the burst. */
+	if (s->pool == NULL && e->loan.dir == DMAP_TO_DEVICE && may_be_back(&e->loan))
+		return true;
+	s->found = e->loan;
+	s->nb++;
 	return true;
 }
 
@@ -225,7 +242,7 @@ void
 dmap_debug_pool_gone(struct dmap_domain *d, struct rte_mempool *mp)
 {
 	struct dmap_region_list bytes = { 0 };
-	struct search s = { .pages = &bytes };
+	struct search s = { .pages = &bytes, .pool = mp->name };
 
 	if (d->debug == NULL)
 		return;
@@ -233,7 +250,8 @@ dmap_debug_pool_gone(struct dmap_domain *d, struct rte_mempool *mp)
 	if (dmap_eal_pool_pages(mp, 1, &bytes) == 0)
 		visit(d, note_hidden, &s);
 	dmap_region_list_free(&bytes);
-	if (s.nb != 0)
+	/* Those that a burst has just completed are back, although it is not noted yet. */
+	if (s.nb != 0 && rte_mempool_in_use_count(mp) != 0)
 		dmap_debug_report(d, DMAP_DEBUG_POOL_FREED, &s.found, "one of %u", s.nb);
 }
 
@@ -263,7 +281,8 @@ dmap_debug_map(struct dmap_domain *d, const struct rte_mbuf *m, const struct dma
 
 	dmap_debug_set_mbuf(&loan, m);
 	if (map->error != 0) {
-		if (map->len != 0 && !dmap_eal_owns(map->va, 1))
+		if (map->len != 0 && !dmap_eal_owns(map->va, 1) &&
+				dmap_sealed_pool_of(map->va, 1) == NULL)
 			dmap_debug_report(d, DMAP_DEBUG_NO_OWNER, &loan,
 					"nor any other memory of EAL");
 		return;
@@ -276,6 +295,8 @@ dmap_debug_map(struct dmap_domain *d, const struct rte_mbuf *m, const struct dma
 		dmap_debug_check_buffer(d, &loan);
 	if (map->bounce == 0)
 		dmap_debug_check_place(d, &loan);
+	if (map->dir == DMAP_TO_DEVICE)
+		loan.sum = dmap_debug_sum(&loan);
 	dmap_debug_lent(d, &loan);
 }
 
@@ -320,6 +341,9 @@ dmap_debug_unmap(struct dmap_domain *d, const struct dmap_map *map)
 	if (map->dir != loan.dir)
 		dmap_debug_report(d, DMAP_DEBUG_DIRECTION, &loan,
 				"mapped with %d, unmapped with %d", loan.dir, map->dir);
+	if (loan.dir == DMAP_TO_DEVICE && !loan.is_gone && dmap_debug_sum(&loan) != loan.sum)
+		dmap_debug_report(d, DMAP_DEBUG_WRITTEN, &loan,
+				"and nobody said dmap_sync_for_device()");
 	dmap_debug_returned(number);
 }
 
@@ -338,4 +362,6 @@ dmap_debug_sync(struct dmap_domain *d, const struct dmap_map *map, uint32_t off,
 	else if (map->dir != loan.dir || (loan.dir & dir) == 0)
 		dmap_debug_report(d, DMAP_DEBUG_DIRECTION, &loan, "mapped with %d, synced with %d",
 				loan.dir, dir);
+	else if (dir == DMAP_TO_DEVICE)
+		dmap_debug_at(number)->loan.sum = dmap_debug_sum(&loan);
 }

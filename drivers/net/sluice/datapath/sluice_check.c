@@ -10,9 +10,12 @@
 #include <string.h>
 
 #include "sluice_check.h"
+#include "sluice_pool.h"
 
 /* Rows in all tables, at most. */
 #define ROWS_MAX 128
+/* So many of those that this core has put into a pool last may be sent all the same. */
+#define FREED_LATELY 64
 #define NB_VQS (2 * (UINT8_MAX + 1))
 
 /* By virtqueue, of ports that asked for it. They stay for the next port of the same number. */
@@ -111,29 +114,64 @@ checked_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	return nb;
 }
 
+/* The pool has it as well, as the cache of this core says: it was freed lately. */
+static bool
+is_free(const struct rte_mbuf *m)
+{
+	const struct rte_mempool_cache *cache = sluice_pool_cache(m->pool);
+	uint32_t n;
+
+	for (n = 1; cache != NULL && n <= RTE_MIN(cache->len, FREED_LATELY); n++)
+		if (cache->objs[cache->len - n] == m)
+			return true;
+	return false;
+}
+
+/* The first of a burst's packets that is free; NULL: none is known to be. */
+static const struct rte_mbuf *
+find_free(struct rte_mbuf *const *pkts, uint16_t nb)
+{
+	uint16_t i;
+
+	for (i = 0; i < nb; i++)
+		if (is_free(pkts[i]))
+			return pkts[i];
+	return NULL;
+}
+
 static uint16_t
 checked_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 {
 	struct sluice_txq *txq = queue;
 	struct sluice_check *c = check_of(&txq->q);
 	const void *site = __builtin_return_address(0);
+	const struct rte_mbuf *freed;
 
 	if (!enter_look(&txq->q))
 		return 0;
 	look_before(c, &txq->q);
+	freed = find_free(pkts, nb);
 	nb = c->tx->burst(queue, pkts, nb);
 	look_after(c, &txq->q, site);
+	sluice_check_given_free(c, freed);
 	leave_look(&txq->q);
 	return nb;
 }
 
-/* By who is inside of the queue, or has paused it. */
+/*
+ * By who is inside of the queue, or has paused it. If somebody else polls it, of another process,
+ * nobody says what comes back after this: then nothing is noted.
+ */
 static uint32_t
 checked_cleanup(struct sluice_txq *txq, uint32_t nb_max)
 {
 	struct sluice_check *c = check_of(&txq->q);
 	uint32_t nb;
 
+	if (sluice_check_has_moved(c, &txq->q)) {
+		sluice_check_drop(c, &txq->q);
+		return c->tx->cleanup(txq, nb_max);
+	}
 	look_before(c, &txq->q);
 	nb = c->tx->cleanup(txq, nb_max);
 	sluice_check_note(c, &txq->q, NULL);
@@ -198,13 +236,21 @@ sluice_check_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkts, ui
 	return burst == checked_rx_burst;
 }
 
-/* Packets may take several buffers, so it does no harm if each is a little shorter. */
+/*
+ * Where packets may take several buffers each may be a little shorter: if a frame has room all the
+ * same, since not every application takes it in parts, and LRO's longest packet in a ring.
+ */
 static void
-fence_off(struct sluice_rxq *rxq)
+fence_off(struct sluice_rxq *rxq, uint32_t frame)
 {
-	if ((uint16_t)rxq->num_buffers_mask == 0)
+	uint32_t left = rxq->post_len - SLUICE_CHECK_ZONE;
+	uint32_t nb_filled = rxq->q.ring.size - rxq->free_thresh + 1;
+
+	if ((uint16_t)rxq->num_buffers_mask == 0 ||
+			rxq->post_len < frame + rxq->hdr_len + SLUICE_CHECK_ZONE ||
+			(rxq->has_lro && nb_filled * left < SLUICE_RX_MAX_FRAME + rxq->hdr_len))
 		return;
-	rxq->post_len -= SLUICE_CHECK_ZONE;
+	rxq->post_len = left;
 	sluice_rxq_expect(rxq);
 }
 
@@ -221,7 +267,7 @@ clear(struct sluice_check *c)
 
 int
 sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d, const struct sluice_rx_path *rx,
-		const struct sluice_tx_path *tx)
+		const struct sluice_tx_path *tx, uint32_t frame)
 {
 	struct sluice_check *c = check_of(q);
 
@@ -233,7 +279,7 @@ sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d, const struct s
 	c->slots = calloc(q->ring.size, sizeof(c->slots[0]));
 	if (rx != NULL && !c->is_copy) {
 		c->buf_len = rte_pktmbuf_data_room_size(((struct sluice_rxq *)q)->pool);
-		fence_off((struct sluice_rxq *)q);
+		fence_off((struct sluice_rxq *)q, frame);
 		c->before = malloc((size_t)q->ring.size * c->buf_len);
 	}
 	if (c->slots == NULL || (rx != NULL && !c->is_copy && c->before == NULL)) {
@@ -249,10 +295,10 @@ sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d, const struct s
 }
 
 void
-sluice_check_placed(struct sluice_rxq *rxq)
+sluice_check_placed(struct sluice_rxq *rxq, uint32_t frame)
 {
 	if (is_checked(&rxq->q) && !check_of(&rxq->q)->is_copy)
-		fence_off(rxq);
+		fence_off(rxq, frame);
 }
 
 void
@@ -264,14 +310,10 @@ sluice_check_forget(struct sluice_queue *q)
 	if (!is_checked(q))
 		return;
 	c = check_of(q);
-	for (i = 0; i < c->size; i++) {
+	for (i = 0; i < c->size; i++)
 		sluice_check_unwatch(c, i);
-		sluice_check_take_back(c, i);
-	}
 	/* What the control side has filled is nobody's either. */
-	sluice_check_remember(c, q);
-	c->tail = c->head;
-	c->nb_free = c->size;
+	sluice_check_drop(c, q);
 }
 
 void

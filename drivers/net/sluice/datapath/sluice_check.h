@@ -30,13 +30,13 @@ bool sluice_check_is_rx_burst(uint16_t (*burst)(void *rxq, struct rte_mbuf **pkt
 
 /*
  * The queue has a fresh ring, and will run with such a row, which is the one of its direction; the
- * other is NULL. -ENOMEM. The control side.
+ * other is NULL. frame: as long as frames may be. -ENOMEM. The control side.
  */
 int sluice_check_begin(struct sluice_queue *q, struct dmap_domain *d,
-		const struct sluice_rx_path *rx, const struct sluice_tx_path *tx);
+		const struct sluice_rx_path *rx, const struct sluice_tx_path *tx, uint32_t frame);
 
 /* The ring of a receive queue is kept, and where its buffers end is set anew. */
-void sluice_check_placed(struct sluice_rxq *rxq);
+void sluice_check_placed(struct sluice_rxq *rxq, uint32_t frame);
 
 /*
  * Its buffers are not the device's any more, or will be others; what the ring has then is noted
@@ -49,13 +49,14 @@ void sluice_check_end(struct sluice_queue *q);
 
 /* --- between sluice_check.c and sluice_check_ring.c --- */
 
-/* Behind the end of receive buffers, where packets may take several. */
+/* Behind the end of receive buffers, where packets may take several, and none has to for it. */
 #define SLUICE_CHECK_ZONE 64
 
 struct sluice_check_slot {
 	uint32_t loan;  /* number of the first loan of the packet that starts here; 0: none does */
 	bool was_given; /* since the ring is fresh */
-	uint64_t desc[2]; /* as the driver wrote it */
+	uint64_t desc[2];            /* as the driver wrote it */
+	struct dmap_debug_loan last; /* that was returned; all zero: none was */
 };
 
 struct sluice_check {
@@ -67,8 +68,9 @@ struct sluice_check {
 	bool was_failure_told;
 	uint32_t is_stale; /* atomic: a burst has not noted what it did, or is at it */
 	uint16_t size;     /* of the ring; the rest as it was when it was looked at last */
-	uint16_t head, tail, nb_free;
-	uint32_t nb_given; /* transmit */
+	uint16_t head, tail, nb_free, used_idx;
+	bool used_wrap;
+	uint32_t nb_moved; /* slots given; of a receive queue packets */
 	struct sluice_check_slot *slots;
 	char *before; /* of each receive buffer what was in it */
 	uint16_t buf_len;
@@ -85,7 +87,11 @@ void sluice_check_take_back(struct sluice_check *c, uint16_t slot);
 void sluice_check_watch(const struct sluice_check *c, const struct sluice_queue *q);
 /* Was the packet that starts at a slot freed? It is as it was before, and may be completed. */
 void sluice_check_unwatch(const struct sluice_check *c, uint16_t slot);
-/* Is the ring as it was left? If not, somebody else was there: what it has is noted anew. */
+/* Is the ring not as it was left? Then somebody else was there. */
+bool sluice_check_has_moved(const struct sluice_check *c, const struct sluice_queue *q);
+/* What is noted of it is void; what the ring has now is noted when a core looks again. */
+void sluice_check_drop(struct sluice_check *c, const struct sluice_queue *q);
+/* What it has is noted anew if somebody else was there. */
 void sluice_check_catch_up(struct sluice_check *c, struct sluice_queue *q);
 /* Descriptors, and what the device only reads. */
 void sluice_check_look(struct sluice_check *c, const struct sluice_queue *q);
@@ -94,6 +100,8 @@ void sluice_check_received(struct sluice_check *c, const struct sluice_rxq *rxq,
 		struct rte_mbuf **pkts, uint16_t nb);
 /* What the device has returned, and what it got. */
 void sluice_check_note(struct sluice_check *c, struct sluice_queue *q, const void *site);
+/* A packet of the burst was free before that; NULL: none was. */
+void sluice_check_given_free(struct sluice_check *c, const struct rte_mbuf *m);
 /* The device broke the rules. */
 void sluice_check_failed(struct sluice_check *c, const struct sluice_queue *q);
 

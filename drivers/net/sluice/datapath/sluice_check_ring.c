@@ -13,25 +13,6 @@
 /* A packet has so many segments at most. */
 #define SEGS_MAX (SLUICE_TX_SEGS_MAX + 1)
 
-/* DPDK's hashes want bytes that are aligned. */
-static uint64_t
-sum_of(const struct dmap_debug_loan *loan)
-{
-	const uint64_t odd = 0x9e3779b97f4a7c15ULL;
-	const char *at = loan->va;
-	uint64_t sum = loan->len, word;
-	uint32_t left = loan->len, n;
-
-	for (; left != 0; left -= n, at += n) {
-		n = RTE_MIN(left, (uint32_t)sizeof(word));
-		word = 0;
-		memcpy(&word, at, n);
-		sum = (sum ^ word) * odd;
-		sum ^= sum >> 32;
-	}
-	return sum;
-}
-
 static const void *
 desc_at(const struct sluice_queue *q, uint16_t slot)
 {
@@ -68,7 +49,7 @@ lend_segments(const struct sluice_check *c, const struct rte_mbuf **segs, uint16
 		loan = tx_loan(c, segs[nb], slot, site);
 		dmap_debug_check_buffer(c->domain, &loan);
 		dmap_debug_check_place(c->domain, &loan);
-		loan.sum = sum_of(&loan);
+		loan.sum = dmap_debug_sum(&loan);
 		loan.more = first;
 		first = dmap_debug_lent(c->domain, &loan);
 		if (first == 0)
@@ -135,6 +116,8 @@ sluice_check_take_back(struct sluice_check *c, uint16_t slot)
 {
 	uint32_t loan = c->slots[slot].loan, more;
 
+	if (loan != 0)
+		c->slots[slot].last = *dmap_debug_loan(loan);
 	for (; loan != 0; loan = more) {
 		more = dmap_debug_loan(loan)->more;
 		dmap_debug_returned(loan);
@@ -181,14 +164,44 @@ note_holes(struct sluice_check *c, const struct sluice_queue *q)
 	}
 }
 
+static uint32_t
+nb_moved(const struct sluice_queue *q)
+{
+	return sluice_queue_is_tx(q) ? ((const struct sluice_txq *)q)->nb_given :
+				       (uint32_t)q->stats.packets;
+}
+
 void
 sluice_check_remember(struct sluice_check *c, const struct sluice_queue *q)
 {
 	c->head = q->ring.head;
 	c->tail = q->ring.tail;
 	c->nb_free = q->ring.nb_free;
-	if (sluice_queue_is_tx(q))
-		c->nb_given = ((const struct sluice_txq *)q)->nb_given;
+	c->used_idx = q->ring.used_idx;
+	c->used_wrap = q->ring.used_wrap;
+	c->nb_moved = nb_moved(q);
+}
+
+bool
+sluice_check_has_moved(const struct sluice_check *c, const struct sluice_queue *q)
+{
+	const struct sluice_ring *r = &q->ring;
+
+	return c->domain != NULL &&
+			(c->head != r->head || c->tail != r->tail || c->nb_free != r->nb_free ||
+					c->nb_moved != nb_moved(q) || c->is_stale);
+}
+
+void
+sluice_check_drop(struct sluice_check *c, const struct sluice_queue *q)
+{
+	uint16_t i;
+
+	for (i = 0; i < c->size; i++)
+		sluice_check_take_back(c, i);
+	sluice_check_remember(c, q);
+	c->tail = c->head;
+	c->nb_free = c->size;
 }
 
 /* The oldest slots that became free since. What a burst frees was in flight before it. */
@@ -199,12 +212,11 @@ nb_freed(const struct sluice_check *c, const struct sluice_queue *q)
 	uint16_t nb_in_flight = c->size - c->nb_free, nb = sluice_ring_distance(r, c->tail);
 
 	if (sluice_queue_is_tx(q))
-		return nb_in_flight + (((const struct sluice_txq *)q)->nb_given - c->nb_given) -
-				sluice_ring_nb_in_flight(r);
+		return nb_in_flight + (nb_moved(q) - c->nb_moved) - sluice_ring_nb_in_flight(r);
 	nb = nb == 0 ? 0 : c->size - nb;
-	/* None, or all of a full ring: those that were received are taken back already. */
-	if (nb == 0 && nb_in_flight == c->size &&
-			(r->nb_free != 0 || (!c->is_copy && c->slots[c->tail].loan == 0)))
+	/* None, or all of a full ring: one that is behind the oldest would be a hole. */
+	if (nb == 0 && nb_in_flight == c->size && r->nb_holes == 0 &&
+			(r->used_idx != c->used_idx || r->used_wrap != c->used_wrap))
 		nb = c->size;
 	return nb;
 }
@@ -270,9 +282,7 @@ sluice_check_catch_up(struct sluice_check *c, struct sluice_queue *q)
 	const struct sluice_ring *r = &q->ring;
 	uint16_t i;
 
-	if (c->domain == NULL ||
-			(c->head == r->head && c->tail == r->tail && c->nb_free == r->nb_free &&
-					!c->is_stale))
+	if (!sluice_check_has_moved(c, q))
 		return;
 	for (i = 0; i < c->size; i++)
 		sluice_check_take_back(c, i);
@@ -304,7 +314,7 @@ look_at_bytes(const struct sluice_check *c, uint16_t slot)
 	const struct dmap_debug_loan *loan = dmap_debug_loan(c->slots[slot].loan);
 
 	for (; loan != NULL; loan = dmap_debug_loan(loan->more))
-		if (!loan->is_gone && sum_of(loan) != loan->sum)
+		if (!loan->is_gone && dmap_debug_sum(loan) != loan->sum)
 			dmap_debug_report(c->domain, DMAP_DEBUG_WRITTEN, loan,
 					"the packet is not as it was given");
 }
@@ -380,6 +390,18 @@ sluice_check_received(struct sluice_check *c, const struct sluice_rxq *rxq, stru
 			look_at_segment(c, rxq, seg);
 }
 
+void
+sluice_check_given_free(struct sluice_check *c, const struct rte_mbuf *m)
+{
+	uint32_t number = 0;
+
+	if (m != NULL && c->domain != NULL)
+		number = dmap_debug_find(c->domain, m, c->place);
+	if (number != 0)
+		dmap_debug_report(c->domain, DMAP_DEBUG_FREE_GIVEN, dmap_debug_loan(number),
+				"this core has put it into its pool before");
+}
+
 /* Whose completion ended the queue: its id is in the entry that was looked at last. */
 static uint32_t
 last_id(const struct sluice_queue *q)
@@ -387,6 +409,9 @@ last_id(const struct sluice_queue *q)
 	const struct sluice_ring *r = &q->ring;
 	uint16_t at;
 
+	/* Which has none within a batch; a buffer whose length cannot be was taken all the same. */
+	if (r->is_in_order && q->fail == SLUICE_FAIL_BAD_LEN)
+		return sluice_ring_next(r, r->tail, r->size - 1);
 	if (q->ring_type == SLUICE_SPLIT)
 		return r->split.dv_used->ring[(uint16_t)(r->used_idx - 1) & r->mask].id;
 	/* A receive queue has moved on, a transmit queue has not. */
@@ -394,25 +419,45 @@ last_id(const struct sluice_queue *q)
 	return sluice_packed_slot_id(r, at);
 }
 
+/* What the device has there, or returned last; NULL: nothing that is known. */
+static const struct dmap_debug_loan *
+given_at(const struct sluice_check *c, uint32_t id)
+{
+	if (id >= c->size)
+		return NULL;
+	if (c->slots[id].loan != 0)
+		return dmap_debug_loan(c->slots[id].loan);
+	return c->slots[id].last.place != NULL ? &c->slots[id].last : NULL;
+}
+
+/* Did a buffer start there? Those within a chain have no name. */
+static bool
+was_given(const struct sluice_check *c, const struct sluice_queue *q, uint32_t id)
+{
+	return id < c->size && c->slots[id].was_given &&
+			!(sluice_queue_is_tx(q) &&
+					((const struct sluice_txq *)q)->slot_kind[id] ==
+							SLUICE_TX_MIDDLE);
+}
+
 void
 sluice_check_failed(struct sluice_check *c, const struct sluice_queue *q)
 {
+	enum dmap_debug_check what = DMAP_DEBUG_BAD_COMPLETION;
 	uint32_t id;
 
 	if (c->domain == NULL || c->was_failure_told)
 		return;
 	c->was_failure_told = true;
-	if (q->fail == SLUICE_FAIL_BAD_LEN) {
-		dmap_debug_report(c->domain, DMAP_DEBUG_BAD_LENGTH, NULL, "%s", c->place);
-	} else if (q->fail == SLUICE_FAIL_USED_IDX) {
-		dmap_debug_report(c->domain, DMAP_DEBUG_BAD_COMPLETION, NULL,
-				"%s, more buffers than the device has", c->place);
-	} else if (q->fail == SLUICE_FAIL_BAD_ID) {
+	if (q->fail == SLUICE_FAIL_USED_IDX) {
+		dmap_debug_report(c->domain, what, NULL, "%s, more buffers than the device has",
+				c->place);
+	} else if (q->fail == SLUICE_FAIL_BAD_ID || q->fail == SLUICE_FAIL_BAD_LEN) {
 		id = last_id(q);
-		dmap_debug_report(c->domain,
-				id < q->ring.size && c->slots[id].was_given ?
-						DMAP_DEBUG_DOUBLE_COMPLETION :
-						DMAP_DEBUG_BAD_COMPLETION,
-				NULL, "%s slot %u", c->place, id);
+		if (q->fail == SLUICE_FAIL_BAD_LEN)
+			what = DMAP_DEBUG_BAD_LENGTH;
+		else if (was_given(c, q, id))
+			what = DMAP_DEBUG_DOUBLE_COMPLETION;
+		dmap_debug_report(c->domain, what, given_at(c, id), "%s slot %u", c->place, id);
 	}
 }

@@ -114,20 +114,25 @@ frame_fits(const struct sluice_port *port, const struct sluice_rxq *rxq, uint16_
 			may_scatter_with(port, features);
 }
 
-/* Bounce buffers are made with the rings, for the MTU of that time. */
+/*
+ * Bounce buffers are made with the rings, for the MTU of that time, and dma_debug=1 goes by it.
+ * Queues that the device knows nothing of have neither.
+ */
 static int
-check_cell(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
+check_ring(struct sluice_port *port, const struct sluice_rxq *rxq, uint16_t mtu)
 {
 	uint32_t frame = (uint32_t)mtu + RTE_ETHER_HDR_LEN;
+	uint32_t room = sluice_cells_are_used(&rxq->cells) ? rxq->cells.room :
+							     rxq->post_len - rxq->hdr_len;
 
 	if (rte_atomic_load_explicit(&port->life, rte_memory_order_acquire) != SLUICE_LIVE ||
-			!sluice_cells_are_used(&rxq->cells) || frame <= rxq->cells.room ||
-			rxq->may_scatter)
+			frame <= room || rxq->may_scatter || rxq->post_len == 0)
 		return 0;
 	SLUICE_LOG(ERR,
-			"port %u receive queue %u: MTU %u makes frames of %u bytes, its bounce buffers "
-			"(isolation=copy, bounce=1) have %u: stop the port, set the MTU, and start it",
-			port->port_id, rxq->q.id, mtu, frame, rxq->cells.room);
+			"port %u receive queue %u: MTU %u makes frames of %u bytes, its buffers in the "
+			"ring have %u (isolation=copy, bounce=1, dma_debug=1): stop the port, set the MTU, "
+			"and start it",
+			port->port_id, rxq->q.id, mtu, frame, room);
 	return -EBUSY;
 }
 
@@ -138,7 +143,7 @@ sluice_check_frame(struct sluice_port *port, const struct sluice_rxq *rxq, uint1
 	const char *cure = "or RTE_ETH_RX_OFFLOAD_SCATTER (testpmd: --enable-scatter)";
 
 	if (frame_fits(port, rxq, mtu, features))
-		return check_cell(port, rxq, mtu);
+		return check_ring(port, rxq, mtu);
 	if (!port->args.has_mrg)
 		cure = "or mrg_rxbuf=1 and RTE_ETH_RX_OFFLOAD_SCATTER";
 	else if ((features & SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF)) == 0)

@@ -107,7 +107,7 @@ place(const struct sluice_port *port, struct sluice_rxq *rxq)
 		rxq->post_len = RTE_MIN(
 				rxq->post_len, rxq->cells.room + (uint32_t)SLUICE_NET_HDR_LEN);
 	sluice_rxq_expect(rxq);
-	sluice_check_placed(rxq);
+	sluice_check_placed(rxq, port->dev->data->mtu + RTE_ETHER_HDR_LEN);
 }
 
 int

@@ -253,7 +253,7 @@ static void
 begin_check(struct sluice_port *port, struct sluice_queue *q, bool is_tx)
 {
 	int ret = sluice_check_begin(q, port->domain, is_tx ? NULL : port->rx_path,
-			is_tx ? port->tx_path : NULL);
+			is_tx ? port->tx_path : NULL, port->dev->data->mtu + RTE_ETHER_HDR_LEN);
 
 	if (ret != 0)
 		SLUICE_LOG(WARNING, "port %u: virtqueue %u is not checked (dma_debug=1): %s",
