@@ -22,7 +22,7 @@ def check(text, ports, rounds):
     assert "pools: end" in text and "dma_debug: " not in text, text[-3000:]
     left = {key: found[key] for key in ("maps", "fds", "locked", "pinned", "dma_maps", "dma_bytes", "unreturned")}
     assert set(left.values()) == {0}, left
-    assert found["made"] > rounds / 6 and found["sent"] > 3 * rounds, found
+    assert found["made"] > rounds / 6 and found["sent"] > 3 * rounds and found["wrong"] == 0, found
     assert re.findall(r"unmapped=(\d+) failures=(\d+)", text) == [("0", "0")] * ports, text
 
 

@@ -3,17 +3,22 @@
  */
 
 /*
- * A device that does not send all addresses: what it gets instead, and what is refused.
+ * A device that does not send all addresses: what it gets instead, and what is refused. Addresses
+ * that are a domain's own.
  */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "dmap.h"
 #include "env.h"
 
 #define LIMIT ((1UL << 28) - 1)
+/* Of addresses that are a domain's own. */
+#define OWN_MIN (1UL << 28)
+#define OWN_STEP (2UL << 20)
 
 struct rig {
 	struct fake_domain dom;
@@ -217,6 +222,91 @@ test_ranges(void **state)
 	rig_close(&g);
 }
 
+/*
+ * Addresses of which there may be no translation, as a PC has its interrupt controllers there, are
+ * left out. The application's memory is where it wants it, and leaves one place before them.
+ */
+static void
+test_hole(void **state)
+{
+	const size_t len = 0xfe000000UL - OWN_STEP - OWN_MIN;
+	struct dmap_backend local = fake_domain_backend;
+	struct fake_domain device;
+	struct dmap_coherent c[3];
+	struct dmap_domain *d;
+	void *room, *mem;
+	unsigned int i;
+
+	(void)state;
+	room = mmap(NULL, len + FAKE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(room, MAP_FAILED);
+	mem = RTE_PTR_ALIGN_CEIL(room, FAKE_PAGE);
+	fake_domain_init(&device, false);
+	local.assign = NULL;
+	local.granule = FAKE_PAGE;
+	assert_int_equal(dmap_domain_create("unit", &local, &device, &d), 0);
+	assert_int_equal(dmap_set_own_addresses(d), 0);
+	assert_int_equal(dmap_add_external(d, mem, (struct dmap_addr){ OWN_MIN }, len), 0);
+	assert_int_equal(dmap_set_own_addresses(d), -EBUSY);
+	assert_int_equal(dmap_set_sealed(d, NULL), -EBUSY);
+	for (i = 0; i < RTE_DIM(c); i++)
+		assert_int_equal(dmap_alloc_coherent(d, "c", FAKE_PAGE, 0, &c[i]), 0);
+	assert_int_equal(c[0].da.v, OWN_MIN + len);
+	assert_int_equal(c[1].da.v, 1UL << 32);
+	assert_int_equal(c[2].da.v, (1UL << 32) + OWN_STEP);
+	for (i = 0; i < RTE_DIM(c); i++)
+		dmap_free_coherent(d, &c[i]);
+	dmap_domain_destroy(d);
+	fake_domain_fini(&device);
+	munmap(room, len + FAKE_PAGE);
+}
+
+/*
+ * A remote device may keep what it knows of an address: what comes gets another one than what went,
+ * up to 64 GiB; what stays keeps its own. An IOMMU gets the lowest.
+ */
+static void
+test_no_address_comes_again_soon(void **state)
+{
+	/* From the first one to the last one, without the hole. */
+	const unsigned int nb_steps = ((64UL << 30) - OWN_MIN - (32UL << 20)) / OWN_STEP + 1;
+	struct dmap_backend backend = fake_domain_backend;
+	struct fake_domain device;
+	struct dmap_coherent first, c;
+	struct dmap_domain *d;
+	unsigned int i, remote;
+
+	(void)state;
+	for (remote = 0; remote < 2; remote++) {
+		uint64_t last = OWN_MIN;
+
+		fake_domain_init(&device, false);
+		backend.assign = NULL;
+		backend.granule = FAKE_PAGE;
+		backend.is_remote = remote;
+		assert_int_equal(dmap_domain_create("unit", &backend, &device, &d), 0);
+		assert_int_equal(dmap_set_own_addresses(d), 0);
+		assert_int_equal(dmap_alloc_coherent(d, "first", FAKE_PAGE, 0, &first), 0);
+		assert_int_equal(first.da.v, OWN_MIN);
+		for (i = 1; i <= nb_steps; i++) {
+			assert_int_equal(dmap_alloc_coherent(d, "c", FAKE_PAGE, 0, &c), 0);
+			if (i == nb_steps)
+				break;
+			fake_assert(remote ? c.da.v > last : c.da.v == OWN_MIN + OWN_STEP,
+					"0x%lx after 0x%lx", (unsigned long)c.da.v,
+					(unsigned long)last);
+			last = c.da.v;
+			dmap_free_coherent(d, &c);
+		}
+		assert_int_equal(c.da.v, OWN_MIN + OWN_STEP);
+		dmap_free_coherent(d, &c);
+		dmap_free_coherent(d, &first);
+		dmap_domain_destroy(d);
+		fake_domain_fini(&device);
+	}
+	fake_check();
+}
+
 int
 main(void)
 {
@@ -227,6 +317,8 @@ main(void)
 		cmocka_unit_test(test_a_full_address_space),
 		cmocka_unit_test(test_what_is_no_limit),
 		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_hole),
+		cmocka_unit_test(test_no_address_comes_again_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,6 +217,24 @@ test_steps(void **state)
 	fake_check();
 }
 
+/* A program behind VDUSE maps each entry by itself, and a buffer that lies in two is in pieces. */
+static void
+test_file(void **state)
+{
+	struct dmap_region r[2] = { region(0, 3, 0), region(500, 2000, 0) };
+
+	(void)state;
+	begin("a file is an entry");
+	ops.ends_with_page = false;
+	r[1].fd = 1;
+	assert_int_equal(apply(r, 2), 0);
+	assert_int_equal(kernel.nb, 2);
+	assert_int_equal(kernel_bytes(), 2003 * PAGE);
+	assert_int_equal(apply(r, 1), 0);
+	assert_int_equal(kernel.nb, 1);
+	fake_check();
+}
+
 /* Each entry has at least something to do with what is in use. */
 static void
 check_no_waste(const struct dmap_region *now, unsigned int nb)
@@ -279,6 +297,7 @@ main(void)
 	suite_add(test_rights, NULL, "rights");
 	suite_add(test_all_or_nothing, NULL, "all or nothing");
 	suite_add(test_steps, NULL, "steps");
+	suite_add(test_file, NULL, "file");
 	suite_add(test_random, NULL, "random");
 	return suite_run("maps");
 }

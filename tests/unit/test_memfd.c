@@ -191,13 +191,18 @@ is_mapped(const void *va)
 	return is;
 }
 
-/* What is left in a domain goes with it as a whole, however its access rights cut it. */
+/*
+ * What is left in a domain goes with it as a whole, however its access rights cut it. All parts are
+ * of the file.
+ */
 static void
 test_left(void **state)
 {
 	const size_t page = 4096;
 	const struct dmap_span span = { .offset = page, .len = page };
+	struct dmap_region parts[3];
 	struct dmap_coherent c;
+	unsigned int i;
 	struct rig g;
 	size_t at;
 
@@ -207,6 +212,11 @@ test_left(void **state)
 	assert_int_equal(dmap_domain_create("unit", &dmap_iotlb_backend, &g.remote, &g.d), 0);
 	assert_int_equal(dmap_alloc_coherent(g.d, "rings", 3 * page, 0, &c), 0);
 	assert_int_equal(dmap_coherent_read_only(g.d, &c, &span, 1), 0);
+	assert_int_equal(dmap_regions(g.d, parts, RTE_DIM(parts)), RTE_DIM(parts));
+	for (i = 0; i < RTE_DIM(parts); i++) {
+		assert_int_equal(parts[i].fd, c.fd);
+		assert_int_equal(parts[i].fd_off, i * page);
+	}
 	for (at = 0; at < c.len; at += page)
 		assert_true(is_mapped((char *)c.va + at));
 	dmap_domain_destroy(g.d);

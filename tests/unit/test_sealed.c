@@ -208,43 +208,31 @@ test_addresses(void **state)
 	rig_close(&g);
 }
 
-/*
- * Addresses of which there may be no translation, as a PC has its interrupt controllers there, are
- * left out. The application's memory is where it wants it, and leaves one place before them.
- */
+/* A device that has mapped the file of a pool, and does not let go of it, holds no memory by it. */
 static void
-test_hole(void **state)
+test_the_pages_end_with_the_pool(void **state)
 {
-	const size_t len = 0xfe000000UL - OWN_STEP - OWN_MIN;
-	struct dmap_backend local = fake_domain_backend;
-	struct fake_domain device;
-	struct dmap_coherent c[3];
-	struct dmap_domain *d;
-	void *room, *mem;
-	unsigned int i;
+	struct stat st;
+	struct rig g;
+	char *peer;
+	int fd;
 
 	(void)state;
-	room = mmap(NULL, len + FAKE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(room, MAP_FAILED);
-	mem = RTE_PTR_ALIGN_CEIL(room, FAKE_PAGE);
-	fake_domain_init(&device, false);
-	local.assign = NULL;
-	local.granule = FAKE_PAGE;
-	assert_int_equal(dmap_domain_create("unit", &local, &device, &d), 0);
-	assert_int_equal(dmap_set_own_addresses(d), 0);
-	assert_int_equal(dmap_add_external(d, mem, (struct dmap_addr){ OWN_MIN }, len), 0);
-	assert_int_equal(dmap_set_own_addresses(d), -EBUSY);
-	assert_int_equal(dmap_set_sealed(d, REMEDY), -EBUSY);
-	for (i = 0; i < RTE_DIM(c); i++)
-		assert_int_equal(dmap_alloc_coherent(d, "c", FAKE_PAGE, 0, &c[i]), 0);
-	assert_int_equal(c[0].da.v, OWN_MIN + len);
-	assert_int_equal(c[1].da.v, 1UL << 32);
-	assert_int_equal(c[2].da.v, (1UL << 32) + OWN_STEP);
-	for (i = 0; i < RTE_DIM(c); i++)
-		dmap_free_coherent(d, &c[i]);
-	dmap_domain_destroy(d);
-	fake_domain_fini(&device);
-	munmap(room, len + FAKE_PAGE);
+	rig_open(&g);
+	assert_int_equal(dmap_add_pool(g.d[0], &g.mp), 0);
+	assert_int_equal(dmap_serve(g.d[0]), 0);
+	memset(g.va, 0xaa, WHOLE);
+	fd = dup(region_of(g.d[0], g.va).fd);
+	peer = mmap(NULL, WHOLE, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(peer, MAP_FAILED);
+	assert_int_equal((uint8_t)peer[WHOLE - 1], 0xaa);
+	fake_event_pool_destroyed(&g.mp);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_blocks, 0);
+	assert_int_equal(peer[WHOLE - 1], 0);
+	munmap(peer, WHOLE);
+	close(fd);
+	rig_close(&g);
 }
 
 /* The pool ends while all devices see it: none finds it any more, and its memory is gone. */
@@ -485,8 +473,8 @@ main(void)
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_punched_holes),
 		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_pool_ends),
+		cmocka_unit_test(test_the_pages_end_with_the_pool),
 		cmocka_unit_test(test_other_level),
 		cmocka_unit_test(test_others_are_refused),
 		cmocka_unit_test(test_packets_of_others),

@@ -219,6 +219,30 @@ test_maps(void **state)
 	}
 }
 
+/* Hardware is asked with the last page, a program is not; that gets the file of a pool whole. */
+static void
+test_a_file_is_one_map(void **state)
+{
+	const struct dmap_region file = {
+		.va = 0x10000000, .len = 5 << 20, .da.v = 0x20000000, .fd = 0
+	};
+	struct sluice_transport *t;
+	unsigned int is_vduse;
+
+	(void)state;
+	for (is_vduse = 0; is_vduse < 2; is_vduse++) {
+		fake_vdpa_reset();
+		if (is_vduse)
+			fake_vdpa.where = "../../devices/vduse/vd0/vhost-vdpa-0";
+		t = connected();
+		assert_int_equal(t->ops->begin(t, info.features, 1500), 0);
+		assert_int_equal(t->ops->show(t, &file, 1), 0);
+		assert_int_equal(fake_vdpa.nb_maps, is_vduse ? 1 : 2);
+		assert_int_equal(t->ops->reset(t), 0);
+		destroy(t);
+	}
+}
+
 /*
  * What the device says of a table that came in a batch nobody hears. It is told all the same that
  * there is more than it takes: one line with the cure, all is as before, and there is room later.
@@ -447,6 +471,7 @@ main(void)
 	suite_add(test_queues, NULL, "queues");
 	suite_add(test_features, NULL, "features");
 	suite_add(test_maps, NULL, "maps");
+	suite_add(test_a_file_is_one_map, NULL, "a file is one map");
 	suite_add(test_a_table_that_the_device_refuses, NULL, "a table that the device refuses");
 	suite_add(test_range, NULL, "range");
 	suite_add(test_groups_and_suspend, NULL, "groups and suspend");

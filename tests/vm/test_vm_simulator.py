@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from guest import GuestTestpmd
+from guest import BUILD, GuestPools, GuestTestpmd
 from kernel import close, echo, up, vdev
 from machine import Machine
 from testpmd import wait_for
@@ -16,7 +16,7 @@ from testpmd import wait_for
 KERNEL = os.environ.get("SLUICE_TEST_KERNEL")
 pytestmark = [pytest.mark.sluice,
     pytest.mark.skipif(not KERNEL, reason="Debian's kernels have no vdpa_sim_net: SLUICE_TEST_KERNEL")]
-MACHINE = Machine("simulator", {}, iommu="none", kernel=KERNEL, terminals=2)
+MACHINE = Machine("simulator", {}, iommu="none", kernel=KERNEL, terminals=2, add=[os.path.join(BUILD, "tests", "pools")])
 TRACE = "/sys/kernel/tracing/"
 PROBES = """echo 'p:sim/group vdpasim_set_group_asid group=%%si:u32 space=%%dx:u32' >%(0)skprobe_events
 echo p:sim/suspend vdpasim_suspend >>%(0)skprobe_events
@@ -28,11 +28,16 @@ def asked(vm):
     return re.findall(r": (group|suspend): \([^)]*\)(?: group=(\d) space=(\d))?", vm.check("cat %strace; echo >%strace" % (TRACE, TRACE)))
 
 
-def test_simulator(boot):
+@pytest.fixture
+def guest(boot):
     guest = boot(MACHINE)
+    guest.vm.check("modprobe -a tun vhost_net vhost_vdpa vdpa_sim_net; echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6\n"
+        "vdpa dev add name vd0 mgmtdev vdpasim_net mac 02:00:00:00:00:aa")
+    return guest
+
+
+def test_simulator(guest):
     vm = guest.vm
-    vm.check("modprobe -a tun vhost_net vhost_vdpa vdpa_sim_net; echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
-    vm.check("vdpa dev add name vd0 mgmtdev vdpasim_net mac 02:00:00:00:00:aa")
     vm.check(PROBES)
     eal = ["--no-pci"] + vdev(0, "tap0") + ["--vdev", "net_sluice1,path=/dev/vhost-vdpa-0"]
     guest.testpmds.append(GuestTestpmd(vm, [], eal=eal))
@@ -51,3 +56,14 @@ def test_simulator(boot):
     vm.check("vdpa dev del vd0")
     t.wait_log("failed: the device is gone", 10)
     close(t)
+
+
+@pytest.mark.parametrize("kinds,devargs", [("exs", ""), ("s", "isolation=sealed"), ("exs", "isolation=copy")], ids=["scoped", "sealed", "copy"])
+def test_pools_come_and_go(guest, kinds, devargs):
+    """As with VDUSE, of which DPDK's server forgets nothing that the kernel unmaps: this device does."""
+    vm = guest.vm
+    guest.testpmds.append(GuestPools(vm, ["--no-pci"] + vdev(0, "tap0", devargs)
+        + ["--vdev", ",".join(filter(None, ["net_sluice1,path=/dev/vhost-vdpa-0", devargs]))], kinds))
+    up(vm, "tap0")
+    guest.testpmds[-1].run(2)
+    vm.check("vdpa dev del vd0")

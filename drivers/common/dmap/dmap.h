@@ -156,7 +156,8 @@ int dmap_set_limits(struct dmap_domain *d, const struct dmap_limits *limits);
 /**
  * Give the domain's memory device addresses of its own from here on, which say nothing of where it
  * lies in this process: each piece gets the lowest that is free, from 256 MiB on, at a multiple of
- * 2 MiB. -EBUSY: the domain is not empty.
+ * 2 MiB; with a remote back end the next one, and from 64 GiB on the lowest again, so that none
+ * comes again soon. -EBUSY: the domain is not empty.
  */
 __rte_internal
 int dmap_set_own_addresses(struct dmap_domain *d);

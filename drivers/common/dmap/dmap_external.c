@@ -74,12 +74,14 @@ split_by_access(const struct dmap_region *whole, const struct dmap_span *spans, 
 			continue; /* no whole page, or not in order */
 		part.flags = 0;
 		part.va = whole->va + at;
+		part.fd_off = at;
 		part.da.v = whole->da.v + at;
 		part.len = lo - at;
 		if (part.len != 0)
 			ret = dmap_region_list_add(out, &part);
 		part.flags = DMAP_REGION_READ_ONLY;
 		part.va = whole->va + lo;
+		part.fd_off = lo;
 		part.da.v = whole->da.v + lo;
 		part.len = hi - lo;
 		if (part.len != 0 && ret == 0)
@@ -94,7 +96,9 @@ int
 dmap_coherent_read_only(struct dmap_domain *d, const struct dmap_coherent *c,
 		const struct dmap_span *spans, unsigned int nb)
 {
-	struct dmap_region whole = { .va = (uintptr_t)c->va, .len = c->len, .da = c->da, .fd = -1 };
+	struct dmap_region whole = {
+		.va = (uintptr_t)c->va, .len = c->len, .da = c->da, .fd = c->fd
+	};
 	struct dmap_region_list pages = { 0 }, old = { 0 };
 	struct dmap_owner *o;
 	int ret;

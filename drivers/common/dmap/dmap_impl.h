@@ -128,9 +128,10 @@ struct dmap_domain {
 	uint32_t nb_gone;
 	/* protected by change_lock */
 	struct dmap_limits limits;
-	bool has_own_da;    /* device addresses are never virtual ones */
-	bool is_sealed;     /* pools of dmap_sealed_create() only */
-	const char *remedy; /* against the refusal of others; NULL: they are no news */
+	uint64_t next_own_da; /* where the next one is looked for, with a remote back end */
+	bool has_own_da;      /* device addresses are never virtual ones */
+	bool is_sealed;       /* pools of dmap_sealed_create() only */
+	const char *remedy;   /* against the refusal of others; NULL: they are no news */
 	/*
 	 * A device listens. Local back end: what changes is shown at once, unless dmap_revoke() was
 	 * called. Remote one: from dmap_show() to dmap_revoke(), and only what the device

@@ -70,10 +70,10 @@ agrees(const struct dmap_iotlb_entry *m, const struct dmap_region *r)
 static uint64_t
 cut(const struct dmap_region *r, uint64_t da, uint64_t limit)
 {
-	uint64_t end = RTE_ALIGN_FLOOR(da, DMAP_IOTLB_STEP) + DMAP_IOTLB_STEP;
+	uint64_t step_end = RTE_ALIGN_FLOOR(da, DMAP_IOTLB_STEP) + DMAP_IOTLB_STEP;
 	uint64_t head = r->da.v + DMAP_IOTLB_PAGE, tail = r->da.v + r->len - DMAP_IOTLB_PAGE;
+	uint64_t end = r->fd >= 0 ? limit : RTE_MIN(step_end, limit);
 
-	end = RTE_MIN(end, limit);
 	if ((r->flags & DMAP_REGION_HEAD_SHARED) && da < head)
 		end = RTE_MIN(end, head);
 	if ((r->flags & DMAP_REGION_TAIL_SHARED) && da < tail)

@@ -16,9 +16,9 @@
 /* What an IOMMU page is; every kernel and IOMMU of interest has pages of this size. */
 #define DMAP_IOTLB_PAGE 4096UL
 /*
- * No entry crosses a multiple of this. Entries go as they came, whole, and this is the smallest
- * piece of memory that EAL gives back to the system while others around it stay (with pages of 4
- * KiB it gives nothing back).
+ * No entry of EAL's memory crosses a multiple of this. Entries go as they came, whole, and this is
+ * the smallest piece of memory that EAL gives back to the system while others around it stay (with
+ * pages of 4 KiB it gives nothing back). A file of our own, which a region has, goes as a whole.
  */
 #define DMAP_IOTLB_STEP (2UL << 20)
 

@@ -17,10 +17,11 @@
 /* Device addresses given by this file begin here: small numbers are mistakes, and should fault. */
 #define FIRST_DA (1UL << 20)
 /*
- * Where a domain's own begin; and what they leave out, which an IOMMU may not translate: there are
- * a PC's interrupt controllers.
+ * Where a domain's own begin, and where those of remote back ends begin again; and what they leave
+ * out, which an IOMMU may not translate: there are a PC's interrupt controllers.
  */
 #define FIRST_OWN_DA (1UL << 28)
+#define LAST_OWN_DA (1UL << 36)
 #define HOLE_DA 0xfe000000UL
 #define HOLE_LEN ((1UL << 32) - HOLE_DA)
 
@@ -179,14 +180,14 @@ last_address(const struct dmap_limits *l)
 	return l->da_max.v != 0 ? RTE_MIN(last, l->da_max.v) : last;
 }
 
-/* The lowest that is free, of page i of a new owner. */
+/* The lowest that is free from first on, of page i of a new owner. */
 static void
-find_address(const struct dmap_domain *d, struct dmap_owner *o, unsigned int i)
+find_address(const struct dmap_domain *d, struct dmap_owner *o, unsigned int i, uint64_t first)
 {
 	struct dmap_region *r = &o->pages.r[i];
 	uint64_t end;
 
-	r->da.v = d->has_own_da ? FIRST_OWN_DA : FIRST_DA;
+	r->da.v = first;
 	do {
 		end = end_of_any(d, o, i, r->da.v, r->len);
 		if (end == 0)
@@ -196,6 +197,24 @@ find_address(const struct dmap_domain *d, struct dmap_owner *o, unsigned int i)
 		else if (end != 0)
 			r->da.v = d->has_own_da ? RTE_ALIGN_CEIL(end, DMAP_HUGE_PAGE) : end;
 	} while (end != 0 && end != UINT64_MAX);
+}
+
+/*
+ * A program may keep what it knows of an address for longer than that is mapped (DPDK's vhost
+ * library does so behind VDUSE), so a remote device gets each address once, and again after very
+ * many others. An IOMMU, which forgets, takes fewer tables the closer they are.
+ */
+static void
+give_address(struct dmap_domain *d, struct dmap_owner *o, unsigned int i)
+{
+	struct dmap_region *r = &o->pages.r[i];
+
+	find_address(d, o, i, RTE_MAX(d->next_own_da, d->has_own_da ? FIRST_OWN_DA : FIRST_DA));
+	if (!d->has_own_da || !d->backend->is_remote || has_limits(d))
+		return;
+	d->next_own_da = RTE_ALIGN_CEIL(r->da.v + r->len, DMAP_HUGE_PAGE);
+	if (d->next_own_da > LAST_OWN_DA)
+		d->next_own_da = FIRST_OWN_DA;
 }
 
 int
@@ -210,7 +229,7 @@ dmap_domain_place(struct dmap_domain *d, struct dmap_owner *o)
 			return -EEXIST;
 		/* Where the application chose the address, it is not ours to change. */
 		if (o->kind != DMAP_OWNER_EXTERNAL && (d->has_own_da || !reaches(d, r)))
-			find_address(d, o, i);
+			give_address(d, o, i);
 		if (!reaches(d, r)) {
 			DMAP_LOG(ERR,
 					"%s: %zu bytes at device address 0x%" PRIx64

@@ -7,11 +7,12 @@
  * that is shown one does not get another: what it has of a file is all of it.
  *
  * When a pool ends, all domains forget it before its memory goes: they lend no address of it then,
- * and no table names its file. A device that has mapped the file keeps the pages, which nobody here
- * uses any more.
+ * and no table names its file. Its pages go although a device may have mapped the file, and keep it
+ * so: there are zeroes then.
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,6 +79,7 @@ dmap_sealed_destroy(struct dmap_sealed *s)
 {
 	if (s == NULL)
 		return;
+	fallocate(s->r.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, s->r.len);
 	munmap((void *)s->r.va, s->r.len);
 	close(s->r.fd);
 	free(s);

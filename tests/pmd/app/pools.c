@@ -57,8 +57,18 @@ struct things {
 	uint64_t maps, fds, locked, pinned, dma_maps, dma_bytes;
 };
 
+/* What is sent: a broadcast of a type that is for experiments. */
+struct packet {
+	uint8_t head[14];
+	uint8_t rest[2];
+	uint64_t serial; /* from 1 on */
+	uint8_t zeros[LEN - 24];
+};
+
 static struct pool pools[NB_POOLS];
-static uint64_t nb_made, nb_sent;
+static uint64_t nb_made, nb_sent, nb_wrong;
+static uint64_t last_serial[RTE_MAX_ETHPORTS];
+static const uint8_t head[] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xb5 };
 
 static void
 check(bool is_good, const char *what)
@@ -69,14 +79,33 @@ check(bool is_good, const char *what)
 	exit(1);
 }
 
+/*
+ * What a device sends back comes in the order in which it went. Other bytes, or those of an earlier
+ * packet, are of memory that is gone.
+ */
+static void
+look_at_packet(const struct rte_mbuf *m, uint16_t port)
+{
+	const struct packet *p = rte_pktmbuf_mtod(m, const struct packet *);
+
+	if (m->data_len != LEN)
+		return;
+	nb_wrong += memcmp(p->head, head, sizeof(head)) != 0 || p->serial <= last_serial[port];
+	last_serial[port] = RTE_MAX(last_serial[port], p->serial);
+}
+
 static void
 receive(void)
 {
 	struct rte_mbuf *pkts[32];
-	uint16_t port;
+	uint16_t port, nb, i;
 
-	RTE_ETH_FOREACH_DEV(port)
-		rte_pktmbuf_free_bulk(pkts, rte_eth_rx_burst(port, 0, pkts, RTE_DIM(pkts)));
+	RTE_ETH_FOREACH_DEV(port) {
+		nb = rte_eth_rx_burst(port, 0, pkts, RTE_DIM(pkts));
+		for (i = 0; i < nb; i++)
+			look_at_packet(pkts[i], port);
+		rte_pktmbuf_free_bulk(pkts, nb);
+	}
 }
 
 /* For each port's device, or no more; where the bus can do that. */
@@ -158,18 +187,17 @@ make(struct pool *p, char kind)
 	check(p->mp != NULL, name);
 }
 
-/* A broadcast of a type that is for experiments. */
 static struct rte_mbuf *
 make_packet(struct rte_mempool *mp)
 {
-	static const uint8_t head[] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88,
-		0xb5 };
 	struct rte_mbuf *m = rte_pktmbuf_alloc(mp);
+	struct packet *p;
 
 	if (m == NULL)
 		return NULL;
-	memset(rte_pktmbuf_append(m, LEN), 0, LEN);
-	memcpy(rte_pktmbuf_mtod(m, char *), head, sizeof(head));
+	p = (struct packet *)rte_pktmbuf_append(m, LEN);
+	*p = (struct packet){ .serial = nb_sent + 1 };
+	memcpy(p->head, head, sizeof(head));
 	return m;
 }
 
@@ -362,8 +390,8 @@ main(int argc, char **argv)
 		do_round(kinds, rte_eth_dev_count_avail());
 	end_all();
 	after = look();
-	printf("made=%" PRIu64 " sent=%" PRIu64 " own=%" PRIu64 "\n", nb_made, nb_sent,
-			before.dma_bytes);
+	printf("made=%" PRIu64 " sent=%" PRIu64 " wrong=%" PRIu64 " own=%" PRIu64 "\n", nb_made,
+			nb_sent, nb_wrong, before.dma_bytes);
 	printf("maps=%" PRId64 " fds=%" PRId64 " locked=%" PRId64 " pinned=%" PRId64
 	       " dma_maps=%" PRId64 " dma_bytes=%" PRId64 "\n",
 			after.maps - before.maps, after.fds - before.fds,

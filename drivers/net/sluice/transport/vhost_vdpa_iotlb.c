@@ -8,7 +8,8 @@
  * said (vhost_vdpa_process_iotlb_msg()). The last map comes by itself: then it is told the table
  * again, and the answer is ours. It is one page, since what comes by itself the kernel may tell in
  * as many tables as it finds pieces of memory that is contiguous (vhost_vdpa_pa_map()). A program
- * behind VDUSE maps nothing then, and is not asked twice.
+ * behind VDUSE maps nothing then, and is not asked twice. It maps each entry for itself, so one
+ * buffer must not lie in two.
  */
 
 #include <errno.h>
@@ -125,12 +126,13 @@ unmap(void *ctx, const struct dmap_iotlb_entry *m)
 	return ret == 0 ? 0 : sluice_vdpa_fail(v, "VHOST_IOTLB_INVALIDATE", ret);
 }
 
-static const struct dmap_iotlb_ops map_ops = { .map = map, .unmap = unmap, .ends_with_page = true };
-
 int
 sluice_vdpa_iotlb_show(struct vhost_vdpa *v, const struct dmap_region *regions, unsigned int nb)
 {
-	int ret = dmap_iotlb_apply(&v->maps, regions, nb, &map_ops, v), err;
+	const struct dmap_iotlb_ops ops = {
+		.map = map, .unmap = unmap, .ends_with_page = !v->is_vduse
+	};
+	int ret = dmap_iotlb_apply(&v->maps, regions, nb, &ops, v), err;
 
 	if (ret == 0)
 		v->map_error = 0;
