@@ -106,6 +106,9 @@ ask_for_queues(void)
 	look_around();
 	say("tx_1", set_up_tx(1, 0));
 	say("start", rte_eth_dev_start(port));
+	/* ethdev looks for these in builds for debugging only. */
+	say("rx_status_not_set_up", rte_eth_rx_descriptor_status(port, NB_PAIRS, 0));
+	say("tx_status_not_set_up", rte_eth_tx_descriptor_status(port, NB_PAIRS, 0));
 	look_around();
 }
 

@@ -73,6 +73,7 @@ def test_what_is_not_done_is_refused(fake):
     assert answers["rss"] == answers["none"] == 0, "the flag of RSS changes nothing that anybody relies on"
     assert answers["rx_deferred"] == answers["tx_deferred"] == answers["clean_not_started"] == 0
     assert answers["clean_not_set_up"] == answers["monitor_not_set_up"] == EINVAL
+    assert answers["rx_status_not_set_up"] == answers["tx_status_not_set_up"] == EINVAL
     assert answers["start_without_rx_1"] == answers["start_without_tx_1"] == EINVAL
     one_line_says(log, "port 0: receive queue 1", "not set up", "rte_eth_rx_queue_setup", "configure 1")
     one_line_says(log, "port 0: transmit queue 1", "not set up", "rte_eth_tx_queue_setup", "configure 1")

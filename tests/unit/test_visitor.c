@@ -23,6 +23,7 @@
 #include "env.h"
 #include "fake_clock.h"
 #include "fake_log.h"
+#include "sluice_ethdev.h"
 #include "sluice_secondary.h"
 
 #define PORT 5
@@ -428,6 +429,11 @@ test_no_queue(void **state)
 	assert_int_equal((int)dev.rx_queue_count(NULL), -EINVAL);
 	assert_int_equal(dev.rx_descriptor_status(NULL, 0), -EINVAL);
 	assert_int_equal(dev.tx_descriptor_status(NULL, 0), -EINVAL);
+	/* The primary process's own. */
+	assert_int_equal((int)sluice_rx_queue_count(NULL), -EINVAL);
+	assert_int_equal(sluice_rx_descriptor_status(NULL, 0), -EINVAL);
+	assert_int_equal(sluice_tx_descriptor_status(NULL, 0), -EINVAL);
+	assert_int_equal(sluice_tx_queue_count(NULL), -EINVAL);
 	assert_int_equal(sluice_secondary_tx_done_cleanup(NULL, 0), 0);
 	close_port();
 }
