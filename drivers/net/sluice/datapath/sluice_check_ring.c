@@ -192,13 +192,19 @@ sluice_check_has_moved(const struct sluice_check *c, const struct sluice_queue *
 					c->nb_moved != nb_moved(q) || c->is_stale);
 }
 
-void
-sluice_check_drop(struct sluice_check *c, const struct sluice_queue *q)
+static void
+take_all_back(struct sluice_check *c)
 {
 	uint16_t i;
 
 	for (i = 0; i < c->size; i++)
 		sluice_check_take_back(c, i);
+}
+
+void
+sluice_check_drop(struct sluice_check *c, const struct sluice_queue *q)
+{
+	take_all_back(c);
 	sluice_check_remember(c, q);
 	c->tail = c->head;
 	c->nb_free = c->size;
@@ -280,12 +286,10 @@ void
 sluice_check_catch_up(struct sluice_check *c, struct sluice_queue *q)
 {
 	const struct sluice_ring *r = &q->ring;
-	uint16_t i;
 
 	if (!sluice_check_has_moved(c, q))
 		return;
-	for (i = 0; i < c->size; i++)
-		sluice_check_take_back(c, i);
+	take_all_back(c);
 	rte_atomic_store_explicit(&c->is_stale, 0, rte_memory_order_release);
 	note_given(c, q, r->tail, sluice_ring_nb_in_flight(r), NULL);
 	sluice_check_remember(c, q);

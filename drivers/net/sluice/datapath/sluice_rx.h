@@ -113,7 +113,7 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		if (unlikely(m == NULL)) {
 			if (rxq->q.fail != SLUICE_FAIL_NONE)
 				break;
-			/* With NEON the call costs plain packets registers. */
+			/* Not with NEON, where plain packets pay for the call, nor scalar. */
 			if ((cfg.has_csum || SLUICE_VEC_BITS > 128) && rxq->nb_segs_left > 1)
 				left -= sluice_rx_add_full(rxq, left);
 			continue;
