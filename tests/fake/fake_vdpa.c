@@ -80,10 +80,11 @@ ask_backend(void)
 	pthread_mutex_unlock(&hang.lock);
 }
 
+/* The calls of a port that is still being closed go on beside those of the next one. */
 static bool
 fails(const char *what)
 {
-	if (fake_vdpa.nb_calls++ != fake_vdpa.fail_at)
+	if (__atomic_fetch_add(&fake_vdpa.nb_calls, 1, __ATOMIC_RELAXED) != fake_vdpa.fail_at)
 		return false;
 	fake_vdpa.failed = what;
 	return true;
