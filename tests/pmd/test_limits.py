@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """A process that may open too few files, or has too little memory: each failure of ours says what it was."""
+import os
 import re
 
 import pytest
 
-from refusal import has_port, run_front
+from refusal import has_port, one_line_says
 from testpmd import VDEV, Testpmd
 
 pytestmark = pytest.mark.sluice
@@ -47,3 +48,13 @@ def test_too_little_address_space(fake):
     """With a little more of it each time"""
     assert reasons(["--as=%d" % (megabytes << 20) for megabytes in range(100, 600, 2)],
         "Cannot allocate memory|Resource temporarily unavailable|no memory left", fake(), ["--no-huge"]) >= 1
+
+
+def test_too_many_ports(folder):
+    """One more than DPDK has room for; the others are there."""
+    front = Testpmd(["%s%d,path=%s,server=1" % (VDEV, i, os.path.join(folder, str(i))) for i in range(33)], front=True,
+        args=["--disable-device-start", "--portmask=1"])
+    try:
+        one_line_says(front.log(), "%s32: no ethdev port: there are 32 already" % VDEV)
+    finally:
+        front.kill()

@@ -13,7 +13,6 @@
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
 #include <rte_ethdev.h>
-#include <rte_errno.h>
 #include <rte_malloc.h>
 
 #include "sluice_ethdev.h"
@@ -114,6 +113,16 @@ init_mac(struct rte_eth_dev *dev, struct sluice_port *port)
 }
 
 int
+sluice_port_log_none(const char *name)
+{
+	SLUICE_INIT_LOG(ERR,
+			"%s: no ethdev port: there are %u already, or no %zu bytes are left of EAL's "
+			"memory",
+			name, rte_eth_dev_count_total(), sizeof(struct sluice_shared));
+	return -ENOMEM;
+}
+
+int
 sluice_port_finish(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = dev->process_private;
@@ -151,15 +160,12 @@ probe_vdev(struct rte_vdev_device *vdev)
 	if (ret != 0)
 		return ret;
 	dev = rte_eth_vdev_allocate(vdev, sizeof(*port->shared));
-	if (dev == NULL) {
-		SLUICE_INIT_LOG(ERR, "%s: no ethdev port: %s", name, rte_strerror(rte_errno));
-		return -ENOMEM;
-	}
+	if (dev == NULL)
+		return sluice_port_log_none(name);
 	port = calloc(1, sizeof(*port));
 	if (port == NULL) {
-		SLUICE_INIT_LOG(ERR, "%s: no memory", name);
 		rte_eth_dev_release_port(dev);
-		return -ENOMEM;
+		return sluice_port_log_none(name);
 	}
 	dev->process_private = port;
 	sluice_port_prepare(dev, &args, vdev->device.numa_node, &sluice_ethdev_events);
@@ -179,17 +185,38 @@ probe_vdev(struct rte_vdev_device *vdev)
 	return ret;
 }
 
-int
-sluice_port_remove(struct rte_eth_dev *dev)
+struct rte_eth_dev *
+sluice_port_find(const struct rte_device *device)
 {
-	uint16_t port_id = dev->data->port_id;
+	uint16_t port_id = rte_eth_find_next_of(0, device);
 
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return rte_eth_dev_close(port_id);
+	return port_id < RTE_MAX_ETHPORTS ? &rte_eth_devices[port_id] : NULL;
+}
+
+int
+sluice_port_remove(const struct rte_device *device, const char *name)
+{
+	bool is_primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
+	struct rte_eth_dev *dev = sluice_port_find(device);
+	uint16_t port_id;
+
+	if (dev == NULL)
+		return 0;
+	port_id = dev - rte_eth_devices;
+	/*
+	 * Of a port that the primary process has closed its data say nothing any more, or something
+	 * of another one.
+	 */
+	if (!is_primary && strcmp(dev->data->name, name) != 0) {
+		sluice_secondary_close(&sluice_visitors[port_id]);
+		dev->device = NULL;
+		dev->state = RTE_ETH_DEV_UNUSED;
+		return 0;
+	}
 	/*
 	 * ethdev closes no port that is started, and rte_eal_cleanup() asks nobody whether one is.
 	 */
-	if (dev->data->dev_started)
+	if (is_primary && dev->data->dev_started)
 		rte_eth_dev_stop(port_id);
 	return rte_eth_dev_close(port_id);
 }
@@ -197,9 +224,7 @@ sluice_port_remove(struct rte_eth_dev *dev)
 static int
 vdev_remove(struct rte_vdev_device *vdev)
 {
-	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
-
-	return dev == NULL ? 0 : sluice_port_remove(dev);
+	return sluice_port_remove(&vdev->device, rte_vdev_device_name(vdev));
 }
 
 static struct rte_vdev_driver driver = {

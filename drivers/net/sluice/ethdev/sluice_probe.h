@@ -18,7 +18,11 @@ bool sluice_may_register(void);
 
 /* The ethdev face. On success the port can be used from here on. */
 int sluice_port_finish(struct rte_eth_dev *dev);
-/* The bus takes the device away. */
-int sluice_port_remove(struct rte_eth_dev *dev);
+/* There can be no port for the device. -ENOMEM. */
+int sluice_port_log_none(const char *name);
+/* Of a device; NULL: it has none. */
+struct rte_eth_dev *sluice_port_find(const struct rte_device *device);
+/* The bus takes the device away. name: of its port, if it has one. */
+int sluice_port_remove(const struct rte_device *device, const char *name);
 
 #endif /* SLUICE_PROBE_H */

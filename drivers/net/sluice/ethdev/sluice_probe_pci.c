@@ -110,14 +110,6 @@ allocate_port(struct rte_pci_device *pci)
 	return dev;
 }
 
-static struct rte_eth_dev *
-find_dev(const struct rte_pci_device *pci)
-{
-	uint16_t port_id = rte_eth_find_next_of(0, &pci->device);
-
-	return port_id < RTE_MAX_ETHPORTS ? &rte_eth_devices[port_id] : NULL;
-}
-
 /* Of callbacks, to EAL: whatever they were registered with. */
 #define ANY_ARG ((void *)-1)
 
@@ -181,13 +173,8 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 	if (ret != 0)
 		return ret;
 	dev = allocate_port(pci);
-	if (dev == NULL) {
-		SLUICE_INIT_LOG(ERR,
-				"%s: no ethdev port: there are %u already, or no %zu bytes are left of "
-				"EAL's memory",
-				pci->name, rte_eth_dev_count_total(), sizeof(struct sluice_shared));
-		return -ENOMEM;
-	}
+	if (dev == NULL)
+		return sluice_port_log_none(pci->name);
 	port = dev->process_private;
 	sluice_port_prepare(dev, &args, pci->device.numa_node, &sluice_ethdev_events);
 	strlcpy(port->label, pci->name, sizeof(port->label));
@@ -206,40 +193,21 @@ pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 	return ret;
 }
 
-/*
- * Of a port that the primary process has closed its data say nothing any more, or something of
- * another one.
- */
-static int
-remove_secondary(const struct rte_pci_device *pci, struct rte_eth_dev *dev)
-{
-	uint16_t port_id = dev - rte_eth_devices;
-	char name[RTE_ETH_NAME_MAX_LEN];
-
-	name_port(pci, name);
-	if (strcmp(dev->data->name, name) == 0)
-		return rte_eth_dev_close(port_id);
-	sluice_secondary_close(&sluice_visitors[port_id]);
-	dev->device = NULL;
-	dev->state = RTE_ETH_DEV_UNUSED;
-	return 0;
-}
-
 static int
 pci_remove(struct rte_pci_device *pci)
 {
-	struct rte_eth_dev *dev = find_dev(pci);
+	char name[RTE_ETH_NAME_MAX_LEN];
 
-	if (dev != NULL && rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return remove_secondary(pci, dev);
-	rte_dev_event_callback_unregister(pci->name, on_bus_event, ANY_ARG);
-	return dev == NULL ? 0 : sluice_port_remove(dev);
+	name_port(pci, name);
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		rte_dev_event_callback_unregister(pci->name, on_bus_event, ANY_ARG);
+	return sluice_port_remove(&pci->device, name);
 }
 
 static struct sluice_port *
 find_port(const struct rte_pci_device *pci)
 {
-	struct rte_eth_dev *dev = find_dev(pci);
+	struct rte_eth_dev *dev = sluice_port_find(&pci->device);
 
 	if (dev == NULL || rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return NULL;
