@@ -7,7 +7,7 @@ import pytest
 
 from frames import SMALL, compare, make
 from pair import Config
-from testpmd import wait_for
+from testpmd import VDEV, wait_for
 
 # The back end's queues, without RSS, by which testpmd would have all of a flow in one.
 CONFIGS = [Config("%s-%dq" % ("packed" if packed else "split", count), queues=count,
@@ -99,6 +99,24 @@ def test_a_deferred_queue(shared_pair):
         front.cmds("port 0 rxq 1 deferred_start off", "port 0 txq 1 deferred_start off", "port start 0")
         shared_pair.wait_link()
     shared_pair.exchange("io", 200, SMALL)
+
+
+def test_queues_that_the_device_has_not(fake, testpmds):
+    """What RSS gives packets to beside the queues of the device starts and stops as these do."""
+    front = testpmds(["%s0,path=%s" % (VDEV, fake().path)], front=True, args=["--rxq=3", "--txq=1", "--rss-udp"])
+
+    def states():
+        return [re.search("queue state: (\\w+)", front.cmd("show rxq info 0 %d" % queue)).group(1) for queue in range(3)]
+    assert states() == ["started"] * 3
+    front.cmd("port 0 rxq 2 stop")
+    assert states() == ["started", "started", "stopped"]
+    front.cmds("port stop 0", "port start 0")
+    assert states() == ["started"] * 3
+    front.cmds("port stop 0", "port 0 rxq 2 deferred_start on", "port start 0")
+    assert states() == ["started", "started", "stopped"]
+    front.cmd("port 0 rxq 2 start")
+    assert states() == ["started"] * 3
+    front.quit()
 
 
 @pytest.fixture

@@ -126,6 +126,30 @@ test_hold_rx(void **state)
 	}
 }
 
+/* A queue that the device knows nothing of is held, and starts, as others. */
+static void
+test_without_ring(void **state)
+{
+	struct fake_port *f = open_two(0);
+	struct sluice_queue *q = &f->rxq[1].q;
+
+	(void)state;
+	f->port->nb_soft_rx = 1;
+	q->is_deferred = true;
+	fake_port_live(f);
+	assert_true(q->is_held);
+	sluice_life_start_queue(f->port, q);
+	assert_false(q->is_held);
+	assert_int_equal(sluice_life_hold_queue(f->port, q), 0);
+	assert_true(q->is_held);
+	sluice_life_stop(f->port);
+	q->is_deferred = false;
+	assert_int_equal(sluice_life_start(f->port), 0);
+	assert_false(q->is_held);
+	sluice_life_stop(f->port);
+	fake_port_close(f);
+}
+
 /* On transmit the device keeps what it has until it is done, and the caller keeps the rest. */
 static void
 test_hold_tx(void **state)
@@ -419,6 +443,7 @@ int
 main(void)
 {
 	suite_add(test_hold_rx, NULL, "hold_rx");
+	suite_add(test_without_ring, NULL, "without a ring");
 	suite_add(test_hold_tx, NULL, "hold_tx");
 	suite_add(test_deferred, NULL, "deferred");
 	suite_add(test_reconnect, NULL, "reconnect");

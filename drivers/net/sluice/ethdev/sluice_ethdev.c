@@ -125,12 +125,16 @@ sluice_link_update(struct rte_eth_dev *dev, int wait_to_complete)
 static void
 set_queue_states(struct rte_eth_dev *dev, bool is_started)
 {
+	const struct sluice_port *port = sluice_port_of(dev);
 	struct rte_eth_dev_data *data = dev->data;
-	struct sluice_queue *q;
+	const struct sluice_queue *q;
 	unsigned int i;
 	uint8_t state;
 
-	SLUICE_FOREACH_QUEUE(sluice_port_of(dev), q, i) {
+	for (i = 0; i < sluice_dev_nb_queues(port); i++) {
+		q = sluice_port_queue(port, i);
+		if (q == NULL)
+			continue;
 		state = is_started && !q->is_held ? RTE_ETH_QUEUE_STATE_STARTED :
 						    RTE_ETH_QUEUE_STATE_STOPPED;
 		if (sluice_queue_is_tx(q))
@@ -203,8 +207,6 @@ dev_close(struct rte_eth_dev *dev)
 	struct sluice_port *port = sluice_port_of(dev);
 	uint16_t i;
 
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return 0;
 	if (sluice_check_process(port) != 0)
 		return sluice_port_leave(dev);
 	sluice_conn_stop(port);

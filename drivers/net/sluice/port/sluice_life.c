@@ -391,8 +391,10 @@ start_locked(struct sluice_port *port)
 		return ret;
 	leave_old_pools(port);
 	port->told_missing = 0;
-	SLUICE_FOREACH_QUEUE(port, q, i)
+	for (i = 0; i < sluice_dev_nb_queues(port); i++) {
+		q = sluice_port_queue(port, i);
 		q->is_held = q->is_deferred;
+	}
 	rte_atomic_store_explicit(&port->is_held_down, 0, rte_memory_order_release);
 	ret = sluice_dev_choose(port);
 	if (ret != 0)

@@ -327,6 +327,8 @@ unsigned int sluice_dev_nb_queues(const struct sluice_port *port);
  * asks for. A virtqueue without a queue has a ring in which nothing is ever available.
  */
 uint16_t sluice_dev_nb_vqs(const struct sluice_port *port);
+/* In the same order, with those of which the device knows nothing. NULL: it is not set up. */
+struct sluice_queue *sluice_port_queue(const struct sluice_port *port, unsigned int i);
 /* NULL: it is not set up, or the device knows nothing of it. */
 struct sluice_queue *sluice_dev_queue(const struct sluice_port *port, unsigned int i);
 

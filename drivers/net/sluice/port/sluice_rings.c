@@ -66,13 +66,19 @@ sluice_queue_at(const struct sluice_port *port, uint16_t vq)
 }
 
 struct sluice_queue *
-sluice_dev_queue(const struct sluice_port *port, unsigned int i)
+sluice_port_queue(const struct sluice_port *port, unsigned int i)
 {
 	uint16_t nb_rx = port->dev->data->nb_rx_queues;
 
-	if (i >= nb_rx)
-		return sluice_queue_at(port, SLUICE_VQ_TX(i - nb_rx));
-	return i < sluice_dev_nb_rx(port) ? sluice_queue_at(port, SLUICE_VQ_RX(i)) : NULL;
+	return sluice_queue_at(port, i < nb_rx ? SLUICE_VQ_RX(i) : SLUICE_VQ_TX(i - nb_rx));
+}
+
+struct sluice_queue *
+sluice_dev_queue(const struct sluice_port *port, unsigned int i)
+{
+	bool is_soft = i >= sluice_dev_nb_rx(port) && i < port->dev->data->nb_rx_queues;
+
+	return is_soft ? NULL : sluice_port_queue(port, i);
 }
 
 uint16_t
