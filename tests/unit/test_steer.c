@@ -157,6 +157,15 @@ test_queue_counts(void **state)
 	assert_int_equal(sluice_steer_configure(w->port), 0);
 	assert_false(sluice_steer_spreads(w->port));
 	assert_false(sluice_steer_hashes(w->port));
+	/* Where a configuration fails ethdev takes all queues away. */
+	w->data.nb_rx_queues = 4;
+	conf->intr_conf.rxq = 0;
+	assert_int_equal(sluice_steer_configure(w->port), 0);
+	w->data.nb_rx_queues = 0;
+	assert_int_equal(sluice_dev_nb_vqs(w->port), 0);
+	w->data.nb_rx_queues = 2;
+	assert_int_equal(sluice_steer_configure(w->port), 0);
+	conf->intr_conf.rxq = 1;
 	conf->rxmode.offloads = RTE_ETH_RX_OFFLOAD_RSS_HASH;
 	assert_true(sluice_steer_hashes(w->port));
 	close_world();

@@ -29,7 +29,10 @@
 uint16_t
 sluice_dev_nb_rx(const struct sluice_port *port)
 {
-	return port->dev->data->nb_rx_queues - port->nb_soft_rx;
+	uint16_t nb = port->dev->data->nb_rx_queues;
+
+	/* ethdev changes the number before, and takes all away where the port cannot have it. */
+	return nb - RTE_MIN(nb, port->nb_soft_rx);
 }
 
 uint16_t
