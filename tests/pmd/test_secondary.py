@@ -4,6 +4,7 @@
 processes, the back end or the build is another one than before.
 
 SLUICE_TEST_LOOP=SECONDS is how long packets go round in two processes (default: 3)."""
+import errno
 import glob
 import os
 import re
@@ -203,7 +204,7 @@ def test_calls_that_change_something_are_refused(processes):
     pair.second.cmds("set promisc 0 on", "set allmulti 0 on", "set promisc 0 off", "set allmulti 0 off")
     for command, what in [("port 0 rxq 1 stop", "start or stop a queue"), ("port config 0 rss reta (3,1)", "set the redirection table"),
             ("port config all rss udp", "set RSS"), ("set link-down port 0", "set the link"),
-            ("mac_addr add 0 02:00:00:00:00:08", "add a MAC address"), ("vlan set strip on 0", "set VLAN offloads")]:
+            ("mac_addr add 0 02:00:00:00:00:08", "add a MAC address")]:
         before = len(pair.second.log())
         pair.second.cmd(command)
         one_line_says(pair.second.log()[before:], r"port 0: to %s is for the primary process" % what, "do it there")
@@ -212,6 +213,28 @@ def test_calls_that_change_something_are_refused(processes):
         "Maximum configurable length of RX packet", "Device error handling mode"]
     ours, its = pair.front.info(), pair.second.info()
     assert {key: ours[key] for key in same} == {key: its[key] for key in same}
+    exchange(pair)
+    pair.close()
+
+
+def test_calls_that_ethdev_half_does_itself(processes):
+    """Whatever the driver says to them, ethdev has changed what all processes share, or taken the burst functions away: it
+    has to refuse them before that."""
+    pair, address = processes(), "02:00:00:00:00:08"
+    pair.front.cmd("mac_addr add 0 " + address)
+    for line in ("port stop 0", "port start 0"):
+        pair.front.cmd(line)
+        meddler = Program("meddler", pair.front.prefix, [os.path.join(BUILD, "tests", "meddler")]
+            + eal_args(pair.front.prefix, 8, 1) + ["--", address], {"LD_PRELOAD": " ".join(mempool_drivers(TESTPMD))})
+        try:
+            assert meddler.wait_end(20) == 0, meddler.log()
+        finally:
+            meddler.kill()
+        results = dict(re.findall(r"^meddler: (\w+) (-?\d+)$", meddler.log(), re.M))
+        assert results.pop("polled") == "0" and "not ready" not in meddler.log(), meddler.log()
+        assert len(results) == 7 and set(results.values()) == {str(-errno.ENOTSUP)}, results
+    pair.wait_link()
+    assert address in pair.front.cmd("show port 0 macs") and "strip off" in pair.front.cmd("show port info 0")
     exchange(pair)
     pair.close()
 
@@ -350,7 +373,7 @@ def test_the_primary_process_is_killed(folder):
         pair.front.process.kill()
         assert orphan.wait_end(20) == 0, orphan.log()
         said = re.findall("^orphan: .*", orphan.log(), re.M)
-        assert said == ["orphan: 20 calls, 2000 bursts, 0 packets, link 0"], orphan.log()
+        assert said == ["orphan: 19 calls, 2000 bursts, 0 packets, link 0"], orphan.log()
         said = re.findall("sluice: .*", orphan.log())
         assert said == ["sluice: port 0: the primary process ended, or closed it: nothing is sent or received any more"], said
     finally:
@@ -385,6 +408,18 @@ def test_another_build(running):
     assert "port 0 cleared" not in text, (status, text)
     running.exchange()
     running.close()
+
+
+def test_a_port_that_is_left_alone_comes(processes, fake):
+    """One that a process has no use for comes and goes in the others."""
+    pair = processes()
+    pair.front.cmd("port attach %s1,path=%s,isolation=sealed" % (VDEV, fake().path))
+    assert pair.front.info(1)["Device name"] == "net_sluice1"
+    one_line_says(pair.second.log(), "net_sluice1", "isolation=sealed", "leaves it alone")
+    assert "Invalid port 1" in pair.second.cmd("show port info 1")
+    assert "detached" in pair.front.cmd("port detach 1")
+    exchange(pair)
+    pair.close()
 
 
 def test_a_port_of_the_secondary_process_itself(running):
@@ -422,6 +457,10 @@ def test_the_primary_process_closes_the_port(processes):
     pair.front.cmds("port stop 0", "port close 0")
     pair.second.wait_log("port 0: the primary process ended, or closed it")
     check_pool(pair.front)
+    # And then takes it away.
+    assert "Invalid port 0" not in pair.second.cmd("show port info 0")
+    pair.front.cmd("device detach %s0" % VDEV)
+    assert "Invalid port 0" in pair.second.cmd("show port info 0")
     pair.second.quit()
     pair.front.quit()
 

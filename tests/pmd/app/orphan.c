@@ -84,7 +84,6 @@ change(void)
 	check("rte_eth_dev_rx_intr_enable", rte_eth_dev_rx_intr_enable(0, 1));
 	check("rte_eth_dev_rx_queue_stop", rte_eth_dev_rx_queue_stop(0, 1));
 	check("rte_eth_dev_tx_queue_stop", rte_eth_dev_tx_queue_stop(0, 1));
-	check("rte_eth_dev_reset", rte_eth_dev_reset(0));
 }
 
 /* Packets that the port took, or gave, in either queue. */
@@ -131,7 +130,6 @@ main(int argc, char **argv)
 	if (rte_eth_link_get_nowait(0, &link) != 0)
 		printf("orphan: no link\n");
 	ask();
-	/* Last: a reset takes the burst functions away. */
 	change();
 	printf("orphan: %u calls, %u bursts, %u packets, link %u\n", nb_calls, 2 * NB_BURSTS,
 			nb_after, link.link_status);

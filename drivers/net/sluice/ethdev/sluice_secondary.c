@@ -37,27 +37,9 @@ refuse(const struct rte_eth_dev *dev, const char *what)
 }
 
 static int
-dev_configure(struct rte_eth_dev *dev)
-{
-	return refuse(dev, "to configure it");
-}
-
-static int
 dev_start(struct rte_eth_dev *dev)
 {
 	return refuse(dev, "to start it");
-}
-
-static int
-dev_stop(struct rte_eth_dev *dev)
-{
-	return refuse(dev, "to stop it");
-}
-
-static int
-dev_reset(struct rte_eth_dev *dev)
-{
-	return refuse(dev, "to reset it");
 }
 
 static int
@@ -89,13 +71,6 @@ mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *addr, uint32_t inde
 	return refuse(dev, "to add a MAC address");
 }
 
-static void
-mac_addr_remove(struct rte_eth_dev *dev, uint32_t index)
-{
-	RTE_SET_USED(index);
-	refuse(dev, "to remove a MAC address");
-}
-
 static int
 set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uint32_t nb)
 {
@@ -110,13 +85,6 @@ vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int is_on)
 	RTE_SET_USED(id);
 	RTE_SET_USED(is_on);
 	return refuse(dev, "to filter VLANs");
-}
-
-static int
-vlan_offload_set(struct rte_eth_dev *dev, int mask)
-{
-	RTE_SET_USED(mask);
-	return refuse(dev, "to set VLAN offloads");
 }
 
 static int
@@ -139,29 +107,6 @@ start_or_stop_queue(struct rte_eth_dev *dev, uint16_t id)
 {
 	RTE_SET_USED(id);
 	return refuse(dev, "to start or stop a queue");
-}
-
-static int
-rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
-		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
-{
-	RTE_SET_USED(id);
-	RTE_SET_USED(nb_desc);
-	RTE_SET_USED(socket);
-	RTE_SET_USED(conf);
-	RTE_SET_USED(mp);
-	return refuse(dev, "to set up a receive queue");
-}
-
-static int
-tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
-		const struct rte_eth_txconf *conf)
-{
-	RTE_SET_USED(id);
-	RTE_SET_USED(nb_desc);
-	RTE_SET_USED(socket);
-	RTE_SET_USED(conf);
-	return refuse(dev, "to set up a transmit queue");
 }
 
 static int
@@ -286,12 +231,14 @@ xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsi
 
 SLUICE_COMPAT_STATS_GET(stats_get)
 
+/*
+ * Not here are operations before which, or whatever they say, ethdev changes what all processes
+ * share, or ends the bursts of this one: configuration and set-up of queues, stop and reset, taking
+ * an address away, VLAN offloads. Without them it says -ENOTSUP, and leaves everything as it is.
+ */
 static const struct eth_dev_ops ops = {
-	.dev_configure = dev_configure,
 	.dev_start = dev_start,
-	.dev_stop = dev_stop,
 	.dev_close = dev_close,
-	.dev_reset = dev_reset,
 	.dev_infos_get = dev_infos_get,
 	.link_update = link_update,
 	.dev_set_link_up = set_link,
@@ -299,10 +246,8 @@ static const struct eth_dev_ops ops = {
 	.mtu_set = mtu_set,
 	.mac_addr_set = mac_addr_set,
 	.mac_addr_add = mac_addr_add,
-	.mac_addr_remove = mac_addr_remove,
 	.set_mc_addr_list = set_mc_addr_list,
 	.vlan_filter_set = vlan_filter_set,
-	.vlan_offload_set = vlan_offload_set,
 	.rx_queue_start = start_or_stop_queue,
 	.rx_queue_stop = start_or_stop_queue,
 	.tx_queue_start = start_or_stop_queue,
@@ -311,8 +256,6 @@ static const struct eth_dev_ops ops = {
 	.promiscuous_disable = receive_all,
 	.allmulticast_enable = receive_all,
 	.allmulticast_disable = receive_all,
-	.rx_queue_setup = rx_queue_setup,
-	.tx_queue_setup = tx_queue_setup,
 	.rx_queue_intr_enable = rx_queue_intr,
 	.rx_queue_intr_disable = rx_queue_intr,
 	.rxq_info_get = sluice_rxq_info_get,
@@ -332,20 +275,20 @@ static const struct eth_dev_ops ops = {
 };
 
 /* The files of packet buffers are the primary process's. */
-static int
-check_memory(const char *name, const struct sluice_shared *shared)
+static bool
+has_memory(const char *name, const struct sluice_shared *shared)
 {
 	if (shared->is_sealed)
 		SLUICE_INIT_LOG(ERR,
 				"%s: the port has isolation=sealed, whose packet buffers only the primary "
 				"process has: this one leaves it alone; give isolation=scoped to that one",
 				name);
-	return shared->is_sealed ? -ENOTSUP : 0;
+	return !shared->is_sealed;
 }
 
 /* Does what the primary process shares mean the same here? */
-static int
-check_build(const char *name, const struct sluice_shared *shared)
+static bool
+has_build(const char *name, const struct sluice_shared *shared)
 {
 	struct sluice_build here;
 	const char *what;
@@ -353,31 +296,34 @@ check_build(const char *name, const struct sluice_shared *shared)
 	sluice_build_get(&here);
 	what = sluice_build_differs(&shared->build, &here);
 	if (what == NULL)
-		return check_memory(name, shared);
+		return has_memory(name, shared);
 	SLUICE_INIT_LOG(ERR,
 			"%s: the primary process has %s: this one leaves the port alone; run both "
 			"with the same plug-in and the same DPDK",
 			name, what);
-	return -ENOTSUP;
+	return false;
 }
 
 int
 sluice_secondary_probe(struct rte_device *device, const char *name, const char *argument)
 {
 	struct rte_eth_dev *dev = rte_eth_dev_attach_secondary(name);
-	int ret;
+	int ret = -ENODEV;
 
 	if (dev == NULL) {
 		SLUICE_INIT_LOG(ERR,
 				"%s: the primary process has no such port; give its arguments (%s) to "
 				"that one",
 				device->name, argument);
-		return -ENODEV;
+		return ret;
 	}
-	ret = dev->data->dev_private == NULL ? -ENODEV :
-					       check_build(device->name, dev->data->dev_private);
-	if (ret != 0)
+	if (dev->data->dev_private == NULL)
 		goto release;
+	if (!has_build(device->name, dev->data->dev_private)) {
+		/* As an error it would have EAL take a port that comes now from all processes. */
+		ret = 0;
+		goto release;
+	}
 	dev->process_private = &sluice_visitors[dev->data->port_id];
 	dev->device = device;
 	dev->dev_ops = &ops;
