@@ -128,19 +128,16 @@ set_queue_states(struct rte_eth_dev *dev, bool is_started)
 	const struct sluice_port *port = sluice_port_of(dev);
 	struct rte_eth_dev_data *data = dev->data;
 	const struct sluice_queue *q;
+	uint8_t *states;
 	unsigned int i;
-	uint8_t state;
 
 	for (i = 0; i < sluice_dev_nb_queues(port); i++) {
 		q = sluice_port_queue(port, i);
 		if (q == NULL)
 			continue;
-		state = is_started && !q->is_held ? RTE_ETH_QUEUE_STATE_STARTED :
-						    RTE_ETH_QUEUE_STATE_STOPPED;
-		if (sluice_queue_is_tx(q))
-			data->tx_queue_state[q->id] = state;
-		else
-			data->rx_queue_state[q->id] = state;
+		states = sluice_queue_is_tx(q) ? data->tx_queue_state : data->rx_queue_state;
+		states[q->id] = is_started && !q->is_held ? RTE_ETH_QUEUE_STATE_STARTED :
+							    RTE_ETH_QUEUE_STATE_STOPPED;
 	}
 }
 
