@@ -15,6 +15,7 @@
 #include "fake_clock.h"
 #include "fake_log.h"
 #include "fake_port.h"
+#include "sluice_life_impl.h"
 
 #define LESS \
 	(SLUICE_BIT(SLUICE_F_RING_PACKED) | SLUICE_BIT(SLUICE_NET_F_MRG_RXBUF) | \
@@ -360,6 +361,39 @@ test_late(void **state)
 	fake_port_close(late);
 }
 
+/* A back end that ends each connection at once does not keep the control thread busy. */
+static void
+test_ends_at_once(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_waiting(&conf);
+	unsigned int i, nb = 0;
+
+	(void)state;
+	f->ft.is_there = true;
+	fake_port_await(f, SLUICE_LIVE, 20);
+	for (i = 0; i < 1000; i++) {
+		if (f->port->life == SLUICE_LIVE) {
+			fake_transport_hang_up(&f->ft, f->ft.nb_links - 1);
+			f->ft.check_answer = -ECONNRESET;
+		}
+		fake_transport_forget(&f->ft);
+		fake_port_turn(f, SLUICE_NEWS_DEVICE);
+		nb += f->ft.nb_by_op[FAKE_CONNECT];
+		fake_clock_add(1);
+	}
+	/* Each time after the same pause, so that one that was restarted is found soon. */
+	fake_assert(nb >= 90 && nb <= 100, "%u connections in a second", nb);
+	/* One that stayed is tried again at once. */
+	fake_port_await(f, SLUICE_LIVE, 20);
+	fake_clock_add(SLUICE_STEADY_MS);
+	fake_transport_hang_up(&f->ft, f->ft.nb_links - 1);
+	f->ft.check_answer = -ECONNRESET;
+	fake_port_turn(f, SLUICE_NEWS_DEVICE);
+	assert_int_equal(f->port->life, SLUICE_LIVE);
+	fake_port_close(f);
+}
+
 int
 main(void)
 {
@@ -370,5 +404,6 @@ main(void)
 	suite_add(test_less, NULL, "less");
 	suite_add(test_start, NULL, "start");
 	suite_add(test_late, NULL, "late");
+	suite_add(test_ends_at_once, NULL, "ends at once");
 	return suite_run("retry");
 }

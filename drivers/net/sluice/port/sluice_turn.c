@@ -92,9 +92,10 @@ void
 sluice_life_let_go(struct sluice_port *port, int why)
 {
 	const char *peer = port->transport->ops->peer;
+	bool is_end = why == -ECONNRESET, was_steady;
 
 	if (sluice_limit_passes(&port->limit)) {
-		if (why == -ECONNRESET)
+		if (is_end)
 			SLUICE_LOG(NOTICE, "%s: the %s went away", port->label, peer);
 		else
 			SLUICE_LOG(NOTICE, "%s: the %s does not talk as it should; it is cut off",
@@ -102,10 +103,14 @@ sluice_life_let_go(struct sluice_port *port, int why)
 	}
 	sluice_life_end(port, SLUICE_END_CUT);
 	sluice_life_step(port, SLUICE_ON_GONE);
-	/* One that talks nonsense soon after it came is as one that is refused. */
-	if (why == -ECONNRESET || sluice_clock_ms() - port->connected_at >= SLUICE_STEADY_MS)
+	/*
+	 * One that talks nonsense soon after it came is as one that is refused. One that ends soon
+	 * may do so each time, or was restarted: the pause before it is tried again does not grow.
+	 */
+	was_steady = sluice_clock_ms() - port->connected_at >= SLUICE_STEADY_MS;
+	if (is_end || was_steady)
 		sluice_life_retry_now(port);
-	if (why != -ECONNRESET)
+	if (!is_end || !was_steady)
 		sluice_life_retry_later(port, SLUICE_RETRY_REFUSED_MS);
 }
 
