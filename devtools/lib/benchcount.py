@@ -25,18 +25,27 @@ def plugin(counts, source=SOURCE):
     return ["-plugin", "file=%s,out=%s" % (path, counts)]
 
 
+def report_of(line):
+    """The buckets of calls that nothing interrupted, and those of the others."""
+    buckets = json.loads(line)
+    return buckets[:len(buckets) // 2], buckets[len(buckets) // 2:]
+
+
 def last_report(counts, nb_expected):
-    """The buckets of the last of so many reports."""
+    """The last of so many reports."""
     with open(counts, encoding="ascii") as file:
         lines = file.read().splitlines()
     if len(lines) != nb_expected:
         raise Trouble("the plug-in wrote %d reports, %d expected" % (len(lines), nb_expected))
-    return json.loads(lines[-1])
+    return report_of(lines[-1])
 
 
-def side_of(document, buckets, key, number):
-    """Per packet and per burst, of one driver."""
+def side_of(document, report, key, number):
+    """Per packet and per burst, of one driver: of the calls that nothing interrupted."""
+    buckets, interrupted = report
     empty_calls, empty_insns = buckets[-1][:2]
+    if empty_calls == 0:
+        raise Trouble("each call of an empty function was interrupted")
     # An empty function's only instruction is its own; the rest comes from the marks.
     extra = empty_insns // empty_calls - 1
     if extra != 1 or empty_insns != empty_calls * 2:
@@ -45,10 +54,11 @@ def side_of(document, buckets, key, number):
     side = dict(document["rows"][0][key])
     for direction, way in enumerate(("tx", "rx")):
         calls, insns, stores, loads, most = buckets[2 * number + direction]
-        if calls == 0 or calls != document["rows"][0]["metrics"][way][key]:
-            raise Trouble("%s %s: %d full bursts for the plug-in, %s for sluice-bench" % (key, way, calls,
-                document["rows"][0]["metrics"][way][key]))
-        side[way] = {"bursts": calls, "instructions": (insns - calls * extra) / (calls * BURST),
-            "mmio_writes": stores / (calls * BURST), "mmio_writes_per_burst": stores / calls,
-            "most_mmio_writes": most, "mmio_reads_per_burst": loads / calls}
+        nb_interrupted = interrupted[2 * number + direction][0]
+        if calls == 0 or calls + nb_interrupted != document["rows"][0]["metrics"][way][key]:
+            raise Trouble("%s %s: %d full bursts for the plug-in, and %d that were interrupted, %s for sluice-bench" % (key,
+                way, calls, nb_interrupted, document["rows"][0]["metrics"][way][key]))
+        side[way] = {"bursts": calls, "interrupted": nb_interrupted,
+            "instructions": (insns - calls * extra) / (calls * BURST), "mmio_writes": stores / (calls * BURST),
+            "mmio_writes_per_burst": stores / calls, "most_mmio_writes": most, "mmio_reads_per_burst": loads / calls}
     return side

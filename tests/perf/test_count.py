@@ -63,7 +63,7 @@ def test_other_threads_do_not_count(tmp_path):
     done, counts = run(tmp_path, "")
     assert done.returncode == 0, done.stdout
     nothing = [0, 0, 0, 0, 0]
-    assert benchcount.last_report(counts, 1) == [nothing, [100, 100 * 1000, 0, 0, 0], nothing, nothing, nothing]
+    assert benchcount.last_report(counts, 1) == ([nothing, [100, 100 * 1000, 0, 0, 0], nothing, nothing, nothing], [nothing] * 5)
 
 
 def test_two_at_a_time_end_the_run(tmp_path):

@@ -67,3 +67,18 @@ def test_doorbells(rows, case):
 def test_doorbells_of_a_sleeping_device(rows):
     """It does not want to be woken; the first burst after it has looked rings, those behind it do not."""
     assert 0 < rows["asleep"]["a"]["tx"]["mmio_writes_per_burst"] <= MOST_RINGS_ASLEEP
+
+
+def test_other_programs_do_not_count(rows):
+    """Here one that takes half of the only CPU, in the middle of a call, too: such calls are kept apart."""
+    guest = benchguest.CostGuest(cost.RESULTS, BUILD, ["stock"])
+    try:
+        guest.vm.check("while :; do :; done >/dev/null 2>&1 &")
+        guest.vm.check("marked")
+        calls, interrupted = benchcount.last_report(guest.counts, 1)
+    finally:
+        guest.stop()
+    few, many = range(2)
+    assert calls[few][0] + interrupted[few][0] == 100
+    assert calls[few][1] == calls[few][0] * 1000 > 0
+    assert calls[many][0] == 0 and interrupted[many][0] == 3

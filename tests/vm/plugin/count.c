@@ -10,11 +10,13 @@
  *   qemu-aarch64 -plugin count.so,out=FILE             a program
  *
  * For each report that the program asks for, one line is added to FILE: a JSON list of the buckets,
- * each [calls, instructions, MMIO stores, MMIO loads, most MMIO stores of a call].
+ * first of calls that nothing interrupted, then as many of those that something did, each [calls,
+ * instructions, MMIO stores, MMIO loads, most MMIO stores of a call].
  *
- * Only code at addresses of user space counts: an interrupt between the marks changes nothing. What
- * a guest's other threads do on its one CPU would count; of a program, whose threads are virtual
- * CPUs here, only the thread counts that is between marks. Two at a time end the run.
+ * Only code at addresses of user space counts. A guest's kernel may have run another thread on its
+ * one CPU meanwhile, whose instructions look the same: so a call is interrupted when any code of
+ * the kernel ran between its marks. Of a program, whose threads are virtual CPUs here, only the
+ * thread counts that is between marks. Two at a time end the run.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -34,6 +36,7 @@ struct counts {
 	uint64_t insns;
 	uint64_t stores;
 	uint64_t loads;
+	uint64_t kernel; /* blocks of code that the kernel executed */
 };
 
 struct bucket {
@@ -48,11 +51,14 @@ static FILE *out;
 static unsigned int marked = NO_CPU; /* which is between marks */
 static struct counts now;            /* since its begin mark; nobody else writes */
 static struct counts last;           /* between the last two marks */
-static struct bucket buckets[MARKS_NB_BUCKETS];
+static struct bucket buckets[2 * MARKS_NB_BUCKETS];
+static uint64_t kernel_blocks;
 
 static void
-keep(struct bucket *b)
+keep(unsigned int bucket)
 {
+	struct bucket *b = &buckets[last.kernel == 0 ? bucket : MARKS_NB_BUCKETS + bucket];
+
 	b->calls++;
 	b->sum.insns += last.insns;
 	b->sum.stores += last.stores;
@@ -67,7 +73,7 @@ report(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < MARKS_NB_BUCKETS; i++) {
+	for (i = 0; i < 2 * MARKS_NB_BUCKETS; i++) {
 		const struct bucket *b = &buckets[i];
 
 		fprintf(out, "%s[%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 "]",
@@ -96,6 +102,7 @@ begin(unsigned int cpu)
 		_exit(EXIT_FAILURE);
 	}
 	memset(&now, 0, sizeof(now));
+	now.kernel = kernel_blocks;
 }
 
 static void
@@ -106,6 +113,7 @@ end(unsigned int cpu)
 		_exit(EXIT_FAILURE);
 	}
 	last = now;
+	last.kernel = kernel_blocks - now.kernel;
 	__atomic_store_n(&marked, NO_CPU, __ATOMIC_RELEASE);
 }
 
@@ -121,7 +129,7 @@ on_mark(unsigned int cpu, void *arg)
 	else if (code == MARK_REPORT)
 		report();
 	else if (code >= MARK_KEEP && code < MARK_KEEP + MARKS_NB_BUCKETS)
-		keep(&buckets[code - MARK_KEEP]);
+		keep(code - MARK_KEEP);
 }
 
 static void
@@ -156,8 +164,11 @@ on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	size_t i;
 
 	(void)id;
-	if (qemu_plugin_tb_vaddr(tb) >= USER_END)
+	if (qemu_plugin_tb_vaddr(tb) >= USER_END) {
+		qemu_plugin_register_vcpu_tb_exec_inline(
+				tb, QEMU_PLUGIN_INLINE_ADD_U64, &kernel_blocks, 1);
 		return;
+	}
 	for (i = 0; i < nb; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		const int mark = marks_code(
