@@ -144,9 +144,9 @@ test_words(void **state)
 	assert_true(must_parse("path=/x,bounce=1,isolation=sealed").bounces);
 	assert_false(must_parse("path=/x,bounce=0").bounces);
 	assert_false(must_parse("path=/x").has_hash);
-	assert_true(must_parse("path=/x,hash=0").has_hash);
-	assert_false(must_parse("path=/x,hash=0").is_device_hash);
-	assert_true(must_parse("path=/x,hash=1").is_device_hash);
+	assert_true(must_parse("path=/dev/vhost-vdpa-0,hash=0").has_hash);
+	assert_false(must_parse("path=/dev/vhost-vdpa-0,hash=0").is_device_hash);
+	assert_true(must_parse("path=/dev/vhost-vdpa-0,hash=1").is_device_hash);
 	assert_int_equal(must_parse("path=/x").rss, SLUICE_RSS_ARG_AUTO);
 	assert_int_equal(must_parse("path=/x,rss=sw").rss, SLUICE_RSS_ARG_SW);
 	assert_int_equal(must_parse("path=/x,rss=off").rss, SLUICE_RSS_ARG_OFF);
@@ -352,6 +352,8 @@ test_of_pci_ports(void **state)
 	bool is_ours;
 
 	(void)state;
+	assert_int_equal(parse("path=/x,hash=1", &a), -EINVAL);
+	assert_non_null(strstr(logged, "'hash=1' is for path=/dev/vhost-vdpa-<number>"));
 	assert_int_equal(parse("path=/x,ro_rings=1", &a), -EINVAL);
 	assert_non_null(strstr(logged, "'ro_rings=1' is for path=/dev/vhost-vdpa-<number>"));
 	assert_true(must_parse("path=/dev/vhost-vdpa-0,ro_rings=1").is_ro_rings);

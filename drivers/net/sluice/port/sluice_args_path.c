@@ -78,6 +78,13 @@ check_kernel(const struct sluice_args *args)
 				args->is_ro_rings, args->path);
 		return -EINVAL;
 	}
+	if (args->has_hash && !args->is_vdpa) {
+		SLUICE_INIT_LOG(ERR,
+				"device argument 'hash=%u' is for path=/dev/vhost-vdpa-<number>, and "
+				"path=%s is none: leave it away",
+				args->is_device_hash, args->path);
+		return -EINVAL;
+	}
 	return 0;
 }
 
