@@ -35,6 +35,10 @@ SDK_EXAMPLES="examples/common examples/common/neon examples/common/sse examples/
 NEWER_RELEASE=25.11
 NEWER=$SLUICE_ROOT/.cache/dpdk-$NEWER_RELEASE
 
+# Where devtools/setup unpacks the demo's DPDK while none is installed, and what PKG_CONFIG_PATH names then.
+UNPACKED=$SLUICE_ROOT/.cache/dpdk
+unpacked_path() { echo "$UNPACKED"/usr/lib/*/pkgconfig; }
+
 # Options of builds that are made once. Precompiled headers save time there; with ccache they cost time, as it keeps
 # nothing that is compiled with them. Meson takes ccache by itself only where it chooses the compiler: not in build_tree.
 ONCE=(-Dpch=true)

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
-"""testpmd of another release of a distribution, which this machine's C library is too old for: unpacked from its
-packages, with all libraries that it needs, the dynamic linker among them. ABI: the number in the names of DPDK's libraries.
+"""DPDK's packages of a distribution, unpacked. ABI: the number in the names of DPDK's libraries.
+
+testpmd of another release, which this machine's C library is too old for, gets all libraries that it needs, the dynamic
+linker among them. Compilers of this machine get a libdpdk.pc; and as a program:
+
+    dpdkpkg.py LIBRARIES INSTALLED ABI     the same for a folder of unpacked libraries whose shared ones are installed in another
 """
 import glob
 import os
 import re
 import shutil
+import sys
 
 from debpkg import Trouble, output
 
@@ -47,3 +52,27 @@ def gather(root, target, abi, more=()):
         shutil.copy(path, os.path.join(target, name))
     for program in programs:
         shutil.copy(program, target)
+
+
+def relocate(libraries):
+    """What libdpdk.pc says is true of where it is now; without what only static linking takes."""
+    for path in glob.glob(os.path.join(libraries, "pkgconfig", "libdpdk*.pc")):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        text = re.sub(r"^prefix=.*", "prefix=${pcfiledir}/../../..", text, flags=re.M)
+        text = re.sub(r"^(Requires|Libs)\.private:.*\n", "", text, flags=re.M)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def link_installed(libraries, installed, abi):
+    """No linker falls back to static libraries, for there are none."""
+    for path in glob.glob(os.path.join(libraries, "librte_*")):
+        os.unlink(path)
+        if path.endswith(".so"):
+            os.symlink(os.path.join(installed, "%s.%s" % (os.path.basename(path), abi)), path)
+
+
+if __name__ == "__main__":
+    relocate(sys.argv[1])
+    link_installed(*sys.argv[1:])

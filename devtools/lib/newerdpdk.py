@@ -19,7 +19,6 @@ import glob
 import hashlib
 import os
 import platform
-import re
 import shutil
 import sys
 import tarfile
@@ -91,12 +90,8 @@ def copy_prefix(root, new):
     for path in glob.glob(os.path.join(root, "usr/lib/x86_64-linux-gnu/lib*.so*")):
         shutil.copy(path, libraries, follow_symlinks=False)
     for path in glob.glob(os.path.join(root, "usr/lib/x86_64-linux-gnu/pkgconfig/libdpdk*.pc")):
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        text = re.sub(r"^prefix=.*", "prefix=${pcfiledir}/../../..", text, flags=re.M)
-        text = re.sub(r"^(Requires|Libs)\.private:.*\n", "", text, flags=re.M)
-        with open(os.path.join(libraries, "pkgconfig", os.path.basename(path)), "w", encoding="utf-8") as file:
-            file.write(text)
+        shutil.copy(path, os.path.join(libraries, "pkgconfig"))
+    dpdkpkg.relocate(libraries)
 
 
 def copy_source(apt, mirror, new):
