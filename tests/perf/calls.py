@@ -31,7 +31,7 @@ import calls_aarch64
 import calls_x86
 
 MACHINES = {62: calls_x86, 183: calls_aarch64}      # by the ELF header
-BURST = re.compile(r"^sluice_[rt]x_(burst|collect|rest)_[a-z_]+?(\.\w+)*$")
+BURST = re.compile(r"^sluice_[rt]x_(burst|collect|rest)_[a-z_]+?(_avx2)?(\.\w+)*$")
 TABLE = "rte_mempool_ops_table"
 HEAD = re.compile(r"^([0-9a-f]+) <(.+)>:$")
 LINE = re.compile(r"^\s+([0-9a-f]+):\t(.*)$")

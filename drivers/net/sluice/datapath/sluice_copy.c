@@ -18,7 +18,15 @@
 void
 sluice_copy_any(char *to, const char *from, uint32_t len)
 {
-	rte_memcpy(to, from, len);
+	const uint32_t most = 2 * SLUICE_COPY_HALF;
+
+	/* Header and data of a short packet, as two blocks that overlap. */
+	if (likely(len - most <= most)) {
+		sluice_copy_short(to, from, most);
+		sluice_copy_short(to + len - most, from + len - most, most);
+	} else {
+		memcpy(to, from, len);
+	}
 }
 #endif
 
@@ -73,7 +81,7 @@ measure(const struct rte_mbuf *m, bool asks, uint32_t *len)
 }
 
 /* All of it, into the buffers of slots from slot on. */
-static void
+static __rte_cold void
 copy_packet(struct sluice_txq *txq, uint32_t slot, const struct rte_mbuf *m, bool asks)
 {
 	struct stream s = { .txq = txq, .slot = slot, .filled = SLUICE_NET_HDR_LEN };
@@ -91,7 +99,7 @@ copy_packet(struct sluice_txq *txq, uint32_t slot, const struct rte_mbuf *m, boo
 				seg->data_len - nb_copied);
 }
 
-static void
+static __rte_cold void
 write_descs(struct sluice_txq *txq, struct sluice_tx_burst *b, uint32_t len, uint16_t nb,
 		enum sluice_ring_type ring_type)
 {
@@ -166,7 +174,7 @@ give(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 	return true;
 }
 
-bool
+__rte_cold bool
 sluice_copy_give_unreached(struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b,
 		enum sluice_ring_type ring_type)
 {
@@ -192,7 +200,7 @@ count_sealed(struct rte_mbuf *const *pkts, uint16_t nb)
 	return n;
 }
 
-uint16_t
+__rte_cold uint16_t
 sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
 {
@@ -218,7 +226,7 @@ sluice_copy_give_foreign(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_
 	return n;
 }
 
-uint16_t
+__rte_cold uint16_t
 sluice_copy_give_slow(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb,
 		struct sluice_tx_burst *b, enum sluice_ring_type ring_type)
 {

@@ -306,6 +306,13 @@ sluice_copy_out_many(struct sluice_copy_run *run, uint32_t nb_max, const struct 
 	}
 }
 
+/* Those of few packets back to their pool, out of line: once for all rows, as it is long. */
+static __rte_noinline void
+sluice_copy_put_few(struct rte_mbuf **pkts, uint32_t nb)
+{
+	sluice_pool_put(pkts[0]->pool, (void *const *)pkts, nb);
+}
+
 /*
  * As sluice_tx_run(), of packets of one segment that fit a bounce buffer, and ask for no more than
  * what batches do.
@@ -340,7 +347,10 @@ sluice_copy_out_run(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb_
 	if (unlikely(n == 0))
 		return 0;
 	/* What starts there is 0, as at each free slot (sluice_copy_forget()). */
-	sluice_pool_put(pkts[0]->pool, (void *const *)pkts, n);
+	if (cfg.is_few)
+		sluice_copy_put_few(pkts, n);
+	else
+		sluice_pool_put(pkts[0]->pool, (void *const *)pkts, n);
 	b->bytes += run.bytes;
 	b->slot = sluice_ring_next(r, b->slot, n);
 	b->nb_slots += n;

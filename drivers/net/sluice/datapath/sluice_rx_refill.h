@@ -133,14 +133,14 @@ sluice_rx_fill_rest(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t
 }
 
 /* The same where batches leave little to be done, once for the rows of a ring type. */
-static __rte_noinline uint16_t
+static __rte_cold __rte_noinline uint16_t
 sluice_rx_fill_rest_split(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i)
 {
 	return sluice_rx_fill_rest(
 			rxq, head, nb, i, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
 }
 
-static __rte_noinline uint16_t
+static __rte_cold __rte_noinline uint16_t
 sluice_rx_fill_rest_packed(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i)
 {
 	return sluice_rx_fill_rest(
@@ -225,7 +225,10 @@ sluice_rx_refill_by(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice
 	}
 }
 
-/* The same where batches have to read the mbufs. Out of line: others need not make room for it. */
+/*
+ * The same where batches have to read the mbufs, or where there are none. Out of line: others need
+ * not make room for it, and there it is once for the rows of a ring type.
+ */
 static __rte_noinline void
 sluice_rx_refill_pinned_split(struct sluice_rxq *rxq, uint16_t thresh)
 {
@@ -243,7 +246,7 @@ sluice_rx_refill_pinned_packed(struct sluice_rxq *rxq, uint16_t thresh)
 static __rte_always_inline void
 sluice_rx_refill(struct sluice_rxq *rxq, uint16_t thresh, const struct sluice_path_cfg cfg)
 {
-	if (SLUICE_VEC_RX_GIVE == 0 || cfg.is_copy || likely(rxq->buf_off != 0)) {
+	if (cfg.is_copy || (SLUICE_VEC_RX_GIVE != 0 && likely(rxq->buf_off != 0))) {
 		sluice_rx_refill_by(rxq, thresh, cfg);
 		return;
 	}

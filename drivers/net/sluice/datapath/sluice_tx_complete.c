@@ -301,7 +301,7 @@ take_packet(struct sluice_txq *txq, struct sluice_mbuf_list *out, uint16_t slot,
 		free_packet(txq, txq->freed, slot, slot_kind);
 }
 
-uint32_t
+__rte_cold uint32_t
 sluice_txq_drain(struct sluice_txq *txq, struct sluice_mbuf_list *out)
 {
 	struct sluice_ring *r = &txq->q.ring;

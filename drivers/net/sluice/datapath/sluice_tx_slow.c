@@ -280,7 +280,7 @@ give_all(struct sluice_txq *txq, struct rte_mbuf **pkts, uint16_t nb, struct slu
 
 /* Some are out of line, or all packets would pay for the registers and the table that they take. */
 #define DEFINE_ROW(name, ...) \
-	static __rte_noinline bool give_one_##name( \
+	static __rte_cold __rte_noinline bool give_one_##name( \
 			struct sluice_txq *txq, struct rte_mbuf *m, struct sluice_tx_burst *b) \
 	{ \
 		return give_one(txq, m, b, (struct sluice_path_cfg){ __VA_ARGS__ }); \
