@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ int __real_usleep(useconds_t us);
 int __wrap_usleep(useconds_t us);
 int __real_poll(struct pollfd *pfds, nfds_t nb, int timeout_ms);
 int __wrap_poll(struct pollfd *pfds, nfds_t nb, int timeout_ms);
+int __wrap___poll_chk(struct pollfd *pfds, nfds_t nb, int timeout_ms, size_t len);
 
 void
 fake_clock_run(unsigned int factor)
@@ -87,6 +89,15 @@ __wrap_poll(struct pollfd *pfds, nfds_t nb, int timeout_ms)
 	if (ret == 0)
 		pass(1000LL * timeout_ms);
 	return ret;
+}
+
+/* What _FORTIFY_SOURCE makes of it, where it knows how long the array is. */
+int
+__wrap___poll_chk(struct pollfd *pfds, nfds_t nb, int timeout_ms, size_t len)
+{
+	if (len / sizeof(*pfds) < nb)
+		abort();
+	return __wrap_poll(pfds, nb, timeout_ms);
 }
 
 int64_t

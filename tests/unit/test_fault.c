@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,11 +199,28 @@ test_gone(void **state)
 	assert_in_range(nb, 3, 50);
 }
 
+int __poll_chk(struct pollfd *pfds, nfds_t nb, int timeout_ms, size_t len);
+
+/* Who waits while the clock stands moves it, whichever of its names a compiler gave to poll(). */
+static void
+test_waits(void **state)
+{
+	struct pollfd pfd = { .fd = -1 };
+
+	(void)state;
+	fake_clock_set(0);
+	assert_int_equal(poll(&pfd, 1, 1000), 0);
+	assert_int_equal(sluice_clock_ms(), 1000);
+	assert_int_equal(__poll_chk(&pfd, 1, 1000, sizeof(pfd)), 0);
+	assert_int_equal(sluice_clock_ms(), 2000);
+}
+
 int
 main(void)
 {
 	suite_add(test_answers, NULL, "answers");
 	suite_add(test_faults, NULL, "faults");
 	suite_add(test_gone, NULL, "gone");
+	suite_add(test_waits, NULL, "waits");
 	return suite_run("fault");
 }
