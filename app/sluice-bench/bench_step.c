@@ -267,12 +267,21 @@ meter_patient(bench_burst_fn fn, void *queue, struct rte_mbuf **pkts, uint16_t n
 static int
 show_pools(struct bench_port *port, const struct bench_opts *opts)
 {
+	struct bench_opts shown = *opts;
 	struct bench_cost none = { 0 };
-	unsigned int nb;
+	unsigned int nb = opts->pairs.v[0];
 	int ret = 0;
 
-	for (nb = opts->pairs.v[0]; nb > 0 && ret == 0; nb--)
-		ret = step(port, opts, meter_patient, bench_meter_none, &none);
+	/*
+	 * How many slots clones take depends on when the device sees their memory. So it is shown
+	 * by plain packets, in as many slots as a burst of clones takes later, which is two each.
+	 */
+	if (opts->packets == PACKETS_CLONES) {
+		shown.packets = PACKETS_PLAIN;
+		nb *= 2;
+	}
+	for (; nb > 0 && ret == 0; nb--)
+		ret = step(port, &shown, meter_patient, bench_meter_none, &none);
 	return ret;
 }
 
