@@ -102,6 +102,20 @@ dmap_window_holds(const struct dmap_window *w, const void *va, uint32_t len)
 }
 
 /**
+ * The first half of dmap_lend(): the address, if the bytes lie in the window near. With a copy of
+ * s->last a loop over several pieces has the window in registers; the copy is made anew where this
+ * is false and dmap_lend() true.
+ */
+static __rte_always_inline bool
+dmap_lend_near(const struct dmap_window *near, const void *va, uint32_t len, struct dmap_addr *out)
+{
+	if (unlikely(!dmap_window_holds(near, va, len)))
+		return false;
+	out->v = (uint64_t)(uintptr_t)va + near->delta;
+	return true;
+}
+
+/**
  * Address at which the device reaches len bytes at va, which lie in the buffer of m (NULL: in no
  * mbuf). False if it must not or cannot, or not yet: dmap_may_come() tells. The caller counts what
  * it lends with dmap_lent() and dmap_take_back().
@@ -110,11 +124,7 @@ static __rte_always_inline bool
 dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint32_t len,
 		struct dmap_addr *out)
 {
-	if (likely(dmap_window_holds(&s->last, va, len))) {
-		out->v = (uint64_t)(uintptr_t)va + s->last.delta;
-		return true;
-	}
-	return dmap_lend_miss(s, m, va, len, out);
+	return likely(dmap_lend_near(&s->last, va, len, out)) || dmap_lend_miss(s, m, va, len, out);
 }
 
 /**

@@ -143,6 +143,7 @@ sluice_txq_reset(struct sluice_txq *txq, const struct sluice_queue_conf *conf)
 	txq->slow_flags = (SLUICE_TX_FLAGS | SLUICE_TX_HAS_OUTER) &
 			~(conf->tx_flags & SLUICE_TX_BATCH_FLAGS);
 	txq->shape = (struct sluice_tx_shape){ 0 };
+	txq->gso = (struct sluice_tx_gso){ 0 };
 	sluice_txq_set_few_free(txq, conf->size);
 	txq->pool = NULL;
 	txq->start = txq->hdr_len != SLUICE_NET_HDR_LEN ? SLUICE_TX_UNBATCHED : SLUICE_TX_BATCHES;

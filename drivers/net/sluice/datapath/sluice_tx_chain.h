@@ -13,117 +13,191 @@
 #include "sluice_tx_single.h"
 
 /*
- * A segment in the next slot: descriptor, but the flags of a packed one, and what goes back to the
- * pool. before: bytes in front of its data that are sent too. False: it is not plain, nothing was
- * changed.
+ * A descriptor of either layout in two words: the address; then the length in 32 bits, and two
+ * words of 16, which are flags and next, or id and flags.
+ */
+struct sluice_tx_link {
+	uint64_t addr;
+	uint64_t rest;
+} __attribute__((__may_alias__));
+
+static_assert(sizeof(struct sluice_tx_link) == sizeof(struct sluice_split_desc) &&
+				sizeof(struct sluice_tx_link) == sizeof(struct sluice_packed_desc),
+		"two words");
+
+/* What the link in a slot says behind its length, if another one follows it. */
+static __rte_always_inline uint64_t
+sluice_tx_link_rest(uint32_t head, uint32_t slot, uint32_t bits, enum sluice_ring_type ring_type)
+{
+	if (ring_type == SLUICE_SPLIT)
+		return (uint64_t)SLUICE_DESC_F_NEXT << 32 | (uint64_t)(slot + 1) << 48;
+	return (uint64_t)head << 32 | (uint64_t)(SLUICE_DESC_F_NEXT | bits) << 48;
+}
+
+/* Packed flags as with sluice_packed_put_flags(); the burst's first link has none in rest. */
+static __rte_always_inline void
+sluice_tx_write_link(
+		struct sluice_tx_link *dv_link, struct dmap_addr da, uint32_t len, uint64_t rest)
+{
+	dv_link->addr = da.v;
+	rte_atomic_store_explicit(&dv_link->rest, rest | len, rte_memory_order_relaxed);
+}
+
+/*
+ * The link of a segment in a buffer of its own and in the window near, as most are. before: bytes
+ * in front of its data that are sent too. False: another has to look at it, nothing was changed.
  */
 static __rte_always_inline bool
-sluice_tx_lay_link(struct sluice_txq *txq, const struct sluice_tx_slots *s, uint32_t head,
-		struct rte_mbuf *seg, uint32_t before, uint32_t flags,
-		const struct sluice_path_cfg cfg)
+sluice_tx_lay_near_link(const struct dmap_window *near, const struct rte_mempool *pool,
+		struct sluice_tx_link *dv_link, const struct rte_mbuf *seg, uint32_t before,
+		uint64_t rest)
 {
 	const uint32_t len = seg->data_len;
 	struct dmap_addr da;
 
-	if (unlikely(!sluice_tx_is_ours(seg) || seg->pool != txq->pool || len == 0))
+	if (sluice_tx_may_have(seg, RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL) ||
+			rte_mbuf_refcnt_read(seg) != 1 || seg->pool != pool || len == 0 ||
+			!dmap_lend_near(near, rte_pktmbuf_mtod(seg, char *) - before, len + before,
+					&da))
 		return false;
-	if (unlikely(!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, char *) - before,
-			    len + before, &da)))
+	sluice_tx_write_link(dv_link, da, len + before, rest);
+	return true;
+}
+
+/* Of any plain one. False: it is not, or there is none. */
+static __rte_noinline bool
+sluice_tx_lay_far_link(struct sluice_txq *txq, struct sluice_tx_link *dv_link, struct rte_mbuf *seg,
+		uint32_t before, uint64_t rest)
+{
+	struct dmap_addr da;
+
+	if (seg == NULL || !sluice_tx_is_ours(seg) || seg->pool != txq->pool || seg->data_len == 0)
 		return false;
-	sluice_tx_write_desc(s, head, da, len + before, flags, true, cfg.ring_type);
-	s->sw_ring[s->slot] = seg;
+	if (!dmap_lend(&txq->q.stream, seg, rte_pktmbuf_mtod(seg, char *) - before,
+			    seg->data_len + before, &da))
+		return false;
+	sluice_tx_write_link(dv_link, da, seg->data_len + before, rest);
 	return true;
 }
 
 /*
- * The packet whose first nb segments were laid from slot first on is not plain: it is what it was,
- * with the segment rest behind these.
+ * The packet in slots from the next one on is not plain: it is what it was. Its last left segments,
+ * from rest on, were not laid. What a packed ring says of the others is taken back: the device has
+ * seen nothing of it, for that comes behind the burst's first descriptor.
  */
 static __rte_noinline void
-sluice_tx_take_chain_back(
-		struct sluice_tx_slots s, uint32_t nb_segs, uint32_t nb, struct rte_mbuf *rest)
+sluice_tx_take_chain_back(struct sluice_tx_slots s, uint32_t left, struct rte_mbuf *rest,
+		enum sluice_ring_type ring_type)
 {
+	struct sluice_packed_desc *dv_packed = s.dv_desc;
+	uint32_t nb = s.slot_kind[s.slot] + 1;
 	struct rte_mbuf *seg;
 
-	s.sw_ring[s.slot]->nb_segs = nb_segs;
-	for (; nb != 0; nb--, seg->next = nb != 0 ? s.sw_ring[s.slot] : rest) {
+	s.sw_ring[s.slot]->nb_segs = nb;
+	for (nb -= left; nb != 0; nb--, seg->next = nb != 0 ? s.sw_ring[s.slot] : rest) {
 		seg = s.sw_ring[s.slot];
+		if (ring_type == SLUICE_PACKED)
+			sluice_packed_put_flags(&dv_packed[s.slot], 0);
 		sluice_tx_next_slot(&s);
 	}
 }
 
-/* The flags of packed descriptors in slots from one to before another; all have one behind them. */
-static __rte_always_inline void
-sluice_tx_put_next_flags(const struct sluice_tx_slots *s, size_t from, size_t to)
-{
-	struct sluice_packed_desc *dv_desc = s->dv_desc;
-
-	for (; from != to; from++)
-		rte_atomic_store_explicit(&dv_desc[from].flags, s->bits | SLUICE_DESC_F_NEXT,
-				rte_memory_order_relaxed);
-}
-
 /*
- * The flags of the nb packed descriptors that were laid from slot first on, but the burst's head.
- * Not before all segments are known to be plain: a device may read flags ahead.
+ * The segments of a packet, one in a slot, each as it must be to go back to its pool; hdr_len bytes
+ * are in front of the first one's data. False: one is not plain, or there are more or fewer than
+ * nb_segs says; nothing was changed.
  */
-static __rte_always_inline void
-sluice_tx_put_chain_flags(struct sluice_tx_slots s, uint32_t nb)
+static __rte_always_inline bool
+sluice_tx_lay_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
+		uint32_t hdr_len, enum sluice_ring_type ring_type)
 {
-	struct sluice_packed_desc *dv_desc = s.dv_desc;
-	const size_t from = s.slot + (s.slot == s.head);
-	size_t last = s.slot + nb - 1;
+	const size_t head = s->slot, size = s->size;
+	uint32_t left = m->nb_segs - 1, bits = s->bits;
+	uint64_t rest = sluice_tx_link_rest(head, head, bits, ring_type);
+	struct sluice_tx_link *dv_link = (struct sluice_tx_link *)s->dv_desc + head;
+	struct rte_mbuf **sw_ring = s->sw_ring, *seg = m->next;
+	uint16_t *slot_kind = s->slot_kind;
+	struct dmap_window near = txq->q.stream.last;
+	const struct rte_mempool *pool = txq->pool;
+	/* The burst's first link gets its flags in publish. */
+	const uint64_t first = ring_type == SLUICE_PACKED && head == s->head ? head << 32 : rest;
+	struct rte_mbuf *next;
+	size_t slot = head;
 
-	if (likely(last < s.size)) {
-		sluice_tx_put_next_flags(&s, from, last);
-	} else {
-		last -= s.size;
-		sluice_tx_put_next_flags(&s, from, s.size);
-		s.bits ^= SLUICE_PACKED_BITS;
-		sluice_tx_put_next_flags(&s, 0, last);
+	if (unlikely(!sluice_tx_lay_near_link(&near, pool, dv_link, m, hdr_len, first))) {
+		if (!sluice_tx_lay_far_link(txq, dv_link, m, hdr_len, first))
+			return false;
+		near = txq->q.stream.last;
 	}
-	rte_atomic_store_explicit(&dv_desc[last].flags, s.bits, rte_memory_order_relaxed);
+	sw_ring[head] = m;
+	slot_kind[head] = left;
+	m->next = NULL;
+	m->nb_segs = 1;
+	do {
+		dv_link++;
+		rest += ring_type == SLUICE_SPLIT ? (uint64_t)1 << 48 : 0;
+		if (unlikely(++slot == size)) {
+			if (ring_type == SLUICE_SPLIT)
+				((struct sluice_split_desc *)s->dv_desc)[slot - 1].next = 0;
+			slot = 0;
+			bits ^= SLUICE_PACKED_BITS;
+			rest = sluice_tx_link_rest(head, 0, bits, ring_type);
+			dv_link = s->dv_desc;
+		}
+		if (unlikely(seg == NULL ||
+				    !sluice_tx_lay_near_link(&near, pool, dv_link, seg, 0, rest))) {
+			if (!sluice_tx_lay_far_link(txq, dv_link, seg, 0, rest))
+				break;
+			near = txq->q.stream.last;
+		}
+		sw_ring[slot] = seg;
+		slot_kind[slot] = SLUICE_TX_MIDDLE;
+		next = seg->next;
+		seg->next = NULL;
+		seg->nb_segs = 1;
+		seg = next;
+	} while (--left != 0);
+	if (unlikely(left != 0 || seg != NULL)) {
+		sluice_tx_take_chain_back(*s, left, seg, ring_type);
+		return false;
+	}
+	/* Nothing follows the last one. */
+	if (ring_type == SLUICE_SPLIT)
+		((struct sluice_split_desc *)dv_link)->flags = 0;
+	else
+		sluice_packed_put_flags((struct sluice_packed_desc *)dv_link, bits);
+	s->slot = slot;
+	s->bits = bits;
+	sluice_tx_next_slot(s);
+	return true;
 }
 
-/*
- * A packet of several segments, each as it must be to go back to its pool. False: one is not plain,
- * or there are more or fewer than nb_segs says; nothing was changed.
- */
+/* Out of line, so that the loop has the registers for itself. */
+static __rte_noinline bool
+sluice_tx_lay_split(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
+		uint32_t hdr_len)
+{
+	return sluice_tx_lay_chain(txq, s, m, hdr_len, SLUICE_SPLIT);
+}
+
+static __rte_noinline bool
+sluice_tx_lay_packed(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
+		uint32_t hdr_len)
+{
+	return sluice_tx_lay_chain(txq, s, m, hdr_len, SLUICE_PACKED);
+}
+
+/* A packet of several segments. False: it goes another way, nothing was changed. */
 static __rte_always_inline bool
 sluice_tx_give_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rte_mbuf *m,
 		const struct sluice_path_cfg cfg)
 {
-	const uint32_t nb = m->nb_segs, head = s->slot, hdr_len = sluice_tx_hdr_len(txq, cfg);
-	const struct sluice_tx_slots first = *s;
-	struct rte_mbuf *seg = m, *next = m->next;
-	uint32_t left = nb - 1, flags = SLUICE_DESC_F_NEXT;
+	const uint32_t hdr_len = sluice_tx_hdr_len(txq, cfg);
 
-	if (m->data_off < hdr_len ||
-			!sluice_tx_lay_link(txq, s, head, m, hdr_len, SLUICE_DESC_F_NEXT, cfg))
+	if (m->data_off < hdr_len)
 		return false;
-	s->slot_kind[head] = left;
-	do {
-		seg->next = NULL;
-		seg->nb_segs = 1;
-		seg = next;
-		sluice_tx_next_slot(s);
-		if (left == 1)
-			flags = 0;
-		if (unlikely(seg == NULL || !sluice_tx_lay_link(txq, s, head, seg, 0, flags, cfg)))
-			break;
-		s->slot_kind[s->slot] = SLUICE_TX_MIDDLE;
-		next = seg->next;
-	} while (--left != 0);
-	if (unlikely(left != 0 || next != NULL)) {
-		*s = first;
-		sluice_tx_take_chain_back(first, nb, nb - left, left != 0 ? seg : next);
-		return false;
-	}
-	seg->nb_segs = 1;
-	sluice_tx_next_slot(s);
-	if (cfg.ring_type == SLUICE_PACKED)
-		sluice_tx_put_chain_flags(first, nb);
-	return true;
+	return cfg.ring_type == SLUICE_SPLIT ? sluice_tx_lay_split(txq, s, m, hdr_len) :
+					       sluice_tx_lay_packed(txq, s, m, hdr_len);
 }
 
 /*

@@ -15,12 +15,11 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
+#include "sluice_tx_gso.h"
 #include "sluice_tx_offload.h"
 #include "sluice_tx_shape.h"
 #include "sluice_tx_tunnel.h"
 
-#define IP_FLAGS (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)
-#define TCP_HDR_MAX 60
 #define VLAN_LEN sizeof(struct rte_vlan_hdr)
 #define MACS_LEN (2 * RTE_ETHER_ADDR_LEN)
 
@@ -71,7 +70,7 @@ headers_len(const struct rte_mbuf *m)
 static __rte_always_inline bool
 has_bad_flags(const struct sluice_txq *txq, uint64_t flags)
 {
-	const uint64_t ip = flags & IP_FLAGS;
+	const uint64_t ip = flags & SLUICE_TX_IP_FLAGS;
 
 	if ((flags & SLUICE_TX_FLAGS & ~txq->tx_flags) ||
 			(flags & SLUICE_TX_GSO_FLAGS) == SLUICE_TX_GSO_FLAGS)
@@ -106,18 +105,11 @@ has_bad_lengths(const struct rte_mbuf *m, uint32_t len)
 			(m->l3_len > SLUICE_TX_IPV4_HDR_MAX || m->l3_len % sizeof(uint32_t) != 0))
 		return true;
 	if ((flags & RTE_MBUF_F_TX_TCP_SEG) &&
-			(m->l4_len < sizeof(struct rte_tcp_hdr) || m->l4_len > TCP_HDR_MAX))
+			(m->l4_len < sizeof(struct rte_tcp_hdr) || m->l4_len > SLUICE_TCP_HDR_MAX))
 		return true;
 	if ((flags & RTE_MBUF_F_TX_UDP_SEG) && m->l4_len != sizeof(struct rte_udp_hdr))
 		return true;
 	return len > m->pkt_len || len > SLUICE_TX_HEADERS_MAX;
-}
-
-/* < 0: 0, or the largest number, which in Linux is no size (GSO_BY_FRAGS). */
-static __rte_always_inline int64_t
-mss_fits(uint16_t mss)
-{
-	return (int64_t)(uint16_t)(mss + 1) - 2;
 }
 
 /* A packet to be segmented into what nobody can, or would understand. */
@@ -143,53 +135,8 @@ has_bad_segmentation(const struct rte_mbuf *m, uint32_t len)
 	 */
 	if (is_outer && m->tso_segsz >= m->pkt_len - len)
 		return true;
-	return mss_fits(m->tso_segsz) < 0 ||
+	return sluice_tx_mss_fits(m->tso_segsz) < 0 ||
 			m->pkt_len - (is_outer ? m->outer_l2_len : m->l2_len) > ip_max;
-}
-
-/* Lengths of the headers of a packet to be segmented, in bytes. */
-struct gso_lens {
-	uint32_t l2, l3, l4;
-};
-
-/*
- * A packet to be segmented as most are: TCP in a buffer of its own, without outer headers, tag and
- * options of IPv4. True: find_fault() would find nothing. False: another has to look at it.
- */
-static __rte_always_inline bool
-is_common_tso(const struct sluice_txq *txq, const struct rte_mbuf *m, struct gso_lens *l)
-{
-	const uint64_t any = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
-	const uint64_t ipv4 = any | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-	const uint64_t ipv6 = any | RTE_MBUF_F_TX_IPV6;
-	/* Checksums of segments go without saying. */
-	const uint64_t flags = RTE_MBUF_F_TX_TCP_CKSUM |
-			(m->ol_flags &
-					(SLUICE_TX_FLAGS | SLUICE_TX_HAS_OUTER | IP_FLAGS |
-							RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
-	const bool is_ipv4 = flags == ipv4;
-	const uint64_t lens = m->tx_offload; /* read once */
-	const int64_t size = lens >> RTE_MBUF_TSO_SEGSZ_OFS & UINT16_MAX, pkt_len = m->pkt_len;
-	int64_t all, bad; /* < 0 */
-	uint64_t payload;
-
-	if (unlikely((!is_ipv4 && flags != ipv6) || rte_mbuf_refcnt_read(m) != 1 ||
-			    !(txq->tx_flags & RTE_MBUF_F_TX_TCP_SEG)))
-		return false;
-	l->l2 = lens % (1 << RTE_MBUF_L2_LEN_BITS);
-	l->l3 = lens >> RTE_MBUF_L3_LEN_OFS & ((1 << RTE_MBUF_L3_LEN_BITS) - 1);
-	l->l4 = lens >> RTE_MBUF_L4_LEN_OFS & ((1 << RTE_MBUF_L4_LEN_BITS) - 1);
-	all = l->l2 + l->l3 + l->l4;
-	bad = ((int64_t)l->l2 - RTE_ETHER_HDR_LEN) |
-			((int64_t)l->l4 - (int)sizeof(struct rte_tcp_hdr)) | (TCP_HDR_MAX - l->l4) |
-			(m->data_len - all) | (SLUICE_TX_HEADERS_MAX - all) | mss_fits(size);
-	/* Unsigned: no payload less than none. */
-	payload = pkt_len - all;
-	if (is_ipv4)
-		return bad >= 0 && l->l3 == sizeof(struct rte_ipv4_hdr) &&
-				payload <= UINT16_MAX - l->l3 - l->l4;
-	return bad >= 0 && l->l3 >= sizeof(struct rte_ipv6_hdr) &&
-			payload <= UINT16_MAX + sizeof(struct rte_ipv6_hdr) - l->l3 - l->l4;
 }
 
 static __rte_always_inline enum sluice_tx_fault
@@ -287,46 +234,30 @@ sluice_tx_insert_tags(struct rte_mbuf **pkts, uint16_t nb)
 static __rte_always_inline uint64_t
 gso_type(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t l4)
 {
-	const uint8_t *tcp = rte_pktmbuf_mtod_offset(m, const uint8_t *, l4);
-	uint64_t type;
-
 	if (m->ol_flags & RTE_MBUF_F_TX_UDP_SEG)
 		return SLUICE_NET_HDR_GSO_UDP_L4;
-	type = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? SLUICE_NET_HDR_GSO_TCPV6 :
-						  SLUICE_NET_HDR_GSO_TCPV4;
-	/* ECN that a segment must say once and not each of them (RFC 3168, 6.1.2). */
-	if (txq->has_ecn && (tcp[offsetof(struct rte_tcp_hdr, tcp_flags)] & RTE_TCP_CWR_FLAG))
-		type |= SLUICE_NET_HDR_GSO_ECN;
-	return type;
+	return (m->ol_flags & RTE_MBUF_F_TX_IPV6 ? SLUICE_NET_HDR_GSO_TCPV6 :
+						   SLUICE_NET_HDR_GSO_TCPV4) |
+			sluice_tx_gso_ecn(txq, rte_pktmbuf_mtod_offset(m, const uint8_t *, l4));
 }
 
-#define AT(field) (8 * offsetof(struct sluice_net_hdr, field))
-
-/*
- * The net header of a packet whose L4 header is at l4, with the checksum that the device completes
- * at csum_offset of it, or 0; it has nb_more bytes more in front of its IP header than it says.
- */
+/* The net header of a packet that has nb_more bytes more in front of its IP header than it says. */
 static __rte_always_inline void
-put_header_of(const struct sluice_txq *txq, const struct rte_mbuf *m, const uint32_t csum_offset,
-		uint32_t l4, uint32_t nb_more, void *place)
+put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t nb_more, void *place)
 {
+	const uint32_t csum_offset = csum_offset_of(m->ol_flags), l4 = l3_at(m) + m->l3_len;
 	const uint64_t start = l4 + nb_more;
 	uint64_t word = 0;
 
 	if (csum_offset != 0)
-		word = SLUICE_NET_HDR_F_NEEDS_CSUM | start << AT(csum_start);
+		word = SLUICE_NET_HDR_F_NEEDS_CSUM | start << SLUICE_TX_AT(csum_start);
 	if (m->ol_flags & SLUICE_TX_GSO_FLAGS)
-		word |= gso_type(txq, m, l4) << AT(gso_type) | (start + m->l4_len) << AT(hdr_len) |
-				(uint64_t)m->tso_segsz << AT(gso_size);
+		word |= gso_type(txq, m, l4) << SLUICE_TX_AT(gso_type) |
+				(start + m->l4_len) << SLUICE_TX_AT(hdr_len) |
+				(uint64_t)m->tso_segsz << SLUICE_TX_AT(gso_size);
 	sluice_tx_put_words(place, word, csum_offset);
 	if (unlikely(txq->hdr_len != SLUICE_NET_HDR_LEN))
 		sluice_tx_put_rest(txq, m, nb_more, place);
-}
-
-static __rte_always_inline void
-put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, uint32_t nb_more, void *place)
-{
-	put_header_of(txq, m, csum_offset_of(m->ol_flags), l3_at(m) + m->l3_len, nb_more, place);
 }
 
 void
@@ -357,22 +288,27 @@ edit_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 }
 
 bool
-sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m)
+sluice_tx_edit(struct sluice_txq *txq, struct rte_mbuf *m)
 {
+	const struct sluice_tx_gso *g = &txq->gso;
 	const bool is_ipv6 = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0;
-	struct gso_lens l;
-	uint8_t *ip;
+	uint8_t *data, *tcp;
 
-	if (!is_common_tso(txq, m, &l))
+	if (unlikely(!sluice_tx_is_gso(g, m)) && !sluice_tx_find_gso(txq, m, &txq->gso))
 		return edit_any(txq, m);
-	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l.l2);
+	data = rte_pktmbuf_mtod(m, uint8_t *);
+	tcp = data + g->l4;
 	if (!is_ipv6)
-		sluice_tx_sum_ipv4(ip);
-	sluice_tx_put_pseudo_header(ip, is_ipv6, IPPROTO_TCP, m->pkt_len - l.l2 - l.l3,
-			ip + l.l3 + offsetof(struct rte_tcp_hdr, cksum));
-	if (m->data_off >= txq->hdr_len)
-		put_header_of(txq, m, offsetof(struct rte_tcp_hdr, cksum), l.l2 + l.l3, 0,
-				rte_pktmbuf_mtod(m, char *) - txq->hdr_len);
+		sluice_tx_sum_ipv4(data + g->l2);
+	sluice_tx_put_pseudo_header(data + g->l2, is_ipv6, IPPROTO_TCP, m->pkt_len - g->l4,
+			tcp + offsetof(struct rte_tcp_hdr, cksum));
+	if (unlikely(m->data_off < txq->hdr_len))
+		return true;
+	sluice_tx_put_words(data - txq->hdr_len,
+			g->word | sluice_tx_gso_ecn(txq, tcp) << SLUICE_TX_AT(gso_type),
+			offsetof(struct rte_tcp_hdr, cksum));
+	if (unlikely(txq->hdr_len != SLUICE_NET_HDR_LEN))
+		sluice_tx_put_rest(txq, m, 0, data - txq->hdr_len);
 	return true;
 }
 
@@ -421,15 +357,6 @@ prepare_any(const struct sluice_txq *txq, struct rte_mbuf *m)
 	return true;
 }
 
-/* One that is to be segmented as most are: the burst writes what is to be written. */
-static __rte_noinline bool
-prepare_tso(const struct sluice_txq *txq, struct rte_mbuf *m)
-{
-	struct gso_lens l;
-
-	return is_common_tso(txq, m, &l) || prepare_any(txq, m);
-}
-
 /* A common packet in a buffer of its own. False: it is another; nothing was done. */
 static __rte_always_inline bool
 prepare_common(struct rte_mbuf *m)
@@ -454,6 +381,8 @@ sluice_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 	const uint64_t slow_flags = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL |
 			(txq->slow_flags & ~(txq->tx_flags & RTE_MBUF_F_TX_VLAN));
 	const uint32_t nb_segs_max = txq->nb_segs_max;
+	/* Not the queue's: any thread may call this. */
+	struct sluice_tx_gso gso = { 0 };
 	uint32_t i, nb_alike, try_at = 0;
 	struct rte_mbuf *m;
 
@@ -478,7 +407,10 @@ sluice_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 			if (likely(prepare_common(m)))
 				continue;
 		}
-		if (!prepare_tso(txq, m))
+		/* One that is to be segmented as most are: the burst writes what is to be written. */
+		if (sluice_tx_is_gso(&gso, m) || sluice_tx_find_gso(txq, m, &gso))
+			continue;
+		if (!prepare_any(txq, m))
 			break;
 	}
 	return i;

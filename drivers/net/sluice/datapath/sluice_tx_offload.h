@@ -359,7 +359,7 @@ enum sluice_tx_fault sluice_tx_find_fault(const struct sluice_txq *txq, const st
  * something. False: something is wrong with it, or somebody else may read its first buffer, or that
  * has no room for the tag; nothing was changed.
  */
-bool sluice_tx_edit(const struct sluice_txq *txq, struct rte_mbuf *m);
+bool sluice_tx_edit(struct sluice_txq *txq, struct rte_mbuf *m);
 
 /* The net header of a packet that was edited, elsewhere. */
 void sluice_tx_put_header(const struct sluice_txq *txq, const struct rte_mbuf *m, void *hdr);

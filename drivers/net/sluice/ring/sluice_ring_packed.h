@@ -26,6 +26,16 @@ sluice_packed_avail_bits(const struct sluice_ring *r, uint16_t slot)
 	return slot >= r->head ? r->avail_flags : r->avail_flags ^ SLUICE_PACKED_BITS;
 }
 
+/*
+ * The flags of a descriptor that is not the burst's first: the device looks at it behind that one
+ * only. 0: it is not available, whatever the wrap counter (2.8.1).
+ */
+static __rte_always_inline void
+sluice_packed_put_flags(struct sluice_packed_desc *dv_desc, uint16_t flags)
+{
+	rte_atomic_store_explicit(&dv_desc->flags, flags, rte_memory_order_relaxed);
+}
+
 /* Write a descriptor: the flags too, unless they come with publish. */
 static __rte_always_inline void
 sluice_packed_desc_write(struct sluice_packed_desc *dv_desc, uint16_t id, struct dmap_addr da,
@@ -35,7 +45,7 @@ sluice_packed_desc_write(struct sluice_packed_desc *dv_desc, uint16_t id, struct
 	dv_desc->len = len;
 	dv_desc->id = id;
 	if (!is_head)
-		rte_atomic_store_explicit(&dv_desc->flags, flags, rte_memory_order_relaxed);
+		sluice_packed_put_flags(dv_desc, flags);
 }
 
 /*

@@ -67,6 +67,16 @@ struct sluice_tx_shape {
 	bool has_ipv4; /* for the checksum of IPv4, without options */
 };
 
+/* What packets to be segmented look like, as most do, and what the device is told of them. */
+struct sluice_tx_gso {
+	uint64_t flags;       /* of SLUICE_TX_GSO_KIND, as each of them has; 0: none is known */
+	uint64_t lens;        /* tx_offload */
+	uint64_t word;        /* the first bytes of their net headers */
+	uint32_t len;         /* of their headers */
+	uint32_t payload_max; /* bytes behind these */
+	uint16_t l2, l4;      /* in front of the IP header, and of that of TCP */
+};
+
 struct sluice_txq {
 	struct sluice_queue q;
 	/* owned by the polling core */
@@ -95,6 +105,7 @@ struct sluice_txq {
 	uint64_t nb_waiting;
 	uint64_t *left;               /* which of the two counts what this burst leaves */
 	struct sluice_tx_shape shape; /* of a batch before, which the next may have, too */
+	struct sluice_tx_gso gso;     /* the same of a packet to be segmented */
 	/* The extras are taken one after the other, and come back in this order, too. */
 	uint16_t extra_next;
 	uint32_t *extra_user; /* per extra: the first slot of its packet, as nb_given counts */
