@@ -55,8 +55,9 @@ sluice_tx_lay_near_link(const struct dmap_window *near, const struct rte_mempool
 	const uint32_t len = seg->data_len;
 	struct dmap_addr da;
 
-	if (sluice_tx_may_have(seg, RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL) ||
-			rte_mbuf_refcnt_read(seg) != 1 || seg->pool != pool || len == 0 ||
+	if (unlikely(sluice_tx_may_have(seg, RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) ||
+			unlikely(rte_mbuf_refcnt_read(seg) != 1) || unlikely(seg->pool != pool) ||
+			unlikely(len == 0) ||
 			!dmap_lend_near(near, rte_pktmbuf_mtod(seg, char *) - before, len + before,
 					&da))
 		return false;
@@ -147,7 +148,7 @@ sluice_tx_lay_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 		if (unlikely(seg == NULL ||
 				    !sluice_tx_lay_near_link(&near, pool, dv_link, seg, 0, rest))) {
 			if (!sluice_tx_lay_far_link(txq, dv_link, seg, 0, rest))
-				break;
+				goto odd;
 			near = txq->q.stream.last;
 		}
 		sw_ring[slot] = seg;
@@ -157,10 +158,8 @@ sluice_tx_lay_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 		seg->nb_segs = 1;
 		seg = next;
 	} while (--left != 0);
-	if (unlikely(left != 0 || seg != NULL)) {
-		sluice_tx_take_chain_back(*s, left, seg, ring_type);
-		return false;
-	}
+	if (unlikely(seg != NULL))
+		goto odd;
 	/* Nothing follows the last one. */
 	if (ring_type == SLUICE_SPLIT)
 		((struct sluice_split_desc *)dv_link)->flags = 0;
@@ -170,6 +169,9 @@ sluice_tx_lay_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 	s->bits = bits;
 	sluice_tx_next_slot(s);
 	return true;
+odd:
+	sluice_tx_take_chain_back(*s, left, seg, ring_type);
+	return false;
 }
 
 /* Out of line, so that the loop has the registers for itself. */
