@@ -190,8 +190,9 @@ test_longest(void **state)
 }
 
 /*
- * One wrong packet at each place of a burst: refused with a reason, or dropped and counted if sent
- * all the same, and its neighbours arrive. Right ones in its place: nothing of the kind.
+ * One wrong packet at each place of a burst, behind a right one that asks for the same: refused with
+ * a reason, or dropped and counted if sent all the same, and its neighbours arrive. Right ones in its
+ * place: nothing of the kind.
  */
 static void
 send_wrong(struct env_conf *conf, const struct wrong *list, unsigned int nb)
@@ -215,9 +216,12 @@ send_wrong(struct env_conf *conf, const struct wrong *list, unsigned int nb)
 		fake_context("%s: %s, %s, place %u", env_name(conf), w->name,
 				tx_shape_names[shapes[s]], place);
 		for (i = 0; i < 9; i++)
-			pkts[i] = tx_model_make(&x, i, tx_ask_of(i == place ? w->ask : "TCP"),
+			pkts[i] = tx_model_make(&x, i,
+					tx_ask_of(i == place || i + 1 == place ? w->ask : "TCP"),
 					i == place ? shapes[s] : PLAIN, false);
 		tx_model_prepare(&x, pkts, 9);
+		if (place != 0)
+			pkts[place]->tx_offload = pkts[place - 1]->tx_offload;
 		spoil(&x, pkts[place], w);
 		assert_int_equal(sluice_tx_prepare(&e->txq, pkts, 9), place);
 		assert_int_equal(rte_errno,
