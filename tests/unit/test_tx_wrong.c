@@ -190,9 +190,9 @@ test_longest(void **state)
 }
 
 /*
- * One wrong packet at each place of a burst, behind a right one that asks for the same: refused with
- * a reason, or dropped and counted if sent all the same, and its neighbours arrive. Right ones in its
- * place: nothing of the kind.
+ * One wrong packet at each place of a burst, behind a right one that asks for the same: refused
+ * with a reason, or dropped and counted if sent all the same, and its neighbours arrive. Right ones
+ * in its place: nothing of the kind.
  */
 static void
 send_wrong(struct env_conf *conf, const struct wrong *list, unsigned int nb)

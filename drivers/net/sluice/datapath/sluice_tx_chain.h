@@ -81,6 +81,30 @@ sluice_tx_lay_far_link(struct sluice_txq *txq, struct sluice_tx_link *dv_link, s
 	return true;
 }
 
+/* The same of any plain one. False: it is not plain, or there is none; nothing was changed. */
+static __rte_always_inline bool
+sluice_tx_lay_link(struct sluice_txq *txq, struct dmap_window *near, const struct rte_mempool *pool,
+		struct sluice_tx_link *dv_link, struct rte_mbuf *seg, uint32_t before,
+		uint64_t rest)
+{
+	if (likely(seg != NULL && sluice_tx_lay_near_link(near, pool, dv_link, seg, before, rest)))
+		return true;
+	if (!sluice_tx_lay_far_link(txq, dv_link, seg, before, rest))
+		return false;
+	*near = txq->q.stream.last;
+	return true;
+}
+
+/* Nothing follows the last one. */
+static __rte_always_inline void
+sluice_tx_end_links(struct sluice_tx_link *dv_link, uint16_t bits, enum sluice_ring_type ring_type)
+{
+	if (ring_type == SLUICE_SPLIT)
+		((struct sluice_split_desc *)dv_link)->flags = 0;
+	else
+		sluice_packed_put_flags((struct sluice_packed_desc *)dv_link, bits);
+}
+
 /*
  * The packet in slots from the next one on is not plain: it is what it was. Its last left segments,
  * from rest on, were not laid. What a packed ring says of the others is taken back: the device has
@@ -125,11 +149,8 @@ sluice_tx_lay_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 	struct rte_mbuf *next;
 	size_t slot = head;
 
-	if (unlikely(!sluice_tx_lay_near_link(&near, pool, dv_link, m, hdr_len, first))) {
-		if (!sluice_tx_lay_far_link(txq, dv_link, m, hdr_len, first))
-			return false;
-		near = txq->q.stream.last;
-	}
+	if (!sluice_tx_lay_link(txq, &near, pool, dv_link, m, hdr_len, first))
+		return false;
 	sw_ring[head] = m;
 	slot_kind[head] = left;
 	m->next = NULL;
@@ -145,12 +166,8 @@ sluice_tx_lay_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 			rest = sluice_tx_link_rest(head, 0, bits, ring_type);
 			dv_link = s->dv_desc;
 		}
-		if (unlikely(seg == NULL ||
-				    !sluice_tx_lay_near_link(&near, pool, dv_link, seg, 0, rest))) {
-			if (!sluice_tx_lay_far_link(txq, dv_link, seg, 0, rest))
-				goto odd;
-			near = txq->q.stream.last;
-		}
+		if (!sluice_tx_lay_link(txq, &near, pool, dv_link, seg, 0, rest))
+			goto odd;
 		sw_ring[slot] = seg;
 		slot_kind[slot] = SLUICE_TX_MIDDLE;
 		next = seg->next;
@@ -160,11 +177,7 @@ sluice_tx_lay_chain(struct sluice_txq *txq, struct sluice_tx_slots *s, struct rt
 	} while (--left != 0);
 	if (unlikely(seg != NULL))
 		goto odd;
-	/* Nothing follows the last one. */
-	if (ring_type == SLUICE_SPLIT)
-		((struct sluice_split_desc *)dv_link)->flags = 0;
-	else
-		sluice_packed_put_flags((struct sluice_packed_desc *)dv_link, bits);
+	sluice_tx_end_links(dv_link, bits, ring_type);
 	s->slot = slot;
 	s->bits = bits;
 	sluice_tx_next_slot(s);

@@ -407,7 +407,7 @@ sluice_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb)
 			if (likely(prepare_common(m)))
 				continue;
 		}
-		/* One that is to be segmented as most are: the burst writes what is to be written. */
+		/* To be segmented as most are: the burst writes what is to be written. */
 		if (sluice_tx_is_gso(&gso, m) || sluice_tx_find_gso(txq, m, &gso))
 			continue;
 		if (!prepare_any(txq, m))
