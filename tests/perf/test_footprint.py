@@ -9,7 +9,7 @@ import footprint
 import instructions
 
 # Bytes when stripped. What makes it grow by more than 2 percent is worth them, and writes the new number here; or it is a copy.
-STRIPPED = 668112
+STRIPPED = 598512
 HEAPS_THEN, FILES_THEN = 30336, 188416
 
 

@@ -18,15 +18,17 @@
 void
 sluice_copy_any(char *to, const char *from, uint32_t len)
 {
+#ifdef RTE_ARCH_X86
 	const uint32_t most = 2 * SLUICE_COPY_HALF;
 
-	/* Header and data of a short packet, as two blocks that overlap. */
+	/* Header and data of a short packet, as two blocks that overlap: libc takes longer. */
 	if (likely(len - most <= most)) {
 		sluice_copy_short(to, from, most);
 		sluice_copy_short(to + len - most, from + len - most, most);
-	} else {
-		memcpy(to, from, len);
+		return;
 	}
+#endif
+	memcpy(to, from, len);
 }
 #endif
 

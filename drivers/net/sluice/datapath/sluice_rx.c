@@ -339,35 +339,6 @@ sluice_rxq_place(struct sluice_rxq *rxq, bool reads_headers, bool has_hash, bool
 	rxq->post_len = RTE_PKTMBUF_HEADROOM + rxq->room - hdr_off;
 }
 
-void
-sluice_rx_tell(struct sluice_rxq *rxq, bool is_sampled)
-{
-	struct sluice_ring *r = &rxq->q.ring;
-	bool wants_kick;
-
-	/*
-	 * Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the
-	 * device's fence.
-	 */
-	rte_atomic_thread_fence(rte_memory_order_seq_cst);
-	if (rxq->q.ring_type == SLUICE_SPLIT)
-		wants_kick = sluice_split_wants_kick(r);
-	else
-		wants_kick = sluice_packed_wants_kick(r, rxq->nb_unannounced);
-	if (is_sampled) {
-		rxq->sample -= rxq->nb_unannounced;
-		if (unlikely(rxq->sample <= 0)) {
-			rxq->nb_plain_lens = 0;
-			rxq->nb_batch_lens = 0;
-		}
-	}
-	rxq->nb_unannounced = 0;
-	if (wants_kick)
-		sluice_doorbell_ring(r);
-	else
-		r->nb_suppressed++;
-}
-
 __rte_cold void
 sluice_rxq_fill(struct sluice_rxq *rxq)
 {
@@ -444,12 +415,15 @@ sluice_rxq_arm(struct sluice_rxq *rxq)
 {
 	struct sluice_ring *r = &rxq->q.ring;
 
-	if (rxq->q.ring_type == SLUICE_SPLIT)
+	if (rxq->q.ring_type == SLUICE_SPLIT) {
 		sluice_split_enable_interrupts(r);
-	else
+		sluice_rx_announce(
+				rxq, true, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
+	} else {
 		sluice_packed_enable_interrupts(r);
-	if (rxq->nb_unannounced != 0)
-		sluice_rx_tell(rxq, true);
+		sluice_rx_announce(
+				rxq, true, (struct sluice_path_cfg){ .ring_type = SLUICE_PACKED });
+	}
 	/*
 	 * The wish before the look at the ring (2.7.14); pairs with the device's fence between a
 	 * used entry and its look at the wish. So either the device sees the wish, or the entry is

@@ -432,12 +432,33 @@ sluice_rx_packet(struct sluice_rxq *rxq, struct rte_mbuf *m, uint32_t len,
 static __rte_always_inline void
 sluice_rx_announce(struct sluice_rxq *rxq, bool is_idle, const struct sluice_path_cfg cfg)
 {
-	const struct sluice_ring *r = &rxq->q.ring;
+	struct sluice_ring *r = &rxq->q.ring;
+	bool wants_kick;
 
 	if (likely(rxq->nb_unannounced == 0 || (!is_idle && rxq->nb_unannounced < r->size / 2)))
 		return;
+	/*
+	 * Publish before the device's wish is read (2.7.13.4.1, 2.8.21.3.1); pairs with the
+	 * device's fence.
+	 */
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
+	if (cfg.ring_type == SLUICE_SPLIT)
+		wants_kick = sluice_split_wants_kick(r);
+	else
+		wants_kick = sluice_packed_wants_kick(r, rxq->nb_unannounced);
 	/* This comes rarely: here it is seen if a header is to be read again. */
-	sluice_rx_tell(rxq, !cfg.has_csum || cfg.is_copy);
+	if (!cfg.has_csum || cfg.is_copy) {
+		rxq->sample -= rxq->nb_unannounced;
+		if (unlikely(rxq->sample <= 0)) {
+			rxq->nb_plain_lens = 0;
+			rxq->nb_batch_lens = 0;
+		}
+	}
+	rxq->nb_unannounced = 0;
+	if (wants_kick)
+		sluice_doorbell_ring(r);
+	else
+		r->nb_suppressed++;
 }
 
 #endif /* SLUICE_RX_H */

@@ -133,14 +133,14 @@ sluice_rx_fill_rest(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t
 }
 
 /* The same where batches leave little to be done, once for the rows of a ring type. */
-static __rte_cold __rte_noinline uint16_t
+static __rte_noinline uint16_t
 sluice_rx_fill_rest_split(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i)
 {
 	return sluice_rx_fill_rest(
 			rxq, head, nb, i, (struct sluice_path_cfg){ .ring_type = SLUICE_SPLIT });
 }
 
-static __rte_cold __rte_noinline uint16_t
+static __rte_noinline uint16_t
 sluice_rx_fill_rest_packed(struct sluice_rxq *rxq, uint16_t head, uint16_t nb, uint16_t i)
 {
 	return sluice_rx_fill_rest(

@@ -41,11 +41,6 @@ uint16_t sluice_rx_add_full(struct sluice_rxq *rxq, uint16_t nb);
  * The header of m, the first buffer of a packet, says something. The packet, or NULL: as above.
  */
 struct rte_mbuf *sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m);
-/*
- * The device is told of all buffers that were given since it was last, if it wants to know.
- * is_sampled: headers are not read but for samples, and these are counted.
- */
-void sluice_rx_tell(struct sluice_rxq *rxq, bool is_sampled);
 /* A packet with a header that cannot be, which was counted, is dropped. */
 void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /*
