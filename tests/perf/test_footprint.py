@@ -9,7 +9,7 @@ import footprint
 import instructions
 
 # Bytes when stripped. What makes it grow by more than 2 percent is worth them, and writes the new number here; or it is a copy.
-STRIPPED = 598512
+STRIPPED = 602576
 HEAPS_THEN, FILES_THEN = 30336, 188416
 
 
