@@ -36,13 +36,13 @@ sluice_life_lock(struct sluice_port *port, unsigned int ms)
 		 */
 		port->transport->ops->cut(port->transport);
 		sluice_intr_unblock(port);
-		clock_gettime(CLOCK_MONOTONIC, &soon);
+		clock_gettime(CLOCK_REALTIME, &soon);
 		soon.tv_nsec += UNBLOCK_NS;
 		if (soon.tv_nsec >= 1000000000) {
 			soon.tv_nsec -= 1000000000;
 			soon.tv_sec++;
 		}
-		if (pthread_mutex_clocklock(&port->lock, CLOCK_MONOTONIC, &soon) == 0)
+		if (pthread_mutex_timedlock(&port->lock, &soon) == 0)
 			return;
 	}
 }
