@@ -242,7 +242,14 @@ def captured(guest, first, tool):
     peer.drain()
     check_flows(peer.echo([frame for turn in zip(*flows) for frame in turn]), flows)
     first.stop()
-    wait_for(lambda: guest.vm.check("cat /tmp/c*.pcap* | wc -c") != "0\n", 10, "packets in a file")
+    # The tool takes packets from a ring, and may be behind.
+    sizes = []
+
+    def is_all():
+        time.sleep(1)
+        sizes.append(guest.vm.check("cat /tmp/c*.pcap* | wc -c"))
+        return sizes[-1] != "0\n" and sizes[-1:] == sizes[-2:-1]
+    wait_for(is_all, 30, "packets in a file, and no more of them")
     tool.quit()
     return FLOWS * PER_FLOW
 
