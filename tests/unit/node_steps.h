@@ -28,7 +28,7 @@ run_queues(struct sluice_transport *t, uint16_t nb_vqs,
 }
 
 static inline int
-stop(struct sluice_transport *t, uint16_t nb_vqs)
+stop_now(struct sluice_transport *t, uint16_t nb_vqs)
 {
 	uint16_t i;
 	int ret = 0;

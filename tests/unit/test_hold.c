@@ -66,7 +66,7 @@ poll_queue(struct fake_port *f, uint16_t queue)
 }
 
 static void
-stop(struct fake_port *f)
+stop_now(struct fake_port *f)
 {
 	sluice_life_stop(f->port);
 	rte_pktmbuf_free_bulk(taken, nb_taken);
@@ -121,7 +121,7 @@ test_hold_rx(void **state)
 		assert_int_equal(f->ft.nb_calls, 0);
 		for (q = 0; q < 2; q++)
 			fake_dev_fini(&devs[q]);
-		stop(f);
+		stop_now(f);
 		fake_port_close(f);
 	}
 }
@@ -179,7 +179,7 @@ test_hold_tx(void **state)
 		sluice_life_start_queue(f->port, &f->txq[0].q);
 		assert_int_equal(transmit(f, 0), 1);
 		fake_dev_fini(&dev);
-		stop(f);
+		stop_now(f);
 		fake_port_close(f);
 	}
 }
@@ -214,11 +214,11 @@ test_deferred(void **state)
 			deliver(&dev);
 			assert_int_equal(poll_queue(f, 1), 1);
 			fake_dev_fini(&dev);
-			stop(f);
+			stop_now(f);
 			assert_int_equal(sluice_life_start(f->port), 0);
 			fake_port_await(f, SLUICE_LIVE, 20);
 		}
-		stop(f);
+		stop_now(f);
 		fake_port_close(f);
 	}
 }
@@ -246,7 +246,7 @@ test_reconnect(void **state)
 		fake_port_await(f, SLUICE_LIVE, 2000);
 		assert_true(sluice_queue_is_running(&f->rxq[1].q));
 		assert_false(sluice_queue_is_running(&f->txq[0].q));
-		stop(f);
+		stop_now(f);
 		fake_port_close(f);
 	}
 }
@@ -283,7 +283,7 @@ test_no_answer(void **state)
 		fake_transport_fail(&f->ft, FAKE_NEVER, 0);
 		fake_port_await(f, SLUICE_LIVE, 2000);
 		assert_int_equal(sluice_queue_is_running(&f->rxq[0].q), i / 2 == 1);
-		stop(f);
+		stop_now(f);
 		fake_port_close(f);
 	}
 }
@@ -310,7 +310,7 @@ test_core_inside(void **state)
 	f->rxq[0].q.in_burst = 0;
 	sluice_queue_resume(&f->rxq[0].q);
 	assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
-	stop(f);
+	stop_now(f);
 	fake_port_close(f);
 }
 
@@ -358,14 +358,14 @@ test_forget_rx(void **state)
 		/* A port that stops meanwhile has nothing of it, and starts with all. */
 		assert_int_equal(sluice_life_hold_queue(f->port, &f->rxq[0].q), 0);
 		fake_dev_fini(&devs[1]);
-		stop(f);
+		stop_now(f);
 		assert_int_equal(nb_out(f), 0);
 		assert_int_equal(sluice_life_start(f->port), 0);
 		fake_port_device(f, SLUICE_VQ_RX(0), &devs[0]);
 		deliver(&devs[0]);
 		assert_int_equal(poll_queue(f, 0), 1);
 		fake_dev_fini(&devs[0]);
-		stop(f);
+		stop_now(f);
 		fake_port_close(f);
 	}
 }
@@ -412,7 +412,7 @@ test_forget_tx(void **state)
 		assert_int_equal(transmit(f, 0), 1);
 		assert_int_equal(fake_dev_poll(&dev), 1);
 		fake_dev_fini(&dev);
-		stop(f);
+		stop_now(f);
 		fake_port_close(f);
 	}
 }
@@ -434,7 +434,7 @@ test_forget_fails(void **state)
 		assert_int_equal(sluice_queue_is_running(&f->rxq[0].q), i / 2 == 1);
 		sluice_life_start_queue(f->port, &f->rxq[0].q);
 		assert_true(sluice_queue_is_running(&f->rxq[0].q));
-		stop(f);
+		stop_now(f);
 		fake_port_close(f);
 	}
 }

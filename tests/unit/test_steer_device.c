@@ -83,7 +83,7 @@ start(void)
 }
 
 static void
-stop(void)
+stop_now(void)
 {
 	sluice_life_stop(port->port);
 	sluice_steer_stop(port->port);
@@ -325,7 +325,7 @@ test_hashes(void **state)
 		assert_non_null(strstr(fake_log_end(), "rss=sw"));
 		assert_int_equal(rss->types, IPV4);
 		ctrl.refused = -1;
-		stop();
+		stop_now();
 		close_port();
 	}
 }
@@ -362,14 +362,14 @@ test_changes(void **state)
 		assert_int_equal(sluice_steer_set_hash(port->port, 0, NULL, 0), 0);
 		expect_told(0, key, table);
 		/* While it does not. */
-		stop();
+		stop_now();
 		assert_int_equal(sluice_steer_set_hash(port->port, UDP | IPV4, NULL, 0), 0);
 		table[0] = 1;
 		assert_int_equal(sluice_steer_set_reta(port->port, table), 0);
 		assert_true(ctrl.rss_types == 0 && ctrl.rss_table[0] == 0);
 		assert_int_equal(start(), 0);
 		expect_told(1 | 1 << 2, key, table);
-		stop();
+		stop_now();
 		close_port();
 	}
 }
@@ -416,7 +416,7 @@ test_refused(void **state)
 		/* And then it goes on. */
 		assert_int_equal(sluice_steer_set_reta(port->port, table), 0);
 		expect_told(1 << 2, before.key, table);
-		stop();
+		stop_now();
 		close_port();
 	}
 }
@@ -438,7 +438,7 @@ test_start_fails(void **state)
 	assert_false(ctrl.has_rss);
 	assert_int_equal(ctrl.nb_pairs, 2);
 	assert_true(sluice_steer_spreads(port->port));
-	stop();
+	stop_now();
 	close_port();
 }
 
@@ -459,10 +459,10 @@ test_told_anew(void **state)
 	/* Meanwhile it is noted. */
 	table[3] = 1;
 	assert_int_equal(sluice_steer_set_reta(port->port, table), 0);
-	stop();
+	stop_now();
 	assert_int_equal(start(), 0);
 	expect_told(1 << 2, port->port->shared->rss.key, table);
-	stop();
+	stop_now();
 	close_port();
 }
 

@@ -65,7 +65,7 @@ test_life(void **state)
 		/* While it runs. */
 		assert_int_equal(show(t, 5), 0);
 		expect_table(&fake_vk.devs[0], 5);
-		assert_int_equal(stop(t, 2), 0);
+		assert_int_equal(stop_now(t, 2), 0);
 		assert_true(fake_vk_is_quiet());
 		expect_table(&fake_vk.devs[0], 0);
 	}
@@ -113,10 +113,10 @@ test_features(void **state)
 		assert_int_equal(fake_vk.offloads, 0);
 		assert_int_equal(run(t, 2, ~guest), 0);
 		assert_int_equal(fake_vk.offloads, 0);
-		assert_int_equal(stop(t, 2), 0);
+		assert_int_equal(stop_now(t, 2), 0);
 		assert_int_equal(run(t, 2, ~guest | SLUICE_BIT(SLUICE_NET_F_GUEST_CSUM)), 0);
 		assert_int_equal(fake_vk.offloads, TUN_F_CSUM);
-		assert_int_equal(stop(t, 2), 0);
+		assert_int_equal(stop_now(t, 2), 0);
 		assert_int_equal(run(t, 2, ALL), 0);
 		assert_int_equal(fake_vk.offloads,
 				TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN);
@@ -145,12 +145,12 @@ test_tunnels(void **state)
 		assert_int_equal(fake_vk.devs[i].features, 0x130008000);
 		assert_int_equal(fake_vk.devs[i].features_high, 0x8);
 		assert_int_equal(fake_vk.hdr_len, 24);
-		assert_int_equal(stop(t, 4), 0);
+		assert_int_equal(stop_now(t, 4), 0);
 		assert_int_equal(run(t, 4, ALL & ~tunnels), 0);
 		assert_int_equal(fake_vk.devs[i].features, 0x130008000);
 		assert_int_equal(fake_vk.devs[i].features_high, 0);
 		assert_int_equal(fake_vk.hdr_len, 12);
-		assert_int_equal(stop(t, 4), 0);
+		assert_int_equal(stop_now(t, 4), 0);
 	}
 	destroy(t);
 }
@@ -295,7 +295,7 @@ test_queues(void **state)
 	assert_int_equal(t->ops->vq_enable(t, 3, false), 0);
 	assert_int_equal(t->ops->vq_enable(t, 2, true), 0);
 	assert_false(fake_vk.taps[1].is_detached);
-	assert_int_equal(stop(t, 4), 0);
+	assert_int_equal(stop_now(t, 4), 0);
 	for (i = 0; i < 3; i++)
 		assert_true(fake_vk.taps[i].is_detached);
 	destroy(t);

@@ -284,7 +284,7 @@ test_header_of_others(void **state)
 		assert_int_equal(t->ops->connect(t, &info), 0);
 		fake_log_begin();
 		assert_int_equal(run(t, 2, rows[i].features), 0);
-		assert_int_equal(stop(t, 2), 0);
+		assert_int_equal(stop_now(t, 2), 0);
 		/* Its own length is no other's. */
 		assert_int_equal(run(t, 2, UINT64_MAX), 0);
 		log = fake_log_end();

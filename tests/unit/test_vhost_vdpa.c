@@ -95,7 +95,7 @@ test_life(void **state)
 		expect_ring(0);
 		expect_ring(1);
 		expect_maps(0, NB_REGIONS);
-		assert_int_equal(stop(t, 2), 0);
+		assert_int_equal(stop_now(t, 2), 0);
 		assert_int_equal(fake_vdpa.status, 0);
 		expect_maps(0, 0);
 	}
@@ -130,7 +130,7 @@ test_queues(void **state)
 	assert_int_equal(run(t, 5, ALL), 0);
 	for (i = 0; i < 5; i++)
 		expect_ring(i);
-	assert_int_equal(stop(t, 5), 0);
+	assert_int_equal(stop_now(t, 5), 0);
 	assert_int_equal(t->ops->begin(t, info.features, 1500), 0);
 	vq = setup_of(4);
 	vq.is_packed = true;
@@ -323,7 +323,7 @@ test_groups_and_suspend(void **state)
 	t = connected();
 	assert_int_equal(run(t, 5, ALL), 0);
 	assert_int_equal(fake_vdpa.joined, 7);
-	assert_int_equal(stop(t, 5), 0);
+	assert_int_equal(stop_now(t, 5), 0);
 	expect_maps(0, 0);
 	destroy(t);
 }
@@ -431,7 +431,7 @@ test_hang(void **state)
 	fake_log_begin();
 	begin = sluice_clock_ms();
 	sluice_transport_begin(t, 100);
-	assert_int_equal(stop(t, 2), -ETIMEDOUT);
+	assert_int_equal(stop_now(t, 2), -ETIMEDOUT);
 	assert_true(sluice_clock_ms() - begin < 2000);
 	log = fake_log_end();
 	fake_assert(nb_lines(log) == 1 && strstr(log, "no answer in time") != NULL, "%s", log);

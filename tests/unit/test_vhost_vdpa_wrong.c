@@ -29,7 +29,7 @@ try_failure(uint64_t backend, uint32_t nth, int err)
 	if (ret == 0)
 		ret = run(t, 5, ALL);
 	if (ret == 0)
-		ret = stop(t, 5);
+		ret = stop_now(t, 5);
 	if (t != NULL)
 		t->ops->disconnect(t);
 	log = fake_log_end();
@@ -62,7 +62,7 @@ count_calls(uint64_t backend)
 	t = create();
 	assert_int_equal(t->ops->connect(t, &info), 0);
 	assert_int_equal(run(t, 5, ALL), 0);
-	assert_int_equal(stop(t, 5), 0);
+	assert_int_equal(stop_now(t, 5), 0);
 	nb = fake_vdpa.nb_calls;
 	destroy(t);
 	return nb;
