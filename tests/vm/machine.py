@@ -121,6 +121,10 @@ class Guest:
         testpmd.cmds("port stop all", "port close all")
         available, size = testpmd.pool()
         assert available == size - stranded, "%d of %d mbufs are in the pool, %d are stranded" % (available, size, stranded)
+        testpmd.cmd("port close all")
+        available, size = testpmd.pool()
+        assert available == size - stranded, "after close %d of %d mbufs are in the pool, %d are stranded" % (
+            available, size, stranded)
         testpmd.quit(30)
         said = self.complaints()
         assert not said, "at the end QEMU says:\n" + said

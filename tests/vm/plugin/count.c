@@ -36,7 +36,6 @@ struct counts {
 	uint64_t insns;
 	uint64_t stores;
 	uint64_t loads;
-	uint64_t kernel; /* blocks of code that the kernel executed */
 };
 
 struct bucket {
@@ -52,12 +51,14 @@ static unsigned int marked = NO_CPU; /* which is between marks */
 static struct counts now;            /* since its begin mark; nobody else writes */
 static struct counts last;           /* between the last two marks */
 static struct bucket buckets[2 * MARKS_NB_BUCKETS];
-static uint64_t kernel_blocks;
+static uint64_t kernel_blocks; /* of code that the kernel executed, so far */
+static uint64_t blocks_at_begin;
+static bool was_interrupted; /* between the last two marks */
 
 static void
 keep(unsigned int bucket)
 {
-	struct bucket *b = &buckets[last.kernel == 0 ? bucket : MARKS_NB_BUCKETS + bucket];
+	struct bucket *b = &buckets[was_interrupted ? MARKS_NB_BUCKETS + bucket : bucket];
 
 	b->calls++;
 	b->sum.insns += last.insns;
@@ -102,7 +103,7 @@ begin(unsigned int cpu)
 		_exit(EXIT_FAILURE);
 	}
 	memset(&now, 0, sizeof(now));
-	now.kernel = kernel_blocks;
+	blocks_at_begin = kernel_blocks;
 }
 
 static void
@@ -113,7 +114,7 @@ end(unsigned int cpu)
 		_exit(EXIT_FAILURE);
 	}
 	last = now;
-	last.kernel = kernel_blocks - now.kernel;
+	was_interrupted = kernel_blocks != blocks_at_begin;
 	__atomic_store_n(&marked, NO_CPU, __ATOMIC_RELEASE);
 }
 
