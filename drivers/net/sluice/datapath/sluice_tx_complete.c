@@ -94,7 +94,7 @@ free_packet(struct sluice_txq *txq, struct sluice_tx_freed *f, uint16_t slot, ui
 		return free_plain(txq, f, slot, slot_kind + 1);
 	/* Nobody else can hold it, or does any longer. */
 	if (slot_kind == SLUICE_TX_FOREIGN ||
-			(sluice_tx_is_single(m, false) && sluice_tx_has_own_buffer(m)))
+			(sluice_tx_has_own_buffer(m) && sluice_tx_is_single(m, false)))
 		return put_segment(txq, f, m, m->pool);
 	if (m->nb_segs == 1)
 		return free_segment(txq, f, m);
