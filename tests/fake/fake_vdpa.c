@@ -94,6 +94,7 @@ static void
 forget(void)
 {
 	fake_vdpa.status = 0;
+	fake_vdpa.config_fd = -1;
 	fake_vdpa.features = 0;
 	fake_vdpa.was_suspended = false;
 	memset(fake_vdpa.rings, 0, sizeof(fake_vdpa.rings));

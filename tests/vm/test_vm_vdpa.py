@@ -67,6 +67,13 @@ def node(vm, device):
     return "/dev/" + vm.check("ls /sys/bus/vdpa/devices/%s | grep vhost-vdpa" % device).strip()
 
 
+def plain_device(vm, kind, name):
+    """One whose server is guest/vduse_plain.c"""
+    vm.check("vduse_plain %s %s >/tmp/%s &" % (kind, name, name))
+    wait_for(lambda: vm.run("grep ready /tmp/%s" % name)[0] == 0, 10, "a %s device" % kind)
+    vm.check("vdpa dev add name %s mgmtdev vduse" % name)
+
+
 def launch(guest):
     eal = ["--no-pci"] + vdev(0, "tap0") + ["--vdev", "net_sluice1,path=" + PATH]
     guest.testpmds.append(GuestTestpmd(guest.vm, [], eal=eal))
@@ -110,9 +117,8 @@ def test_one_pair(guest):
         if not last:
             t.cmds("port start 1", "start")
             wait_for(lambda: t.link_up(1), 10, "link")
-    vm.check("ln -s /dev/null /dev/vhost-vdpa-8; vduse_block block0 >/tmp/block &")
-    wait_for(lambda: vm.run("grep ready /tmp/block")[0] == 0, 10, "a block device")
-    vm.check("vdpa dev add name block0 mgmtdev vduse")
+    vm.check("ln -s /dev/null /dev/vhost-vdpa-8")
+    plain_device(vm, "block", "block0")
     for path, said in ((PATH, "another process or port has the device"),
             ("/dev/vhost-vdpa-1", "the device is of virtio's kind 2"),
             ("/dev/vhost-vdpa-9", "No such file or directory: load the module"),
@@ -120,7 +126,7 @@ def test_one_pair(guest):
         t.cmd("port attach net_sluice9,path=" + path)
         assert "path=%s: %s" % (path, said) in t.log() or "path=%s: Device or resource busy: %s" % (path, said) in t.log()
     assert t.files() == files
-    vm.check("vdpa dev del block0; killall vduse_block")
+    vm.check("vdpa dev del block0; killall vduse_plain")
     t.cmds("port start 1", "start")
     wait_for(lambda: t.link_up(1), 10, "link")
     # The kernel waits until the port lets the device go.
@@ -132,6 +138,34 @@ def test_one_pair(guest):
     t.stop()
     assert PATH not in "".join(t.files())
     close(t)
+
+
+CONFIG_PROBES = """cd /sys/kernel/tracing
+echo 'p:config/told vduse_dev_irq_inject' >>kprobe_events
+echo 'p:config/read vduse_vdpa_get_config' >>kprobe_events
+echo 1 >events/config/enable"""
+
+
+def test_link_changes(guest):
+    """The device tells of a change by an interrupt, behind which its configuration is read: at once, not with the look of each second."""
+    vm = guest.vm
+    vm.check(CONFIG_PROBES)
+    plain_device(vm, "net", "plain0")
+    guest.testpmds.append(GuestTestpmd(vm, [], eal=["--no-pci", "--vdev", "net_sluice0,path=" + node(vm, "plain0")]))
+    t = guest.testpmds[-1]
+    wait_for(t.link_up, 10, "link")
+    events = t.log().count("link state change event")
+    for times in range(1, 7):
+        vm.check("echo >/sys/kernel/tracing/trace; killall -USR1 vduse_plain")
+        wait_for(lambda n=events + times: t.log().count("link state change event") >= n, 10, "event %d" % times)
+        assert t.link_up() == (times % 2 == 0)
+        seen = re.findall(r" (\d+\.\d+): (told|read): ", vm.check("cat /sys/kernel/tracing/trace"))
+        told = [float(at) for at, what in seen if what == "told"]
+        assert len(told) == 1, seen
+        assert min(float(at) for at, what in seen if what == "read" and float(at) > told[0]) - told[0] < 0.2, seen
+    vm.check("echo 0 >/sys/kernel/tracing/events/config/enable")
+    t.quit(30)
+    vm.check("vdpa dev del plain0; killall vduse_plain")
 
 
 def test_rx_interrupts(guest):

@@ -228,12 +228,17 @@ sluice_vdpa_dev_reset(struct vhost_vdpa *v)
 	return restart(v);
 }
 
-/* The features are for now, and FEATURES_OK is to follow. */
+/*
+ * The features are for now, and FEATURES_OK is to follow. A reset may make a device forget how it
+ * tells of a new configuration, as VDUSE's does.
+ */
 static int
 offer_driver(struct vhost_vdpa *v, uint64_t features)
 {
 	int ret = restart(v);
 
+	if (ret == 0)
+		ret = REQUEST(v, VHOST_VDPA_SET_CONFIG_CALL, &v->config_fd);
 	if (ret == 0)
 		ret = sluice_vdpa_dev_add_status(v, SLUICE_STATUS_ACKNOWLEDGE);
 	if (ret == 0)
@@ -374,8 +379,6 @@ sluice_vdpa_dev_learn(struct vhost_vdpa *v, struct sluice_device_info *info)
 	uint8_t config[VDPA_CONFIG_LEN];
 	int ret = offer_driver(v, v->offered & LOOK_FEATURES);
 
-	if (ret == 0)
-		ret = REQUEST(v, VHOST_VDPA_SET_CONFIG_CALL, &v->config_fd);
 	if (ret != 0)
 		return ret;
 	ret = read_config(v, config);
