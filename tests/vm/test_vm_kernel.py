@@ -127,16 +127,33 @@ def test_rx_interrupts(guest):
     assert seen["packets"] == 200 and seen["wakes"] > 20 and seen["lost"] == 0, seen
 
 
+LINK_PROBES = """cd /sys/kernel/tracing
+echo 'p:link/told rtmsg_ifinfo' >>kprobe_events
+echo 'p:link/look tun_chr_ioctl' >>kprobe_events
+echo 1 >events/link/enable"""
+
+
+def looks_at_once(vm):
+    """Has the port looked at the interface when the kernel told of it, and not with the look of each second?"""
+    seen = re.findall(r" sluice-0-.* (\d+\.\d+): look: | (\d+\.\d+): told: ", vm.check("cat /sys/kernel/tracing/trace"))
+    told = min(float(told) for _, told in seen if told)
+    return any(told < float(look) < told + 0.2 for look, _ in seen if look)
+
+
 def test_down_up_rename_and_mtu(guest):
-    t = launch(guest, ["tap0"])
+    # With idle_reclaim it would look all the time.
+    t = launch(guest, ["tap0"], devargs="idle_reclaim=0")
     vm = guest.vm
+    vm.check(LINK_PROBES)
     up(vm, "tap0")
     t.cmds(*FORWARD)
     for down, name in ((False, "tap0"), (True, "tap0"), (True, "renamed"), (True, "renamed")):
         if down:
             old = vm.check("ls /sys/class/net | grep -e tap0 -e renamed").strip()
-            vm.check("ip link set dev %s down" % old)
-            wait_for(lambda: not t.link_up(), 5, "link down")
+            events = t.log().count("link state change event")
+            vm.check("echo >/sys/kernel/tracing/trace; ip link set dev %s down" % old)
+            wait_for(lambda n=events: t.log().count("link state change event") > n, 5, "event")
+            assert looks_at_once(vm) and not t.link_up()
             vm.check("[ %s = %s ] || ip link set dev %s name %s" % (old, name, old, name))
         up(vm, name)
         wait_for(t.link_up, 5, "link")
