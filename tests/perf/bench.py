@@ -58,7 +58,7 @@ def emulator(counts, plugin=benchcount.SOURCE):
     return [EMULATOR, "-cpu", "max", "-L", LIBRARIES, *benchcount.plugin(counts, plugin)]
 
 
-def run(json_path, *options, in_front=(), seconds=60, **environment):
+def run(json_path, *options, in_front=(), seconds=120, **environment):
     """One run, with these variables added; the document that it wrote. Fails with the whole output."""
     command = [os.path.join(REPO, "devtools", "plugin-run"), *in_front, BENCH, "--json", str(json_path)]
     command += [] if has_hugepages() and not in_front else ["--no-huge"]
