@@ -270,9 +270,61 @@ test_queue(void **state)
 	}
 }
 
+/*
+ * A device leaves a checksum to be completed, and says that it is in the IPv4 header: what is told
+ * of that header is true of the packet that comes.
+ */
+static void
+test_completed(void **state)
+{
+	const struct sample s = { "completed", RTE_ETHER_TYPE_IPV4, 0, 4, 6, 0, GOOD };
+	struct env_conf *conf = *state;
+	struct rte_mbuf *pkts[NB_MAX];
+	unsigned int nb, i, n, has_tag;
+	struct packet p;
+	struct env *e;
+
+	conf->checks_ipv4 = true;
+	e = env_open_from(state, 0);
+	for (nb = 1; nb <= NB_MAX; nb++)
+		for (has_tag = 0; has_tag < 2; has_tag++) {
+			struct sample one = s;
+
+			one.nb_tags = has_tag;
+			one.nb_words = 5 + nb % 2;
+			e->dev.offload = (struct sluice_net_hdr){
+				.flags = SLUICE_NET_HDR_F_NEEDS_CSUM,
+				.csum_start = RTE_ETHER_HDR_LEN + 4 * has_tag,
+				.csum_offset = 4,
+			};
+			for (i = 0; i < nb; i++) {
+				make(&p, &one, &e->random);
+				p.m.data_len = ROOM;
+				deliver(e, &p, false);
+			}
+			for (n = 0; n < nb; n += i) {
+				i = env_rx(e, &pkts[n], nb - n);
+				fake_assert(i != 0, "%u packets came of %u", n, nb);
+			}
+			for (i = 0; i < nb; i++) {
+				const uint8_t *ip = rte_pktmbuf_mtod_offset(pkts[i], uint8_t *,
+						RTE_ETHER_HDR_LEN + 4 * has_tag);
+				bool is_right = sum_of(ip, 4 * one.nb_words) == 0xffff;
+
+				fake_assert((pkts[i]->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) ==
+								(is_right ? GOOD : BAD),
+						"%u of %u: flags 0x%llx", i, nb,
+						(unsigned long long)pkts[i]->ol_flags);
+			}
+			rte_pktmbuf_free_bulk(pkts, nb);
+		}
+	env_close(e);
+}
+
 int
 main(void)
 {
+	suite_add_rx_if(env_has_csum, test_completed, "completed in the header");
 	suite_add_rx_if(env_has_csum, test_queue, "queue");
 	suite_add(test_samples, NULL, "samples");
 	suite_add(test_each_bit, NULL, "each bit");

@@ -175,6 +175,15 @@ sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m)
 	return sluice_rx_offload(rxq, m, &hdr);
 }
 
+struct rte_mbuf *
+sluice_rx_read_and_check(struct sluice_rxq *rxq, struct rte_mbuf *m)
+{
+	m = sluice_rx_read_more(rxq, m);
+	if (m != NULL && unlikely(!sluice_offload_has_plain_ipv4(m)))
+		sluice_offload_ipv4(m);
+	return m;
+}
+
 /* As sluice_rx_read_header(), of any queue that reads them. */
 static struct rte_mbuf *
 read_header(struct sluice_rxq *rxq, struct rte_mbuf *m)

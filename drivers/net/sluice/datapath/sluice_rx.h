@@ -394,13 +394,15 @@ sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m)
 	if (unlikely(said != SLUICE_NET_HDR_F_DATA_VALID)) {
 		if ((said & SLUICE_SAID_IPV4) == 0)
 			return sluice_rx_read_more(rxq, m);
+		/* A device may say what it was not asked for. */
+		if (unlikely((uint32_t)said != 0 &&
+				    ((uint32_t)said != SLUICE_NET_HDR_F_DATA_VALID ||
+						    rxq->flags_mask == 0)))
+			return sluice_rx_read_and_check(rxq, m);
 		if (unlikely(!sluice_offload_has_plain_ipv4(m)))
 			sluice_offload_ipv4(m);
 		if (likely((uint32_t)said == 0))
 			return m;
-		/* A device may say what it was not asked for. */
-		if ((uint32_t)said != SLUICE_NET_HDR_F_DATA_VALID || rxq->flags_mask == 0)
-			return sluice_rx_read_more(rxq, m);
 	}
 	m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	return m;

@@ -41,6 +41,11 @@ uint16_t sluice_rx_add_full(struct sluice_rxq *rxq, uint16_t nb);
  * The header of m, the first buffer of a packet, says something. The packet, or NULL: as above.
  */
 struct rte_mbuf *sluice_rx_read_more(struct sluice_rxq *rxq, struct rte_mbuf *m);
+/*
+ * The same, and then its IPv4 header is checked: a checksum that the device left to be completed
+ * may be anywhere in the packet.
+ */
+struct rte_mbuf *sluice_rx_read_and_check(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /* A packet with a header that cannot be, which was counted, is dropped. */
 void sluice_rx_drop(struct sluice_rxq *rxq, struct rte_mbuf *m);
 /*
