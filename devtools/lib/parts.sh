@@ -202,6 +202,38 @@ tsan_pytest_part()
 	tsan_part pytest_part "$@"
 }
 
+# The targets of tests/fuzz alone: a plug-in cannot be linked like this.
+fuzz_tree()
+{
+	local dir=$1
+	shift
+	TARGETS=fuzz build_tree "$dir" "$CLANG" --buildtype=debugoptimized -Doptimization=1 -Dapps=false -Dfuzz=true "$@"
+}
+
+# fuzz_one DIR TARGET: what was new is kept in the build folder, and the next run begins with it.
+fuzz_one()
+{
+	local corpus=$1/corpus/$2 log=$1/found/$2.log rc=0
+	mkdir -p "$corpus" "$1/found"
+	"$1/tests/fuzz/fuzz_$2" -seed=1 -max_total_time="${SLUICE_FUZZ_SECONDS:-24}" -max_len=1024 -len_control=20 \
+		-timeout=20 -print_final_stats=1 -artifact_prefix="$1/found/$2-" "$corpus" >"$log" 2>&1 || rc=$?
+	echo "===== $2: exit status $rc ====="
+	grep -v -E '^#[0-9]+.*(NEW|REDUCE|pulse|RELOAD)|NEW_FUNC|^"' "$log" | tail -n 60
+	return $rc
+}
+
+fuzz_targets()
+{
+	local target
+	local -a targets=()
+	for target in "$1"/tests/fuzz/fuzz_*; do
+		[ ! -x "$target" ] || [ -d "$target" ] || targets+=("${target##*/fuzz_}")
+	done
+	[ ${#targets[@]} -gt 0 ] || return 1
+	export -f fuzz_one
+	printf '%s\n' "${targets[@]}" | xargs -P 2 -I{} "$BASH" -c 'fuzz_one "$1" "$2"' fuzz "$1" {}
+}
+
 # Building for aarch64 and running it by QEMU; devtools/lib/sysroot.py made what it takes.
 AARCH64=$SLUICE_ROOT/.cache/aarch64
 

@@ -391,19 +391,17 @@ tx_model_let_go(struct tx_model *x, unsigned int nth)
 void
 tx_model_open(struct tx_model *x, struct env_conf *conf)
 {
+	const uint32_t nb = conf->nb_mbufs != 0 ? conf->nb_mbufs : 3000;
 	const struct fake_pool_conf other = {
-		.name = "other", .nb = 2000, .has_no_file = conf->bounces
+		.name = "other", .nb = nb * 2 / 3, .has_no_file = conf->bounces
 	};
-	static const struct fake_pool_conf clones = {
-		.name = "clones", .nb = 1000, .data_room = 128
-	};
-
-	static const struct fake_pool_conf pinned = {
-		.name = "pinned", .nb = 2000, .is_pinned = true
+	const struct fake_pool_conf clones = { .name = "clones", .nb = nb / 3, .data_room = 128 };
+	const struct fake_pool_conf pinned = {
+		.name = "pinned", .nb = nb * 2 / 3, .is_pinned = true
 	};
 
 	memset(x, 0, sizeof(*x));
-	conf->nb_mbufs = 3000;
+	conf->nb_mbufs = nb;
 	x->e = env_open(conf);
 	x->other = fake_pool_create(&other);
 	x->clones = fake_pool_create(&clones);
