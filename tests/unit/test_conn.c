@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "env.h"
@@ -126,6 +128,56 @@ test_stop(void **state)
 	fake_port_close(f);
 }
 
+static bool is_set_back;
+
+/* In place of the C library's: who has looked at the time of day sees it set back by an hour. */
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int ret = syscall(SYS_clock_gettime, id, ts);
+
+	if (id == CLOCK_REALTIME && __atomic_load_n(&is_set_back, __ATOMIC_RELAXED))
+		ts->tv_sec += 3600;
+	return ret;
+}
+
+static void
+hold_until_cut_again(struct fake_transport *ft, enum fake_op op)
+{
+	uint32_t nb_cuts = 0;
+
+	while (op == FAKE_BEGIN && nb_cuts < 3) {
+		sched_yield();
+		pthread_mutex_lock(&ft->calls_lock);
+		nb_cuts = ft->nb_by_op[FAKE_CUT];
+		pthread_mutex_unlock(&ft->calls_lock);
+	}
+}
+
+/* Who waits for the lock helps its owner out until that works, whatever the time of day is. */
+static void
+test_time_of_day(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	struct fake_port *f = open_running(&conf, false);
+	int64_t begin;
+
+	(void)state;
+	f->ft.on_talk = hold_until_cut_again;
+	assert_int_equal(sluice_life_start(f->port), 0);
+	set_there(f, true);
+	sluice_conn_wake(f->port);
+	usleep(20000);
+	__atomic_store_n(&is_set_back, true, __ATOMIC_RELAXED);
+	begin = sluice_clock_ms();
+	sluice_life_lock(f->port, 0);
+	__atomic_store_n(&is_set_back, false, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&f->port->lock);
+	assert_in_range(sluice_clock_ms() - begin, 0, 1000);
+	sluice_conn_stop(f->port);
+	fake_port_close(f);
+}
+
 static uint32_t was_closed;
 
 /* As an application that closes the port in its RESET callback. */
@@ -237,6 +289,7 @@ main(void)
 {
 	suite_add(test_news, NULL, "news");
 	suite_add(test_stop, NULL, "stop");
+	suite_add(test_time_of_day, NULL, "time_of_day");
 	suite_add(test_callback, NULL, "callback");
 	suite_add(test_polling, NULL, "polling");
 	suite_add(test_fail, NULL, "fail");
