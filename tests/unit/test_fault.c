@@ -215,6 +215,26 @@ test_waits(void **state)
 	assert_int_equal(sluice_clock_ms(), 2000);
 }
 
+/*
+ * Only one that does not answer on its bus is removed: ethdev remembers that, and what was deleted
+ * may come again.
+ */
+static void
+test_removed(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = true };
+	struct fake_port *f = fake_port_open(&conf);
+
+	(void)state;
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	assert_false(sluice_dev_is_removed(f->port));
+	f->ft.state.is_gone = true;
+	assert_true(sluice_dev_is_removed(f->port));
+	f->ft.ops.flags &= ~SLUICE_TRANSPORT_HAS_REGISTERS;
+	assert_false(sluice_dev_is_removed(f->port));
+	fake_port_close(f);
+}
+
 int
 main(void)
 {
@@ -222,5 +242,6 @@ main(void)
 	suite_add(test_faults, NULL, "faults");
 	suite_add(test_gone, NULL, "gone");
 	suite_add(test_waits, NULL, "waits");
+	suite_add(test_removed, NULL, "removed");
 	return suite_run("fault");
 }

@@ -66,15 +66,10 @@ sluice_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 	return ret;
 }
 
-/* A back end that went away may come again; a device that does not answer on its bus does not. */
 int
 sluice_is_removed(struct rte_eth_dev *dev)
 {
-	struct sluice_port *port = sluice_port_of(dev);
-	struct sluice_device_state state;
-
-	sluice_dev_state(port, &state);
-	return state.is_gone;
+	return sluice_dev_is_removed(sluice_port_of(dev));
 }
 
 int

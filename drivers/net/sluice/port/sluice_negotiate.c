@@ -430,3 +430,13 @@ sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state)
 	if (state->is_gone || state->needs_reset)
 		sluice_conn_wake(port);
 }
+
+bool
+sluice_dev_is_removed(struct sluice_port *port)
+{
+	struct sluice_device_state state;
+
+	sluice_dev_state(port, &state);
+	return state.is_gone &&
+			sluice_transport_can(port->transport, SLUICE_TRANSPORT_HAS_REGISTERS);
+}

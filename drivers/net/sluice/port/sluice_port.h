@@ -262,6 +262,11 @@ bool sluice_dev_info(struct sluice_port *port, struct sluice_device_info *info);
 void sluice_dev_state(struct sluice_port *port, struct sluice_device_state *state);
 /* The same, and nothing is reported: the control thread asks. */
 void sluice_dev_look(const struct sluice_port *port, struct sluice_device_state *state);
+/*
+ * Is the device gone for good? A back end may come again, and so may an interface or a vDPA device
+ * that was deleted; one that does not answer on its bus does not. Any thread, no lock needed.
+ */
+bool sluice_dev_is_removed(struct sluice_port *port);
 
 /*
  * Is what the device only reads of the rings out of its reach for writing? A device that translates
