@@ -104,6 +104,15 @@ def test_demo_without_dpdk(folder, without_dpdk):
     assert not os.path.exists(unpacked) and not os.path.exists(os.path.join(tree, "build", "demo"))
 
 
+def test_demo_by_its_name(folder):
+    """What is missing for the demo is fetched by the demo's name, whatever part has it."""
+    if subprocess.run(["pkg-config", "--exists", "libdpdk"], check=False).returncode:
+        pytest.skip("there is no DPDK")
+    said = subprocess.run([make_tree(folder) + "/devtools/setup", "-n", "demo"], timeout=60, check=False, capture_output=True,
+        env=dict(os.environ, SLUICE_HUGEPAGES="99999"), text=True).stdout
+    assert "devtools/setup demo reserves 99999" in said and "devtools/setup plugin" not in said, said
+
+
 def test_one_at_a_time(folder):
     """The tree has the packages and driver headers of this one, to which nothing may be added."""
     if subprocess.run([os.path.join(REPO, "devtools", "setup"), "-q", "-n", "plugin"], timeout=60, check=False).returncode:
