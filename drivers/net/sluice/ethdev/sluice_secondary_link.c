@@ -454,8 +454,8 @@ sluice_secondary_open(struct rte_eth_dev *dev)
 	}
 	pthread_mutex_unlock(&lock);
 	if (ret != 0)
-		SLUICE_INIT_LOG(ERR, "port %u: no thread that fetches its rings: %s",
-				dev->data->port_id, strerror(-ret));
+		SLUICE_LOG(ERR, "port %u: no thread that fetches its rings: %s", dev->data->port_id,
+				strerror(-ret));
 	else if (write(news_fd, &one, sizeof(one)) < 0)
 		SLUICE_LOG(DEBUG, "woken twice at once");
 	return ret;
