@@ -208,17 +208,18 @@ write_table(void)
 static int
 find_queue_names(void)
 {
-	static const char *const formats[] = { "rx_q%u_packets", "rx_q%u_bytes", "tx_q%u_packets",
-		"tx_q%u_bytes" };
+	static const char *const counters[] = { "packets", "bytes" };
 	char name[RTE_ETH_XSTATS_NAME_SIZE];
 	unsigned int i, q, nb;
 	uint64_t id;
 	int ret = 0;
 
-	for (i = 0; i < RTE_DIM(formats); i++) {
-		nb = i < 2 ? nb_rx : nb_tx;
+	for (i = 0; i < 2 * RTE_DIM(counters); i++) {
+		nb = i < RTE_DIM(counters) ? nb_rx : nb_tx;
 		for (q = 0; ret == 0 && q < nb; q++) {
-			snprintf(name, sizeof(name), formats[i], q);
+			snprintf(name, sizeof(name), "%s_q%u_%s",
+					i < RTE_DIM(counters) ? "rx" : "tx", q,
+					counters[i % RTE_DIM(counters)]);
 			ret = rte_eth_xstats_get_id_by_name(0, name, &id);
 		}
 	}
