@@ -12,11 +12,12 @@ to keep registers free (completions, and the rest of a burst that has odd packet
 1. An indirect call is allowed only through DPDK's table of mempool operations, which DPDK's own inline
    functions use when a mempool cache runs empty or over: on every path to the call, the register
    that it goes through was computed from rte_mempool_ops_table, and from nothing else that is a
-   pointer.
+   pointer; a second register may have how far into the table, a number that was shifted.
 2. An indirect jump is allowed only through a table of the compiler's: an entry of a table in
    read-only data, added to an address in the function or the table's (a switch; it cannot leave the function).
 3. A call of another library (through the PLT or the GOT) is an indirect jump too. Only the cold parts
-   that the compiler moved out (*.cold) may have one; and memcpy, where DPDK's own inline functions call it.
+   that the compiler moved out (*.cold) may have one; and memcpy, where DPDK's own inline functions call it; and what these
+   end the program with when a check of theirs fails, since clang has no such parts.
 
 Direct calls are free: the slow ways out of the loops are functions of their own on purpose.
 What is one machine's own is in calls_x86.py and calls_aarch64.py.
@@ -33,6 +34,7 @@ import calls_x86
 MACHINES = {62: calls_x86, 183: calls_aarch64}      # by the ELF header
 BURST = re.compile(r"^sluice_[rt]x_(burst|collect|rest)_[a-z_]+?(_avx2)?(\.\w+)*$")
 TABLE = "rte_mempool_ops_table"
+PANIC = "<__rte_panic@plt>"
 HEAD = re.compile(r"^([0-9a-f]+) <(.+)>:$")
 LINE = re.compile(r"^\s+([0-9a-f]+):\t(.*)$")
 PAGE = 4096
@@ -45,7 +47,7 @@ class Function:
         self.index = {insn.address: i for i, insn in enumerate(insns)}
         self.before = [[] for _ in insns]
         for i, insn in enumerate(insns):
-            if i + 1 < len(insns) and not insn.is_end():
+            if i + 1 < len(insns) and not insn.is_end() and PANIC not in insn.text:
                 self.before[i + 1].append(i)
             at = self.index.get(insn.target())
             if at is not None:
@@ -138,7 +140,8 @@ def verdict(function, at, image):
     insn = function.insns[at]
     if insn.is_library_call():
         is_dpdks = any("<%s@plt>" % name in insn.text for name in image.machine.INLINES_CALL)
-        return "" if ".cold" in function.name or is_dpdks else "call of another library"
+        is_free = ".cold" in function.name or is_dpdks or PANIC in insn.text
+        return "" if is_free else "call of another library"
     if not insn.is_indirect():
         return ""
     if insn.is_jump():

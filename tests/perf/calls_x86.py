@@ -92,11 +92,17 @@ class Insn:
 def is_of_table(function, at, image, name):
     """The call at `at` goes through an entry of a table, whose address the linker put into the GOT."""
     del image       # objdump names what an instruction refers to
-    base = re.fullmatch(r"\*0x[0-9a-f]+\((%\w+)\)", function.insns[at].args[0])
+    place = re.fullmatch(r"\*0x[0-9a-f]+\((%\w+)(?:,(%\w+),1)?\)", function.insns[at].args[0])
 
     def is_table(insn, _at):
         return insn.symbol == name and "(%rip)" in insn.text and insn.op in ("mov", "add", "lea")
-    return bool(base) and function.always(at, whole(base.group(1)), is_table)
+
+    def is_offset(insn, _at):
+        return insn.op == "shl" and insn.args[0].startswith("$")
+    if not place:
+        return False
+    base, offset = place.groups()
+    return function.always(at, whole(base), is_table) and (offset is None or function.always(at, whole(offset), is_offset))
 
 
 def is_switch(function, at, image):

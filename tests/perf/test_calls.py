@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The Sluice authors
 """No indirect call in the body of a burst function: calls.py says what counts."""
+import shutil
 import subprocess
 
 import pytest
 
 import bench
 import calls
+import sysroot
 
 # What the rule must allow: the shape of DPDK's mempool inlines, and a switch.
 ALLOWED = {
@@ -24,6 +26,10 @@ ALLOWED = {
     "slow_way": """
         static __attribute__((noinline)) int other(int (*f)(int), int n) { return f(n) * n; }
         int sluice_rx_burst_x(int (*f)(int), int n) { return other(f, n) + 1; }""",
+    # A check in DPDK's inline functions.
+    "panic": """
+        void __rte_panic(const char *where, const char *fmt, ...) __attribute__((cold, noreturn));
+        int sluice_rx_burst_x(unsigned int n) { if (n > 15) __rte_panic("x", "%u", n); return n + 1; }""",
     "elsewhere": """
         int helper(int (**f)(int), int n) { return f[n](n) + 1; }""",
 }
@@ -62,21 +68,28 @@ REFUSED["odd_packets"] = "int sluice_tx_rest_x(int (*f)(int), int n) { return f(
     int sluice_tx_burst_x(void *a, void *b, long n) { memcpy(a, b, n); return n + 1; }"""
 
 
-def compiled(folder, code):
+COMPILERS = {"x86_64": {"gcc": ["gcc"], "clang": ["clang"]}, "aarch64": sysroot.COMPILERS}[bench.MACHINE]
+
+
+def compiled(folder, compiler, code):
+    if shutil.which(COMPILERS[compiler][0]) is None:
+        pytest.skip("there is no " + compiler)
     source, library = folder / "x.c", folder / "x.so"
     source.write_text(code)
-    subprocess.run([*bench.COMPILER, "-O2", "-fPIC", "-shared", "-o", library, source], check=True)
+    subprocess.run([*COMPILERS[compiler], "-O2", "-fPIC", "-shared", "-o", library, source], check=True)
     return str(library)
 
 
+@pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("name", ALLOWED)
-def test_rule_allows(tmp_path, name):
-    assert calls.check(compiled(tmp_path, ALLOWED[name]))[2] == []
+def test_rule_allows(tmp_path, compiler, name):
+    assert calls.check(compiled(tmp_path, compiler, ALLOWED[name]))[2] == []
 
 
+@pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("name", REFUSED)
-def test_rule_refuses(tmp_path, name):
-    bad = calls.check(compiled(tmp_path, REFUSED[name]))[2]
+def test_rule_refuses(tmp_path, compiler, name):
+    bad = calls.check(compiled(tmp_path, compiler, REFUSED[name]))[2]
     assert len(bad) == 1, bad
 
 
