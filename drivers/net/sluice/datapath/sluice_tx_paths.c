@@ -3,35 +3,15 @@
  */
 
 /*
- * The transmit burst functions: one line each defines the function, for few packets and for many,
- * and its row in the table. Compiled once per instruction set (sluice_vec.h); what bursts come to
- * rarely is there once for AVX2 and AVX512, or for all sets, since size counts more there.
+ * The transmit burst functions: one line each, in sluice_tx_rows.h, defines the function, for few
+ * packets and for many, and its row in the table. Compiled once per instruction set (sluice_vec.h);
+ * what bursts come to rarely is there once for AVX2 and AVX512, or for all sets, since size counts
+ * more there.
  */
 
 #include "sluice_path.h"
 #include "sluice_tx.h"
-
-/* Name, what collects its completions, configuration; those that do less come first. */
-#define SLUICE_TX_PLAIN_PATHS(X) \
-	X(split, split, .ring_type = SLUICE_SPLIT) \
-	X(packed, packed, .ring_type = SLUICE_PACKED)
-#define SLUICE_TX_OFFLOAD_PATHS(X) \
-	X(split_offloads, split, .ring_type = SLUICE_SPLIT, .has_offloads = true) \
-	X(packed_offloads, packed, .ring_type = SLUICE_PACKED, .has_offloads = true)
-#define SLUICE_TX_COPY_PATHS(X) \
-	X(split_copy, split_copy, .ring_type = SLUICE_SPLIT, .is_copy = true) \
-	X(split_offloads_copy, split_copy, .ring_type = SLUICE_SPLIT, .has_offloads = true, \
-			.is_copy = true) \
-	NARROW_ROW(X, packed_copy, packed_copy, .ring_type = SLUICE_PACKED, .is_copy = true) \
-	NARROW_ROW(X, packed_offloads_copy, packed_copy, .ring_type = SLUICE_PACKED, \
-			.has_offloads = true, .is_copy = true)
-
-/* 32 bytes are copied at a time, so AVX2's rows serve those with wider registers as well. */
-#ifdef SLUICE_ISA_AVX512
-#define NARROW_ROW(X, ...)
-#else
-#define NARROW_ROW(X, ...) X(__VA_ARGS__)
-#endif
+#include "sluice_tx_rows.h"
 
 #define SLUICE_TX_PATHS(X) \
 	SLUICE_TX_PLAIN_PATHS(X) \

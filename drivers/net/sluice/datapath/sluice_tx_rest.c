@@ -9,21 +9,17 @@
  */
 
 #include "sluice_tx.h"
+#include "sluice_tx_rows.h"
 
-#define DEFINE_REST_ONE(name, ...) \
+#define DEFINE_REST_ONE(name, collect, ...) \
 	SLUICE_TX_REST_ONE(name) \
 	{ \
 		return sluice_tx_rest_tmpl(txq, pkts, nb, b, \
 				(struct sluice_path_cfg){ .is_few = true, __VA_ARGS__ }); \
 	}
-DEFINE_REST_ONE(split, .ring_type = SLUICE_SPLIT, .is_pinned = true)
-DEFINE_REST_ONE(packed, .ring_type = SLUICE_PACKED, .is_pinned = true)
-DEFINE_REST_ONE(split_offloads, .ring_type = SLUICE_SPLIT, .has_offloads = true, .is_pinned = true)
-DEFINE_REST_ONE(packed_offloads, .ring_type = SLUICE_PACKED, .has_offloads = true,
-		.is_pinned = true)
-DEFINE_REST_ONE(split_copy, .ring_type = SLUICE_SPLIT, .is_copy = true)
-DEFINE_REST_ONE(packed_copy, .ring_type = SLUICE_PACKED, .is_copy = true)
-DEFINE_REST_ONE(split_offloads_copy, .ring_type = SLUICE_SPLIT, .has_offloads = true,
-		.is_copy = true)
-DEFINE_REST_ONE(packed_offloads_copy, .ring_type = SLUICE_PACKED, .has_offloads = true,
-		.is_copy = true)
+#define DEFINE_PINNED_REST_ONE(name, collect, ...) \
+	DEFINE_REST_ONE(name, collect, .is_pinned = true, __VA_ARGS__)
+
+SLUICE_TX_PLAIN_PATHS(DEFINE_PINNED_REST_ONE)
+SLUICE_TX_OFFLOAD_PATHS(DEFINE_PINNED_REST_ONE)
+SLUICE_TX_COPY_PATHS(DEFINE_REST_ONE)

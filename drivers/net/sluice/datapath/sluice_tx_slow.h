@@ -36,22 +36,6 @@ struct sluice_tx_slow {
 };
 
 /*
- * What is left over of few packets, of pinned ones and of those that are copied, in batches of one:
- * once for all instruction sets, in sluice_tx_rest.c.
- */
-#define SLUICE_TX_REST_ONE(name) \
-	uint16_t sluice_tx_rest_one_##name(struct sluice_txq *txq, struct rte_mbuf **pkts, \
-			uint16_t nb, struct sluice_tx_burst *b)
-SLUICE_TX_REST_ONE(split);
-SLUICE_TX_REST_ONE(packed);
-SLUICE_TX_REST_ONE(split_offloads);
-SLUICE_TX_REST_ONE(packed_offloads);
-SLUICE_TX_REST_ONE(split_copy);
-SLUICE_TX_REST_ONE(packed_copy);
-SLUICE_TX_REST_ONE(split_offloads_copy);
-SLUICE_TX_REST_ONE(packed_offloads_copy);
-
-/*
  * Out of line, in sluice_tx_slow.c: nb packets of any kind, given or dropped one by one. Returns
  * how many; fewer: there is no room, or the next one has to wait until the device sees its memory.
  * Bytes and errors are counted.
