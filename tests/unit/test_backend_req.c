@@ -48,8 +48,8 @@ say(uint32_t request, uint32_t flags, uint32_t size, uint32_t nb_sent)
 			SLUICE_VU_HEADER_LEN + nb_sent);
 }
 
-static void
-say_with_fds(unsigned int nb)
+static ssize_t
+pass(int sock, unsigned int nb)
 {
 	char control[CMSG_SPACE(64 * sizeof(int))] = { 0 };
 	uint32_t words[3] = { CHANGE, V, 0 };
@@ -65,8 +65,8 @@ say_with_fds(unsigned int nb)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(nb * sizeof(int));
 	for (i = 0; i < nb; i++)
-		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &peer, sizeof(int));
-	assert_int_equal(sendmsg(peer, &mh, 0), sizeof(words));
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &sock, sizeof(int));
+	return sendmsg(sock, &mh, 0) < 0 ? -errno : (ssize_t)sizeof(words);
 }
 
 /* The verdict of an answer; -1: there is none. */
@@ -176,16 +176,55 @@ test_descriptors(void **state)
 {
 	static const unsigned int nbs[] = { 1, 8, 64 };
 	unsigned int i, before;
+	int on = 1;
 
 	(void)state;
 	for (i = 0; i < RTE_DIM(nbs); i++) {
 		before = fake_count_fds();
 		open_pair(true);
-		say_with_fds(nbs[i]);
+		/* As on a kernel that cannot refuse them. */
+		setsockopt(b.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
+		assert_int_equal(pass(peer, nbs[i]), 12);
 		assert_int_equal(sluice_vu_backend_read(&b, 0), -EPROTO);
 		close_pair();
 		assert_int_equal(fake_count_fds(), before);
 	}
+}
+
+/* The end of a descriptor may take as long as its sender likes, so the kernel is to refuse them. */
+static void
+test_refused_descriptors(void **state)
+{
+	const struct sluice_socket_access anybody = { 0 };
+	char dir[] = "/tmp/sluice-unit-XXXXXX", path[64];
+	int listener, socks[2], on;
+	socklen_t len = sizeof(on);
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	listener = sluice_vu_listen(path, &anybody);
+	assert_true(listener >= 0);
+	if (getsockopt(listener, SOL_SOCKET, SO_PASSRIGHTS, &on, &len) < 0) {
+		print_message("this kernel cannot refuse descriptors\n");
+	} else {
+		socks[0] = sluice_vu_connect(path);
+		/* Before it is accepted, too. */
+		assert_int_equal(pass(socks[0], 1), -EPERM);
+		socks[1] = sluice_vu_accept(listener);
+		assert_int_equal(pass(socks[0], 1), -EPERM);
+		assert_int_equal(pass(socks[1], 1), -EPERM);
+		close(socks[0]);
+		close(socks[1]);
+		open_pair(true);
+		assert_int_equal(pass(peer, 1), -EPERM);
+		/* Theirs takes what it likes. */
+		assert_int_equal(pass(b.sock, 1), 12);
+		close_pair();
+	}
+	close(listener);
+	unlink(path);
+	rmdir(dir);
 }
 
 static void
@@ -271,6 +310,7 @@ main(void)
 	suite_add(test_unknown, NULL, "unknown requests");
 	suite_add(test_bad, NULL, "bad messages");
 	suite_add(test_descriptors, NULL, "descriptors");
+	suite_add(test_refused_descriptors, NULL, "refused descriptors");
 	suite_add(test_pieces, NULL, "in pieces");
 	suite_add(test_flood, NULL, "a flood");
 	suite_add(test_deaf, NULL, "answers that nobody reads");

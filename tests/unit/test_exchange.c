@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "env.h"
@@ -46,6 +47,17 @@ static struct peer {
 	uint64_t protocol;
 	bool is_legacy, refuses_features;
 } peer;
+
+/* In place of the C library's: of a kernel that cannot refuse descriptors. */
+int
+setsockopt(int sock, int level, int name, const void *value, socklen_t len)
+{
+	if (level == SOL_SOCKET && name == SO_PASSRIGHTS) {
+		errno = ENOPROTOOPT;
+		return -1;
+	}
+	return syscall(SYS_setsockopt, sock, level, name, value, len);
+}
 
 static void
 send_answer(const struct sluice_vu_msg *msg, size_t len, bool has_fd)

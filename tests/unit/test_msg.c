@@ -167,7 +167,10 @@ test_wrong_headers(void **state)
 	}
 }
 
-/* Nobody asked for descriptors: they are closed, however many and wherever they come. */
+/*
+ * Nobody asked for descriptors: none is taken, however many and wherever they come. As on a kernel
+ * that cannot refuse them.
+ */
 static void
 test_unwanted_descriptors(void **state)
 {

@@ -16,7 +16,7 @@ sluice_vu_backend_open(struct sluice_vu_backend *b, bool has_reply_ack, int *pee
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks) < 0)
 		return -errno;
-	sluice_vu_take_urgent(socks[0]);
+	sluice_vu_restrict(socks[0]);
 	/* Whether ours blocks is said with each call: the flags of theirs are their own. */
 	*b = (struct sluice_vu_backend){ .sock = socks[0], .has_reply_ack = has_reply_ack };
 	*peer = socks[1];

@@ -4,7 +4,7 @@
 
 /*
  * Exchange of vhost-user messages. The other side is not trusted: sizes, request numbers and flags
- * are checked, descriptors that nobody asked for are closed, and no wait is without a deadline.
+ * are checked, no descriptor is taken, and no wait is without a deadline.
  */
 
 #include <errno.h>
@@ -18,12 +18,6 @@
 
 #include "sluice_clock.h"
 #include "vhost_user_msg.h"
-
-/*
- * Descriptors that one recvmsg may bring; the kernel's limit is 253, what does not fit is closed by
- * it.
- */
-#define UNWANTED_FDS 253
 
 /* Of a socket for a group, where no mode was given. */
 #define GROUP_MODE 0660
@@ -134,49 +128,21 @@ sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg *msg
 	return 0;
 }
 
-/* Close whatever descriptors came with a message; true if there were any. */
-static bool
-close_descriptors(struct msghdr *mh)
-{
-	struct cmsghdr *cmsg;
-	/* Some did not fit, and were closed by the kernel. */
-	bool had_any = (mh->msg_flags & MSG_CTRUNC) != 0;
-
-	for (cmsg = CMSG_FIRSTHDR(mh); cmsg != NULL; cmsg = CMSG_NXTHDR(mh, cmsg)) {
-		size_t at, len = cmsg->cmsg_len - CMSG_LEN(0);
-		int fd;
-
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (at = 0; at + sizeof(fd) <= len; at += sizeof(fd)) {
-			memcpy(&fd, CMSG_DATA(cmsg) + at, sizeof(fd));
-			close(fd);
-			had_any = true;
-		}
-	}
-	return had_any;
-}
-
 ssize_t
 sluice_vu_recv_some(int sock, void *buf, size_t len)
 {
-	char control[CMSG_SPACE(UNWANTED_FDS * sizeof(int))];
 	struct iovec iov = { .iov_base = buf, .iov_len = len };
-	struct msghdr mh = { 0 };
+	struct msghdr mh;
 	ssize_t n;
 
 	do {
-		mh = (struct msghdr){
-			.msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = control,
-			.msg_controllen = sizeof(control),
-		};
-		n = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		mh = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
+		n = recvmsg(sock, &mh, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n == 0 ? -ECONNRESET : -errno;
-	return close_descriptors(&mh) ? -EPROTO : n;
+	/* There is no room for descriptors, so the kernel has dropped them. */
+	return (mh.msg_flags & MSG_CTRUNC) != 0 ? -EPROTO : n;
 }
 
 /* Receive exactly len bytes. */
@@ -250,11 +216,12 @@ make_address(const char *path, struct sockaddr_un *sun)
 }
 
 void
-sluice_vu_take_urgent(int sock)
+sluice_vu_restrict(int sock)
 {
-	int on = 1;
+	int on = 1, off = 0;
 
 	setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
 }
 
 static int
@@ -264,7 +231,7 @@ make_socket(void)
 
 	if (sock < 0)
 		return -errno;
-	sluice_vu_take_urgent(sock);
+	sluice_vu_restrict(sock);
 	return sock;
 }
 
@@ -371,6 +338,6 @@ sluice_vu_accept(int listen_fd)
 
 	if (sock < 0)
 		return -errno;
-	sluice_vu_take_urgent(sock);
+	sluice_vu_restrict(sock);
 	return sock;
 }

@@ -14,11 +14,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <rte_common.h>
 
 #include "sluice_transport.h"
+
+/* Linux 6.16; for headers from before. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 enum sluice_vu_request {
 	SLUICE_VU_GET_FEATURES = 1,
@@ -133,16 +139,15 @@ int sluice_vu_send(const struct sluice_vu_stream *s, const struct sluice_vu_msg 
 /*
  * Receive the reply to request into *msg. Its payload must be of payload_len bytes, or of between
  * payload_min and payload_len.
- * -ETIMEDOUT; -ECANCELED; -ECONNRESET: closed; -EPROTO: not that reply (descriptors that come along
- * are closed).
+ * -ETIMEDOUT; -ECANCELED; -ECONNRESET: closed; -EPROTO: not that reply, or descriptors came along.
  */
 int sluice_vu_recv_reply(const struct sluice_vu_stream *s, uint32_t request,
 		struct sluice_vu_msg *msg, uint32_t payload_min, uint32_t payload_len);
 
 /*
  * What is there, at most len bytes and len is not 0. Does not wait. Returns how many; -EAGAIN: none
- * yet; -ECONNRESET: closed; -EPROTO: descriptors came along, which nobody asked for and which are
- * closed; or another error of recvmsg(2).
+ * yet; -ECONNRESET: closed; -EPROTO: descriptors came along, which nobody asked for and which the
+ * kernel has dropped; or another error of recvmsg(2).
  */
 ssize_t sluice_vu_recv_some(int sock, void *buf, size_t len);
 
@@ -154,9 +159,11 @@ int sluice_vu_check_quiet(int sock);
 
 /*
  * What is sent out of band is received as all else is. Otherwise poll(2) goes on to tell of it, and
- * a look finds nothing.
+ * a look finds nothing. And the other side cannot send descriptors, where the kernel has a word for
+ * that (Linux 6.16): the end of one may take as long as whoever sent it likes, and comes with the
+ * end of the message, read or not, in the thread that reads or closes the socket.
  */
-void sluice_vu_take_urgent(int sock);
+void sluice_vu_restrict(int sock);
 
 /* Sockets, all non-blocking and close-on-exec. A descriptor or a negative errno. */
 int sluice_vu_connect(const char *path);
