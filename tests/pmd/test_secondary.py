@@ -465,29 +465,53 @@ def test_the_primary_process_closes_the_port(processes):
     pair.front.quit()
 
 
-def test_a_pool_of_the_secondary_process(folder):
-    """The device sees it when its first packets come; they wait for that, and none is lost."""
+@pytest.fixture(name="visitor")
+def visitor_fixture(folder):
+    """The program"""
     program = os.path.join(folder, "visitor")
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libdpdk"], check=True, capture_output=True,
         text=True).stdout.split()
     subprocess.run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-DALLOW_EXPERIMENTAL_API", "-o", program,
         os.path.join(REPO, "tests", "pmd", "app", "visitor.c")] + flags, check=True)
+    return program
+
+
+def visit(pair, program, *args):
+    return Program("visitor", pair.front.prefix, [program] + eal_args(pair.front.prefix, 4, 1) + ["--", *args])
+
+
+def test_a_pool_of_the_secondary_process(folder, visitor):
+    """The device sees it when its first packets come; they wait for that, and none is lost."""
     pair = Pair(two_queues(front_eal=["--single-file-segments"]), folder)
-    visitor = None
+    guest = None
     try:
         pair.back.cmds("set fwd rxonly", "start")
         pair.front.cmd("start")
-        visitor = Program("visitor", pair.front.prefix, [program] + eal_args(pair.front.prefix, 4, 1) + ["--", "2000"])
-        assert visitor.wait_end(30) == 0, visitor.log()
-        assert "sent=2000 missing=0" in visitor.log(), visitor.log()
+        guest = visit(pair, visitor, "2000")
+        assert guest.wait_end(30) == 0, guest.log()
+        assert "sent=2000 missing=0" in guest.log(), guest.log()
         wait_for(lambda: pair.back.stats()["RX-packets"] == 2000, 10, "packets at the back end")
         assert pair.front.xstats()["tx_q1_unmapped_errors"] == 0
         assert pair.front.xstats()["tx_q1_waiting_packets"] > 0
         pair.front.cmd("stop")
         pair.close()
     finally:
-        if visitor is not None:
-            visitor.kill()
+        if guest is not None:
+            guest.kill()
+        pair.kill()
+
+
+def test_a_pool_is_freed_in_the_secondary_process(folder, visitor):
+    """While the back end has packets of it, which is an error of the application that nobody else sees."""
+    pair, guest = Pair(two_queues(front_eal=["--single-file-segments"]), folder), None
+    try:
+        guest = visit(pair, visitor, "100", "free")
+        assert guest.wait_end(30) == 0, guest.log()
+        assert "sent=100 freed" in guest.log(), guest.log()
+        assert guest.log().count("sluice: port 0: mempool visitor is freed while 100 of its buffers are in use") == 1, guest.log()
+    finally:
+        if guest is not None:
+            guest.kill()
         pair.kill()
 
 

@@ -3,7 +3,8 @@
 /*
  * A secondary process that sends packets of a pool of its own, which the primary process has never
  * used, on queue 1 of port 0: as many as its argument says. Prints how many were sent, and how many
- * mbufs are missing in the pool once the last of them was reclaimed.
+ * mbufs are missing in the pool once the last of them was reclaimed. With "free" behind that it
+ * waits for none of them, and frees the pool.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,12 @@ main(int argc, char **argv)
 	if (pool == NULL)
 		rte_exit(2, "no pool\n");
 	nb = send_all(pool, atoi(argv[nb_args + 1]));
+	if (argc - nb_args > 2) {
+		rte_mempool_free(pool);
+		printf("sent=%u freed\n", nb);
+		fflush(stdout);
+		_exit(0);
+	}
 	for (i = 0; i < 1000 && !rte_mempool_full(pool); i++) {
 		rte_eth_tx_done_cleanup(0, 1, 0);
 		usleep(1000);

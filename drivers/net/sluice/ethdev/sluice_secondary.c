@@ -7,6 +7,8 @@
 #include <errno.h>
 
 #include <ethdev_driver.h>
+#include <rte_errno.h>
+#include <rte_mempool.h>
 
 #include "sluice_build.h"
 #include "sluice_ethdev.h"
@@ -304,6 +306,26 @@ has_build(const char *name, const struct sluice_shared *shared)
 	return false;
 }
 
+/* As the DMA layer of the primary process, which is not told of a pool that ends here. */
+static void
+on_pool_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
+{
+	unsigned int nb;
+	uint16_t i;
+
+	RTE_SET_USED(arg);
+	if (event != RTE_MEMPOOL_EVENT_DESTROY)
+		return;
+	nb = rte_mempool_in_use_count(mp);
+	for (i = 0; nb != 0 && i < RTE_MAX_ETHPORTS; i++)
+		if (sluice_secondary_has_pool(&sluice_visitors[i], mp))
+			SLUICE_LOG(ERR,
+					"port %u: mempool %s is freed while %u of its buffers are in use, "
+					"the device may have them: have it return them first "
+					"(rte_eth_tx_done_cleanup())",
+					i, mp->name, nb);
+}
+
 int
 sluice_secondary_probe(struct rte_device *device, const char *name, const char *argument)
 {
@@ -331,6 +353,10 @@ sluice_secondary_probe(struct rte_device *device, const char *name, const char *
 	ret = sluice_secondary_open(dev);
 	if (ret != 0)
 		goto release;
+	/* Once is enough: with the second port it is there. */
+	if (rte_mempool_event_callback_register(on_pool_event, NULL) < 0 && rte_errno != EEXIST)
+		SLUICE_LOG(WARNING, "port %u: mempools must outlive the port: %s",
+				dev->data->port_id, rte_strerror(rte_errno));
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 release:

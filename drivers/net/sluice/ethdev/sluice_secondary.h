@@ -88,5 +88,7 @@ extern struct sluice_visitor sluice_visitors[RTE_MAX_ETHPORTS];
  */
 int sluice_secondary_open(struct rte_eth_dev *dev);
 void sluice_secondary_close(struct sluice_visitor *v);
+/* May the device have buffers of the pool? False where nobody knows, as with isolation=none. */
+bool sluice_secondary_has_pool(struct sluice_visitor *v, const struct rte_mempool *mp);
 
 #endif /* SLUICE_SECONDARY_H */

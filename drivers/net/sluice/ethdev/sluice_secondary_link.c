@@ -461,6 +461,24 @@ sluice_secondary_open(struct rte_eth_dev *dev)
 	return ret;
 }
 
+bool
+sluice_secondary_has_pool(struct sluice_visitor *v, const struct rte_mempool *mp)
+{
+	int64_t end = sluice_clock_ms() + MEMORY_MS; /* other processes wait while EAL asks */
+	bool has;
+
+	while (pthread_mutex_trylock(&lock) != 0) {
+		if (sluice_clock_ms() > end)
+			return false;
+		usleep(100);
+	}
+	has = rte_atomic_load_explicit(&v->epoch, rte_memory_order_relaxed) != 0 &&
+			v->shared->dma.nb_pools <= DMAP_SHARED_POOLS &&
+			dmap_shared_pool(&v->shared->dma, mp) == 0;
+	pthread_mutex_unlock(&lock);
+	return has;
+}
+
 void
 sluice_secondary_close(struct sluice_visitor *v)
 {
