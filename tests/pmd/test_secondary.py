@@ -195,6 +195,22 @@ def test_rings_end_under_a_core_that_polls(processes):
     pair.close()
 
 
+def test_queues_end_under_a_core_that_polls(processes):
+    """A configuration that fails takes the queues away, and ethdev's tables of them, for which another comes; larger rings take
+    other queues."""
+    pair = processes()
+    pair.second.forward()
+    for size in (128, 64, 256, 512, 64):
+        pair.front.cmds("port stop 0", "port config 0 loopback 1", "port start 0")
+        pair.front.wait_log("there is no loopback", 5)
+        pair.front.cmds("port config all rxd %d" % size, "port config all txd %d" % size, "port config 0 loopback 0", "port start 0")
+        pair.wait_link()
+        assert pair.second.process.poll() is None, pair.second.log()[-2000:]
+    pair.second.stop()
+    exchange(pair, seed=10)
+    pair.close()
+
+
 def test_calls_that_change_something_are_refused(processes):
     pair = processes()
     for command, what in [("port config mtu 0 1400", "MTU"), ("mac_addr set 0 02:00:00:00:00:07", "MAC address")]:

@@ -438,6 +438,51 @@ test_no_queue(void **state)
 	close_port();
 }
 
+/* Whatever memory the primary process's table and queues are in once its rings have ended. */
+static void
+test_queues_end_under_a_core(void **state)
+{
+	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[PORT];
+	struct rte_mbuf *m = NULL;
+	const size_t len = 65536;
+	unsigned int i;
+	void **mem;
+
+	(void)state;
+	mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true((void *)mem != MAP_FAILED);
+	open_port();
+	data.rx_queues = data.tx_queues = mem;
+	data.nb_rx_queues = data.nb_tx_queues = 1;
+	/* It ends as one, so the table may as well lie in its queue. */
+	mem[0] = mem;
+	assert_int_equal(sluice_secondary_open(&dev), 0);
+	await(has_rings, "rings");
+	sluice_secondary_set_bursts(&dev);
+	sluice_secondary_show_seats(visitor());
+	/* The rings have ended, which this process does not know yet. */
+	__atomic_add_fetch(&shared.epoch, 1, __ATOMIC_SEQ_CST);
+	munmap(mem, len);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(dev.rx_pkt_burst(fp->rxq.data[0], &m, 1), 0);
+		assert_int_equal(dev.tx_pkt_burst(fp->txq.data[0], &m, 1), 0);
+		assert_int_equal(dev.tx_pkt_prepare(fp->txq.data[0], &m, 0), 0);
+		assert_int_equal((int)dev.rx_queue_count(fp->rxq.data[0]), 0);
+		assert_int_equal(dev.rx_descriptor_status(fp->rxq.data[0], 0),
+				RTE_ETH_RX_DESC_UNAVAIL);
+		assert_int_equal(dev.tx_descriptor_status(fp->txq.data[0], 0),
+				RTE_ETH_TX_DESC_UNAVAIL);
+		assert_int_equal(sluice_secondary_tx_done_cleanup(mem, 0), 0);
+		/* It has none. */
+		assert_int_equal(dev.rx_pkt_burst(fp->rxq.data[1], &m, 1), 0);
+		news(-EAGAIN);
+		await(has_none, "no more bursts");
+	}
+	data.rx_queues = data.tx_queues = NULL;
+	data.nb_rx_queues = data.nb_tx_queues = 0;
+	close_port();
+}
+
 static bool
 was_asked_twice(void)
 {
@@ -522,6 +567,7 @@ main(void)
 	suite_add(test_primary_ends, NULL, "primary ends");
 	suite_add(test_primary_closes, NULL, "primary closes the port");
 	suite_add(test_primary_ends_under_a_core, NULL, "primary ends under a core");
+	suite_add(test_queues_end_under_a_core, NULL, "queues end under a core");
 	suite_add(test_no_queue, NULL, "no queue");
 	suite_add(test_refused, NULL, "refused");
 	suite_add(test_taken, NULL, "taken");

@@ -358,6 +358,7 @@ sluice_secondary_probe(struct rte_device *device, const char *name, const char *
 		SLUICE_LOG(WARNING, "port %u: mempools must outlive the port: %s",
 				dev->data->port_id, rte_strerror(rte_errno));
 	rte_eth_dev_probing_finish(dev);
+	sluice_secondary_show_seats(dev->process_private);
 	return 0;
 release:
 	rte_eth_dev_release_port(dev);

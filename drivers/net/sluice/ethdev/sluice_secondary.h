@@ -74,6 +74,12 @@ int sluice_secondary_probe(struct rte_device *device, const char *name, const ch
 /* sluice_secondary_burst.c */
 
 void sluice_secondary_set_bursts(struct rte_eth_dev *dev);
+/* What ethdev has of the port's queues here, once for all ports of its number. -ENOMEM. */
+int sluice_secondary_make_seats(struct sluice_visitor *v);
+/* The queues that there are now; no core is inside. */
+void sluice_secondary_take_seats(struct sluice_visitor *v);
+/* In ethdev's table for bursts, which had those of the primary process. */
+void sluice_secondary_show_seats(const struct sluice_visitor *v);
 /* The operation; 0, as bursts, where the rings are not here. */
 int sluice_secondary_tx_done_cleanup(void *queue, uint32_t nb_max);
 

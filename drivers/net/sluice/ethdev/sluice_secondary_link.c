@@ -214,16 +214,6 @@ fetch(struct sluice_visitor *v, uint32_t epoch)
 	return ret;
 }
 
-/* ethdev copied these when the port came here, and it may have been configured since. */
-static void
-show_queues(const struct rte_eth_dev *dev)
-{
-	struct rte_eth_fp_ops *fp = &rte_eth_fp_ops[dev->data->port_id];
-
-	rte_atomic_store_explicit(&fp->rxq.data, dev->data->rx_queues, rte_memory_order_release);
-	rte_atomic_store_explicit(&fp->txq.data, dev->data->tx_queues, rte_memory_order_release);
-}
-
 /* When to try again, in milliseconds; -1: when there are news. */
 static int
 have_rings(struct sluice_visitor *v)
@@ -250,7 +240,7 @@ have_rings(struct sluice_visitor *v)
 	v->rx.kit = sluice_rss_kit_at(0, simd_bits);
 	v->tx_path = sluice_tx_path_select(shared->features, sluice_tx_offloads_of(v->dev) != 0,
 			shared->is_copy, simd_bits);
-	show_queues(v->dev);
+	sluice_secondary_take_seats(v);
 	rte_atomic_store_explicit(&v->epoch, epoch, rte_memory_order_release);
 	return -1;
 }
@@ -450,7 +440,11 @@ sluice_secondary_open(struct rte_eth_dev *dev)
 		v->primary_fd = -1;
 		v->alive_fd = -1;
 		rte_spinlock_init(&v->ask_lock);
+		ret = sluice_secondary_make_seats(v);
+	}
+	if (ret == 0) {
 		v->dev = dev;
+		sluice_secondary_take_seats(v);
 	}
 	pthread_mutex_unlock(&lock);
 	if (ret != 0)
