@@ -178,6 +178,92 @@ test_time_of_day(void **state)
 	fake_port_close(f);
 }
 
+static uint32_t is_held;
+
+/* A device that neither answers nor times out, until it is cut off. */
+static void
+hold_connect(struct fake_transport *ft, enum fake_op op)
+{
+	if (op != FAKE_COMMIT && op != FAKE_CONNECT)
+		return;
+	__atomic_store_n(&is_held, 1, __ATOMIC_RELEASE);
+	while (!sluice_transport_is_cut(&ft->base))
+		sched_yield();
+}
+
+static struct fake_port *turning;
+static pthread_t caller;
+
+static void *
+turn_thread(void *arg)
+{
+	fake_port_turn(arg, SLUICE_NEWS_NONE);
+	__atomic_store_n(&turning, NULL, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The clock stands: a call that has cut the device off sleeps until the other thread had a CPU. */
+static void
+let_turn_end(void)
+{
+	struct fake_port *f;
+
+	while (pthread_equal(pthread_self(), caller) &&
+			(f = __atomic_load_n(&turning, __ATOMIC_ACQUIRE)) != NULL &&
+			sluice_transport_is_cut(&f->ft.base))
+		sched_yield();
+}
+
+/* A call of the application does not wait for the control thread's device. */
+static void
+test_lock(void **state)
+{
+	struct fake_port_conf conf = { .is_pci = false };
+	int64_t begin, ms[] = { SLUICE_LOCK_MS, SLUICE_LOCK_MS, SLUICE_LOCK_MS + SLUICE_CLOSE_MS };
+	void (*const calls[])(struct sluice_port * port) = { sluice_life_stop, sluice_life_reset,
+		sluice_life_close };
+	struct fake_port *f;
+	pthread_t thread;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(calls); i++) {
+		f = fake_port_open(&conf);
+		fake_clock_set(1000);
+		f->ft.is_there = false;
+		assert_int_equal(sluice_life_probe(f->port), 0);
+		assert_int_equal(sluice_life_start(f->port), 0);
+		fake_transport_forget(&f->ft);
+		f->ft.on_talk = hold_connect;
+		f->ft.is_there = true;
+		f->ft.is_given_up = calls[i] == sluice_life_close;
+		is_held = 0;
+		turning = f;
+		caller = pthread_self();
+		fake_clock_on_sleep = let_turn_end;
+		assert_int_equal(pthread_create(&thread, NULL, turn_thread, f), 0);
+		while (!__atomic_load_n(&is_held, __ATOMIC_ACQUIRE))
+			sched_yield();
+		begin = sluice_clock_ms();
+		calls[i](f->port);
+		fake_assert(sluice_clock_ms() - begin <= ms[i] + 10, "call %u takes %d ms", i,
+				(int)(sluice_clock_ms() - begin));
+		pthread_join(thread, NULL);
+		fake_clock_on_sleep = NULL;
+		/* On a busy machine the other thread may need to be told more than once. */
+		assert_true(f->ft.nb_by_op[FAKE_CUT] >= 1);
+		assert_false(f->ft.is_connected);
+		assert_int_equal(f->port->life, i == 2 ? SLUICE_CLOSED : SLUICE_ABSENT);
+		f->ft.on_talk = NULL;
+		/* And the next start works. */
+		if (i != 2) {
+			assert_int_equal(sluice_life_start(f->port), 0);
+			fake_port_await(f, SLUICE_LIVE, 20);
+		}
+		fake_port_close(f);
+	}
+}
+
 static uint32_t was_closed;
 
 /* As an application that closes the port in its RESET callback. */
@@ -290,6 +376,7 @@ main(void)
 	suite_add(test_news, NULL, "news");
 	suite_add(test_stop, NULL, "stop");
 	suite_add(test_time_of_day, NULL, "time_of_day");
+	suite_add(test_lock, NULL, "lock");
 	suite_add(test_callback, NULL, "callback");
 	suite_add(test_polling, NULL, "polling");
 	suite_add(test_fail, NULL, "fail");

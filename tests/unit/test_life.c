@@ -341,70 +341,6 @@ test_deadlines(void **state)
 	}
 }
 
-static uint32_t is_held;
-
-/* A device that neither answers nor times out, until it is cut off. */
-static void
-hold_until_cut(struct fake_transport *ft, enum fake_op op)
-{
-	if (op != FAKE_COMMIT && op != FAKE_CONNECT)
-		return;
-	__atomic_store_n(&is_held, 1, __ATOMIC_RELEASE);
-	while (!sluice_transport_is_cut(&ft->base))
-		sched_yield();
-}
-
-static void *
-turn_thread(void *arg)
-{
-	struct fake_port *f = arg;
-
-	fake_port_turn(f, SLUICE_NEWS_NONE);
-	return NULL;
-}
-
-/* A call of the application does not wait for the control thread's device. */
-static void
-test_lock(void **state)
-{
-	struct fake_port_conf conf = CLIENT;
-	int64_t begin, ms[] = { SLUICE_LOCK_MS, SLUICE_LOCK_MS, SLUICE_LOCK_MS + SLUICE_CLOSE_MS };
-	void (*const calls[])(struct sluice_port * port) = { sluice_life_stop, sluice_life_reset,
-		sluice_life_close };
-	struct fake_port *f;
-	pthread_t thread;
-	unsigned int i;
-
-	(void)state;
-	for (i = 0; i < RTE_DIM(calls); i++) {
-		f = fake_port_open(&conf);
-		reach(f, SLUICE_WAITING);
-		f->ft.on_talk = hold_until_cut;
-		f->ft.is_there = true;
-		is_held = 0;
-		assert_int_equal(pthread_create(&thread, NULL, turn_thread, f), 0);
-		while (!__atomic_load_n(&is_held, __ATOMIC_ACQUIRE))
-			sched_yield();
-		begin = sluice_clock_ms();
-		f->ft.is_given_up = calls[i] == sluice_life_close;
-		calls[i](f->port);
-		fake_assert(sluice_clock_ms() - begin <= ms[i] + 10, "call %u takes %d ms", i,
-				(int)(sluice_clock_ms() - begin));
-		pthread_join(thread, NULL);
-		/* On a busy machine the other thread may need to be told more than once. */
-		assert_true(f->ft.nb_by_op[FAKE_CUT] >= 1);
-		assert_false(f->ft.is_connected);
-		assert_int_equal(f->port->life, i == 2 ? SLUICE_CLOSED : SLUICE_ABSENT);
-		f->ft.on_talk = NULL;
-		/* And the next start works. */
-		if (i != 2) {
-			start(f);
-			fake_port_await(f, SLUICE_LIVE, 20);
-		}
-		fake_port_close(f);
-	}
-}
-
 static void *
 kick_thread(void *arg)
 {
@@ -492,7 +428,6 @@ main(void)
 	suite_add(test_order, NULL, "order");
 	suite_add(test_events, NULL, "events");
 	suite_add(test_deadlines, NULL, "deadlines");
-	suite_add(test_lock, NULL, "lock");
 	suite_add(test_kick, NULL, "kick");
 	suite_add(test_lost, NULL, "lost");
 	return suite_run("life");
