@@ -74,6 +74,22 @@ def test_missing_socket_in_one_line(folder):
 
 
 @pytest.mark.sluice
+@pytest.mark.parametrize("devargs,step,remedy", [("path=none.sock", "connect", "start the back end first, or give server=1"),
+    ("path=stale.sock", "connect", "start the back end first, or give server=1"),
+    ("path=no/v.sock,server=1", "listen", "folder is missing"), ("path=used.sock,server=1", "listen", "give another path")])
+def test_who_is_not_there_is_told_with_the_remedy(folder, devargs, step, remedy):
+    """The first message that most users meet: its line says what to do."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as used:
+        used.bind(os.path.join(folder, "used.sock"))
+        used.listen(1)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stale:
+            stale.bind(os.path.join(folder, "stale.sock"))
+        log, _ = run_front(devargs.replace("path=", "path=%s/" % folder))
+    assert not has_port(log)
+    one_line_says(log, re.escape(folder), step + " failed", remedy)
+
+
+@pytest.mark.sluice
 @pytest.mark.parametrize("step", ["GET_FEATURES", "GET_PROTOCOL_FEATURES", "GET_QUEUE_NUM",
     "SET_MEM_TABLE"])
 def test_silent_from(fake, step):

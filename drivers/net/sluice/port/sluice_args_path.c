@@ -53,35 +53,35 @@ check_kernel(const struct sluice_args *args)
 	if (args->has_iface && !args->is_kernel) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'iface=%s' is for path=/dev/vhost-net, and path=%s is "
-				"none: give the one, or leave the other away",
+				"none: give the one, or leave out the other",
 				args->iface, args->path);
 		return -EINVAL;
 	}
 	if (args->busy_poll_us != 0 && !args->is_kernel) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'busy_poll_us=%u' is for path=/dev/vhost-net, and path=%s is "
-				"none: leave it away",
+				"none: leave it out",
 				args->busy_poll_us, args->path);
 		return -EINVAL;
 	}
 	if (args->is_server && (args->is_kernel || args->is_vdpa)) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'server=1' is for sockets, and path=%s is none: leave it "
-				"away",
+				"out",
 				args->path);
 		return -EINVAL;
 	}
 	if (args->has_ro_rings && !args->is_vdpa) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'ro_rings=%u' is for path=/dev/vhost-vdpa-<number>, and "
-				"path=%s is none: leave it away",
+				"path=%s is none: leave it out",
 				args->is_ro_rings, args->path);
 		return -EINVAL;
 	}
 	if (args->has_hash && !args->is_vdpa) {
 		SLUICE_INIT_LOG(ERR,
 				"device argument 'hash=%u' is for path=/dev/vhost-vdpa-<number>, and "
-				"path=%s is none: leave it away",
+				"path=%s is none: leave it out",
 				args->is_device_hash, args->path);
 		return -EINVAL;
 	}
@@ -102,7 +102,7 @@ check_socket_access(const struct sluice_args *args)
 		snprintf(value, sizeof(value), "group=%u", args->socket_group);
 	SLUICE_INIT_LOG(ERR,
 			"device argument 'socket_%s' is for the socket that a server makes: give server=1, or "
-			"leave it away",
+			"leave it out",
 			value);
 	return -EINVAL;
 }

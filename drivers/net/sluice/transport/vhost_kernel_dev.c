@@ -270,7 +270,7 @@ set_busy_poll(struct vhost_kernel *vk, uint16_t vq)
 	if (ret >= 0)
 		return 0;
 	if (!sluice_vk_is_told(vk, "busy_poll_us", ret))
-		SLUICE_LOG(ERR, "path=%s: the kernel refuses busy_poll_us=%u: %s: leave it away",
+		SLUICE_LOG(ERR, "path=%s: the kernel refuses busy_poll_us=%u: %s: leave it out",
 				vk->path, vk->busy_poll_us, strerror(-ret));
 	return ret;
 }

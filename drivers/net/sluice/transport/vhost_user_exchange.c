@@ -38,6 +38,25 @@ reason(int err)
 	}
 }
 
+/* What to do, where the reason alone does not say it. */
+static const char *
+remedy(const char *step, int err)
+{
+	bool is_connect = strcmp(step, "connect") == 0, is_listen = strcmp(step, "listen") == 0;
+
+	if (is_connect && (err == -ENOENT || err == -ECONNREFUSED))
+		return ": start the back end first, or give server=1 if the back end is a client";
+	if (is_connect && err == -EACCES)
+		return ": this user needs the right to write to the socket";
+	if (is_listen && err == -ENOENT)
+		return ": the folder is missing: make it";
+	if (is_listen && err == -EADDRINUSE)
+		return ": another process or port listens there: give another path";
+	if (is_listen && err == -EACCES)
+		return ": this user needs the right to write to the folder";
+	return "";
+}
+
 bool
 sluice_vu_is_told(struct vhost_user *vu, const char *step, int err)
 {
@@ -48,7 +67,8 @@ int
 sluice_vu_fail(struct vhost_user *vu, const char *step, int err)
 {
 	if (!sluice_vu_is_told(vu, step, err))
-		SLUICE_LOG(ERR, "path=%s: %s failed: %s", vu->path, step, reason(err));
+		SLUICE_LOG(ERR, "path=%s: %s failed: %s%s", vu->path, step, reason(err),
+				remedy(step, err));
 	return err;
 }
 
