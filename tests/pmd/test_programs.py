@@ -49,6 +49,12 @@ def test_unknown_options(path):
     assert "Traceback" not in done.stderr and re.search("--help|usage:", done.stderr), done.stderr
 
 
+def test_docs_names_a_folder_that_cannot_be_made():
+    done = run(os.path.join(REPO, "devtools", "docs"), "/dev/null/docs")
+    assert done.returncode != 0 and done.stderr.startswith("docs: /dev/null/docs: "), done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
 def test_vm_builds_nothing_for_unknown_options(folder):
     build = os.path.join(folder, "build")
     done = subprocess.run([os.path.join(REPO, "devtools", "vm"), "run", "--frob"], env=dict(environment(), SLUICE_BUILD=build),
