@@ -70,8 +70,7 @@ main(int argc, char **argv)
 	signal(SIGINT, end);
 	nb = RTE_MIN(rte_eth_dev_count_avail(), 2);
 	if (nb == 0)
-		rte_exit(EXIT_FAILURE, "no port: give --vdev net_sluice0,path=SOCKET; if that was given, a "
-				"line above says why not\n");
+		rte_exit(EXIT_FAILURE, "no port: see above, or --vdev net_sluice0,path=SOCKET\n");
 	pool = rte_pktmbuf_pool_create("p", 4095, 32, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (pool == NULL)
 		rte_exit(EXIT_FAILURE, "no memory for mbufs: give EAL 32 MiB more, as -m 64\n");

@@ -96,7 +96,7 @@ def run(*args):
 
 def test_it_says_what_is_missing():
     status, text = run("-l", "0")
-    assert status != 0 and "no port: give --vdev net_sluice0,path=SOCKET; if that was given, a line above says why" in text
+    assert status != 0 and "no port: see above, or --vdev net_sluice0,path=SOCKET" in text
     for words in (["--nonsense"], ["-l", "0", "--", "nonsense"]):
         status, text = run(*words)
         assert status != 0 and "try --help" in text

@@ -12,6 +12,7 @@ from testpmd import BUILD, REPO, Testpmd, environment, wait_for
 
 pytestmark = pytest.mark.sluice
 README, GUIDE = os.path.join(REPO, "README.md"), os.path.join(REPO, "doc", "guides", "nics", "sluice.rst")
+APPLICATIONS = os.path.join(REPO, "doc", "guides", "applications.rst")
 SOCKET = "/run/vhost.sock"
 # Another prefix than a user's, who may have the same programs running; memory that nobody else sees.
 OWN = ["--in-memory", "--no-telemetry", "-m", "128"]
@@ -83,6 +84,17 @@ def test_pools_fit_the_hugepages_of_setup():
         for line in find(path, "dpdk-testpmd", "--vdev"):
             mbufs = int(re.search(r"--total-num-mbufs=(\d+)", line).group(1))
             assert 2 * (mbufs * 2432 // (2 << 20) + 8) < pages, line
+
+
+def test_l3fwd_has_the_cores_that_its_queues_name():
+    """--config is (port,queue,core): a core that -l does not name ends the program."""
+    found = []
+    for path in (GUIDE, APPLICATIONS):
+        with open(path, encoding="utf-8") as file:
+            found += re.findall(r"^ +l3fwd\S* -l (\S+) .*--config='(\S+)'", re.sub(r"\\\n\s*", "", file.read()), re.M)
+    assert len(found) == 2, found
+    for cores, config in found:
+        assert set(re.findall(r",(\d+)\)", config)) == set(cores.split(",")), (cores, config)
 
 
 def test_static_linking(folder):

@@ -36,8 +36,8 @@ struct dmap_stream {
 	uint64_t nb_misses;                        /* lookups that left this header */
 	/* pools that the domain has, see dmap_knows(); most recent first */
 	const struct rte_mempool *known[DMAP_STREAM_NEAR];
-	bool may_come;      /* the last buffer that could not be lent is going to be shown */
-	unsigned int lcore; /* that flushed the stream last; LCORE_ID_ANY: none did, or no lcore */
+	bool may_come;      /* the last buffer that could not be lent may be shown soon */
+	unsigned int lcore; /* which flushed the stream last; LCORE_ID_ANY: none, or no lcore */
 	/* constant after setup */
 	struct dmap_domain *domain;
 };
@@ -46,8 +46,9 @@ __rte_internal
 void dmap_stream_init(struct dmap_stream *s, struct dmap_domain *d);
 
 /**
- * This process has no domains, and its streams are of those of another one: what they do not find
- * in what is shared, they ask for with fn, which answers as dmap_request_post() and never waits.
+ * For a secondary process, which has no domains: its streams belong to domains of the primary one.
+ * What they do not find in the shared windows they ask for with fn, which answers as
+ * dmap_request_post() does, and never waits.
  */
 __rte_internal
 void dmap_set_remote(int (*fn)(const struct dmap_shared *shared, const void *memory,
@@ -77,7 +78,7 @@ void dmap_stream_flush(struct dmap_stream *s);
 __rte_internal
 void dmap_stream_ask(struct dmap_stream *s);
 
-/** Does the stream know what the domain knows, and is not asked for anything? */
+/** Is what the stream remembers valid, and has nobody called dmap_stream_ask()? */
 static __rte_always_inline bool
 dmap_stream_is_fresh(const struct dmap_stream *s)
 {
@@ -128,10 +129,10 @@ dmap_lend(struct dmap_stream *s, const struct rte_mbuf *m, const void *va, uint3
 }
 
 /**
- * Is the pool in the domain, in which m has its data? Pages are shown as a whole, so that a buffer
- * can be lent because another pool lies in the same one, and would be hidden with that. False: as
- * for dmap_lend(). For packets that nothing is known of but that they can be lent; external
- * buffers that are not pinned are in no pool.
+ * Is pool, in which m has its data, in the domain? Pages are shown as a whole: a buffer can be lent
+ * because another pool lies in the same page, and would be hidden together with that one. False: as
+ * for dmap_lend(). To be asked of each packet that dmap_lend() took and whose pool was not asked
+ * for yet; external buffers that are not pinned are in no pool.
  */
 static __rte_always_inline bool
 dmap_knows_pool(struct dmap_stream *s, const struct rte_mbuf *m, struct rte_mempool *pool)

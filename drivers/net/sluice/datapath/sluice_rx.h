@@ -14,13 +14,15 @@
  * cut wrongly, memory is never at risk. With checksum offload every header is read, because the
  * device may have written something there.
  *
- * Which buffers need such a look is data of the queue, a range of lengths that is empty while it is
- * the next one whatever its length (nb_plain_lens): all buffers are compared with that, those of
- * queues without mergeable buffers too.
+ * The length of a buffer says whether its header has to be read: the lengths that need no such look
+ * are a range (nb_plain_lens), which belongs to the queue and is compared with the length of each
+ * buffer, on queues without mergeable buffers too. While the next buffer needs a look whatever its
+ * length, the range is empty.
  *
- * Where the device writes hashes (HASH_REPORT) the header is longer. Batches take those of a run at
- * once, when it is over (sluice_offload_hashes()); any other buffer gets a look. IPv4 headers are
- * checked then, too (sluice_rx_ipv4.h); those of other buffers when the net header is read.
+ * Where the device writes hashes (HASH_REPORT) the header is longer. The hashes of packets that
+ * batches took are read together at the end of the run (sluice_offload_hashes()), and their IPv4
+ * headers are checked then, too (sluice_rx_ipv4.h). Of any other packet both are done when its net
+ * header is read.
  *
  * Never here: locks, logs, config space, unbounded work.
  */
@@ -85,14 +87,14 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		goto leave;
 	left = budget;
 	while (left != 0 && nb_rx < nb_pkts) {
-		/* What no batch can be is taken one by one, and then it is tried again. */
+		/* Where a batch fails, as many are taken one by one before the next is tried. */
 		if (nb_batch != 0 && nb_single == 0) {
 			nb_run = RTE_MIN(left, (uint16_t)(nb_pkts - nb_rx));
 			nb_run = sluice_rx_run(rxq, &pkts[nb_rx], nb_run, &nb_dropped, &bytes, cfg);
 			if (likely(nb_run != 0)) {
 				nb_rx += nb_run - nb_dropped;
 				left -= nb_run;
-				/* By what a copied header says. */
+				/* The queue fails if a copied header breaks the rules. */
 				if (cfg.is_copy && cfg.has_csum &&
 						unlikely(rxq->q.fail != SLUICE_FAIL_NONE))
 					break;
@@ -113,7 +115,7 @@ sluice_rx_tmpl(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		if (unlikely(m == NULL)) {
 			if (rxq->q.fail != SLUICE_FAIL_NONE)
 				break;
-			/* Not with NEON, where plain packets pay for the call, nor scalar. */
+			/* With NEON and scalar, plain packets would pay for the call. */
 			if ((cfg.has_csum || SLUICE_VEC_BITS > 128) && rxq->nb_segs_left > 1)
 				left -= sluice_rx_add_full(rxq, left);
 			continue;
@@ -173,7 +175,7 @@ sluice_rx_may_run(const struct sluice_rxq *rxq)
 	return rxq->q.ring.nb_holes == 0 && rxq->nb_batch_lens != 0;
 }
 
-/* Of what batches look at: headers of copies are read when these are made. */
+/* The configuration for batches, which do not read the headers of copies: copying does. */
 static __rte_always_inline struct sluice_path_cfg
 sluice_rx_batch_cfg(const struct sluice_path_cfg cfg)
 {
@@ -190,7 +192,7 @@ sluice_rx_batch(struct sluice_vec_rx_kit *kit, uint16_t nb, uint32_t slot, struc
 	return sluice_vec_rx_packed(kit, nb, slot, pkts, cfg);
 }
 
-/* nb fresh mbufs whose headers have no flag but DATA_VALID, if any. */
+/* For nb mbufs whose headers have no flag but DATA_VALID: those with it have a good checksum. */
 static __rte_always_inline void
 sluice_rx_mark_valid(struct rte_mbuf **pkts, uint16_t nb)
 {
@@ -207,14 +209,14 @@ sluice_rx_mark_valid(struct rte_mbuf **pkts, uint16_t nb)
 	}
 }
 
-/* With headers; out of line, or those without would have fewer registers. */
+/* Copy, and read headers. Out of line, or paths that read none would have fewer registers. */
 static __rte_noinline bool
 sluice_rx_copy_read(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf **pkts, uint32_t n)
 {
 	return sluice_copy_in_some(rxq, slot, pkts, n, SLUICE_VEC_RX_LEAST, true);
 }
 
-/* Packets that batches took. True: a header that is read says something. */
+/* Copy n packets that batches took. True: headers are read, and one of them says something. */
 static __rte_always_inline bool
 sluice_rx_copy_some(const struct sluice_rxq *rxq, uint32_t slot, struct rte_mbuf **pkts, uint32_t n)
 {
@@ -275,7 +277,7 @@ sluice_rx_run(struct sluice_rxq *rxq, struct rte_mbuf **pkts, uint32_t nb_max, u
 	if (nb_max < least || unlikely(!sluice_rx_may_run(rxq)))
 		return 0;
 	kit = sluice_vec_rx_kit(rxq, batch_cfg);
-	/* By the start of the last batch, which costs no register more than n. */
+	/* Where the last full batch may start: compared with n, so no other register is needed. */
 	last = (int32_t)nb_max - (int32_t)most;
 	for (n = 0;; n += nb) {
 		if (likely((int32_t)n <= last) &&
@@ -382,7 +384,7 @@ sluice_rx_offload(struct sluice_rxq *rxq, struct rte_mbuf *m, const struct sluic
 	return NULL;
 }
 
-/* The first buffer of a packet, its header is read: the packet if it is the only one, else NULL. */
+/* Read the header in a packet's first buffer: the packet if it has no other buffer, else NULL. */
 static __rte_always_inline struct rte_mbuf *
 sluice_rx_read_header(struct sluice_rxq *rxq, struct rte_mbuf *m)
 {

@@ -91,7 +91,7 @@ sluice_life_live(struct sluice_port *port)
 	sluice_share_offer(port);
 	sluice_port_tell_sizes(port);
 	port->tick_at = sluice_clock_ms() + SLUICE_TICK_MS;
-	/* Who slept through the absence of a device has asked nobody for interrupts. */
+	/* Cores that went to sleep without a device have asked nobody for interrupts. */
 	sluice_intr_wake(port);
 	SLUICE_LOG(INFO, "%s: live, features %s, %u queues", port->label,
 			sluice_features_text(port->features).text, sluice_dev_nb_queues(port));
@@ -113,7 +113,7 @@ stop_datapath(struct sluice_port *port)
 		rte_atomic_store_explicit(
 				&q->state, SLUICE_QUEUE_STOPPED, rte_memory_order_release);
 	sluice_share_withdraw(port);
-	/* Who is dead is not waited for. */
+	/* Queues of secondary processes that have ended: nobody waits for these. */
 	sluice_share_serve(port);
 	SLUICE_FOREACH_QUEUE(port, q, i) {
 		port->is_core_in[q->vq] = sluice_queue_quiesce(q, deadline) != 0;
@@ -144,7 +144,10 @@ tell_device(struct sluice_port *port)
 	return ret == 0;
 }
 
-/* Of queues that no core is in. A device that may still reach them has p to wait in. */
+/*
+ * Mbufs of queues that no core is in go back to their pools, or into p, to wait there, if the
+ * device may still reach them.
+ */
 static void
 give_back(struct sluice_port *port, struct sluice_parked *p)
 {
@@ -154,8 +157,8 @@ give_back(struct sluice_port *port, struct sluice_parked *p)
 
 	SLUICE_FOREACH_QUEUE(port, q, i) {
 		/*
-		 * What in_burst says now is of no interest: a core that only looks in comes and
-		 * goes.
+		 * Not in_burst: a core that polls a stopped queue sets it for a moment, and does
+		 * nothing.
 		 */
 		if (port->is_core_in[q->vq])
 			continue;
@@ -223,7 +226,7 @@ sluice_life_end(struct sluice_port *port, enum sluice_end how)
 	}
 	if (has_rings)
 		count_lost(port);
-	/* Also from a device that says that it stopped, and goes on. */
+	/* Also where the device says that it stopped: it might go on all the same. */
 	SLUICE_FOREACH_QUEUE(port, q, i)
 		if (has_rings && !can_revoke)
 			sluice_queue_retract(q);
@@ -237,7 +240,7 @@ sluice_life_end(struct sluice_port *port, enum sluice_end how)
 	}
 	if (port->is_stuck && eof_fd >= 0)
 		port->stuck_eof_fd = fcntl(eof_fd, F_DUPFD_CLOEXEC, 0);
-	/* Without a second descriptor those have it that wait for longer. */
+	/* Without a second descriptor the stuck queues get the only one: they wait for longer. */
 	is_short = port->is_stuck && eof_fd >= 0 && port->stuck_eof_fd < 0;
 	if (is_short)
 		port->stuck_eof_fd = eof_fd;
@@ -260,7 +263,7 @@ sluice_life_serve_stuck(struct sluice_port *port)
 	sluice_share_serve(port);
 	SLUICE_FOREACH_QUEUE(port, q, i) {
 		sluice_queue_unblock_kick(q);
-		/* Out once is out: what it finds when it comes again is a queue that is STOPPED. */
+		/* A core that has left once counts as out: the queue that it finds is STOPPED. */
 		port->is_core_in[q->vq] = port->is_core_in[q->vq] && sluice_queue_is_in_burst(q);
 		is_any_in |= port->is_core_in[q->vq];
 	}
@@ -363,8 +366,9 @@ sluice_life_probe(struct sluice_port *port)
 }
 
 /*
- * The device reaches pools that receive queues had before no more. Of those nothing is under way:
- * the port is stopped. What is sent from one is as any other that is first seen on transmit.
+ * Pools that receive queues had before, and have no more, leave the device's reach. Nothing of them
+ * is under way, since the port is stopped. One that packets are sent from comes back as any other
+ * pool that is first seen on transmit.
  */
 static void
 leave_old_pools(struct sluice_port *port)
@@ -490,7 +494,7 @@ sluice_life_close(struct sluice_port *port)
 	leave_locked(port);
 	if (port->is_stuck)
 		sluice_life_serve_stuck(port);
-	/* A core that is still inside has lost its buffers to nobody: they stay where they are. */
+	/* A core that is still inside keeps its queue's buffers: they stay where they are. */
 	if (port->stuck_eof_fd >= 0)
 		close(port->stuck_eof_fd);
 	port->stuck_eof_fd = -1;

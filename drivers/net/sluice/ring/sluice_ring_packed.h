@@ -16,9 +16,7 @@
 
 #define SLUICE_PACKED_BITS (SLUICE_DESC_F_AVAIL | SLUICE_DESC_F_USED)
 
-/*
- * The bits of a descriptor in slot that is given by this core's current burst, which began at head.
- */
+/* AVAIL and USED for the descriptor in a slot that is given in the burst which began at head. */
 static __rte_always_inline uint16_t
 sluice_packed_avail_bits(const struct sluice_ring *r, uint16_t slot)
 {
@@ -27,8 +25,8 @@ sluice_packed_avail_bits(const struct sluice_ring *r, uint16_t slot)
 }
 
 /*
- * The flags of a descriptor that is not the burst's first: the device looks at it behind that one
- * only. 0: it is not available, whatever the wrap counter (2.8.1).
+ * Store the flags of a descriptor that is not the burst's first: the device looks at it only after
+ * it has seen the first one. Flags of 0: not available, whatever the wrap counter (2.8.1).
  */
 static __rte_always_inline void
 sluice_packed_put_flags(struct sluice_packed_desc *dv_desc, uint16_t flags)
@@ -36,7 +34,7 @@ sluice_packed_put_flags(struct sluice_packed_desc *dv_desc, uint16_t flags)
 	rte_atomic_store_explicit(&dv_desc->flags, flags, rte_memory_order_relaxed);
 }
 
-/* Write a descriptor: the flags too, unless they come with publish. */
+/* Write a descriptor. The flags of the burst's first one (is_head) are left to publish. */
 static __rte_always_inline void
 sluice_packed_desc_write(struct sluice_packed_desc *dv_desc, uint16_t id, struct dmap_addr da,
 		uint32_t len, uint16_t flags, bool is_head)
@@ -107,7 +105,7 @@ sluice_packed_is_used(const struct sluice_ring *r)
 	return sluice_packed_slot_is_used(r, r->used_idx, r->used_wrap);
 }
 
-/* Used descriptors from the used position on; for questions of the control side. */
+/* How many descriptors are used from the used position on; for the control side. */
 static inline uint16_t
 sluice_packed_count_used(const struct sluice_ring *r)
 {
@@ -130,7 +128,7 @@ sluice_packed_slot_id(const struct sluice_ring *r, uint16_t slot)
 	return rte_atomic_load_explicit(&r->packed.dv_desc[slot].id, rte_memory_order_relaxed);
 }
 
-/* The entry in a descriptor that is used; it is not taken. */
+/* Id and length in a descriptor that is used, without taking it. */
 static __rte_always_inline void
 sluice_packed_look(const struct sluice_ring *r, uint16_t slot, uint32_t *id, uint32_t *len)
 {
@@ -138,7 +136,7 @@ sluice_packed_look(const struct sluice_ring *r, uint16_t slot, uint32_t *id, uin
 	*len = rte_atomic_load_explicit(&r->packed.dv_desc[slot].len, rte_memory_order_relaxed);
 }
 
-/* Entry at the used position; does not move on, since a buffer may have taken several slots. */
+/* Id and length at the used position; skip moves on, by as many slots as the buffer took. */
 static __rte_always_inline void
 sluice_packed_take(const struct sluice_ring *r, uint32_t *id, uint32_t *len)
 {
@@ -194,7 +192,7 @@ sluice_packed_disable_interrupts(struct sluice_ring *r)
 }
 
 /*
- * An interrupt when the descriptor at the used position is used, please (2.8.10, 2.8.14); as in
+ * Ask for an interrupt when the descriptor at the used position is used (2.8.10, 2.8.14); as in
  * sluice_ring_split.h. Both 16-bit words go with one store, so the device never sees one without
  * the other.
  */
