@@ -33,4 +33,23 @@ int add_back(const char *vdev_args);
 int remove_back(void);
 bool is_back_there(void);
 
+/* The port, of such arguments. */
+void plug(const char *args);
+void unplug(void);
+/* Many times, while what that takes is not there always. */
+void try_plugs(const char *args);
+
+/* With shim/shortage.c: calls of the driver may fail from here on, or do not. Do they? */
+bool run_short(bool is_so);
+/* How many did. */
+unsigned int nb_short(void);
+
+/* What a process has: descriptors, and of EAL's memory. */
+struct held {
+	unsigned int nb_fds, nb_blocks, nb_zones;
+};
+struct held count_held(void);
+/* No more than before. */
+void check_held(const struct held *before);
+
 #endif /* ANY_ORDER_H */

@@ -109,10 +109,10 @@ static int
 open_locked(struct rte_eth_dev *dev)
 {
 	struct sluice_port *port = sluice_port_of(dev);
-	int ret = open_fds(&port->intr, dev->data->nb_rx_queues);
+	int ret = make_handle(dev); /* who has eventfds has it */
 
 	if (ret == 0)
-		ret = make_handle(dev);
+		ret = open_fds(&port->intr, dev->data->nb_rx_queues);
 	if (ret == 0)
 		ret = fill_handle(dev, &port->intr);
 	if (ret != 0)
