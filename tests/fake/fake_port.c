@@ -113,6 +113,8 @@ init_pair(struct fake_port *f, uint16_t i)
 	txq->nb_desc = f->conf.size;
 	f->rx_queues[i] = rxq;
 	f->tx_queues[i] = txq;
+	f->port->queues[SLUICE_VQ_RX(i)] = &rxq->q;
+	f->port->queues[SLUICE_VQ_TX(i)] = &txq->q;
 }
 
 static uint32_t

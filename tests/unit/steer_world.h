@@ -109,6 +109,7 @@ open_world(uint16_t nb, uint16_t nb_pairs, uint64_t types)
 	w->data.dev_conf.rx_adv_conf.rss_conf.rss_hf = types;
 	for (i = 0; i < nb; i++) {
 		w->rx_queues[i] = &w->rxq[i];
+		w->port->queues[SLUICE_VQ_RX(i)] = &w->rxq[i].q;
 		w->rxq[i].q.id = i;
 		w->rxq[i].path = i < nb_pairs ? &scripted_path : NULL;
 		w->rxq[i].stage = &w->port->shared->stage;

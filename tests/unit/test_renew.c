@@ -416,7 +416,6 @@ test_released(void **state)
 	for (i = 0; i < 2; i++) {
 		open_world(&w, IS_TOLD, i, 500);
 		assert_int_equal(sluice_life_hold_queue(w.f->port, &w.rxq->q), 0);
-		w.f->port->left[SLUICE_VQ_RX(0)] = &w.rxq->q;
 		w.f->rx_queues[0] = NULL;
 		assert_ptr_equal(sluice_dev_queue(w.f->port, 0), &w.rxq->q);
 		w.f->ft.check_answer = -ECONNRESET;
@@ -427,7 +426,6 @@ test_released(void **state)
 		fake_port_await(w.f, SLUICE_LIVE, 2000);
 		assert_int_equal(w.f->ft.disabled, 1 << SLUICE_VQ_RX(0));
 		w.f->rx_queues[0] = w.rxq;
-		w.f->port->left[SLUICE_VQ_RX(0)] = NULL;
 		close_world(&w);
 	}
 }

@@ -394,6 +394,33 @@ test_ends_at_once(void **state)
 	fake_port_close(f);
 }
 
+/*
+ * ethdev takes its tables of queues away before it says that there are none, and waits for nobody:
+ * a device that leaves a port just then is let go all the same.
+ */
+static void
+test_tables_go(void **state)
+{
+	struct fake_port_conf conf = { .nb_pairs = 2 };
+	struct fake_port *f = fake_port_open(&conf);
+
+	(void)state;
+	assert_int_equal(sluice_life_probe(f->port), 0);
+	f->data.rx_queues = NULL;
+	f->data.tx_queues = NULL;
+	f->ft.check_answer = -ECONNRESET;
+	f->ft.is_there = false;
+	fake_port_turn(f, SLUICE_NEWS_DEVICE);
+	assert_int_equal(f->port->life, SLUICE_ABSENT);
+	f->data.rx_queues = f->rx_queues;
+	f->data.tx_queues = f->tx_queues;
+	f->ft.check_answer = 0;
+	f->ft.is_there = true;
+	fake_port_await(f, SLUICE_READY, 2000);
+	assert_int_equal(sluice_life_start(f->port), 0);
+	fake_port_close(f);
+}
+
 int
 main(void)
 {
@@ -405,5 +432,6 @@ main(void)
 	suite_add(test_start, NULL, "start");
 	suite_add(test_late, NULL, "late");
 	suite_add(test_ends_at_once, NULL, "ends at once");
+	suite_add(test_tables_go, NULL, "tables go");
 	return suite_run("retry");
 }

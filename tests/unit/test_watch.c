@@ -58,6 +58,7 @@ rig_open_as(struct rig *g, enum sluice_ring_type ring_type, bool is_in_order)
 	g->data.nb_tx_queues = 1;
 	g->data.tx_queues = g->queues;
 	g->queues[0] = &g->e->txq;
+	g->port->queues[SLUICE_VQ_TX(0)] = &g->e->txq.q;
 	g->ops.peer = "device";
 	g->ops.flags = SLUICE_TRANSPORT_CAN_REVOKE | SLUICE_TRANSPORT_HAS_READ_ONLY;
 	g->transport.ops = &g->ops;

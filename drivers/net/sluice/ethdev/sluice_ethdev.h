@@ -90,6 +90,8 @@ int sluice_rx_queue_renew(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc
 		const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
 int sluice_tx_queue_renew(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 		const struct rte_eth_txconf *conf);
+/* In the tables of the port and of ethdev. */
+void sluice_queue_publish(struct rte_eth_dev *dev, struct sluice_queue *q);
 /* Of a port that is stopped: queues that were released, and not set up anew. */
 void sluice_queues_free_left(struct sluice_port *port);
 /* The memory of a queue that no table has any more, unless a core is still inside. */

@@ -269,7 +269,8 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	struct sluice_rxq *rxq;
 	int ret;
 
-	if (port->left[SLUICE_VQ_RX(id)] != NULL)
+	/* ethdev has released it, and the port has it: it is started. */
+	if (port->queues[SLUICE_VQ_RX(id)] != NULL)
 		return sluice_rx_queue_renew(dev, id, nb_desc, conf, mp);
 	ret = check_setup(port, "receive", id, SLUICE_VQ_RX(id), nb_desc);
 	if (ret != 0)
@@ -297,7 +298,7 @@ sluice_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		return ret;
 	}
 	sluice_park_set_queue(&port->park, rxq->q.vq, &rxq->q);
-	dev->data->rx_queues[id] = rxq;
+	sluice_queue_publish(dev, &rxq->q);
 	return 0;
 }
 
@@ -311,7 +312,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	struct sluice_txq *txq;
 	int ret;
 
-	if (port->left[SLUICE_VQ_TX(id)] != NULL)
+	if (port->queues[SLUICE_VQ_TX(id)] != NULL)
 		return sluice_tx_queue_renew(dev, id, nb_desc, conf);
 	ret = check_setup(port, "transmit", id, SLUICE_VQ_TX(id), nb_desc);
 	if (ret != 0)
@@ -338,7 +339,7 @@ sluice_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		return ret;
 	}
 	sluice_park_set_queue(&port->park, txq->q.vq, &txq->q);
-	dev->data->tx_queues[id] = txq;
+	sluice_queue_publish(dev, &txq->q);
 	return 0;
 }
 

@@ -22,15 +22,17 @@ release(struct rte_eth_dev *dev, uint16_t vq)
 	struct sluice_port *port = sluice_port_of(dev);
 	void **at = table_at(dev, vq);
 	struct sluice_queue *q = *at;
+	bool is_left;
 
 	if (q == NULL)
 		return;
 	sluice_life_lock(port, SLUICE_LOCK_MS);
-	if (sluice_port_is_started(port))
-		rte_atomic_store_explicit(&port->left[vq], q, rte_memory_order_release);
+	is_left = sluice_port_is_started(port);
 	rte_atomic_store_explicit(at, NULL, rte_memory_order_release);
+	if (!is_left)
+		rte_atomic_store_explicit(&port->queues[vq], NULL, rte_memory_order_release);
 	pthread_mutex_unlock(&port->lock);
-	if (port->left[vq] == NULL)
+	if (!is_left)
 		sluice_queue_free(q);
 }
 
@@ -46,29 +48,38 @@ sluice_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	release(dev, SLUICE_VQ_TX(id));
 }
 
+static bool
+has_queue(const struct rte_eth_dev *dev, uint16_t vq)
+{
+	const struct rte_eth_dev_data *data = dev->data;
+	uint16_t nb = SLUICE_VQ_IS_TX(vq) ? data->nb_tx_queues : data->nb_rx_queues;
+
+	return vq / 2 < nb && *table_at(dev, vq) != NULL;
+}
+
 void
 sluice_queues_free_left(struct sluice_port *port)
 {
 	struct sluice_queue *q;
-	unsigned int vq;
+	uint16_t vq;
 
-	for (vq = 0; vq < RTE_DIM(port->left); vq++) {
+	for (vq = 0; vq < RTE_DIM(port->queues); vq++) {
+		if (has_queue(port->dev, vq))
+			continue;
 		sluice_life_lock(port, SLUICE_LOCK_MS);
-		q = port->left[vq];
-		port->left[vq] = NULL;
+		q = port->queues[vq];
+		rte_atomic_store_explicit(&port->queues[vq], NULL, rte_memory_order_release);
 		pthread_mutex_unlock(&port->lock);
 		if (q != NULL)
 			sluice_queue_free(q);
 	}
 }
 
-/* With port->lock held: back in ethdev's table. */
-static void
-restore(struct rte_eth_dev *dev, struct sluice_queue *q)
+void
+sluice_queue_publish(struct rte_eth_dev *dev, struct sluice_queue *q)
 {
+	rte_atomic_store_explicit(&sluice_port_of(dev)->queues[q->vq], q, rte_memory_order_release);
 	rte_atomic_store_explicit(table_at(dev, q->vq), q, rte_memory_order_release);
-	rte_atomic_store_explicit(
-			&sluice_port_of(dev)->left[q->vq], NULL, rte_memory_order_release);
 }
 
 /* With port->lock held. On error the queue has the mempool that it had. */
@@ -110,7 +121,7 @@ sluice_rx_queue_renew(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 	if (ret == 0) {
 		sluice_rxq_init_conf(rxq, conf);
 		sluice_renew_rxq(port, rxq, nb_desc);
-		restore(dev, &rxq->q);
+		sluice_queue_publish(dev, &rxq->q);
 	}
 	pthread_mutex_unlock(&port->lock);
 	return ret;
@@ -128,7 +139,7 @@ sluice_tx_queue_renew(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 	sluice_txq_init_conf(txq, conf, nb_desc);
 	ret = sluice_renew_txq(port, txq, nb_desc);
 	if (ret == 0)
-		restore(dev, &txq->q);
+		sluice_queue_publish(dev, &txq->q);
 	pthread_mutex_unlock(&port->lock);
 	return ret;
 }

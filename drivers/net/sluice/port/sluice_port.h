@@ -126,10 +126,12 @@ struct sluice_port {
 	size_t slices[2 * SLUICE_PAIRS_MAX];     /* where they start */
 	uint16_t nb_slots[2 * SLUICE_PAIRS_MAX]; /* that they are laid out for */
 	/*
-	 * By virtqueue: queues that the application released while the port is started, as it does
-	 * before it sets them up anew. They stay what they were until then, or until a stop.
+	 * By virtqueue: those of ethdev's tables, which go while the control thread looks, and
+	 * those that the application released while the port is started, as it does before it sets
+	 * them up anew. They stay what they were until then, or until a stop. Atomic: read by
+	 * anybody.
 	 */
-	struct sluice_queue *left[2 * SLUICE_PAIRS_MAX];
+	struct sluice_queue *queues[2 * SLUICE_PAIRS_MAX];
 	uint16_t slices_mtu; /* that their bounce buffers are made for */
 	int idle_kick_fd;    /* of virtqueues without a queue, as kick_fd of those that have one */
 	rte_spinlock_t info_lock;       /* of info and has_info; for copies only */

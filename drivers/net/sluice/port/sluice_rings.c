@@ -60,12 +60,10 @@ sluice_dev_nb_queues(const struct sluice_port *port)
 struct sluice_queue *
 sluice_queue_at(const struct sluice_port *port, uint16_t vq)
 {
-	const struct rte_eth_dev_data *data = port->dev->data;
-	void *const *at = SLUICE_VQ_IS_TX(vq) ? data->tx_queues : data->rx_queues;
-	struct sluice_queue *q = rte_atomic_load_explicit(&at[vq / 2], rte_memory_order_acquire);
-
-	/* ethdev takes it out of its table after it was put there. */
-	return q != NULL ? q : rte_atomic_load_explicit(&port->left[vq], rte_memory_order_acquire);
+	/* Numbers of queues change, too: what was computed of two may be none. */
+	if (vq >= RTE_DIM(port->queues))
+		return NULL;
+	return rte_atomic_load_explicit(&port->queues[vq], rte_memory_order_acquire);
 }
 
 struct sluice_queue *
