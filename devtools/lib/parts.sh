@@ -210,12 +210,19 @@ fuzz_tree()
 	TARGETS=fuzz build_tree "$dir" "$CLANG" --buildtype=debugoptimized -Doptimization=1 -Dapps=false -Dfuzz=true "$@"
 }
 
-# fuzz_one DIR TARGET: what was new is kept in the build folder, and the next run begins with it.
+# fuzz_one DIR TARGET: as many inputs as a quiet core runs in 10 seconds, in a fresh folder the same ones each time; or for
+# $SLUICE_FUZZ_SECONDS. What was new is kept in the build folder, and the next run begins with it.
 fuzz_one()
 {
-	local corpus=$1/corpus/$2 log=$1/found/$2.log rc=0
+	local corpus=$1/corpus/$2 log=$1/found/$2.log rc=0 limit=-runs=40000
+	case $2 in
+	devargs) limit=-runs=300000 ;;
+	packets) limit=-runs=16000 ;;
+	pci) limit=-runs=80000 ;;
+	esac
+	[ -z "${SLUICE_FUZZ_SECONDS-}" ] || limit=-max_total_time=$SLUICE_FUZZ_SECONDS
 	mkdir -p "$corpus" "$1/found"
-	"$1/tests/fuzz/fuzz_$2" -seed=1 -max_total_time="${SLUICE_FUZZ_SECONDS:-24}" -max_len=1024 -len_control=20 \
+	"$1/tests/fuzz/fuzz_$2" -seed=1 "$limit" -max_len=1024 -len_control=20 \
 		-timeout=20 -print_final_stats=1 -artifact_prefix="$1/found/$2-" "$corpus" >"$log" 2>&1 || rc=$?
 	echo "===== $2: exit status $rc ====="
 	grep -v -E '^#[0-9]+.*(NEW|REDUCE|pulse|RELOAD)|NEW_FUNC|^"' "$log" | tail -n 60
