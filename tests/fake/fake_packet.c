@@ -31,6 +31,18 @@ fake_mbuf(struct fake_pool *p, uint16_t data_off, uint16_t len)
 	return m;
 }
 
+uint16_t
+fake_sum(const uint8_t *bytes, uint32_t len)
+{
+	uint32_t sum = 0, i;
+
+	for (i = 0; i < len; i++)
+		sum += i % 2 == 0 ? bytes[i] << 8 : bytes[i];
+	while (sum > UINT16_MAX)
+		sum = (sum & UINT16_MAX) + (sum >> 16);
+	return sum;
+}
+
 static void
 ext_freed(void *addr, void *opaque)
 {

@@ -64,6 +64,8 @@ void fake_mbuf_attach(struct rte_mbuf *m, void *buf, uint16_t room,
 		struct rte_mbuf_ext_shared_info *info);
 /* How many of these buffers were, since a test set this to 0. */
 extern unsigned int fake_nb_ext_freed;
+/* RFC 1071, by the book: the sum of a header, or of a packet's part; not complemented. */
+uint16_t fake_sum(const uint8_t *bytes, uint32_t len);
 /* Bytes of a packet that follow from its number: position and number are recognisable. */
 void fake_fill(uint8_t *data, uint32_t len, uint64_t seed);
 /* The same into a chain of mbufs. */

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_byteorder.h>
+
 #include "env.h"
 
 struct fuzz {
@@ -37,40 +39,38 @@ fuzz_take(struct fuzz *f, void *to, size_t len)
 	f->left -= n;
 }
 
+/* A number of so many bytes, the lowest first. */
+static inline uint64_t
+fuzz_number(struct fuzz *f, size_t len)
+{
+	uint64_t v = 0;
+
+	fuzz_take(f, &v, len);
+	return rte_le_to_cpu_64(v);
+}
+
 static inline uint8_t
 fuzz_u8(struct fuzz *f)
 {
-	uint8_t v;
-
-	fuzz_take(f, &v, sizeof(v));
-	return v;
+	return fuzz_number(f, sizeof(uint8_t));
 }
 
 static inline uint16_t
 fuzz_u16(struct fuzz *f)
 {
-	uint16_t v;
-
-	fuzz_take(f, &v, sizeof(v));
-	return v;
+	return fuzz_number(f, sizeof(uint16_t));
 }
 
 static inline uint32_t
 fuzz_u32(struct fuzz *f)
 {
-	uint32_t v;
-
-	fuzz_take(f, &v, sizeof(v));
-	return v;
+	return fuzz_number(f, sizeof(uint32_t));
 }
 
 static inline uint64_t
 fuzz_u64(struct fuzz *f)
 {
-	uint64_t v;
-
-	fuzz_take(f, &v, sizeof(v));
-	return v;
+	return fuzz_number(f, sizeof(uint64_t));
 }
 
 /* A number in [0, n), n up to 65536. */

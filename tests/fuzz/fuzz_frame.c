@@ -16,17 +16,13 @@ static uint32_t
 put_ipv4(struct fuzz *f, uint8_t *ip, uint8_t proto)
 {
 	uint8_t kind = fuzz_u8(f);
-	uint32_t len = kind & 1 ? 20 + 4 * (kind >> 4) % 44 : 20, sum = 0, i;
+	uint32_t len = kind & 1 ? 20 + 4 * (kind >> 4) % 44 : 20;
 
 	ip[0] = 0x40 | len / 4;
 	put16(ip + 6, kind & 2 ? 0x2000 | (kind & 4 ? 7 : 0) : kind & 4 ? 0x4000 : 0);
 	ip[9] = proto;
 	put16(ip + 10, 0);
-	for (i = 0; i < len; i += 2)
-		sum += ip[i] << 8 | ip[i + 1];
-	while (sum > UINT16_MAX)
-		sum = (sum & UINT16_MAX) + (sum >> 16);
-	put16(ip + 10, ~sum);
+	put16(ip + 10, ~fake_sum(ip, len));
 	return len;
 }
 

@@ -19,6 +19,7 @@
 
 #include "fake_clock.h"
 #include "fake_fault.h"
+#include "fake_socket.h"
 #include "fuzz.h"
 #include "vhost_user.h"
 
@@ -43,25 +44,8 @@ static struct peer {
 static void
 send_bytes(int sock, const void *bytes, size_t len, unsigned int nb_fds)
 {
-	char control[CMSG_SPACE(253 * sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
-	int fd = STDERR_FILENO;
-	unsigned int i;
-
-	if (nb_fds != 0) {
-		mh.msg_control = control;
-		mh.msg_controllen = CMSG_SPACE(nb_fds * sizeof(fd));
-		cmsg = CMSG_FIRSTHDR(&mh);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(nb_fds * sizeof(fd));
-		for (i = 0; i < nb_fds; i++)
-			memcpy(CMSG_DATA(cmsg) + i * sizeof(fd), &fd, sizeof(fd));
-	}
 	/* Nobody may be there any more, or read. */
-	(void)!sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!fake_socket_send(sock, bytes, len, nb_fds, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void

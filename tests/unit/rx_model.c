@@ -17,16 +17,12 @@ put16(uint8_t *at, uint16_t v)
 	at[1] = v;
 }
 
-/* RFC 1071, by the book. */
 void
 rx_model_complete(struct rx_packet *p)
 {
-	uint32_t start = p->hdr.csum_start, sum = 0, i;
+	uint32_t start = p->hdr.csum_start;
+	uint16_t sum = fake_sum(p->bytes + start, p->len - start);
 
-	for (i = start; i < p->len; i++)
-		sum += (i - start) % 2 == 0 ? p->bytes[i] << 8 : p->bytes[i];
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
 	put16(p->bytes + start + p->hdr.csum_offset, sum == 0xffff ? 0xffff : ~sum);
 }
 

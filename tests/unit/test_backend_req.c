@@ -10,12 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "env.h"
 #include "fake_fault.h"
+#include "fake_socket.h"
 #include "vhost_user_backend_req.h"
 
 #define CHANGE SLUICE_VU_BACKEND_CONFIG_CHANGE
@@ -51,22 +51,10 @@ say(uint32_t request, uint32_t flags, uint32_t size, uint32_t nb_sent)
 static ssize_t
 pass(int sock, unsigned int nb)
 {
-	char control[CMSG_SPACE(64 * sizeof(int))] = { 0 };
 	uint32_t words[3] = { CHANGE, V, 0 };
-	struct iovec iov = { words, sizeof(words) };
-	struct msghdr mh = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = CMSG_SPACE(nb * sizeof(int)) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
-	unsigned int i;
+	ssize_t n = fake_socket_send(sock, words, sizeof(words), nb, 0);
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(nb * sizeof(int));
-	for (i = 0; i < nb; i++)
-		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &sock, sizeof(int));
-	return sendmsg(sock, &mh, 0) < 0 ? -errno : (ssize_t)sizeof(words);
+	return n < 0 ? -errno : n;
 }
 
 /* The verdict of an answer; -1: there is none. */

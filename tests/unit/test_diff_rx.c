@@ -59,17 +59,13 @@ put16(uint8_t *at, uint16_t value)
 static uint32_t
 make_ipv4(struct packet *p, uint8_t *ip, uint8_t proto, uint64_t *random)
 {
-	uint32_t len = 20 + (fake_one_of(random, 4) ? 4 * fake_below(random, 11) : 0), sum = 0, i;
+	uint32_t len = 20 + (fake_one_of(random, 4) ? 4 * fake_below(random, 11) : 0);
 
 	ip[0] = 0x40 | len / 4;
 	put16(ip + 6, 0);
 	ip[9] = proto;
 	put16(ip + 10, 0);
-	for (i = 0; i < len; i += 2)
-		sum += ip[i] << 8 | ip[i + 1];
-	while (sum > UINT16_MAX)
-		sum = (sum & UINT16_MAX) + (sum >> 16);
-	put16(ip + 10, ~sum);
+	put16(ip + 10, ~fake_sum(ip, len));
 	p->ipv4 = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 	if (fake_one_of(random, 6)) {
 		ip[12 + fake_below(random, 8)] ^= 1 << fake_below(random, 8);

@@ -21,6 +21,7 @@
 #include "fake_clock.h"
 #include "fake_fault.h"
 #include "fake_log.h"
+#include "fake_socket.h"
 #include "vhost_user.h"
 
 enum fault {
@@ -62,22 +63,7 @@ setsockopt(int sock, int level, int name, const void *value, socklen_t len)
 static void
 send_answer(const struct sluice_vu_msg *msg, size_t len, bool has_fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)msg, .iov_len = len };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int fd = STDERR_FILENO;
-	struct cmsghdr *cmsg;
-
-	if (has_fd) {
-		mh.msg_control = control;
-		mh.msg_controllen = sizeof(control);
-		cmsg = CMSG_FIRSTHDR(&mh);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	}
-	if (sendmsg(peer.sock, &mh, MSG_NOSIGNAL) != (ssize_t)len)
+	if (fake_socket_send(peer.sock, msg, len, has_fd, MSG_NOSIGNAL) != (ssize_t)len)
 		fake_error("an answer cannot be sent");
 }
 

@@ -59,18 +59,6 @@ put16(uint8_t *at, uint16_t value)
 	at[1] = value & 0xff;
 }
 
-static uint16_t
-sum_of(const uint8_t *at, uint32_t len)
-{
-	uint32_t sum = 0, i;
-
-	for (i = 0; i < len; i += 2)
-		sum += at[i] << 8 | at[i + 1];
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
 /* A packet of random bytes whose header has a right sum. */
 static void
 make(struct packet *p, const struct sample *s, uint64_t *seed)
@@ -86,7 +74,7 @@ make(struct packet *p, const struct sample *s, uint64_t *seed)
 	put16(&p->bytes[p->l3 - 2], s->type);
 	p->bytes[p->l3] = s->version << 4 | s->nb_words;
 	put16(&p->bytes[p->l3 + 10], 0);
-	put16(&p->bytes[p->l3 + 10], ~sum_of(&p->bytes[p->l3], len));
+	put16(&p->bytes[p->l3 + 10], ~fake_sum(&p->bytes[p->l3], len));
 	p->m.buf_addr = p->bytes;
 	p->m.data_len = p->l3 + len - s->cut;
 	p->m.ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
@@ -309,7 +297,7 @@ test_completed(void **state)
 			for (i = 0; i < nb; i++) {
 				const uint8_t *ip = rte_pktmbuf_mtod_offset(pkts[i], uint8_t *,
 						RTE_ETHER_HDR_LEN + 4 * has_tag);
-				bool is_right = sum_of(ip, 4 * one.nb_words) == 0xffff;
+				bool is_right = fake_sum(ip, 4 * one.nb_words) == 0xffff;
 
 				fake_assert((pkts[i]->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) ==
 								(is_right ? GOOD : BAD),

@@ -20,6 +20,7 @@
 
 #include "env.h"
 #include "fake_fault.h"
+#include "fake_socket.h"
 #include "sluice_clock.h"
 #include "vhost_user_msg.h"
 
@@ -57,25 +58,9 @@ good_reply(void)
 
 /* Send len bytes, and nb descriptors with them. */
 static void
-answer(const void *bytes, size_t len, int nb)
+answer(const void *bytes, size_t len, unsigned int nb)
 {
-	char control[CMSG_SPACE(253 * sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *cmsg;
-	int i, fd = STDERR_FILENO;
-
-	if (nb != 0) {
-		mh.msg_control = control;
-		mh.msg_controllen = CMSG_SPACE(nb * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&mh);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(nb * sizeof(int));
-		for (i = 0; i < nb; i++)
-			memcpy(CMSG_DATA(cmsg) + i * sizeof(fd), &fd, sizeof(fd));
-	}
-	assert_int_equal(sendmsg(theirs, &mh, 0), (ssize_t)len);
+	assert_int_equal(fake_socket_send(theirs, bytes, len, nb, 0), (ssize_t)len);
 }
 
 static struct sluice_vu_stream
